@@ -49,6 +49,8 @@ UNITS: Final[dict[Unit, float]] = {"W": 1.0, "kW": 1e3, "MW": 1e6, "Wh": 1.0, "k
 _POWER_UNITS = ("W", "kW", "MW")
 MAX_GAP_S = 86_400
 """A longer gap is an error: what happened in it would be invented."""
+_GAP_STEPS = 1.5
+"""A longer step, in steps that most rows have, is a gap."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _MAX_PROBLEMS = 10
 _TIME_NAMES = ("time", "date", "zeit", "datum", "timestamp", "start", "utc", "moment", "last_changed")
@@ -169,10 +171,11 @@ def _check_times(table: Table, of_time: _Times) -> None:
         ScenarioError: Carries their problems.
     """
     problems: list[Problem] = []
-    before_s: int | None = None
+    before_s: list[int] = []
     for line, cells in _in_order(table, of_time, []):
         try:
-            before_s = of_time.time_s(cells, before_s) if len(cells) > of_time.column else before_s
+            if len(cells) > of_time.column:
+                before_s.append(of_time.time_s(cells, before_s))
         except ValueError as error:
             problems.append(Problem(f"{table.where}:{line}", str(error)))
     _raise_first(table, problems)
@@ -361,6 +364,8 @@ class _Times:
         self._clock = self._beside(column, cells)
         self._numbers = numbers_of(table, column)
         self.is_excel = all(map(is_number, cells)) and is_excel_column(list(map(self._numbers.parse, cells)))
+        self._is_of_days = self.is_excel and all(float(self._numbers.parse(cell)).is_integer() for cell in cells)
+        """Whether a spreadsheet's numbers are only dates."""
         self._order = self._order_of_dates()
         self._factor = 1
         if is_run and table.has_header:
@@ -410,8 +415,12 @@ class _Times:
         found = moment(text, self._order)
         return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).timestamp()
 
-    def time_s(self, cells: Sequence[Any], before_s: int | None) -> int:
+    def time_s(self, cells: Sequence[Any], before_s: Sequence[int]) -> int:
         """Return the time of a row, UNIX seconds.
+
+        Args:
+            cells: The row.
+            before_s: The times of the rows before.
 
         Raises:
             ValueError: It says none, or one that does not exist.
@@ -420,25 +429,26 @@ class _Times:
         if is_number(text):
             number = self._numbers.parse(text)
             if self.is_excel:
-                return self._zoned_s(excel_moment(number), before_s, excel_moment(number))
+                stored = excel_moment(number)
+                return self._zoned_s(stored, before_s, stored, is_day=self._is_of_days)
             return unix_s(number * self._factor, text)
         found = moment(text, self._order)
         if found is not None:
             if found.tzinfo is None and self._zone is None and self._is_run:
                 return int(found.replace(tzinfo=UTC).timestamp())  # of a run, only differences count
-            return self._zoned_s(found, before_s, text)
+            return self._zoned_s(found, before_s, text, is_day=self._is_of_days or is_date_only(text))
         seconds = clock_s(text) if isinstance(text, str) else None
         if seconds is not None and self._is_run:
-            days_s = 0 if before_s is None else before_s // 86_400 * 86_400
-            is_next_day = before_s is not None and days_s + seconds <= before_s
+            days_s = before_s[-1] // 86_400 * 86_400 if before_s else 0
+            is_next_day = bool(before_s) and days_s + seconds <= before_s[-1]
             return days_s + seconds + (86_400 if is_next_day else 0)
         if seconds is not None:
             raise ValueError(f"{text!r} is a time without a date; {EXPECTED}")
         raise ValueError(f"{text!r} is not a time; {EXPECTED}")
 
-    def _zoned_s(self, found: datetime, before_s: int | None, text: object) -> int:
+    def _zoned_s(self, found: datetime, before_s: Sequence[int], text: object, *, is_day: bool) -> int:
         try:
-            return moment_s(found, self._zone, before_s, text)
+            return moment_s(found, self._zone, before_s, text, is_day=is_day)
         finally:
             if self._zone is None and found.tzinfo is None:
                 self._zone = UTC  # a stand-in: the missing zone is reported once, and the rest is checked too
@@ -461,17 +471,22 @@ class _Grid:
 
     @classmethod
     def of(cls, times: Sequence[int]) -> _Grid:
-        """Return that of at least two ascending times; a value lasts for the step that most of them have."""
+        """Return that of at least two ascending times.
+
+        A value lasts until the next one, or, if there is a gap, for the step that most of them have. A step that is
+        somewhat longer is no gap: of clock times in whole hours, the one is in which clocks go back by half an hour.
+        """
         steps_s = [after - before for before, after in pairwise(times)]
         step_s = Counter(steps_s).most_common(1)[0][0]
-        lengths_s = [*(min(each_s, step_s) for each_s in steps_s), step_s]
+        longest_s = step_s * _GAP_STEPS
+        lengths_s = [*(each_s if each_s <= longest_s else step_s for each_s in steps_s), step_s]
         points_s, places = [times[0]], []
         for time_s, length_s in zip(times, lengths_s, strict=True):
             if points_s[-1] < time_s:  # a gap: nothing is known, and nothing counted
                 points_s.append(time_s)
             places.append(len(points_s) - 1)
             points_s.append(time_s + length_s)
-        gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > step_s * 1.5)
+        gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > longest_s)
         return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places))
 
 
@@ -515,7 +530,7 @@ def _grid_of_all(table: Table, time_column: int, zone: tzinfo | None, *, is_run:
         if _in_order(table, of_time, notes) is not table.rows or notes or of_time.is_excel:
             return None
         for _, cells in table.rows:
-            times.append(of_time.time_s(cells, times[-1] if times else None))
+            times.append(of_time.time_s(cells, times))
     except (ScenarioError, ValueError):
         return None  # reading a column reports it
     is_ascending = all(before < after for before, after in pairwise(times))
@@ -540,7 +555,7 @@ def _parsed(
         try:
             if len(cells) <= most:
                 raise ValueError(f"has {len(cells)} columns, {most + 1} are expected")  # noqa: TRY301 - reported like the others
-            time_s = of_time.time_s(cells, times[-1] if times else None)
+            time_s = of_time.time_s(cells, times)
             value = _value(cells[value_column], numbers, unit)
             if _is_repeated(time_s, value, times, values, of_time.text(cells)):
                 repeated += 1
