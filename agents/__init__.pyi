@@ -125,11 +125,11 @@ from .shares import (
     giving_periods_s as giving_periods_s,
     load_mwh as load_mwh,
     packed as packed,
-    produced_mwh as produced_mwh,
     shares_of as shares_of,
     unpacked as unpacked,
 )
 from .sharing import (
+    PastForecasts as PastForecasts,
     SharedConsumer as SharedConsumer,
     SharedManager as SharedManager,
     SharedProducer as SharedProducer,
@@ -199,6 +199,7 @@ __all__ = [
     "NewForecast",
     "Occupied",
     "Outlook",
+    "PastForecasts",
     "PendingRun",
     "Places",
     "Prediction",
@@ -239,7 +240,6 @@ __all__ = [
     "open_starts",
     "packed",
     "plugin_name",
-    "produced_mwh",
     "shares_of",
     "supplier_of",
     "unpacked",

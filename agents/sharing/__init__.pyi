@@ -15,6 +15,9 @@ from .job_supply import (
     NOTHING_MWH as NOTHING_MWH,
     supplier_of as supplier_of,
 )
+from .past_forecasts import (
+    PastForecasts as PastForecasts,
+)
 from .pricing import (
     EnergyPrices as EnergyPrices,
     PricesOfMinutes as PricesOfMinutes,

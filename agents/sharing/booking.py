@@ -41,7 +41,7 @@ class Book:
         """
         minutes = max(0, outlook.end_s // MINUTE_S + 1 - now_minute)
         expected_mwh = produced_mwh(outlook, now_minute, minutes)
-        self._forget_before(now_minute)
+        self._begin_with(now_minute)
         self._produced_mwh = expected_mwh
         return expected_mwh
 
@@ -60,15 +60,20 @@ class Book:
         gap = np.zeros(begin - len(earlier) if len(series_mwh) else 0, dtype=np.int64)
         self._produced_mwh = np.concatenate([earlier, gap, series_mwh])
 
-    def _forget_before(self, minute: int) -> None:
+    def _begin_with(self, minute: int) -> None:
         """Begin with a minute; what lies before it is forgotten."""
+        missing = max(0, self._first_minute - minute)
+        self._taken_mwh = np.concatenate([np.zeros(missing, dtype=np.int64), self._taken_mwh])
+        self._first_minute -= missing
+        self.forget_before(minute)
+
+    def forget_before(self, minute: int) -> None:
+        """Forget the minutes before a UNIX minute; if the book begins later, it stays as it is."""
         passed = minute - self._first_minute
-        self._taken_mwh = (
-            self._taken_mwh[passed:]
-            if passed >= 0
-            else np.concatenate([np.zeros(-passed, dtype=np.int64), self._taken_mwh])
-        )
-        self._first_minute = minute
+        if passed > 0:
+            # Copied, because a view would keep the whole past in memory.
+            self._produced_mwh, self._taken_mwh = self._produced_mwh[passed:].copy(), self._taken_mwh[passed:].copy()
+            self._first_minute = minute
 
     def take(self, first_minute: int, series_mwh: IntArray) -> None:
         """Book energy.

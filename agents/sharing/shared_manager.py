@@ -298,13 +298,14 @@ class SharedManager(Manager):
 
     def _let_next_read(self) -> bool:
         """Let a job read the board; return whether there was any that wanted or needed to."""
+        now_minute = self.now_s // MINUTE_S
+        self._energy.forget_past(now_minute)
         if self._questions:
             self._offer_to(*self._questions.pop(next(iter(self._questions))))
             return True
         if self._energy.take_has_risen():
             self._undersupplied.inform_again()
         first_minute, more_mwh = self._energy.news()
-        now_minute = self.now_s // MINUTE_S
         passed = max(0, now_minute - first_minute)
         if len(more_mwh) > passed:
             self._undersupplied.remove_ended(now_minute)

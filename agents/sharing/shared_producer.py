@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from typing_extensions import override
 
-from agents.energy import IntArray, Outlook, Prediction, Production
+from agents.energy import IntArray, Outlook
 from agents.job_register import digest_of
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -41,6 +41,7 @@ from agents.second_counts import SecondCounts
 from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, add_at, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh
 from agents.sharing.booking import Book
+from agents.sharing.past_forecasts import PastForecasts
 from broker.hosts import Received
 
 TAKEN = "another agent has described a job with this id, and the manager has not checked it yet"
@@ -113,8 +114,7 @@ class SharedProducer(Producer):
         """By job."""
         self._wishes = SecondCounts()
         """Wishes for room, by consumer."""
-        self.forecasts: list[tuple[int, Production]] = []
-        """All forecasts, each with the time from which it counted, UNIX seconds."""
+        self.past_forecasts = PastForecasts()
         self.was_away = False
         """Whether it has ever left, so that shares of running jobs did not follow its forecasts."""
         self._why_shrunk = ""
@@ -374,12 +374,9 @@ class SharedProducer(Producer):
 
     # Forecasts, leaving, lost consumers.
 
-    def _adopt(self, prediction: Prediction) -> None:
-        self.forecasts.append((self.now_s, self._beside_own_use(prediction).production))
-        super()._adopt(prediction)
-
     def _remember(self, production: Outlook) -> None:
         super()._remember(production)
+        self.past_forecasts.take(production, self.now_s)
         first_minute = self.now_s // MINUTE_S
         runs = packed(self._book.adopt(production, first_minute)[:MAX_MINUTES])
         self._expected = []

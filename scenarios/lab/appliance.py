@@ -113,6 +113,11 @@ class EmulatedAppliance:
         """Drawn before the current stretch."""
 
     @property
+    def is_powered(self) -> bool:
+        """Whether it has power, which a plug that lies may report otherwise."""
+        return self._is_powered
+
+    @property
     def is_running(self) -> bool:
         """Whether a programme is running."""
         return self._is_powered and self._current is not None

@@ -256,12 +256,12 @@ class Lab:
             if run.start_s is not None:
                 return
             if not self._is_dead(plug, now_s):
-                if plug.is_on and plug.lie.obeys and not plug.appliance.is_running:
+                if plug.appliance.is_powered and not plug.appliance.is_running:
                     await self._press(plug, now_s, on=False)  # left on after the job before, which is not to run again
-                if not plug.is_on:
+                if not plug.appliance.is_powered:
                     await self._press(plug, now_s, on=True)
             if run.start_s is None:
-                # An earlier job is running, or the plug cannot be switched.
+                # An earlier job is running, or the plug is dead.
                 self.agenda.add(now_s + LOOKS_AGAIN_S, start)
                 return
             _log.info("switched on by hand, because the controller had not", device=plug.key, job=run.job.job_id)
@@ -276,7 +276,7 @@ class Lab:
             plug.appliance.advance(now_s)
             if not run.is_done or self._is_dead(plug, now_s):
                 self.agenda.add(now_s + LOOKS_AGAIN_S, unload)
-            elif plug.is_on and not plug.appliance.is_running:
+            elif plug.appliance.is_powered and not plug.appliance.is_running:
                 await self._press(plug, now_s, on=False)
 
         return unload

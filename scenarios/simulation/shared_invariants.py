@@ -22,15 +22,13 @@ from agents import (
     ContractAgreed,
     Job,
     LedgerEntry,
-    Outlook,
-    Production,
+    PastForecasts,
     SharedProducer,
     SharePromised,
     SharesAmended,
     addition_problem,
     load_mwh,
     packed,
-    produced_mwh,
     unpacked,
 )
 from broker.protocol import Envelope
@@ -227,14 +225,14 @@ def share_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[st
 
 
 def double_booked(
-    jobs: Sequence[Job], ledger: Iterable[LedgerEntry], forecasts: Mapping[str, Sequence[tuple[int, Production]]]
+    jobs: Sequence[Job], ledger: Iterable[LedgerEntry], forecasts: Mapping[str, PastForecasts]
 ) -> list[str]:
     """Return which producers give more in a minute than they forecast.
 
     Args:
         jobs: All jobs.
         ledger: All entries.
-        forecasts: By producer, its forecasts, each with the time from which it counted, UNIX seconds.
+        forecasts: By producer, what it forecast.
     """
     by_id = {job.job_id: job for job in jobs}
     given: dict[str, list[tuple[int, Runs]]] = defaultdict(list)
@@ -251,34 +249,20 @@ def double_booked(
         for start_s, runs in shares:
             series, begin = unpacked(runs), start_s // MINUTE_S - first
             total[begin : begin + len(series)] += series
-        over = np.flatnonzero(total > _forecast_mwh(forecasts[producer], first, last - first))
+        over = np.flatnonzero(total > forecasts[producer].expected_mwh(first, last - first))
         if len(over):
             minute_s = (first + int(over[0])) * MINUTE_S
             problems.append(f"producer {producer!r} gives more in the minute {minute_s} than it forecast")
     return problems
 
 
-def forecasts_of(cast: Cast) -> dict[str, Sequence[tuple[int, Production]]]:
+def forecasts_of(cast: Cast) -> dict[str, PastForecasts]:
     """Return the forecasts of those producers of this process that have never been away, for `double_booked`."""
     return {
-        producer: agent.forecasts
+        producer: agent.past_forecasts
         for producer, agent in cast.producers.items()
         if isinstance(agent, SharedProducer) and not agent.was_away
     }
-
-
-def _forecast_mwh(
-    forecasts: Sequence[tuple[int, Production]], first: int, minutes: int
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return what was forecast for each minute when it ended, mWh, shape (minutes,)."""
-    expected = np.zeros(minutes, dtype=np.int64)
-    known: Outlook | None = None
-    for counts_from_s, production in forecasts:
-        known = Outlook.of(production) if known is None else known.continued_by(production)
-        begin = max(0, counts_from_s // MINUTE_S - first)
-        if begin < minutes:
-            expected[begin:] = produced_mwh(known, first + begin, minutes - begin)
-    return expected
 
 
 def _told(contract: Contract | None) -> str:

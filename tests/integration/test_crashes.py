@@ -25,6 +25,7 @@ from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
+from tests.scenarios.neighbourhoods import past_forecasts
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +144,7 @@ def test_with_drop_and_shared_supply_no_share_of_a_lost_roof_remains_and_none_is
         told_s = [event.at_s for event in entry.history if "is lost" in event.reason]
         if told_s and entry.contract.start_s > told_s[-1]:
             assert "pv-adler" not in entry.contract.producers
-    forecasts = {
-        producer: [(prediction.issued_s, prediction.production) for prediction in series.predictions]
-        for producer, series in street.producers.items()
-    }
+    forecasts = past_forecasts(street)
     assert not double_booked(street.jobs, outcome.ledger, forecasts)
 
 

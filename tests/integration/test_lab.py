@@ -110,6 +110,24 @@ def test_jobs_that_cannot_start_at_their_latest_start_are_started_by_hand_later(
     assert 160 * 60 <= starts["dry-1"] <= 161 * 60
 
 
+@pytest.mark.parametrize(
+    "kind", ["tasmota", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("shelly", "zigbee2mqtt"))]
+)
+def test_a_plug_that_does_not_carry_out_commands_is_switched_by_hand(ssmic: Ssmic, lane_file: Path, kind: str) -> None:
+    """The button works, also where the plug reports that it is on because a command told it so."""
+    lane_file.write_text(TEXT + "faults:\n  - {device: '*', fault: lies, obeys: false}\n")
+    ended = ssmic(
+        "lab", lane_file, "--as", kind, "--pace", "1200x", "--paused", "--no-compare", "--json", "--time-limit", "5",
+        "--controller", f"{sys.executable} controller.py",
+    )  # fmt: skip
+    found = json.loads(ended.out)
+    assert found["lab"]["jobs_by_controller"] == 0
+    assert found["lab"]["jobs_by_hand"] == 2
+    assert found["lab"]["jobs_not_started"] == 0
+    starts = {c["job_id"]: c["start"] - START_S for c in found["results"]["runs"][0]["contracts"]}
+    assert starts["wash-1"] == 120 * 60
+
+
 def test_a_controller_that_fails_before_time_begins_ends_the_lab(ssmic: Ssmic, lane_file: Path) -> None:
     """Without the controller, time would never begin."""
     ended = ssmic("lab", lane_file, "--paused", "--no-compare", "--controller", f"{sys.executable} no-such-file.py")

@@ -40,6 +40,7 @@ from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults, FaultyBroker
+from tests.scenarios.neighbourhoods import past_forecasts
 from tui.cli.app import app
 
 BAD_NETWORK = Faults(drop=0.05, double=0.1, delay_most_wall_s=1.0, reconnect=0.005)
@@ -313,10 +314,7 @@ def test_energy_adds_up_to_the_last_wh_minute_by_minute() -> None:
     settled = settle(scenario, standing, outcome.start_s, outcome.end_s)
     assert settled.drawn_wh.sum() == pytest.approx(settled.share_minutes.contracted_wh.sum())
     assert settled.job_delivered_wh.sum() == pytest.approx(settled.delivered_wh.sum())
-    forecasts = {
-        producer: [(prediction.issued_s, prediction.production) for prediction in series.predictions]
-        for producer, series in scenario.producers.items()
-    }
+    forecasts = past_forecasts(scenario)
     assert not double_booked(scenario.jobs, outcome.ledger, forecasts)
     doubled = [*outcome.ledger, *outcome.ledger]
     assert any("gives more in the minute" in problem for problem in double_booked(scenario.jobs, doubled, forecasts))
@@ -360,10 +358,7 @@ def test_any_neighbourhood_spread_and_network_gives_one_ledger_in_which_no_energ
     """Whatever is forecast next, no roof gives more than it forecast, and shares and grid are what the jobs draw."""
     outcome = run(scenario)
     assert run(scenario, FaultyBroker(MemoryBroker(), faults, 1), hosts=hosts).ledger_sha256 == outcome.ledger_sha256
-    forecasts = {
-        producer: [(prediction.issued_s, prediction.production) for prediction in series.predictions]
-        for producer, series in scenario.producers.items()
-    }
+    forecasts = past_forecasts(scenario)
     assert not double_booked(scenario.jobs, outcome.ledger, forecasts)
     jobs = {job.job_id: job for job in scenario.jobs}
     assert not [job_id for job_id, before, after in _composed_again(jobs, outcome.ledger) if after < before]

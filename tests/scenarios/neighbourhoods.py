@@ -8,8 +8,9 @@ from itertools import accumulate
 from hypothesis import strategies as st
 
 from agents.contract_ledger import LedgerEntry, LedgerEvent
-from agents.energy import LoadProfile, Prediction, Production
+from agents.energy import LoadProfile, Outlook, Prediction, Production
 from agents.model import GRID, Contract, Device, House, Job
+from agents.sharing import PastForecasts
 from scenarios.scenario import ProducerSeries, Scenario, Tariff
 
 START_S = 1_466_460_000
@@ -30,6 +31,18 @@ def sun(*points: tuple[int, float]) -> Production:
 def forecast(production: Production, issued_s: int = START_S) -> ProducerSeries:
     """Return a producer with one prediction."""
     return ProducerSeries(predictions=(Prediction(issued_s=issued_s, production=production),))
+
+
+def past_forecasts(of: Scenario) -> dict[str, PastForecasts]:
+    """Return, for each producer, what a scenario forecasts for each minute when it ends."""
+    past = {producer: PastForecasts() for producer in of.producers}
+    for producer, series in of.producers.items():
+        known: Outlook | None = None
+        for prediction in series.predictions:
+            newer = prediction.production
+            known = Outlook.of(newer) if known is None else known.continued_by(newer)
+            past[producer].take(known, prediction.issued_s)
+    return past
 
 
 def job(job_id: str, house: str, profile: LoadProfile, window_s: tuple[int, int] = (0, 86400)) -> Job:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import ClassVar
 
@@ -36,6 +36,8 @@ _RIGHT_DOTS = (0x80, 0x20, 0x10, 0x08)
 _ALL_DOTS = 0x28FF
 _AXIS_WIDTH = 8
 _DAY_S = 86_400
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a time of the clock, in any zone
+_LAST_DAY_S = (datetime(9999, 12, 31) - _EPOCH).total_seconds()  # noqa: DTZ001 - as above
 _LEGEND_FORMS = ((_AXIS_WIDTH, 3, False), (1, 2, False), (_AXIS_WIDTH, 3, True), (1, 1, True))
 """Forms of the legend, the preferred one first: indent, gap between entries in cells, and whether names are short."""
 
@@ -101,15 +103,27 @@ class TimeAxis:
         step_s = next((s for s in _STEPS_S if length_s / s <= max(1, most)), _STEPS_S[-1])
         while length_s / step_s > max(1, most):
             step_s *= 2
-        offset_s = self.label.offset_s if isinstance(self.label, Zone) else 0
-        first_s = -(-(self.start_s + offset_s) // step_s) * step_s - offset_s
-        return [first_s + n * step_s for n in range(int((self.end_s - first_s) // step_s) + 1)]
+        if not isinstance(self.label, Zone):
+            first_s = -(-self.start_s // step_s) * step_s
+            return [first_s + n * step_s for n in range(int((self.end_s - first_s) // step_s) + 1)]
+        begin, end = (self.label.at(time_s).replace(tzinfo=None) for time_s in (self.start_s, self.end_s))
+        first = -(-(begin - _EPOCH).total_seconds() // step_s)
+        # Clocks may go back before the end, by up to a day.
+        last = min((end - _EPOCH).total_seconds() + _DAY_S, _LAST_DAY_S) // step_s
+        ticks: list[float] = []
+        for n in range(int(first), int(last) + 1):
+            clock = _EPOCH + timedelta(seconds=n * step_s)
+            time_s = clock.replace(tzinfo=self.label.tzinfo).timestamp()
+            # Clocks that go forward skip some; the ticks there are the moment after, which is a tick only once.
+            if self.start_s <= time_s <= self.end_s and (not ticks or time_s > ticks[-1]):
+                ticks.append(time_s)
+        return ticks
 
     def tick_text(self, time_s: float) -> str:
         """Format a tick: the time of day, or the date at the start of a day on a long axis."""
         if not isinstance(self.label, Zone):
             return self.label(time_s)
-        starts_day = (time_s + self.label.offset_s) % _DAY_S == 0
+        starts_day = self.label.at(time_s).date() != self.label.at(time_s - 1).date()
         return self.label.day(time_s) if self.is_long and starts_day else self.label.hours(time_s)
 
     def period(self, begin_s: float, end_s: float) -> str:

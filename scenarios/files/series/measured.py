@@ -31,6 +31,8 @@ _POWER_UNITS = ("W", "kW", "MW")
 _READINGS: dict[Reading, str] = {"power": "a power", "interval": "energy per interval", "counter": "a counter"}
 MAX_GAP_S = 86_400
 """A longer gap is an error: what happened in it would be invented."""
+_GAP_STEPS = 1.5
+"""A longer step, in steps that most rows have, is a gap."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _NOISE = 0.01
 """Values below 0 by at most this share of the highest count as 0: inverters draw a few watts at night."""
@@ -169,17 +171,22 @@ class _Grid:
 
     @classmethod
     def of(cls, times: Sequence[int]) -> _Grid:
-        """Return that of at least two ascending times; a value lasts for the step that most of them have."""
+        """Return that of at least two ascending times.
+
+        A value lasts until the next one, or, if there is a gap, for the step that most of them have. A step that is
+        somewhat longer is no gap: of clock times in whole hours, the one is in which clocks go back by half an hour.
+        """
         steps_s = [after - before for before, after in pairwise(times)]
         step_s = Counter(steps_s).most_common(1)[0][0]
-        lengths_s = [*(min(each_s, step_s) for each_s in steps_s), step_s]
+        longest_s = step_s * _GAP_STEPS
+        lengths_s = [*(each_s if each_s <= longest_s else step_s for each_s in steps_s), step_s]
         points_s, places = [times[0]], []
         for time_s, length_s in zip(times, lengths_s, strict=True):
             if points_s[-1] < time_s:  # a gap: nothing is known, and nothing counted
                 points_s.append(time_s)
             places.append(len(points_s) - 1)
             points_s.append(time_s + length_s)
-        gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > step_s * 1.5)
+        gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > longest_s)
         return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places))
 
 
@@ -223,7 +230,7 @@ def _grid_of_all(table: Table, time_column: int, zone: tzinfo | None, *, is_run:
         if rows_in_order(table, of_time, notes) is not table.rows or notes or of_time.is_excel:
             return None
         for _, cells in table.rows:
-            times.append(of_time.time_s(cells, times[-1] if times else None))
+            times.append(of_time.time_s(cells, times))
     except (ScenarioError, ValueError):
         return None  # reading a column reports it
     is_ascending = all(before < after for before, after in pairwise(times))

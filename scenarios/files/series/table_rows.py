@@ -44,6 +44,8 @@ class RowTimes:
         self._clock = self._beside(column, cells)
         self._numbers = numbers_of(table, column)
         self.is_excel = all(map(is_number, cells)) and is_excel_column(list(map(self._numbers.parse, cells)))
+        self._is_of_days = self.is_excel and all(float(self._numbers.parse(cell)).is_integer() for cell in cells)
+        """Whether a spreadsheet's numbers are only dates."""
         self._order = self._order_of_dates()
         self._factor = 1
         if is_run and table.has_header:
@@ -93,8 +95,12 @@ class RowTimes:
         found = moment(text, self._order)
         return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).timestamp()
 
-    def time_s(self, cells: Sequence[Any], before_s: int | None) -> int:
+    def time_s(self, cells: Sequence[Any], before_s: Sequence[int]) -> int:
         """Return the time of a row, UNIX seconds.
+
+        Args:
+            cells: The row.
+            before_s: The times of the rows before.
 
         Raises:
             ValueError: It says none, or one that does not exist.
@@ -103,25 +109,26 @@ class RowTimes:
         if is_number(text):
             number = self._numbers.parse(text)
             if self.is_excel:
-                return self._zoned_s(excel_moment(number), before_s, excel_moment(number))
+                stored = excel_moment(number)
+                return self._zoned_s(stored, before_s, stored, is_day=self._is_of_days)
             return unix_s(number * self._factor, text)
         found = moment(text, self._order)
         if found is not None:
             if found.tzinfo is None and self._zone is None and self._is_run:
                 return int(found.replace(tzinfo=UTC).timestamp())  # of a run, only differences count
-            return self._zoned_s(found, before_s, text)
+            return self._zoned_s(found, before_s, text, is_day=self._is_of_days or is_date_only(text))
         seconds = clock_s(text) if isinstance(text, str) else None
         if seconds is not None and self._is_run:
-            days_s = 0 if before_s is None else before_s // 86_400 * 86_400
-            is_next_day = before_s is not None and days_s + seconds <= before_s
+            days_s = before_s[-1] // 86_400 * 86_400 if before_s else 0
+            is_next_day = bool(before_s) and days_s + seconds <= before_s[-1]
             return days_s + seconds + (86_400 if is_next_day else 0)
         if seconds is not None:
             raise ValueError(f"{text!r} is a time without a date; {EXPECTED}")
         raise ValueError(f"{text!r} is not a time; {EXPECTED}")
 
-    def _zoned_s(self, found: datetime, before_s: int | None, text: object) -> int:
+    def _zoned_s(self, found: datetime, before_s: Sequence[int], text: object, *, is_day: bool) -> int:
         try:
-            return moment_s(found, self._zone, before_s, text)
+            return moment_s(found, self._zone, before_s, text, is_day=is_day)
         finally:
             if self._zone is None and found.tzinfo is None:
                 self._zone = UTC  # a stand-in: the missing zone is reported once, and the rest is checked too
@@ -145,7 +152,7 @@ def parsed_rows(
         try:
             if len(cells) <= most:
                 raise ValueError(f"has {len(cells)} columns, {most + 1} are expected")  # noqa: TRY301 - reported like the others
-            time_s = of_time.time_s(cells, times[-1] if times else None)
+            time_s = of_time.time_s(cells, times)
             value = _value(cells[value_column], numbers, unit)
             if _is_repeated(time_s, value, times, values, of_time.text(cells)):
                 repeated += 1
@@ -211,10 +218,11 @@ def check_times(table: Table, of_time: RowTimes) -> None:
         ScenarioError: Carries their problems.
     """
     problems: list[Problem] = []
-    before_s: int | None = None
+    before_s: list[int] = []
     for line, cells in rows_in_order(table, of_time, []):
         try:
-            before_s = of_time.time_s(cells, before_s) if len(cells) > of_time.column else before_s
+            if len(cells) > of_time.column:
+                before_s.append(of_time.time_s(cells, before_s))
         except ValueError as error:
             problems.append(Problem(f"{table.where}:{line}", str(error)))
     if problems:

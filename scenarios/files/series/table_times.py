@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import Final, Literal
@@ -206,14 +206,18 @@ def unix_s(number: float, text: object) -> int:
     return int(number)
 
 
-def moment_s(found: datetime, zone: tzinfo | None, before_s: int | None, text: object) -> int:
+def moment_s(
+    found: datetime, zone: tzinfo | None, before_s: Sequence[int], text: object, *, is_day: bool = False
+) -> int:
     """Return a moment in UNIX seconds.
 
     Args:
         found: The moment.
         zone: Zone of a moment that says none.
-        before_s: The moment of the row before; a clock time that occurs twice is the one after it.
+        before_s: The moments of the rows before. A clock time that occurs twice is the first one after them, unless the
+            second one continues their step.
         text: The text in the file, for messages.
+        is_day: Whether the text is only a date: then its day begins later where clocks skip midnight.
 
     Raises:
         ValueError: No zone is known, or clocks skip the time on that day.
@@ -223,11 +227,14 @@ def moment_s(found: datetime, zone: tzinfo | None, before_s: int | None, text: o
     if zone is None:
         raise ValueError(f"the time {text} has no UTC offset; add for example zone: Europe/Berlin")
     local = found.replace(tzinfo=zone)
-    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != found:
+    shown = local.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    if shown != found and not (is_day and shown.date() == found.date()):
         raise ValueError(f"the time {text} does not exist on that day: the clocks go forward")
-    if before_s is not None and local.timestamp() <= before_s:
-        local = local.replace(fold=1)  # the hour that clocks show twice, for the second time
-    return int(local.timestamp())
+    first_s, second_s = int(local.timestamp()), int(local.replace(fold=1).timestamp())
+    if second_s <= first_s or not before_s:  # the clocks show the time once, or there is nothing to compare with
+        return first_s
+    step_s = before_s[-1] - before_s[-2] if len(before_s) > 1 else None
+    return second_s if first_s <= before_s[-1] or second_s - before_s[-1] == step_s else first_s
 
 
 def clock_s(text: str) -> int | None:

@@ -417,7 +417,9 @@ def _shortened(text: str) -> str:
 def _offsets(zone: Zone, start_s: int, end_s: int) -> list[tuple[int, int]]:
     """Return the zone's offsets from UTC between two times, seconds, each with the time from which it holds."""
     found: list[tuple[int, int]] = []
-    for time_s in range(start_s, max(end_s, start_s) + 1, 3600 if zone.key else max(1, end_s - start_s)):
+    quarter_s = 900  # clocks change at whole quarters of an hour
+    later_s = range((start_s // quarter_s + 1) * quarter_s, end_s + 1, quarter_s) if zone.key else ()
+    for time_s in (start_s, *later_s):
         offset = zone.at(time_s).utcoffset()
         offset_s = 0 if offset is None else int(offset.total_seconds())
         if not found or found[-1][1] != offset_s:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
@@ -149,3 +151,64 @@ def test_equal_jobs_are_informed_in_the_order_of_their_ids() -> None:
     more_mwh = np.full(2 * HOUR, 100_000, dtype=np.int64)
     told = [waiting.next_to_inform(10 * HOUR, more_mwh, 0.01) for _ in range(4)]
     assert told == [("a", "a/machine"), ("b", "b/machine"), ("c", "c/machine"), None]
+
+
+DAY = 24 * HOUR
+
+
+def test_a_board_forgets_energy_and_shares_of_more_than_two_days_ago() -> None:
+    """Otherwise the last day of a year would take longer than the first, and more memory."""
+    some, sizes = EnergyBoard(), []
+    for day in range(30):
+        some.forget_past(day * DAY)
+        some.expect(0, day * DAY, [(2 * DAY, 100)])
+        for n in range(3):
+            some.promise(0, f"{day}/{n}", (day * DAY + (10 + n) * HOUR) * 60, [(HOUR, 30)])
+        sizes.append(len(pickle.dumps(some)))
+    assert max(sizes[5:]) < max(sizes[:5]) + 1_000
+    assert left(some, 0, "wash", 29 * DAY + 9 * HOUR, 5 * HOUR) == [100] * HOUR + [70] * 3 * HOUR + [100] * HOUR
+
+
+HOURS = st.integers(0, 30)
+SAID = st.one_of(
+    st.tuples(st.just("expects"), st.integers(0, 2), HOURS, st.lists(st.tuples(HOURS.map(lambda n: n + 1), HOURS))),
+    st.tuples(st.just("promises"), st.integers(0, 2), st.sampled_from("abc"), st.integers(-30, 30), HOURS),
+    st.tuples(st.just("waits"), st.integers(1, 3 * DAY)),
+    st.tuples(st.just("is informed")),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(said=st.lists(SAID, max_size=30))
+def test_what_a_board_shows_from_now_on_does_not_depend_on_what_it_has_forgotten(
+    said: list[tuple[object, ...]],
+) -> None:
+    """It forgets only what no job can use any more."""
+    now, forgetful, whole = 100 * DAY, EnergyBoard(), EnergyBoard()
+    for what, *details in said:
+        for some in (forgetful, whole):
+            match what, details:
+                case "expects", [int(number), int(later), list(runs)]:
+                    some.expect(number, now + later * HOUR, [(count * HOUR, mwh) for count, mwh in runs])
+                case "promises", [int(number), str(job_id), int(later), int(hours)]:
+                    some.promise(number, job_id, (now + later * HOUR) * 60, [(hours * HOUR, 7)] if hours else [])
+                case "is informed", []:
+                    some.end_news()
+        if what == "waits":
+            now += int(str(details[0]))
+        forgetful.forget_past(now)
+        assert _from_now_on(forgetful, now) == _from_now_on(whole, now)
+
+
+def _from_now_on(some: EnergyBoard, now: int) -> list[object]:
+    """Return what a board says of the present and the future."""
+    first, more_mwh = some.news()
+    window = Need(now * 60, (now + 2 * DAY) * 60, 1_000.0, 10.0)
+    offers = [
+        some.offer(number, job_id, now, 3 * DAY, ABUNDANT, (now - HOUR) * 60)
+        for number in range(3)
+        for job_id in "abcd"
+        if some.knows(number)
+    ]
+    news = {first + i: mwh for i, mwh in enumerate(more_mwh.tolist()) if mwh and first + i >= now}
+    return [news, some.ranked(range(3), window, own=()), offers]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from rich.cells import cell_len
@@ -94,6 +96,33 @@ def test_an_axis_over_several_days_names_them() -> None:
     span = TimeAxis(MIDNIGHT_S, MIDNIGHT_S + 3 * DAY_S, BERLIN)
     texts = [span.tick_text(time_s) for time_s in span.ticks(12)]
     assert [text for text in texts if "Jun" in text] == ["21 Jun", "22 Jun", "23 Jun", "24 Jun"]
+
+
+@pytest.mark.parametrize(
+    ("key", "first_day", "days"),
+    [
+        ("Europe/Berlin", "2026-10-24", ["24 Oct", "25 Oct", "26 Oct", "27 Oct"]),
+        ("Europe/Berlin", "2026-03-28", ["28 Mar", "29 Mar", "30 Mar", "31 Mar"]),
+        ("Australia/Lord_Howe", "2026-04-04", ["04 Apr", "05 Apr", "06 Apr", "07 Apr"]),
+        ("Australia/Lord_Howe", "2026-10-03", ["03 Oct", "04 Oct", "05 Oct", "06 Oct"]),
+        ("America/Santiago", "2026-09-05", ["05 Sep", "06 Sep", "07 Sep", "08 Sep"]),
+        ("Pacific/Apia", "2011-12-28", ["28 Dec", "29 Dec", "31 Dec", "01 Jan"]),
+    ],
+)
+def test_an_axis_over_a_change_of_the_clocks_has_its_ticks_at_round_times_of_the_clock(
+    key: str, first_day: str, days: list[str]
+) -> None:
+    """Days of 23, 23.5, 24.5 and 25 hours, one that begins at 01:00, and one that did not exist."""
+    begin_s, end_s = (
+        int((datetime.fromisoformat(first_day) + timedelta(days=n)).replace(tzinfo=ZoneInfo(key)).timestamp())
+        for n in (0, 3 if key != "Pacific/Apia" else 4)
+    )
+    span = TimeAxis(begin_s, end_s, Zone(0, key))
+    texts = [span.tick_text(time_s) for time_s in span.ticks(13)]
+    assert [text for text in texts if ":" not in text] == days
+    assert {text[3:] for text in texts if ":" in text} == {"00"}
+    assert len(texts) == 13
+    assert set(texts) - set(days) == {"06:00", "12:00", "18:00"}
 
 
 @pytest.mark.parametrize("days", [30, 365, 3650])

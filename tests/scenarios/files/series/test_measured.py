@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -294,3 +296,75 @@ def test_a_column_of_plain_numbers_is_read_as_one_with_units_in_its_cells(
             except ScenarioError as error:
                 found.append(error.problems)
     assert found[0] == found[1]
+
+
+CLOCK_CHANGES = [
+    ("Australia/Lord_Howe", "2026-04-05"),  # back by half an hour
+    ("Australia/Lord_Howe", "2026-10-04"),  # forward by half an hour
+    ("Europe/Berlin", "2026-10-25"),
+    ("Europe/Berlin", "2026-03-29"),
+    ("America/Santiago", "2026-04-04"),
+    ("America/Santiago", "2026-09-06"),  # skips midnight, as do the next two
+    ("Asia/Beirut", "2026-03-29"),
+    ("Africa/Cairo", "2026-04-24"),
+    ("America/Havana", "2026-11-01"),  # shows midnight twice
+]
+
+
+@pytest.mark.parametrize("stamps", ["clock", "elapsed", "dates"])
+@pytest.mark.parametrize(("zone", "day"), CLOCK_CHANGES)
+def test_constant_power_stays_constant_over_any_change_of_the_clocks(
+    zone: str, day: str, stamps: str, tmp_path: Path
+) -> None:
+    """Rows are at full steps of the clock, or at equal intervals; days have 23, 23.5, 24.5 or 25 hours."""
+    info, middle = ZoneInfo(zone), date.fromisoformat(day)
+    begin_s, end_s = (_day_begins_s(middle + timedelta(days=days), info) for days in (-3, 4))
+    for minutes in (1_440,) if stamps == "dates" else (15, 30, 60, 180, 240, 360):
+        if stamps == "dates":
+            rows_s = [_day_begins_s(middle + timedelta(days=days), info) for days in range(-3, 4)]
+        elif stamps == "clock":
+            rows_s = [s for s in range(begin_s, end_s, 900) if _minute_of_day(s, info) % minutes == 0]
+        else:
+            rows_s = list(range(begin_s, end_s - 60 * minutes + 1, 60 * minutes))
+        form = "%Y-%m-%d" if stamps == "dates" else "%Y-%m-%d %H:%M"
+        lines = [f"{datetime.fromtimestamp(s, info):{form}},100" for s in rows_s]
+        file = tmp_path / f"{minutes}.csv"
+        file.write_text("\n".join(["time,power [W]", *lines]), encoding="utf-8")
+        measured = read_measured(file, file.name, MeasuredFormat(zone=zone))
+        if max(np.diff(rows_s)) > 1.5 * 60 * minutes:  # where midnight is skipped, the row of 00:00 is missing
+            assert any("has 1 gap" in note for note in measured.notes)
+            continue
+        times_s, energy_wh = np.array(measured.times_s), np.array(measured.cumulative_wh)
+        assert set(rows_s) <= set(times_s.tolist())
+        assert times_s[0] == rows_s[0]
+        assert times_s[-1] == rows_s[-1] + 60 * minutes
+        assert np.diff(energy_wh) / np.diff(times_s) * 3_600 == pytest.approx(100.0)
+
+
+def _day_begins_s(day: date, zone: ZoneInfo) -> int:
+    """Return the first second of a day."""
+    noon_s = int(datetime.combine(day, time(12), zone).timestamp())
+    before_s = range(noon_s, noon_s - 15 * 3_600, -900)
+    return next(s for s in before_s if datetime.fromtimestamp(s - 1, zone).date() < day)
+
+
+def _minute_of_day(time_s: int, zone: ZoneInfo) -> int:
+    at = datetime.fromtimestamp(time_s, zone)
+    return at.hour * 60 + at.minute
+
+
+def test_a_day_that_a_zone_skips_is_an_error(tmp_path: Path) -> None:
+    """Samoa had no 30 December 2011."""
+    rows = "".join(f"2011-12-{day},100\n" for day in (28, 29, 30, 31))
+    (tmp_path / "meter.csv").write_text(f"time,power [W]\n{rows}", encoding="utf-8")
+    with pytest.raises(ScenarioError, match="2011-12-30 does not exist"):
+        read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat(zone="Pacific/Apia"))
+
+
+def test_readings_at_slightly_irregular_times_lose_no_energy(tmp_path: Path) -> None:
+    """A step that is a little longer than most is no gap."""
+    seconds = (0, 60, 120, 188, 240, 300, 385, 440)
+    rows = "".join(f"{1782028800 + s},100\n" for s in seconds)
+    (tmp_path / "meter.csv").write_text(f"time,power [W]\n{rows}", encoding="utf-8")
+    measured = read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat())
+    assert measured.cumulative_wh[-1] == pytest.approx(100.0 * (440 + 60) / 3_600)
