@@ -432,10 +432,15 @@ class ObservedRun:
         return known
 
     def share_done(self) -> float | None:
-        """Return the share of the run's virtual time that has passed, 0 to 1; None if its end is not known."""
+        """Return the share of the run's virtual time that has passed, 0 to 1; None if its end is not known.
+
+        The end is the latest possible one; a run that has nothing left to do ends earlier, and is done.
+        """
         start_s, end_s = self.scenario_context.start_s, self.scenario_context.end_s
         if self.time is None or start_s is None or end_s is None or end_s <= start_s:
             return None
+        if self.time.state == "ended" and not self.time.stopped_by:
+            return 1.0
         return min(1.0, max(0.0, (self.time.time - start_s) / (end_s - start_s)))
 
     def houses(self) -> list[str]:

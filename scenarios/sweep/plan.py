@@ -373,6 +373,9 @@ def _setting_problems(settings: Mapping[str, Value], scenario: Scenario) -> list
         if key in {"days", "hosts"} and isinstance(value, int) and value < 1
     ]
 
+    if scenario.gateways:
+        problems.append("the scenario has real devices, which take part in one run at a time, and not in a sweep")
+
     def supplied(settings: Mapping[str, Value]) -> SupplySettings:
         return scenario.supplied(_supply_settings(settings).rule)
 

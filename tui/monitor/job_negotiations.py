@@ -132,7 +132,7 @@ def _columns(zone: Zone) -> tuple[Column[ObservedNegotiation], ...]:
 
     return (
         Column("job", lambda job: job.job_id, is_id=True, most=34),
-        Column("house", lambda job: job.house, 12, wide=18, from_width=84),
+        Column("house", lambda job: job.house, 12, wide=18, from_width=90),
         Column("state", lambda job: state_cell(job.state), 11),
         Column("supplied by", lambda job: " + ".join(job.suppliers), 14, wide=24, is_id=True),
         Column("start", lambda job: moment(zone, job.start_s), 15, sort=lambda job: job.start_s or 0),

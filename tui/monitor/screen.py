@@ -93,7 +93,7 @@ The newest million messages are here; the results file has all of them.
         self._zone = Zone()
         self._next_wall_s = 0.0
         self._at_last_wall_s = 0.0
-        self._broker = "mqtt://"
+        self._broker = "mqtt://127.0.0.1"
         """The broker that was joined last; after leaving, Enter joins it again."""
 
     def compose_body(self) -> ComposeResult:

@@ -112,7 +112,8 @@ class AskText(Dialog[str | None]):
             title: The question.
             details: The expected input, plain text.
             value: Initial text.
-            check: Returns the problem with a text, or None; shown while typing.
+            check: Returns the problem with a text, or None; shown while typing, and of the initial text only if the
+                user confirms it.
         """
         super().__init__()
         self.title = self._title = title
@@ -132,12 +133,16 @@ class AskText(Dialog[str | None]):
 
     @on(Input.Changed)
     def _show_problem(self, event: Input.Changed) -> None:
-        self.query_one(".problem", Static).update(self._check(event.value) or "")
+        problem = None if event.value == self._value else self._check(event.value)
+        self.query_one(".problem", Static).update(problem or "")
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
-        if self._check(event.value) is None:
+        problem = self._check(event.value)
+        if problem is None:
             self.dismiss(event.value)
+        else:
+            self.query_one(".problem", Static).update(problem)
 
 
 class _Tree(DirectoryTree):

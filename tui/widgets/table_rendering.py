@@ -41,7 +41,7 @@ class Column(Generic[RowT]):
     narrow: int | None = None
     """Its width where the table is narrower than `NARROW`; None: the same."""
     wide: int | None = None
-    """Its width where the table is at least `WIDE`; None: the same."""
+    """Its width where the table is at least `WIDE` and has room for it; None: the same."""
     right: bool = False
     is_id: bool = False
     """Where it is too long it is cut in the middle: ids often differ at their ends."""
@@ -67,15 +67,20 @@ class Column(Generic[RowT]):
         """Return what to sort a row by."""
         return self.text(row) if self.sort is None else self.sort(row)
 
-    def fixed_width(self, table_width: int) -> int | None:
-        """Return its width in a table; None if it takes the remaining width."""
+    def fixed_width(self, table_width: int, *, is_wide: bool) -> int | None:
+        """Return its width in a table; None if it takes the remaining width.
+
+        Args:
+            table_width: Width of the table, cells.
+            is_wide: Whether it may be as wide as in a wide table.
+        """
         if self.narrow is not None and table_width < NARROW:
             return self.narrow
-        return self.wide if self.wide is not None and table_width >= WIDE else self.width
+        return self.wide if self.wide is not None and is_wide else self.width
 
 
 _LEAST_FLEXIBLE = 16
-"""Minimum width of a column without a width, if titles are written in full."""
+"""Minimum width of a column without a width, if titles are written in full or other columns are wide."""
 
 
 def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
@@ -85,9 +90,10 @@ def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
         columns: All there are.
         width: Width of the table, cells.
     """
-    fixed_widths = {i: c.fixed_width(width) for i, c in enumerate(columns) if width >= c.from_width}
-    left = max(0, width - sum(w for w in fixed_widths.values() if w is not None) - len(fixed_widths))
+    fixed_widths, left = _fixed_widths(columns, width, is_wide=width >= WIDE)
     flexible = [i for i, w in fixed_widths.items() if w is None]
+    if width >= WIDE and left < _LEAST_FLEXIBLE * len(flexible):
+        fixed_widths, left = _fixed_widths(columns, width, is_wide=False)
     for i, fixed in fixed_widths.items():
         more = 0 if fixed is None else cell_len(columns[i].full) - fixed
         if fixed is not None and 0 < more <= left - _LEAST_FLEXIBLE * len(flexible):
@@ -99,6 +105,12 @@ def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
         widths[index] = max(4, share if is_last else min(share, columns[index].most))
         left -= widths[index]
     return [(i, widths[i] if w is None else w) for i, w in fixed_widths.items()]
+
+
+def _fixed_widths(columns: Sequence[Column[Any]], width: int, *, is_wide: bool) -> tuple[dict[int, int | None], int]:
+    """Return the width of each column that is shown, None for those that share what is left; and how much that is."""
+    fixed = {i: c.fixed_width(width, is_wide=is_wide) for i, c in enumerate(columns) if width >= c.from_width}
+    return fixed, max(0, width - sum(w for w in fixed.values() if w is not None) - len(fixed))
 
 
 Ground = Literal["", "stripe", "cursor"]

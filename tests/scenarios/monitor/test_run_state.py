@@ -20,7 +20,7 @@ from agents.messages import AnyMessage
 from agents.model import GRID
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes, envelopes_of
-from broker.protocol.wire import Batch, Control, Roster, TimeReport
+from broker.protocol.wire import Batch, Control, Roster, RunPhase, TimeReport
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
@@ -351,6 +351,20 @@ def test_a_watcher_shows_the_clock_of_the_runs_zone(zone: str, winter: str) -> N
     watched = ObservedRun("w")
     watched.take(topics.roster("w"), Roster(hosts={}, utc_offset_s=7200, zone=zone).encoded())
     assert watched.zone.hours(datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()) == winter
+
+
+@pytest.mark.parametrize(
+    ("state", "stopped_by", "share"), [("running", "", 0.25), ("ended", "anna", 0.25), ("ended", "", 1.0)]
+)
+def test_a_run_that_ended_before_its_latest_end_is_done(state: RunPhase, stopped_by: str, share: float) -> None:
+    """Its last job ran early, and nothing is left to do; a run that was stopped is not done."""
+    scenario = neighbourhood({"a": {}}, [job_of("wash", "a", load((0, 0.0), (600, 50.0)))])
+    watched = ObservedRun("w", context_of_scenario(scenario, START_S + 4000))
+    report = TimeReport(
+        time=START_S + 1000, round=0, step=9, pace="max", lag_wall_s=0.0, state=state, stopped_by=stopped_by
+    )
+    watched.take(topics.time("w"), report.encoded())
+    assert watched.share_done() == share
 
 
 @pytest.mark.parametrize("knows_the_scenario", [False, True])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import ssmic
+from agents.errors import SettingsError
 from scenarios.results import ResultsError, ResultsExistError, ResultsReader
 from scenarios.scenario import Scenario
 from scenarios.simulation import Plan, RunSettings, open_simulation
@@ -31,6 +32,7 @@ from scenarios.sweep import (
 )
 from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import SweepRow, perform
+from tests.scenarios.files.series.test_coverage import TEXT
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS
 
 REQUEST = SweepRequest("street", ("algorithm=insertion,fifty_fifty",), ("days=1",), seeds=2)
@@ -320,3 +322,11 @@ def test_a_damaged_file_is_one_error_with_its_name(undisturbed: Path, tmp_path: 
     with pytest.raises(ResultsError, match=re.escape(named)) as caught:
         read_sweep(path)
     assert str(caught.value).startswith(f"{path}: is damaged: ")
+
+
+def test_a_scenario_with_real_devices_is_not_swept(tmp_path: Path) -> None:
+    """They would take part in none of the runs, whose figures would say nothing."""
+    file = tmp_path / "plug.yaml"
+    file.write_text(TEXT.replace("type: consumer", "type: consumer, gateway: {adapter: tasmota, topic: tasmota_A1}", 1))
+    with pytest.raises(SettingsError, match="real devices, which take part in one run at a time, and not in a sweep"):
+        plan_sweep(SweepRequest(str(file), seeds=1))

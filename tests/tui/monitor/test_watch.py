@@ -25,7 +25,7 @@ from scenarios.simulation.settings import RunSettings
 from tests.integration.conftest import SLOW
 from tests.tui.driving import dialog, notices, steps, until
 from tests.tui.terminal import environment
-from tui.monitor.join_dialog import RunChooser
+from tui.monitor.join_dialog import RunChooser, url_problem
 from tui.monitor.screen import NegotiationsScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.header import StatusLine
@@ -129,7 +129,9 @@ async def test_an_unreachable_broker_is_reported(opened: Opened) -> None:
     """The list of runs shows it, and retries."""
     async with opened(first_area="negotiations") as pilot:
         await pilot.press("w")
-        (await dialog(pilot, AskText)).query_one(Input).value = "mqtt://127.0.0.1:9"
+        asked = (await dialog(pilot, AskText)).query_one(Input)
+        assert url_problem(asked.value) is None
+        asked.value = "mqtt://127.0.0.1:9"
         await pilot.press("enter")
         await dialog(pilot, RunChooser)
         note = pilot.app.screen.query_one(".note", Static)

@@ -204,3 +204,16 @@ async def test_a_text_is_checked_while_it_is_typed(opened: Opened) -> None:
         await until(pilot, lambda: str(question.query_one(".problem", Static).content) == "Expected max.")
         await pilot.press("x", "enter")
         await until(pilot, lambda: answers == ["max"])
+
+
+async def test_an_unfinished_text_that_is_offered_is_not_called_wrong_until_it_is_confirmed(opened: Opened) -> None:
+    """Such as `mqtt://`, which the user has not touched yet."""
+    async with opened() as pilot:
+        question = AskText("Pace", value="ma", check=lambda text: None if text == "max" else "Expected max.")
+        pilot.app.push_screen(question)
+        await dialog(pilot, AskText)
+        await until(pilot, lambda: question.query_one(Input).value == "ma")
+        await pilot.pause()
+        assert not str(question.query_one(".problem", Static).content)
+        await pilot.press("enter")
+        await until(pilot, lambda: str(question.query_one(".problem", Static).content) == "Expected max.")

@@ -13,6 +13,12 @@ from textual.app import App, ComposeResult
 
 from scenarios.scenario import Zone
 from tui.formatting import fit
+from tui.monitor.job_negotiations import _columns as job_columns
+from tui.monitor.ledger import _columns as ledger_columns
+from tui.monitor.messages import _columns as message_columns
+from tui.monitor.real_devices import _columns as device_columns
+from tui.results.contracts import _columns as contract_columns
+from tui.results.negotiation import _columns as recorded_columns
 from tui.run.progress import _COLUMNS as RUN_COLUMNS
 from tui.widgets.chart import Chart, TimeAxis, drawn
 from tui.widgets.table_rendering import Column, placed
@@ -51,6 +57,18 @@ def test_id_columns_grow_with_the_terminal() -> None:
     )
     widths = [dict(placed(columns, width))[0] for width in (80, 140, 200)]
     assert widths == [14, 30, 30]
+
+
+MONITOR_COLUMNS = (job_columns, ledger_columns, message_columns, device_columns)
+
+
+@pytest.mark.parametrize(
+    "columns", [contract_columns(BERLIN), recorded_columns(BERLIN), *(of(BERLIN) for of in MONITOR_COLUMNS)]
+)
+def test_a_column_that_takes_the_rest_is_not_crowded_out_by_wide_ones(columns: Sequence[Column[Any]]) -> None:
+    """At no width of a terminal."""
+    for width in range(80, 300):
+        assert all(cells >= 10 for column, cells in _placed(columns, width) if column.width is None), width
 
 
 def test_titles_are_not_cut_if_they_fit() -> None:
