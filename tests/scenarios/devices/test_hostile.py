@@ -244,6 +244,23 @@ def test_values_at_the_limits_are_accepted() -> None:
     assert isinstance(event_of("forecast", json.dumps(year).encode(), NOW_S, Zone(0)), Forecasted)
 
 
+@pytest.mark.parametrize(
+    ("part", "content", "problem"),
+    [
+        ("request", {"energy_wh": 1, "duration_s": 60, "latest_start": NOW_S + 31 * 86_400 + 1}, "31 days ahead"),
+        ("request", {"step_s": 86_400, "power_w": [1] * 8}, "the load lasts longer than 604800 s"),
+        ("request", {"points": [[0, 0], [604_801, 1]]}, "the load lasts longer than 604800 s"),
+        ("forecast", {"points": [[NOW_S - 3600, 0], [NOW_S + 366 * 86_400 + 1, 500]]}, "366 days from now"),
+        ("forecast", {"points": [[NOW_S - 3600, 0], [NOW_S, 500]]}, "the forecast ends at"),
+        ("forecast", {"points": [[NOW_S - 31 * 86_400 - 1, 0], [NOW_S + 60, 500]]}, "31 days away from now"),
+    ],
+)
+def test_values_beyond_the_limits_are_refused(part: str, content: Any, problem: str) -> None:
+    """By a second."""
+    with pytest.raises(MessageError, match=problem):
+        event_of(part, json.dumps(content).encode(), NOW_S, Zone(0))
+
+
 def test_a_scan_skips_invalid_announcements() -> None:
     """A valid one is still found."""
     keys = ["t", "fn", "rl", "ft", "tp", "id", "ieee_address", "definition"]
