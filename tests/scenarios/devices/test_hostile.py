@@ -17,6 +17,7 @@ from broker.hosts import Received
 from broker.protocol import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for, adapter_problems
+from scenarios.devices.adapters.values import Unit, dig, number_of
 from scenarios.devices.payloads import event_of, moment_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
@@ -350,3 +351,36 @@ def test_a_time_without_an_offset_is_refused_for_that() -> None:
     payload = b'{"energy_wh": 5, "duration_s": 60, "ready_by": "2026-06-21T14:00:00"}'
     with pytest.raises(MessageError, match="ready_by: '2026-06-21T14:00:00' has no offset from UTC"):
         event_of("request", payload, NOW_S, Zone(7200, "Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (2, "W", 2),
+        (2, "kW", 2000),
+        (2, "mW", 0.002),
+        (2, "0.1 W", 0.2),
+        (2, "kWh", 2000),
+        (2, "mWh", 0.002),
+        (2, "0.1 kWh", 200),
+        (7200, "J", 2),
+        (7.2, "MJ", 2000),
+        ([1, 2, None, "4"], "W", 7),  # phases
+    ],
+)
+def test_numbers_of_any_unit_are_power_in_w_or_energy_in_wh(value: object, unit: Unit, expected: float) -> None:
+    """Makers count in tenths, thousandths and joules."""
+    assert number_of(value, unit, "x") == pytest.approx(expected)
+
+
+def test_a_path_in_json_may_count_from_the_end() -> None:
+    """A position beyond either end is nothing."""
+    phases = {"a": [1, 2, 3]}
+    assert [dig(phases, path) for path in ("a[0]", "a[-1]", "a[-3]", "a[-4]", "a[3]", "a.b")] == [
+        1,
+        3,
+        1,
+        None,
+        None,
+        None,
+    ]
