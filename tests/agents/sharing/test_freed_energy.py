@@ -119,6 +119,22 @@ def test_the_four_jobs_with_the_most_of_what_is_lacking_are_asked_for_room() -> 
         assert asked_for(3_333) == {"job-6", "job-5", "job-4", "job-3"}
 
 
+@pytest.mark.parametrize(("start_s", "is_freed"), [(START_S, False), (START_LATER_S, True)])
+def test_a_job_whose_household_is_lost_frees_its_energy_unless_it_runs(start_s: int, *, is_freed: bool) -> None:
+    """A machine that runs does not stop because nobody hears of it."""
+    roof = SharedProducer(
+        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
+    )
+    share = {"minutes_mwh": ((60, 6_000),), "keeps_earlier": False}
+    with on_stage(roof, START_S) as stage:
+        stage.say((WASH.agent, Reserve(job_id="wash", start_s=start_s, job=WASH.as_sent, **share)))
+        stage.wait_until(START_S + 60)
+        stage.lose(WASH.agent)
+        dry = Reserve(job_id="dry", start_s=START_LATER_S, job=DRY.as_sent, **share)
+        (answer,) = to(MANAGER, stage.say((DRY.agent, dry)))
+    assert isinstance(answer, SharePromised) is is_freed
+
+
 def test_a_job_that_ends_early_keeps_the_minutes_that_have_passed_and_frees_the_present_one() -> None:
     """What it has had is settled; from the present minute on, another job can have the energy."""
     roof = SharedProducer(
