@@ -110,6 +110,37 @@ def test_a_new_forecast_that_knows_of_the_error_is_not_corrected_for_it_twice() 
         assert power_w(taken[-1][1], 10 * HOUR_S) == pytest.approx(expected_w, abs=60)
 
 
+def test_a_new_forecast_below_what_is_expected_is_not_raised_for_it() -> None:
+    """It foresees more clouds than there were: the old error says nothing of it."""
+    dark = hourly([200.0] * 8, 10 * HOUR_S)
+    taken = read(ForecastCorrection(hourly([333.0] * 12)), 10 * HOUR_S, {0: hourly(STEADY_W), 10 * HOUR_S: dark})
+    assert power_w(taken[-1][1], 10 * HOUR_S) == pytest.approx(200)
+
+
+def test_production_is_compared_with_the_forecasts_of_its_time() -> None:
+    """A new one every hour replaces none of what was forecast for the hours before."""
+    issued = {hour * HOUR_S: hourly([1000.0] * (18 - hour), hour * HOUR_S) for hour in range(6, 12)}
+    expected = read(ForecastCorrection(hourly([400.0] * 12)), NOON_S, issued)
+    assert power_w(expected[-1][1], 11 * HOUR_S) == pytest.approx(400, abs=150)
+
+
+@pytest.mark.parametrize(
+    ("before_w", "last_w", "is_corrected"), [(100, 290, False), (100, 310, True), (40, 400, False), (60, 400, True)]
+)
+def test_at_dawn_the_difference_says_little_about_noon(before_w: int, last_w: int, *, is_corrected: bool) -> None:
+    """In two hours a kilowatt is expected: the last hour must have 30 % of that, the one before 5 %."""
+    forecast = hourly([before_w, last_w, 400.0, *[1000.0] * 9])
+    counter = hourly([before_w / 2, last_w / 2, *[400.0] * 10])
+    assert (len(read(ForecastCorrection(counter), 8 * HOUR_S, {0: forecast})) == 2) is is_corrected
+
+
+@pytest.mark.parametrize(("produced_w", "expected_w"), [(9_000.0, 3_000.0), (0.0, 100.0)])
+def test_a_counter_that_is_far_off_is_believed_in_part(produced_w: float, expected_w: float) -> None:
+    """Threefold production at most, and a tenth at least."""
+    *_, (at_s, changed) = read(ForecastCorrection(hourly([produced_w] * 12)), 8 * HOUR_S, {0: hourly(STEADY_W)})
+    assert power_w(changed, at_s) == pytest.approx(expected_w, rel=0.2)
+
+
 def test_what_was_produced_while_the_roof_was_not_there_is_not_compared() -> None:
     """It joins at noon."""
     correction = ForecastCorrection(hourly([0.0] * 6 + [1000.0] * 6))

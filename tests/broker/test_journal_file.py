@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from broker.clock.journal import ClockJournal
+from broker.clock.journal import ClockJournal, ClockProgress, ProgressKeeper
+from broker.clock.pacing import ControlState
+from broker.clock.quarantine import Counted
 from broker.hosts.granted_round import Round
 from broker.hosts.journal import HostJournal, RoundRecord
 from broker.journal_file import JournalError, _link
@@ -288,3 +290,16 @@ def test_the_digest_of_a_round_covers_all_that_a_replay_must_repeat_and_no_sessi
         one._replace(next_step=8),
     ]
     assert len({one.digest, *(other.digest for other in changed)}) == 5
+
+
+async def test_the_time_that_a_run_takes_adds_up_over_the_processes_of_its_clock(tmp_path: Path) -> None:
+    """An earlier one has worked for a hundred seconds."""
+    control = ControlState(begun_with="max", pace="max", reached_s=0.0)
+    with ClockJournal(tmp_path / "clock.sqlite", IDENTITY) as journal:
+        journal.save_progress(ClockProgress(control=control, wall_s=100.0))
+        keeper = ProgressKeeper(journal)
+        keeper.begin()
+        keeper.store(control, Counted(), is_final=True)
+        found = journal.load_progress()
+    assert found is not None
+    assert 100.0 <= found.wall_s < 100.0 + PATIENCE_WALL_S

@@ -103,3 +103,40 @@ def test_readings_far_apart_say_nothing(outlook: MeasuredOutlook) -> None:
     """A device that was silent for hours may have produced at any time."""
     assert outlook.take_reading(NOON_S - 3 * HOUR_S, 1000.0, 0.0) is None
     assert outlook.take_reading(NOON_S, 0.0, 0.0) is None
+
+
+def test_corrections_are_at_least_five_minutes_apart(outlook: MeasuredOutlook) -> None:
+    """Each is a new forecast for the neighbourhood, however fast clouds grow."""
+    begin_s, energy_wh, promised = NOON_S - WINDOW_S, 0.0, []
+    for minute in range(45):
+        produced_w = 1000.0 - 20 * minute
+        promised.append(outlook.take_reading(begin_s + 60 * minute, produced_w, energy_wh))
+        energy_wh += produced_w / 60
+    at_s = [production.start_s for production in promised if production is not None]
+    assert len(at_s) > 1
+    assert min(np.diff(at_s)) >= 300
+
+
+def test_readings_more_than_an_hour_apart_are_not_compared(outlook: MeasuredOutlook) -> None:
+    """Clouds have changed in between."""
+    assert outlook.take_reading(NOON_S - 3_660, 400, 0.0) is None
+    assert outlook.take_reading(NOON_S, 400, 407.0) is None
+    near = MeasuredOutlook()
+    near.take_forecast(6 * HOUR_S, forecast([1000] * 12))
+    near.take_reading(NOON_S - 3_600, 400, 0.0)
+    assert near.take_reading(NOON_S, 400, 400.0) is not None
+
+
+def test_at_dawn_a_difference_says_nothing_of_noon() -> None:
+    """Of 90 W only half is produced, while a kilowatt is expected an hour later; of 110 W it counts."""
+    for dawn_w, count in ((90, 0), (110, 1)):
+        outlook = MeasuredOutlook()
+        outlook.take_forecast(6 * HOUR_S, forecast([dawn_w, 1000, 1000]))
+        assert len(measured(outlook, dawn_w / 2, 6 * HOUR_S, 6 * HOUR_S + WINDOW_S)) == count
+
+
+def test_a_forecast_that_repeats_the_error_is_lowered_by_what_is_left_of_it(outlook: MeasuredOutlook) -> None:
+    """The meter was read last an hour ago; then half of the difference has faded."""
+    measured(outlook, 400, NOON_S - WINDOW_S, NOON_S)
+    promised = outlook.take_forecast(NOON_S + HOUR_S, forecast([1000] * 5, NOON_S + HOUR_S))
+    assert power_w(promised, NOON_S + HOUR_S + 60) == pytest.approx(700, abs=20)

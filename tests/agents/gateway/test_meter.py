@@ -48,3 +48,20 @@ def test_a_single_reading_that_cannot_be_true_is_passed_over(
     problems = [meter.take(60 * i, None, reading) for i, reading in enumerate(readings)]
     assert meter.energy_wh == energy_wh
     assert len([problem for problem in problems if problem]) == refused
+
+
+def test_a_counter_may_be_behind_by_minutes() -> None:
+    """No household draws 2,000 Wh in a minute, but in the ten before it can."""
+    meter = Meter()
+    assert not meter.take(0, None, 1_000.0)
+    assert not meter.take(60, None, 3_000.0)
+    assert "expected at most 18333 Wh more" in meter.take(120, None, 30_000.0)
+
+
+def test_a_counter_goes_on_while_its_device_is_away() -> None:
+    """It left an hour after its last reading, and is back a minute later: 50 kWh are possible since then."""
+    meter = Meter()
+    assert not meter.take(0, None, 0.0)
+    meter.pause(3_600)
+    assert not meter.take(3_660, None, 50_000.0)
+    assert meter.energy_wh == 50_000.0

@@ -7,9 +7,13 @@ import pickle
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
+from agents.energy import Outlook, Production
 from agents.headroom import Need
 from agents.shares import packed, unpacked
 from agents.sharing import EnergyBoard, UndersuppliedJobs
+from agents.sharing.board import most_mwh
+from agents.sharing.booking import Book
+from tests.scenarios.neighbourhoods import job, load
 
 HOUR = 60
 ABUNDANT = 10**9
@@ -49,6 +53,28 @@ def test_producers_come_by_what_they_have_left_in_the_window_and_those_without_a
     assert some.ranked([0, 1, 2], need(10, 12), own=()) == [0]
     some.forget(0)
     assert some.ranked([0, 1, 2], need(10, 12), own=()) == []
+
+
+def test_the_last_hour_of_a_window_counts_even_if_it_is_not_whole() -> None:
+    """The only sun comes after ten; the job may run until a quarter past."""
+    some = board(a=(10, 1, 8_000))
+    assert some.ranked([0], Need(8 * 3_600, 10 * 3_600 + 900, 1_000.0, 10.0), own=()) == [0]
+    assert some.ranked([0], Need(8 * 3_600, 10 * 3_600, 1_000.0, 10.0), own=()) == []
+
+
+def test_a_producer_that_comes_back_still_owes_the_shares_of_jobs_that_run() -> None:
+    """They ran on while it was away."""
+    some = board(a=(10, 2, 100))
+    some.promise(0, "wash", 10 * 3_600, [(60, 70)])
+    some.forget(0)
+    some.expect(0, 10 * HOUR + 30, [(90, 100)])
+    assert left(some, 0, "dry", 10 * HOUR + 30, 60) == [30] * 30 + [100] * 30
+
+
+def test_a_job_is_offered_three_times_what_it_can_use_in_a_minute() -> None:
+    """So it sees who has plenty, but not how much."""
+    wash = job("wash", "a", load((0, 0.0), (60, 20.0), (600, 30.0)))
+    assert most_mwh(wash) == 60_000
 
 
 def test_a_job_is_offered_its_own_share_too_and_what_others_could_give_up() -> None:
@@ -142,6 +168,43 @@ def test_jobs_are_informed_of_more_energy_one_by_one_until_enough_could_use_it()
     assert list(jobs) == ["car", "night"]
 
 
+def test_jobs_that_can_no_longer_run_wait_no_longer() -> None:
+    """Wherever they stand among the others."""
+    jobs = UndersuppliedJobs()
+    for job_id, end in (("early", 11), ("late", 14), ("earlier", 10), ("later", 15), ("earliest", 9)):
+        jobs.add(job_id, f"{job_id}/consumer", need(8, end))
+    jobs.remove_ended(11 * HOUR)
+    assert sorted(jobs) == ["late", "later"]
+    assert "early" not in jobs
+
+
+def test_jobs_are_informed_until_together_they_could_use_twice_the_energy() -> None:
+    """Each could use all of it."""
+    jobs = UndersuppliedJobs()
+    for job_id in "abcd":
+        jobs.add(job_id, job_id, need(10, 12, 5_000.0))
+    more = np.full(HOUR, 10_000)
+    assert [jobs.next_to_inform(11 * HOUR, more, 0.01) for _ in range(3)] == [("a", "a"), ("b", "b"), None]
+
+
+def test_a_job_is_informed_ten_times_at_most_between_two_forecasts() -> None:
+    """It competes with others each time."""
+    jobs = UndersuppliedJobs()
+    jobs.add("car", "car", need(10, 12, 5_000.0))
+    more = np.full(HOUR, 10_000)
+
+    def times() -> int:
+        told = 0
+        for _ in range(30):
+            told += jobs.next_to_inform(11 * HOUR, more, 0.01) is not None
+            jobs.inform_again()
+        return told
+
+    assert times() == 10
+    jobs.forget_news()
+    assert times() == 10
+
+
 def test_equal_jobs_are_informed_in_the_order_of_their_ids() -> None:
     """The order in which they came to wait, or in which others stopped, does not count."""
     waiting = UndersuppliedJobs()
@@ -212,3 +275,11 @@ def _from_now_on(some: EnergyBoard, now: int) -> list[object]:
     ]
     news = {first + i: mwh for i, mwh in enumerate(more_mwh.tolist()) if mwh and first + i >= now}
     return [news, some.ranked(range(3), window, own=()), offers]
+
+
+def test_a_book_starts_with_the_present_whatever_was_booked_before() -> None:
+    """Of a share that began earlier, only the minutes from now on count; the last minute of a forecast does."""
+    book = Book()
+    book.adopt(Outlook.of(Production(times_s=(0, 630), cumulative_wh=(0.0, 10.5))), 5)
+    book.take(3, np.array([100, 200, 300, 400]))
+    assert book.left_mwh(5, 7).tolist() == [700, 600, 1_000, 1_000, 1_000, 500, 0]

@@ -12,6 +12,7 @@ from agents.messages import (
     ProducersFor,
     ProductionExpected,
     Reserve,
+    RoomNeeded,
     RoomWanted,
     SharePromised,
     SharesAmended,
@@ -70,6 +71,68 @@ def test_a_consumer_that_wants_room_a_thousand_times_in_a_second_is_rejected() -
         stage.wait_until(START_S + 1)
         stage.say(wish)
         assert stage.agent.take_rejections() == []
+
+
+def test_an_honest_consumer_may_reserve_and_wish_often_in_one_second() -> None:
+    """Its job composes again when others were faster; only far more than that is an offence."""
+    roof = SharedProducer(
+        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
+    )
+    reserve = Reserve(
+        job_id="wash", start_s=START_LATER_S, minutes_mwh=((60, 6_000),), keeps_earlier=False, job=WASH.as_sent
+    )
+    wish = RoomWanted(job_id="wash", start_s=START_LATER_S, shares=(SHARE,))
+    for message in (reserve, wish):
+        with on_stage(roof, START_S) as stage:
+            for _ in range(20):
+                stage.say((WASH.agent, message))
+            assert stage.agent.take_rejections() == []
+
+
+def test_the_four_jobs_with_the_most_of_what_is_lacking_are_asked_for_room() -> None:
+    """Neither those that have less, nor one that starts now; and none if enough is free anyway."""
+    roof = SharedProducer(
+        "roof", forecast(sun((0, 0.0), (7200, 400.0))).predictions, scheduler_for(AlgorithmSettings())
+    )
+    later_s = START_S + 60
+    shares = {f"job-{n}": ((10, 100 * n),) for n in range(1, 7)} | {"elsewhere": ((10, 0), (10, 3_333))}
+    jobs = {name: job(name, name, load((0, 0.0), (3600, 400.0))) for name in (*shares, "running")}
+    with on_stage(roof, START_S) as stage:
+
+        def reserve(name: str, start_s: int, runs: tuple[tuple[int, int], ...]) -> None:
+            described = jobs[name].as_sent
+            message = Reserve(job_id=name, start_s=start_s, minutes_mwh=runs, keeps_earlier=False, job=described)
+            stage.say((jobs[name].agent, message))
+
+        reserve("running", START_S, ((11, 1_000),))
+        for name, runs in shares.items():
+            reserve(name, later_s, runs)
+        # 3,333 mWh a minute are produced, and 3,100 of them taken in the ten minutes from then on.
+
+        def asked_for(mwh: int) -> set[str]:
+            wish = Share(producer="roof", minutes_mwh=((10, mwh),))
+            sent = stage.say((WASH.agent, RoomWanted(job_id="wash", start_s=later_s, shares=(wish,))))
+            messages = [message for name in jobs for message in to(jobs[name].agent, sent)]
+            return {message.job_id for message in messages if isinstance(message, RoomNeeded)}
+
+        assert asked_for(233) == set()
+        assert asked_for(3_333) == {"job-6", "job-5", "job-4", "job-3"}
+
+
+@pytest.mark.parametrize(("start_s", "is_freed"), [(START_S, False), (START_LATER_S, True)])
+def test_a_job_whose_household_is_lost_frees_its_energy_unless_it_runs(start_s: int, *, is_freed: bool) -> None:
+    """A machine that runs does not stop because nobody hears of it."""
+    roof = SharedProducer(
+        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
+    )
+    share = {"minutes_mwh": ((60, 6_000),), "keeps_earlier": False}
+    with on_stage(roof, START_S) as stage:
+        stage.say((WASH.agent, Reserve(job_id="wash", start_s=start_s, job=WASH.as_sent, **share)))
+        stage.wait_until(START_S + 60)
+        stage.lose(WASH.agent)
+        dry = Reserve(job_id="dry", start_s=START_LATER_S, job=DRY.as_sent, **share)
+        (answer,) = to(MANAGER, stage.say((DRY.agent, dry)))
+    assert isinstance(answer, SharePromised) is is_freed
 
 
 def test_a_job_that_ends_early_keeps_the_minutes_that_have_passed_and_frees_the_present_one() -> None:

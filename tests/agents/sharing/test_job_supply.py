@@ -103,6 +103,26 @@ def test_a_move_for_others_takes_nothing_of_the_own_roof(held: dict[str, int], *
     assert known.costs_no_more(START_S + 60, moved) == costs_no_more
 
 
+def test_a_move_for_others_must_not_cost_the_household_more() -> None:
+    """The same share covers half of the job, but the grid's rest is dearer half an hour later."""
+    dearer_later = np.array([0.30] * 20 + [0.40] * 60)
+    known = supply(SupplySettings("shared", prefer=("covered", "cheapest")), grid=dearer_later)
+    half = {"neighbour": minutes(FULL_MWH // 2)}
+    known.start_s, known.held = START_S, half
+
+    assert known.costs_no_more(START_S + 60, half)
+    assert not known.costs_no_more(START_S + 30 * 60, half)
+
+
+def test_a_job_with_one_percent_of_grid_power_is_as_good_as_covered() -> None:
+    """It asks for no room, and moves for nothing."""
+    known = supply()
+    known.held = {"own": minutes(FULL_MWH - 10)}
+    assert known.is_nearly_covered
+    known.held = {"own": minutes(FULL_MWH - 11)}
+    assert not known.is_nearly_covered
+
+
 def test_a_reservation_is_held_for_one_start_and_one_series_only() -> None:
     """One that is being made counts instead of the one that stands."""
     known = supply()

@@ -17,6 +17,7 @@ from broker.hosts import Received
 from broker.protocol import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for, adapter_problems
+from scenarios.devices.adapters.values import Unit, dig, number_of
 from scenarios.devices.payloads import event_of, moment_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
@@ -244,6 +245,23 @@ def test_values_at_the_limits_are_accepted() -> None:
     assert isinstance(event_of("forecast", json.dumps(year).encode(), NOW_S, Zone(0)), Forecasted)
 
 
+@pytest.mark.parametrize(
+    ("part", "content", "problem"),
+    [
+        ("request", {"energy_wh": 1, "duration_s": 60, "latest_start": NOW_S + 31 * 86_400 + 1}, "31 days ahead"),
+        ("request", {"step_s": 86_400, "power_w": [1] * 8}, "the load lasts longer than 604800 s"),
+        ("request", {"points": [[0, 0], [604_801, 1]]}, "the load lasts longer than 604800 s"),
+        ("forecast", {"points": [[NOW_S - 3600, 0], [NOW_S + 366 * 86_400 + 1, 500]]}, "366 days from now"),
+        ("forecast", {"points": [[NOW_S - 3600, 0], [NOW_S, 500]]}, "the forecast ends at"),
+        ("forecast", {"points": [[NOW_S - 31 * 86_400 - 1, 0], [NOW_S + 60, 500]]}, "31 days away from now"),
+    ],
+)
+def test_values_beyond_the_limits_are_refused(part: str, content: Any, problem: str) -> None:
+    """By a second."""
+    with pytest.raises(MessageError, match=problem):
+        event_of(part, json.dumps(content).encode(), NOW_S, Zone(0))
+
+
 def test_a_scan_skips_invalid_announcements() -> None:
     """A valid one is still found."""
     keys = ["t", "fn", "rl", "ft", "tp", "id", "ieee_address", "definition"]
@@ -333,3 +351,36 @@ def test_a_time_without_an_offset_is_refused_for_that() -> None:
     payload = b'{"energy_wh": 5, "duration_s": 60, "ready_by": "2026-06-21T14:00:00"}'
     with pytest.raises(MessageError, match="ready_by: '2026-06-21T14:00:00' has no offset from UTC"):
         event_of("request", payload, NOW_S, Zone(7200, "Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (2, "W", 2),
+        (2, "kW", 2000),
+        (2, "mW", 0.002),
+        (2, "0.1 W", 0.2),
+        (2, "kWh", 2000),
+        (2, "mWh", 0.002),
+        (2, "0.1 kWh", 200),
+        (7200, "J", 2),
+        (7.2, "MJ", 2000),
+        ([1, 2, None, "4"], "W", 7),  # phases
+    ],
+)
+def test_numbers_of_any_unit_are_power_in_w_or_energy_in_wh(value: object, unit: Unit, expected: float) -> None:
+    """Makers count in tenths, thousandths and joules."""
+    assert number_of(value, unit, "x") == pytest.approx(expected)
+
+
+def test_a_path_in_json_may_count_from_the_end() -> None:
+    """A position beyond either end is nothing."""
+    phases = {"a": [1, 2, 3]}
+    assert [dig(phases, path) for path in ("a[0]", "a[-1]", "a[-3]", "a[-4]", "a[3]", "a.b")] == [
+        1,
+        3,
+        1,
+        None,
+        None,
+        None,
+    ]

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings, strategies as st
 
 from scenarios.importers.assumptions import Imported
 from scenarios.importers.detect import import_source
-from scenarios.importers.forecast import MANY
+from scenarios.importers.forecast import MANY, make_forecast
 
 ISSUED_S = 1_600_000_000
 DAY_S = 86_400
@@ -102,6 +102,27 @@ def test_a_gap_does_not_say_how_long_a_step_is(tmp_path: Path) -> None:
     found = imported(tmp_path, (ISSUED_S, rows))
     production = found.scenario.producers["pv[1]:[9]"].predictions[0].production
     assert production.times_s[0] == ISSUED_S - 900
+
+
+def test_a_first_value_of_up_to_ten_steps_is_the_energy_of_a_step() -> None:
+    """A greater one is what a counter had counted before."""
+    for first_wh, beginning in ((1_000.0, "step"), (1_001.0, "counter")):
+        found = make_forecast((7_200, 10_800, 14_400), (first_wh, first_wh + 100, first_wh + 150), 3_600)
+        assert found.beginning == beginning
+
+
+def test_no_forecast_begins_before_1970() -> None:
+    """PySSMic's own inputs count from there, and the first row may be less than a step after it."""
+    for first_wh, energy_wh in ((100.0, 200.0), (0.0, 100.0), (99_999.0, 150.0)):
+        production = make_forecast((1_800, 5_400), (first_wh, first_wh + 100), 0).production
+        assert production.times_s[0] == 0
+        assert production.energy_wh == energy_wh
+
+
+def test_a_forecast_from_0_on_says_nothing_of_more_than_a_step_before() -> None:
+    """The forecast before holds until then, although this one is issued earlier."""
+    production = make_forecast((36_000, 39_600), (0.0, 1_000.0), 3_600).production
+    assert production.times_s == (32_400, 36_000, 39_600)
 
 
 def test_assumptions_are_noted(tmp_path: Path) -> None:

@@ -122,6 +122,8 @@ def test_a_capacity_of_1000_or_more_is_taken_as_wh(simulation: Path) -> None:
     """The energy is the same, and the note says which unit was assumed."""
     path = next(simulation.rglob("neighborhood.xml"))
     text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("<capacity>24<", "<capacity>1000<"), encoding="utf-8")
+    assert said(import_source(simulation), "capacity 1000 is not below 1000, so it is taken as Wh (")
     for old, new in (("<capacity>24<", "<capacity>24000<"), ('"3" Conn', '"3000" Conn'), (">40<", ">40000<")):
         text = text.replace(old, new)
     path.write_text(text, encoding="utf-8")
@@ -129,6 +131,59 @@ def test_a_capacity_of_1000_or_more_is_taken_as_wh(simulation: Path) -> None:
     assert said(imported, "capacity 24000 is not below 1000, so it is taken as Wh (", "neighborhood.xml:17)")
     car = next(job for job in imported.scenario.jobs if job.device == "2")
     assert car.load_profile.cumulative_wh == pytest.approx((0, 2400, 4800))
+
+
+def test_a_counter_that_was_reset_goes_on_counting(simulation: Path) -> None:
+    """It falls once in forty rows, and did not begin with 0."""
+    counter = [5000 + 10 * i for i in range(20)] + [10 * i for i in range(20)]
+    (simulation / "Inputs" / "base.csv").write_text(rows(MIDNIGHT_S, *counter, step_s=600))
+    imported = import_source(simulation)
+    base = imported.scenario.base_loads["1"]
+    assert (base.cumulative_wh[0], base.cumulative_wh[19], base.cumulative_wh[-1]) == (0, 190, 380)
+    assert said(imported, "the counter was reset; these steps count as 0 Wh", "base.csv:21")
+
+
+def loads_with(simulation: Path, *changes: tuple[str, str]) -> Imported:
+    """Return the import with other loads."""
+    text = LOADS
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    (simulation / "xml" / "loads.xml").write_text(text)
+    return import_source(simulation)
+
+
+def test_a_session_that_is_booked_too_late_is_known_at_its_latest_start(simulation: Path) -> None:
+    """A job cannot be registered after that."""
+    imported = loads_with(simulation, ("<creation_time>10000<", "<creation_time>70000<"))
+    car = next(job for job in imported.scenario.jobs if job.device == "2")
+    assert car.registered_s == car.latest_start_s == MIDNIGHT_S + 71_000 - 8640
+
+
+def test_a_latest_start_before_the_earliest_is_on_the_next_day(simulation: Path) -> None:
+    """A note says so."""
+    imported = loads_with(simulation, ("<lst>40000<", "<lst>20000<"))
+    dish = next(job for job in imported.scenario.jobs if job.device == "3")
+    assert dish.latest_start_s == MIDNIGHT_S + 86_400 + 20_000
+    assert said(imported, "'lst' is before 'est'", "loads.xml:6")
+
+
+def test_a_forecast_is_issued_when_it_was_created(simulation: Path) -> None:
+    """Jobs before that do not know of it."""
+    first = "<creation_time>0</creation_time>\n        <energy_cost>"
+    imported = loads_with(simulation, (first, first.replace("0", "18000")))
+    assert imported.scenario.producers["1"].predictions[0].issued_s == MIDNIGHT_S + 18_000
+
+
+@pytest.mark.parametrize(("cheff", "end_s"), [("0", 5760), ("1", 5760), ("0.25", 2880 + 4 * 2880), ("25", 5760)])
+def test_a_car_without_a_sensible_share_charges_at_full_power_to_the_end(
+    simulation: Path, cheff: str, end_s: int
+) -> None:
+    """Half of the energy is above 80 %, from where on it charges at that share of its power."""
+    path = simulation / "xml" / "neighborhood.xml"
+    path.write_text(NEIGHBORHOOD.replace("<cheff>0.5<", f"<cheff>{cheff}<"))
+    car = next(job for job in import_source(simulation).scenario.jobs if job.device == "2")
+    assert car.load_profile.times_s[-1] == end_s
 
 
 def test_an_import_lists_assumptions_and_omissions(simulation: Path) -> None:

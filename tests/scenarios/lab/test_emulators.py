@@ -10,8 +10,9 @@ import pytest
 
 from agents import CumulativeSeries
 from scenarios.lab import Kinds, LabKindError, Street
-from scenarios.lab.device import EmulatedDevice, Lie, Publications
+from scenarios.lab.device import MOST_SECONDS, EmulatedDevice, Lie, Publications, whole_number, whole_seconds
 from scenarios.lab.dtu import AhoyDtu, OpenDtu
+from scenarios.lab.plug import Plug
 from scenarios.lab.shelly import ShellyMeter, ShellyPlug
 from scenarios.lab.tasmota import TasmotaMeter, TasmotaPlug
 from scenarios.lab.zigbee2mqtt import Zigbee2MqttBridge
@@ -333,6 +334,59 @@ def test_a_power_cut_stops_the_load_and_the_programme_continues_afterwards() -> 
     assert measured.duration_s == 1800 + 600
     assert measured.energy_wh == pytest.approx(375)
     assert measured.energy_until_wh([300, 900, 1200]).tolist() == pytest.approx([100 / 12, 100 / 12, 100 / 6])
+
+
+def test_a_plugs_meter_counts_by_the_days_of_its_house() -> None:
+    """It is eight o'clock in the house when the lab starts; the wash takes 375 Wh in the morning."""
+    plug, seldom = (street().plugs[WASHER] for _ in range(2))
+    for each in (plug, seldom):
+        each.switch(START_S, on=True)
+        each.advance(START_S + 2 * 3600)
+    midnight_s = START_S + 16 * 3600
+
+    def counted(of: Plug, now_s: int) -> tuple[float, float, float]:
+        found = of.reading(now_s)
+        return found.energy_wh, found.today_wh, found.yesterday_wh
+
+    assert counted(plug, midnight_s - 1) == pytest.approx((375, 375, 0))
+    assert counted(plug, midnight_s) == pytest.approx((375, 0, 375))
+    assert counted(seldom, midnight_s + 24 * 3600) == pytest.approx((375, 0, 0))  # it had no power yesterday
+    plug.forget_counters(midnight_s + 60)
+    assert counted(plug, midnight_s + 60) == pytest.approx((0, 0, 0))
+
+
+def test_a_plugs_timer_begins_when_it_is_switched_on_and_ends_with_its_power() -> None:
+    """Switching it off starts no timer, and a switch that changes nothing is none."""
+    plug = street().plugs[WASHER]
+    plug.timer_s = 600
+    assert plug.switch(START_S, on=True)
+    assert not plug.switch(START_S + 60, on=True)
+    assert plug.switched == 1
+    plug.advance(START_S + 659)
+    assert plug.is_on
+    plug.advance(START_S + 660)
+    assert not plug.is_on
+    plug.switch(START_S + 700, on=True)
+    plug.switch(START_S + 710, on=False)
+    plug.advance(START_S + 3600)
+    assert not plug.is_on
+    plug.switch(START_S + 3600, on=True)
+    plug.lose_power(START_S + 3700)
+    plug.get_power(START_S + 3800)
+    plug.advance(END_S)
+    assert plug.is_on
+
+
+def test_numbers_that_a_device_is_told_are_within_its_32_bits() -> None:
+    """And a duration is at least a second."""
+    assert [whole_number(text) for text in ("7", "999999999", "1000000000", "-1", "\u0663")] == [
+        7,
+        999_999_999,
+        MOST_SECONDS,
+        None,
+        None,
+    ]
+    assert [whole_seconds(value) for value in (0.3, 2.6, 1e30, 0, True)] == [1, 3, MOST_SECONDS, None, None]
 
 
 def test_an_uninterrupted_job_draws_exactly_its_own_profile() -> None:

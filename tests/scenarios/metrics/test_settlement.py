@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
 
-from agents.energy import LoadProfile, Outlook, Prediction, Production
+from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Contract
 from scenarios.metrics.settlement import MINUTE_S, Settlement, real_production_wh, settle
 from scenarios.scenario import ProducerSeries, Scenario
@@ -17,7 +17,6 @@ from tests.scenarios.neighbourhoods import (
     job,
     load,
     neighbourhood,
-    series_points,
     settled_runs,
     sun,
 )
@@ -101,19 +100,16 @@ def test_a_new_prediction_counts_from_its_first_point_and_only_if_it_was_issued(
     assert given_wh.tolist() == pytest.approx([10, 10, 1, 0])
 
 
-@settings(max_examples=30)
-@given(st.lists(series_points(st.integers(-600, 3000)), min_size=1, max_size=5))
-def test_predictions_replace_each_other_at_once_as_one_after_the_other(points: list[list[tuple[int, float]]]) -> None:
-    """In the order of their issue, whether they begin before or after each other."""
-    predictions = tuple(Prediction(issued_s=START_S + i, production=sun(*some)) for i, some in enumerate(points))
-    edges_s = START_S - 600.0 + np.arange(120.0) * MINUTE_S
-    known = Outlook.of(predictions[0].production)
-    for prediction in predictions[1:]:
-        known = known.continued_by(prediction.production)
+def test_a_prediction_that_begins_before_the_last_one_continues_the_one_before_that() -> None:
+    """10 Wh a minute are predicted first; then some from the fourth minute on; then 6 Wh from 90 s on."""
+    first = Prediction(issued_s=START_S, production=sun((0, 0), (240, 40)))
+    second = Prediction(issued_s=START_S, production=sun((180, 0), (240, 1)))
+    third = Prediction(issued_s=START_S, production=sun((90, 0), (210, 12)))
+    edges_s = START_S + np.arange(5.0) * MINUTE_S
 
-    given_wh = real_production_wh(ProducerSeries(predictions=predictions), edges_s)
+    given_wh = real_production_wh(ProducerSeries(predictions=(first, second, third)), edges_s)
 
-    assert given_wh == pytest.approx(known.energy_per_bin_wh(edges_s), abs=1e-6)
+    assert given_wh.tolist() == pytest.approx([10, 5 + 3, 6, 3])
 
 
 def test_actual_production_counts_instead_of_any_prediction() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from agents.model import Job
 from scenarios.generate.neighbourhood import scarce
 from scenarios.optimum.baselines import Baseline, baselines
 from scenarios.optimum.optimum import clairvoyant_optimum
@@ -71,6 +72,51 @@ def test_pyssmics_rule_promises_more_than_is_produced() -> None:
     found = by_name(baselines(scenario, draws=300))["PySSMic's rule"]
     assert 0.0 < found.delivered_wh < 500.0
     assert any(0.0 < wh < 890.0 for wh in found.draws_wh)
+
+
+def test_no_job_starts_before_the_run() -> None:
+    """Its window began two hours earlier, and there is sun for an hour from the run's start on."""
+    early_s = START_S - 2 * HOUR_S
+    early = job("early", "1", WASH, (0, 2 * HOUR_S)).model_copy(
+        update={"registered_s": early_s, "earliest_start_s": early_s}
+    )
+    hour = forecast(sun((0, 0.0), (HOUR_S, 1000.0)))
+    found = by_name(baselines(neighbourhood({"1": {"pv": hour}}, [early])))["earliest start"]
+    assert found.delivered_wh == pytest.approx(900.0)
+
+
+def at_noon(job_id: str, wh: float, hour: int, registered_h: float = 0.0) -> Job:
+    """Return an hour's load, in a house of its own, that can start at one time only."""
+    start_s = START_S + hour * HOUR_S
+    known_s = {"registered_s": START_S + round(registered_h * HOUR_S), "earliest_start_s": start_s}
+    of = job(job_id, job_id, load((0, 0.0), (HOUR_S, wh)))
+    return of.model_copy(update={**known_s, "latest_start_s": start_s})
+
+
+@pytest.mark.parametrize(
+    ("second", "delivered_wh"),
+    [
+        (at_noon("second", 95.0, 10), 995.0),
+        (at_noon("second", 149.0, 10), 1000.0),
+        (at_noon("second", 151.0, 10), 900.0),  # 51 Wh too much count twice, more than 100 Wh too little did before
+        (at_noon("second", 899.0, 12, registered_h=11.5), 900.0),  # the first one has started, and is forgotten
+        (at_noon("second", 901.0, 12, registered_h=11.5), 1801.0),
+    ],
+)
+def test_by_pyssmics_rule_a_producer_takes_what_lowers_its_mismatch(second: Job, delivered_wh: float) -> None:
+    """The first load takes 900 of the 1000 Wh of its hour."""
+    houses = {"pv": {"pv": NOON}, "first": {}, "second": {}}
+    scenario = neighbourhood(houses, [at_noon("first", 900.0, 10), second])
+    found = by_name(baselines(scenario, draws=1))["PySSMic's rule"]
+    assert found.delivered_wh == pytest.approx(delivered_wh)
+
+
+def test_by_pyssmics_rule_a_producer_that_has_accepted_is_asked_first() -> None:
+    """Another one would have sun for all of the second load."""
+    loads = [at_noon("first", 900.0, 10), at_noon("second", 149.0, 10)]
+    houses = {"a": {"pv-a": NOON}, "b": {"pv-b": NOON}, "first": {}, "second": {}}
+    found = by_name(baselines(neighbourhood(houses, loads), draws=1))["PySSMic's rule"]
+    assert found.delivered_wh == pytest.approx(1000.0)
 
 
 def test_too_late_for_its_window_is_for_the_grid() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from agents.energy import CumulativeSeries
 from scenarios.generate.neighbourhood import scarce
 from scenarios.optimum.feasibility import pooled_wh, start_problems
 from scenarios.optimum.optimum import clairvoyant_optimum
@@ -154,6 +156,31 @@ def test_a_job_whose_window_is_over_runs_at_once() -> None:
     found = shared_optimum_of(street({"pv": forecast(DAY)}, late))
     assert found.plan == {"late": START_S}
     assert found.best_wh == pytest.approx(900.0)
+
+
+def test_base_loads_come_before_jobs() -> None:
+    """They take 400 W of the only kilowatt."""
+    base = CumulativeSeries(times_s=(START_S, START_S + 24 * HOUR_S), cumulative_wh=(0.0, 24 * 400.0))
+    scenario = replace(street({"pv": forecast(DAY)}, *at_hours((1, 1))), base_loads={"1": base})
+    assert shared_optimum_of(scenario, rounds=1).best_wh == pytest.approx(600.0)
+
+
+def test_what_a_run_started_after_its_window_counts() -> None:
+    """Its household was away; the sun came late."""
+    late = sun((2 * HOUR_S, 0.0), (round(3.5 * HOUR_S), 0.0), (5 * HOUR_S, 1500.0))
+    scenario = street({"pv": forecast(late)}, *at_hours((1, 3)))
+    given_plan = {"wash-0": START_S + round(3.5 * HOUR_S)}
+    assert shared_optimum_of(scenario, rounds=1).best_wh == pytest.approx(450.0)
+    found = shared_optimum_of(scenario, [given_plan], rounds=1)
+    assert found.plan == given_plan
+    assert found.best_wh == pytest.approx(900.0)
+
+
+def test_jobs_registered_after_the_end_do_not_count() -> None:
+    """A run that ended before has not started them."""
+    first, late = at_hours((1, 20), (1, 20))
+    scenario = street({"pv": forecast(DAY)}, first, late.model_copy(update={"registered_s": START_S + 5 * HOUR_S}))
+    assert set(shared_optimum_of(scenario, rounds=1, end_s=START_S + 4 * HOUR_S).plan) == {"wash-0"}
 
 
 def test_the_same_scenario_gives_the_same_plan() -> None:

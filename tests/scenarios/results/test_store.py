@@ -318,6 +318,47 @@ def test_a_resumed_run_continues_its_ledger_and_counts(tmp_path: Path, simulatio
         assert [m.seq for m in results.messages(1)] == [7, 8]
 
 
+@pytest.mark.parametrize("most_minute_rows", [5_000_000, 0])
+def test_a_run_that_is_resumed_after_it_was_ended_is_as_if_it_had_not_been(
+    tmp_path: Path, simulation: SimulationSpec, most_minute_rows: int
+) -> None:
+    """With its minutes, or an overview of them; until it ends again, it has no figures."""
+    wash, nasty, _ = simulation.scenario.jobs
+    first, second = agreed(contract(wash, "pv", 0)), agreed(contract(nasty, "pv", 3600))
+    found = []
+    for is_ended in (False, True):
+        path = create_results(simulation, out=tmp_path / f"{is_ended}.sqlite")
+
+        def write(entry: LedgerEntry, state: str, path: Path = path, *, resume: bool) -> None:
+            with RunWriter(
+                path,
+                simulation.scenario,
+                run=1,
+                run_id="r1",
+                seed=1,
+                start_s=START_S,
+                resume=resume,
+                most_minute_rows=most_minute_rows,
+            ) as writer:
+                with closing(sqlite3.connect(path)) as connection:
+                    assert connection.execute("SELECT state, kpis_json FROM runs").fetchone() == ("running", None)
+                writer.entry(entry)
+                if state:
+                    writer.finish(state, None)  # type: ignore[arg-type]  # one of its states
+                else:
+                    writer.commit()
+                    writer.close()
+
+        write(first, "interrupted" if is_ended else "", resume=False)
+        write(second, "done", resume=True)
+        with closing(sqlite3.connect(path)) as connection:
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            tables = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for (name,) in names}  # noqa: S608 - the file's own names
+        tables["runs"] = [row[:-1] for row in tables["runs"]]  # without the time of writing
+        found.append({name: rows for name, rows in tables.items() if rows and name not in {"meta", "simulation"}})
+    assert found[0] == found[1]
+
+
 def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> None:
     """After `kill -9` in the middle of writing, all commits are present, and the file is sound."""
     path = tmp_path / "r.sqlite"

@@ -28,6 +28,7 @@ def test_a_grid_has_every_combination_and_each_has_the_same_seeds() -> None:
     assert plan.seeds == tuple(range(1, 21))
     assert plan.count == len(list(plan.runs())) == 160
     assert sorted(run.run for run in plan.runs()) == list(range(1, 161))
+    assert [(run.run, run.point) for run in plan.runs()][:3] == [(1, 1), (21, 2), (41, 3)]
     assert plan.notes == (
         (
             "penalty belongs to L-BFGS-B, SLSQP, TNC; insertion and exact have no such setting, "
@@ -41,6 +42,7 @@ def test_a_latin_hypercube_takes_one_value_from_each_layer_of_a_range() -> None:
     request = SweepRequest("street", ("penalty=0:10", "algorithm=SLSQP,TNC"), sample=10, seeds=1)
     points = plan_sweep(request).points
     assert sorted(int(float(point.values[0])) for point in points) == list(range(10))
+    assert all(len(f"{point.values[0]}") <= len("0.123456") for point in points)
     assert [point.values[1] for point in points].count("SLSQP") == 5
     assert points == plan_sweep(request).points
 
@@ -85,6 +87,7 @@ def test_unknown_keys_are_reported_all_at_once_with_the_nearest_known_key() -> N
         ("penalty=2:1:3", "the first number has to be less"),
         ("penalty=1:2", "has no number of values"),
         ("penalty=0:2:3:log", "begins above 0"),
+        ("penalty=1:2:1", "a range has from 2 to 10000 values, not 1"),
         ("penalty=1,1", "a value is given twice"),
         ("penalty=1,,2", "a value is missing"),
         ("penalty=-1", "above 0"),
@@ -113,7 +116,7 @@ def test_seeds_follow_the_first_one() -> None:
 def test_a_sample_of_whole_numbers_reaches_both_ends() -> None:
     """Each of them is drawn about equally often."""
     plan = plan_sweep(SweepRequest("street", ("algorithm=exact", "node_limit=1:3"), sample=12))
-    assert {point.values for point in plan.points} == {("exact", 1), ("exact", 2), ("exact", 3)}
+    assert sorted(point.values for point in plan.points) == [("exact", 1), ("exact", 2), ("exact", 3)]
 
 
 def test_a_key_cannot_be_varied_and_set() -> None:
@@ -140,6 +143,8 @@ def test_parameters_that_go_together_take_their_values_in_turn() -> None:
     assert "penality is not varied; did you mean 'penalty'?" in said
     assert "name at least two keys" in said
     assert "penalty is named twice" in said
+    ranges = ("penalty=1:2", "node_limit=1:3")
+    assert "penalty has 0, node_limit has 0" in _problems(vary=ranges, sample=3, together=("penalty,node_limit",))
     assert "algorithm has 1, penalty has 2" in _problems(
         vary=("algorithm=TNC", "penalty=1,2"), together=("algorithm,penalty",)
     )
@@ -203,6 +208,29 @@ def test_variables_of_the_file_are_varied_and_set_as_run_does(tmp_path: Path) ->
         plan_sweep(SweepRequest(str(file), ("power_w=high",)))
     with pytest.raises(ScenarioError, match=r"evening.yaml with latest=05:00: .*before the earliest start"):
         plan_sweep(SweepRequest(str(file), ("latest=05:00,19:00",)))
+
+
+def test_runs_use_the_settings_of_the_file_unless_they_are_varied(tmp_path: Path) -> None:
+    """Those of the point's own variant."""
+    file = tmp_path / "evening.yaml"
+    file.write_text(f"supply: shared\nforecast: issued\n{WITH_VARIABLES}", encoding="utf-8")
+    runs = list(plan_sweep(SweepRequest(str(file), ("how=insertion,exact", "patient=yes,no"), seeds=1)).runs())
+    assert {(run.settings.supply.rule, run.settings.supply.forecast) for run in runs} == {("shared", "issued")}
+    assert [(run.settings.algorithm.name, run.settings.patient) for run in runs] == [
+        ("insertion", True),
+        ("insertion", False),
+        ("exact", True),
+        ("exact", False),
+    ]
+    whole = plan_sweep(SweepRequest(str(file), (), ("supply=whole",), seeds=1)).runs()
+    assert [run.settings.supply.rule for run in whole] == ["whole"]
+
+
+def test_a_sweep_has_at_most_a_million_runs() -> None:
+    """It would take weeks."""
+    assert "2 points with 500001 seeds are more than 1,000,000 runs" in _problems(
+        vary=("algorithm=exact,insertion",), seeds=500_001
+    )
 
 
 def test_a_scenario_that_is_invalid_with_a_value_names_the_value() -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 import typer
 
+from agents import SettingsError
+from broker.clock import PaceError
 from broker.errors import (
     AgentFailedError,
     BrokerAwayError,
     BrokerLostError,
     BrokerRefusedError,
+    BrokerUrlError,
     ClockMissingError,
     HostRefusedError,
     HostsGoneError,
@@ -21,7 +24,19 @@ from broker.errors import (
     SsmicError,
 )
 from broker.journal_file import JournalError, JournalWriteError
-from scenarios.results import ResultsError, ResultsWriteError
+from scenarios import ScenarioError, ScenarioWriteError
+from scenarios.deployment import UnknownHouseError
+from scenarios.errors import Problem
+from scenarios.lab import BrokerNotOursError, ControllerError, ExpectationError, LabKindError
+from scenarios.metrics import IntervalError
+from scenarios.results import (
+    FigureFormatError,
+    ResultsError,
+    ResultsExistError,
+    ResultsWriteError,
+    SameSimulationError,
+)
+from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
 from scenarios.simulation.worker_processes import WorkerError, fit_to_travel
 from tests.ended import Ssmic
 from tui.exit_codes import code_for, exit_codes, supervised
@@ -260,6 +275,36 @@ def test_exit_codes_say_whether_a_restart_helps(error: SsmicError, code: int) ->
     with pytest.raises(typer.Exit) as exit_, supervised():
         raise error
     assert exit_.value.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BrokerNotOursError("mqtt://x"), 2),
+        (BrokerUrlError("mqtt:/x"), 2),
+        (ControllerError("there is no such program"), 2),
+        (ExpectationError("cost: is no figure"), 2),
+        (FigureFormatError("x.bmp"), 2),
+        (IntervalError("interval of 7 s"), 2),
+        (LabKindError("there is no kind 'x'"), 2),
+        (PaceError("pace 'x'"), 2),
+        (ResultsExistError("x: exists already"), 2),
+        (SameSimulationError("x is the same simulation"), 2),
+        (SettingsError(("unknown algorithm",)), 2),
+        (UnknownHouseError("there is no house 'x'"), 2),
+        (RecordingError("x:1: is no recording"), 3),
+        (ResultsError("x: holds no results"), 3),
+        (ScenarioError([Problem("x.yaml:1", "is no scenario")]), 3),
+        (ScoresFileError("x: holds no scores"), 3),
+        (ResultsWriteError("x: disk is full"), 1),
+        (ScenarioWriteError([Problem("x.yaml", "disk is full")]), 1),
+        (ScoresWriteError("x: disk is full"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_wrong_usage_invalid_input_and_failed_output_differ(error: SsmicError, code: int) -> None:
+    """2: another command line helps; 3: another input; 1: neither."""
+    assert code_for(error) == code
 
 
 def test_a_broker_that_is_away_and_a_wrong_setting_differ(ssmic: Ssmic, tmp_path: Path) -> None:

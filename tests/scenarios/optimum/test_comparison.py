@@ -1,0 +1,38 @@
+"""Runs of a results file compared with the optimum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.energy import Prediction
+from agents.model import GRID
+from scenarios.optimum import compare
+from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results
+from scenarios.scenario import ProducerSeries
+from tests.scenarios.neighbourhoods import START_S, agreed, contract, sun
+from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, street
+
+
+def test_all_runs_are_compared_with_the_best_of_their_plans_and_nothing_known_is_lost(tmp_path: Path) -> None:
+    """Only a run that was lucky knows it: the forecast was 1 kW, production 800 W; another run broke off."""
+    producer = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), sun((0, 0.0), (24 * HOUR_S, 24 * 800.0)))
+    scenario = street({"pv": producer}, *at_hours((1, 1)))
+    spec = SimulationSpec(scenario, "insertion", seeds=(1, 2, 3), broker="memory")
+    path = create_results(spec, out=tmp_path / "r.sqlite")
+    for run, (supplier, state) in enumerate((("pv", "done"), (GRID, "done"), ("pv", "failed")), start=1):
+        with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:
+            writer.entry(agreed(contract(scenario.jobs[0], supplier, HOUR_S)))
+            writer.finish(state, START_S + 4 * HOUR_S)  # type: ignore[arg-type]  # one of its states
+
+    compare(path, 4.0, supply="whole")
+    compare(path, 4.0, supply="shared")
+
+    with ResultsReader(path) as results:
+        lucky, unlucky, failed = (run.comparison for run in results.runs())
+    assert failed == {}
+    assert lucky.keys() == unlucky.keys() == {"optimum", "baselines", "shared_optimum"}
+    assert lucky["optimum"]["best_wh"] == unlucky["optimum"]["best_wh"] == pytest.approx(800.0)
+    assert [one["optimum"]["share"] for one in (lucky, unlucky)] == pytest.approx([1.0, 0.0])
+    assert [one["shared_optimum"]["share"] for one in (lucky, unlucky)] == pytest.approx([1.0, 0.0])
