@@ -176,6 +176,7 @@ _BILLS_EXAMPLES = """
 Examples:
   ssmic results bills latest
   ssmic results bills latest --key proportional --json
+  ssmic results bills latest --house adler                 one bill, without those of other houses
 """
 
 
@@ -190,6 +191,9 @@ def bills(
             "consumption; hierarchical: own roof, then neighbours; negotiated: by contract. "
             "[default: from the scenario]"
         ),
+    ] = None,
+    house: Annotated[
+        str | None, typer.Option(help="Only the bill of this house, by its id. [default: all]", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -214,8 +218,12 @@ def bills(
         rows = results.bills(run, community)
         if not rows:
             raise ResultsError(f"{path}: its scenario {scenario.name!r} has no tariff, so there are no bills")
+        if house is not None:
+            results.check_house(house)
+            rows = tuple(row for row in rows if row.house == house)
         if as_json:
-            more = {"community": None if account is None else account.as_dict()}
+            # The community's account contains the bills of all its members.
+            more = {"community": None if account is None else account.as_dict()} if house is None else {}
             print_json({"run": info.run, "seed": info.seed, "complete": info.is_complete, **more, **bills_json(rows)})
             return
         how = (
