@@ -279,6 +279,29 @@ def compare(
         notes().print(f"Written: {path}", soft_wrap=True)
 
 
+@app.command("scenario", epilog="Example: ssmic results scenario latest again.yaml")
+def scenario_of_results(
+    file: ResultsFile,
+    target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="The scenario file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
+) -> None:
+    """Write the scenario that was run, as a file to run again.
+
+    The file contains all series, and needs no other file.
+    """
+    from scenarios.files import save_scenario
+    from scenarios.results import ResultsReader, is_sweep_file, named_results
+
+    path = named_results(file)
+    if is_sweep_file(path):
+        raise typer.BadParameter(f"{path} holds a sweep, which keeps no scenario", param_hint="FILE")
+    if target.exists() and not force:
+        raise typer.BadParameter(f"{target} exists already; use --force to overwrite it", param_hint="TARGET.yaml")
+    with ResultsReader(path) as results:
+        save_scenario(results.scenario, target)
+    echo(str(target))
+
+
 @app.command("export", epilog="Example: ssmic results export latest --format csv --to street-csv")
 def export(
     file: ResultsFile,
