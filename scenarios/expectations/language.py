@@ -241,6 +241,11 @@ def _is_plain(*nodes: Node) -> bool:
     return any((isinstance(node, Literal) and not node.unit) or _measures(node) == "a share" for node in nodes)
 
 
+def is_share(name: Name) -> bool:
+    """Return whether a name has a share as its value, as 0.6 for 60 %."""
+    return _of_name(name) == "a share"
+
+
 def _of_name(name: Name) -> str:
     word = name.field if name.field is not None else name.word
     if name.word == "messages":

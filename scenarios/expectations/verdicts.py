@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from agents import GRID, SHARED, LedgerEntry
-from scenarios.expectations.language import KPIS, ConditionError, Name, Value, compute, names_in, parse
+from scenarios.expectations.language import KPIS, ConditionError, Name, Value, compute, is_share, names_in, parse
 from scenarios.metrics import Bill, Settlement, bills_of, compute_kpis, producer_houses, settle
 from scenarios.results import ResultsReader
 from scenarios.scenario import Expectation, Scenario
@@ -29,7 +29,7 @@ class Verdict:
     """As the scenario has it."""
     holds: bool
     values: str
-    """The values that decided: `self_sufficiency = 0.71`."""
+    """The values that decided: `self_sufficiency = 71 %`."""
     at_s: int | None = None
     """When it had to hold, UNIX seconds; None: at the end."""
     error: str = ""
@@ -110,7 +110,10 @@ def _shown(name: Name, value: Value) -> str:
         hours, rest_s = divmod(int(value), 3600)
         minutes, seconds = divmod(rest_s, 60)
         return f"{hours:02}:{minutes:02}" + (f":{seconds:02}" if seconds else "")
-    return value if isinstance(value, str) else f"{value:.6g}"
+    if isinstance(value, str):
+        return value
+    # In the unit in which conditions state it; the names of all other figures contain their unit.
+    return f"{100 * value:.6g} %" if is_share(name) else f"{value:.6g}"
 
 
 class _Run:

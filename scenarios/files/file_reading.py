@@ -13,6 +13,7 @@ from pathlib import Path
 from scenarios.errors import Problem, ScenarioError
 
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_SQLITE_MAGIC = b"SQLite format 3\0"
 
 MAX_BYTES = 64 * 2**20
 """Maximum size of a file; a year of a large neighbourhood is far smaller."""
@@ -87,6 +88,9 @@ def lines_of(text: str) -> list[str]:
 
 def decode(content: bytes, where: str) -> str:
     """Return the text of a file's content; raise `ScenarioError` where it is not text."""
+    if content.startswith(_SQLITE_MAGIC):
+        what = "is an SQLite file, not a text file; `ssmic results scenario` writes the scenario in a results file"
+        raise ScenarioError([Problem(where, what)])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -107,7 +107,13 @@ def _below(content: Mapping[str, Any], path: KeyPath, part: str) -> Iterator[Key
 
 
 def _ids(items: Sequence[Any]) -> list[str]:
-    return [str(item.get("id", "")) if isinstance(item, Mapping) else "" for item in items]
+    return [_id_of(item) if isinstance(item, Mapping) else "" for item in items]
+
+
+def _id_of(item: Mapping[str, Any]) -> str:
+    """Return the id of an item of a list, of a job also its default one; empty: it has none."""
+    is_job = "do" not in item and "house" in item and "device" in item
+    return str(item.get("id") or (f"{item['house']}/{item['device']}" if is_job else ""))
 
 
 def _allows(content: Mapping[str, Any], path: KeyPath, part: str) -> bool:

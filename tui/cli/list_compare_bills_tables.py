@@ -156,7 +156,7 @@ def show_bills(console: Console, rows: Sequence[BillRow], title: str) -> None:
         rows: One per house, at least one.
         title: The title of the table.
     """
-    with_total = (*rows, total_row(rows))
+    with_total = (*rows, total_row(rows)) if len(rows) > 1 else rows
     energies = _table(f"{title}; energy in kWh, bills in EUR with and without the neighbourhood")
     for name, _ in (*_ENERGIES, *_AMOUNTS):
         energies.add_column(name, justify="right", no_wrap=True)

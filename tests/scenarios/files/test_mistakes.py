@@ -376,7 +376,10 @@ def test_mistakes_in_files_next_to_the_scenario(tmp_path: Path, content: bytes |
     ("content", "message"),
     [
         (b"\x89PNG\r\n\x1a\n\x00\x00", "is not a text file: byte 1 is not UTF-8"),
-        (b"SQLite format 3\x00", "is not a text file: it contains NUL bytes"),
+        (
+            b"SQLite format 3\x00\x10\x00",
+            "is an SQLite file, not a text file; `ssmic results scenario` writes the scenario in a results file",
+        ),
         ("version: 1".encode("utf-16"), "is not a text file: byte 1 is not UTF-8"),
     ],
 )

@@ -36,3 +36,27 @@ def test_bills_are_printed_line_by_line_and_by_another_key(ssmic: Ssmic, small: 
     plain = ssmic("results", "bills", ssmic("run", small, "--bus", "memory", "--json").json["results_file"])
     assert plain.code != 0
     assert "its scenario 'small' has no tariff, so there are no bills" in plain.err
+
+
+def test_a_member_gets_its_own_bill_and_nothing_of_others(ssmic: Ssmic, small: Path) -> None:
+    """Neither in the table nor in the JSON; an unknown house is an error that names those there are."""
+    neighbour = """houses:
+  - id: "2"
+    base_load: {constant_w: 100}
+    devices:
+      - {id: washer, type: consumer, load_profile: wash}
+"""
+    small.write_text(small.read_text(encoding="utf-8").replace("houses:\n", neighbour) + COMMUNITY, encoding="utf-8")
+    file = ssmic("run", small, "--bus", "memory", "--json").json["results_file"]
+    both = ssmic("results", "bills", file, "--json").json["bills"]
+
+    table = ssmic("results", "bills", file, "--house", "2").out
+    own = ssmic("results", "bills", file, "--house", "2", "--json").json
+    unknown = ssmic("results", "bills", file, "--house", "3")
+
+    assert [line.split()[0] for line in table.splitlines() if line.strip()[:1].isdigit()] == ["2", "2"]
+    assert " all " not in table
+    assert own["bills"] == [bill for bill in both if bill["house"] == "2"]
+    assert "community" not in own
+    assert unknown.code == 3
+    assert "has no house '3'; there are 2, 1" in unknown.err

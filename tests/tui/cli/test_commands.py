@@ -350,3 +350,15 @@ def test_tables_fit_80_columns(ssmic: Ssmic) -> None:
     assert all(len(line) <= 80 for line in several.splitlines())
     assert "± 95 %" in several
     assert "of best" not in several
+
+
+def test_an_import_without_jobs_says_how_to_add_them(ssmic: Ssmic, tmp_path: Path) -> None:
+    """A neighbourhood of PySSMic keeps its jobs in a file of their own."""
+    source = tmp_path / "neighborhood.xml"
+    source.write_text(
+        '<neighborhood><house id="1"><user id="2"><device><id>3</id><name>dish</name><template>1</template>'
+        "<type>consumer</type></device></user></house></neighborhood>"
+    )
+    ended = ssmic("import", source, "n.yaml")
+    assert ended.code == 0, ended.err
+    assert "there are no jobs, so a run of it ends at once; --jobs FILE adds those of an XML" in ended.err

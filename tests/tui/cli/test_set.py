@@ -110,3 +110,16 @@ async def test_a_deployment_with_chosen_values_has_the_ledger_of_a_run_with_them
     ledgers = [json.loads(text)["runs"][0]["ledger_sha256"] for text in (deployed, alone)]
     assert ledgers[0] == ledgers[1]
     assert clock.returncode == house.returncode == 0
+
+
+def test_a_job_without_an_id_is_named_by_its_default_id(ssmic: Ssmic, small: Path) -> None:
+    """As expectations name it; the error for an unknown one lists it."""
+    small.write_text(small.read_text().replace("id: noon, ", ""))
+
+    ended = ssmic("run", small, "--bus", "memory", "--json", "--set", "jobs[1/washer].earliest_start=09:00")
+    unknown = ssmic("check", small, "--set", "jobs[1/dryer].earliest_start=09:00")
+
+    (job,) = (of for of in ended.json["runs"][0]["contracts"] if of["job_id"] == "1/washer")
+    assert job["earliest_start"] == 1_782_032_400
+    assert unknown.code == 3
+    assert "known: 1/washer, night, tomorrow" in unknown.err

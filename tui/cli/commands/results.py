@@ -176,6 +176,7 @@ _BILLS_EXAMPLES = """
 Examples:
   ssmic results bills latest
   ssmic results bills latest --key proportional --json
+  ssmic results bills latest --house adler                 one bill, without those of other houses
 """
 
 
@@ -190,6 +191,9 @@ def bills(
             "consumption; hierarchical: own roof, then neighbours; negotiated: by contract. "
             "[default: from the scenario]"
         ),
+    ] = None,
+    house: Annotated[
+        str | None, typer.Option(help="Only the bill of this house, by its id. [default: all]", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -214,8 +218,12 @@ def bills(
         rows = results.bills(run, community)
         if not rows:
             raise ResultsError(f"{path}: its scenario {scenario.name!r} has no tariff, so there are no bills")
+        if house is not None:
+            results.check_house(house)
+            rows = tuple(row for row in rows if row.house == house)
         if as_json:
-            more = {"community": None if account is None else account.as_dict()}
+            # The community's account contains the bills of all its members.
+            more = {"community": None if account is None else account.as_dict()} if house is None else {}
             print_json({"run": info.run, "seed": info.seed, "complete": info.is_complete, **more, **bills_json(rows)})
             return
         how = (
@@ -269,6 +277,29 @@ def compare(
     write_comparison(comparison, targets, overwrite=force)
     for path in targets:
         notes().print(f"Written: {path}", soft_wrap=True)
+
+
+@app.command("scenario", epilog="Example: ssmic results scenario latest again.yaml")
+def scenario_of_results(
+    file: ResultsFile,
+    target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="The scenario file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
+) -> None:
+    """Write the scenario that was run, as a file to run again.
+
+    The file contains all series, and needs no other file.
+    """
+    from scenarios.files import save_scenario
+    from scenarios.results import ResultsReader, is_sweep_file, named_results
+
+    path = named_results(file)
+    if is_sweep_file(path):
+        raise typer.BadParameter(f"{path} holds a sweep, which keeps no scenario", param_hint="FILE")
+    if target.exists() and not force:
+        raise typer.BadParameter(f"{target} exists already; use --force to overwrite it", param_hint="TARGET.yaml")
+    with ResultsReader(path) as results:
+        save_scenario(results.scenario, target)
+    echo(str(target))
 
 
 @app.command("export", epilog="Example: ssmic results export latest --format csv --to street-csv")
