@@ -53,6 +53,7 @@ class AreaScreen(Guarded, Screen[None]):
     AreaScreen > #body { height: 1fr; }
     AreaScreen.-narrow AreaBar .brand { display: none; }
     AreaScreen TabPane { padding: 0; height: 1fr; }
+    AreaScreen Tab { color: $text-muted; }
     AreaScreen.-short Tabs { height: 1; }
     AreaScreen.-short Tabs Underline { display: none; }
     AreaScreen.-short Tab.-active { text-style: bold; color: $text; background: $primary 28%; }

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.color import ColorSystem
+from textual.color import Color
 from textual.pilot import Pilot
-from textual.widgets import Input, Select
+from textual.widgets import Input, Select, Tab
 
 from scenarios.monitor.summaries import energy
 from scenarios.results.reader import ResultsReader
@@ -311,3 +313,24 @@ async def test_a_key_shows_times_in_utc(opened: Opened) -> None:
         assert column.text(first) == Zone().moment(first.start_s)
         await pilot.press("Z")
         await until(pilot, lambda: own in {column.title for column in table(pilot, CONTRACTS).columns})
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_the_views_that_are_not_shown_can_be_read_in_sixteen_colours(opened: Opened) -> None:
+    """By default, in the light theme, their names are light grey on white."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        for _ in range(2):
+            await pilot.press("ctrl+t")
+            await pilot.pause()
+            hidden = [tab for tab in pilot.app.screen.query(Tab) if not tab.has_class("-active")]
+            assert hidden
+            for tab in hidden:
+                shown = [
+                    colour.downgrade(ColorSystem.STANDARD).get_truecolor()
+                    for colour in (tab.rich_style.color, tab.rich_style.bgcolor)
+                    if colour is not None
+                ]
+                text, ground = (Color(*colour) for colour in shown)
+                assert abs(ground.brightness - text.brightness) > 0.4
