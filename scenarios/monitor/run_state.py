@@ -199,7 +199,7 @@ class ObservedRun:
     def _dispatch(self, address: Address, payload: bytes) -> None:
         match address.kind:
             case "inbox" | "local":
-                self._messages(address.ids[-1], Batch.model_validate_json(payload))
+                self._messages(address.ids[-1], Batch.model_validate_json(payload), is_local=address.kind == "local")
             case "time":
                 self._reported(TimeReport.model_validate_json(payload))
             case "ledger":
@@ -223,15 +223,15 @@ class ObservedRun:
 
     # Messages between agents.
 
-    def _messages(self, host_id: str, batch: Batch) -> None:
+    def _messages(self, host_id: str, batch: Batch, *, is_local: bool) -> None:
         """Process the messages of a host; each implausible message is rejected individually."""
         for envelope in envelopes_of(batch):
             try:
-                self._message(host_id, envelope)
+                self._message(host_id, envelope, is_local=is_local)
             except Exception:  # noqa: BLE001 - as in `take`
                 self.refused += 1
 
-    def _message(self, host_id: str, envelope: Envelope) -> None:
+    def _message(self, host_id: str, envelope: Envelope, *, is_local: bool) -> None:
         plausibility.check_envelope(envelope)
         if self._host_of and self._host_of.get(envelope.sender) != host_id:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
@@ -239,7 +239,10 @@ class ObservedRun:
         kind = body["kind"]
         job_id, text = summarize(kind, body, MARKED)
         plausibility.check_job(job_id)
-        if not self._seen.is_new(envelope.sender, envelope.seq):
+        sent_in = (envelope.time, envelope.round)
+        if not is_local:
+            self._seen.joined(sent_in)
+        if not self._seen.is_new(envelope.sender, envelope.seq, sent_in):
             self.doubled += 1
             return
         line = MessageSummary(
