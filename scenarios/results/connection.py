@@ -98,8 +98,6 @@ def whole_files() -> Iterator[Callable[[Path], Path]]:
         for folder in reversed(created):
             with suppress(OSError):
                 folder.rmdir()
-        if isinstance(error, FileExistsError):
-            raise ResultsWriteError(f"{begun[-1].parent}: is a file; a folder is expected") from None
         if isinstance(error, OSError):
             raise ResultsWriteError(f"{begun[-1]}: cannot be written: {error.strerror or error}") from error
         raise

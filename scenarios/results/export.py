@@ -386,6 +386,8 @@ def export_results(
     """
     if format_ == "parquet":
         require_parquet()
+    if folder.exists() and not folder.is_dir():
+        raise ResultsWriteError(f"{folder}: is a file; a folder is expected")
     planned = [(folder / f"{table.name}.{format_}", table) for table in tables(results)]
     summary = folder / "simulation.json"
     paths = (*(path for path, _ in planned), summary)

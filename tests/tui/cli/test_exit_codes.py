@@ -318,6 +318,15 @@ def test_a_broker_that_is_away_and_a_wrong_setting_differ(ssmic: Ssmic, tmp_path
     assert ssmic(*journal, "--broker", "mqtt://127.0.0.1:1", "--limit", "0.5").code == 75
 
 
+def test_a_clock_that_cannot_write_its_scores_may_be_started_again(ssmic: Ssmic, tmp_path: Path) -> None:
+    """The disk may have room later; exit code 1 would tell a supervisor to give up."""
+    (tmp_path / "results").touch()
+    scores = tmp_path / "results" / "street.scores.json"
+    ended = ssmic("clock", "street", "--broker", "mqtt://127.0.0.1:1", "--scores", scores)
+    assert ended.code == 75
+    assert "results: is a file, and results need a folder" in ended.err
+
+
 @pytest.mark.parametrize(
     "command", [["run"], ["clock"], ["host"], ["lab"], ["devices", "scan"], ["broker", "clean"]], ids=" ".join
 )

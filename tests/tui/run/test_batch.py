@@ -224,3 +224,16 @@ async def test_kept_scores_play_no_part_in_a_comparison(opened: Opened, tmp_path
         assert screen._batch is not None
         assert [one.state for one in screen._batch.simulations] == ["done", "done"]
     assert (scores.read_text(encoding="utf-8") if scores.exists() else None) == before
+
+
+async def test_scores_that_cannot_be_reset_are_reported(opened: Opened, tmp_path: Path) -> None:
+    """No run of the comparison starts, and the application goes on."""
+    (tmp_path / "results").touch()
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot)
+        form: Any = screen.query_one("RunForm")
+        form.choose_algorithms(("insertion", "fifty_fifty"), "1")
+        form.query_one("#reset_scores", Tick).value = True
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: any("results: is a file" in one.message for one in pilot.app._notifications))
+        assert screen._batch is None

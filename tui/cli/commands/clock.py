@@ -46,7 +46,7 @@ from tui.cli.options import (
     chosen_values,
     given,
 )
-from tui.exit_codes import code_for_supervisor, tell_notes
+from tui.exit_codes import code_for_supervisor, supervised, tell_notes
 from tui.log_level import LogLevel
 from tui.safe_output import listed
 
@@ -212,7 +212,8 @@ def clock(
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
     settings = replace(settings, keep=keep, home_assistant=home_assistant)
-    kept, begun_with = _scores_of(loaded, settings, results_file, scores, reset=reset_scores)
+    with supervised():
+        kept, begun_with = _scores_of(loaded, settings, results_file, scores, reset=reset_scores)
     _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)
 
 
