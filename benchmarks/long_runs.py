@@ -1,6 +1,6 @@
 """A year in the minutes of measured sun: what a day costs in the first month of the run and in the last.
 
-    python -m benchmarks.long_runs [--days 365] [--houses 6]
+    python -m benchmarks.long_runs [--days 365] [--houses 6] [--supply shared]
 
 See README.md for how to read it.
 """
@@ -17,12 +17,13 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Device, House, Job
+from agents.sharing import SupplyRule, SupplySettings
 from broker.clock.pacing import Moment
 from broker.transport.memory import MemoryBroker
 from scenarios.results.files import SimulationSpec, create_results
@@ -102,17 +103,24 @@ def _series(power_w: np.ndarray, start_s: int) -> Production:  # type: ignore[ty
 
 
 class Watch:
-    """Notes when each day of the run is over: processor time, and the memory that the process has taken at most."""
+    """Notes when each day of the run is over: processor time, and the memory that the process takes."""
 
     def __init__(self) -> None:
         self.cpu_s: dict[int, float] = {}
-        self.peak_mb: dict[int, float] = {}
+        self.memory_mb: dict[int, float] = {}
 
     def moment(self, moment: Moment) -> None:
         """Take note."""
         day = (moment.time_s - START_S) // DAY_S
         self.cpu_s[day] = time.process_time()
-        self.peak_mb[day] = peak_mb()
+        if day not in self.memory_mb:
+            self.memory_mb[day] = memory_mb()
+
+
+def memory_mb() -> float:
+    """Return the memory that this process has now, MB: the highest so far was needed to make the scenario."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def peak_mb() -> float:
@@ -147,13 +155,13 @@ class _TimedWriter(RunWriter):
         self.finish_s = time.process_time() - began_s
 
 
-async def main(houses: int, days: int, folder: Path) -> None:
+async def main(houses: int, days: int, supply: SupplyRule, folder: Path) -> None:
     """Run, then read what came of it."""
-    print(f"{houses} houses, {days} days, forecasts and measured sun in minutes (processor time)")
+    print(f"{houses} houses, {days} days, supply {supply}, forecasts and measured sun in minutes (processor time)")
     scenario = scenario_of(houses, days)
     print(f"  the scenario in memory, {len(scenario.jobs)} jobs {'':24} {peak_mb():6.0f} MB at most")
     watch, path = Watch(), folder / "long.sqlite"
-    settings = RunSettings(seed=1, run_id="long")
+    settings = RunSettings(seed=1, run_id="long", supply=SupplySettings(supply))
     simulation = SimulationSpec(scenario, "insertion", seeds=(1,), broker="memory")
     timed("the results file is begun", lambda: create_results(simulation, path))
     began_s = time.process_time()
@@ -165,8 +173,9 @@ async def main(houses: int, days: int, folder: Path) -> None:
     first, last = cost_a_day_s(watch, 1, MONTH_DAYS), cost_a_day_s(watch, days - MONTH_DAYS, days)
     print(f"  a day of the first month {first * 1000:6.1f} ms, of the last {last * 1000:6.1f} ms: ", end="")
     print(f"ratio {last / first:.2f}")
-    grown = watch.peak_mb[max(watch.peak_mb)] - watch.peak_mb[MONTH_DAYS]
-    print(f"  memory that the run takes from day {MONTH_DAYS} to the end: {grown:.0f} MB")
+    last_day = max(watch.memory_mb)
+    grown = (watch.memory_mb[last_day] - watch.memory_mb[MONTH_DAYS]) / (last_day - MONTH_DAYS) * 2**10
+    print(f"  memory of each day from day {MONTH_DAYS} to the end: {grown:.0f} kB")
     with ResultsReader(path) as results:
         timed("the scenario is read from the results", lambda: results.scenario)
         timed("the view of all households", lambda: view_neighbourhood(results, 1))
@@ -179,9 +188,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--houses", type=int, default=6)
     parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--supply", choices=get_args(SupplyRule), default="whole")
     configure_logs("warning")
     chosen = parser.parse_args()
     if chosen.days < 2 * MONTH_DAYS:
         parser.error(f"--days: the first {MONTH_DAYS} are compared with the last, so {2 * MONTH_DAYS} are the least")
     with tempfile.TemporaryDirectory() as folder_name:
-        asyncio.run(main(chosen.houses, chosen.days, Path(folder_name)))
+        asyncio.run(main(chosen.houses, chosen.days, chosen.supply, Path(folder_name)))
