@@ -45,6 +45,19 @@ def test_base_loads_pay_neighbours_as_contracts_do(price: Price) -> None:
     assert bills_eur(scenario) == pytest.approx({"a": -4 * 0.2 - 2 * 0.1, "b": 4 * 0.2})
 
 
+def test_a_house_cannot_use_what_its_roof_gives_to_a_neighbour() -> None:
+    """Its roof covers a neighbour's wash and its own; its oven takes as much as the roof has sold, from the grid."""
+    own, oven = (job(name, "a", load((0, 0), (2 * HOUR_S, 2000))) for name in ("own", "oven"))
+    roof = {"a": {"pv": forecast(sun((0, 0), (2 * HOUR_S, 4000)))}, "b": {}}
+    scenario = neighbourhood(roof, [WASH, own, oven], tariff=TARIFF)
+    contracts = [contract(WASH, "pv", 0), contract(own, "pv", 0), contract(oven, GRID, 0)]
+    settled = settle(scenario, contracts, START_S, START_S + 2 * HOUR_S)
+    bill = bills_of(scenario, settled, producer_houses(scenario))["a"]
+    assert (bill.bought_from_grid_wh, bill.fed_in_wh) == pytest.approx((2000, 0))
+    assert (bill.bought_from_neighbours_wh, bill.sold_to_neighbours_wh) == pytest.approx((0, 2000))
+    assert bill.with_eur == pytest.approx(2 * 0.4 - 2 * 0.2)
+
+
 def test_half_a_cent_is_rounded_away_from_zero() -> None:
     """So what one member pays another is the same amount on both bills."""
     halves = [Fraction(n, 2) for n in (-3, -1, 1, 3)]

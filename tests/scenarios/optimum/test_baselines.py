@@ -74,17 +74,6 @@ def test_pyssmics_rule_promises_more_than_is_produced() -> None:
     assert any(0.0 < wh < 890.0 for wh in found.draws_wh)
 
 
-def test_no_job_starts_before_the_run() -> None:
-    """Its window began two hours earlier, and there is sun for an hour from the run's start on."""
-    early_s = START_S - 2 * HOUR_S
-    early = job("early", "1", WASH, (0, 2 * HOUR_S)).model_copy(
-        update={"registered_s": early_s, "earliest_start_s": early_s}
-    )
-    hour = forecast(sun((0, 0.0), (HOUR_S, 1000.0)))
-    found = by_name(baselines(neighbourhood({"1": {"pv": hour}}, [early])))["earliest start"]
-    assert found.delivered_wh == pytest.approx(900.0)
-
-
 def at_noon(job_id: str, wh: float, hour: int, registered_h: float = 0.0) -> Job:
     """Return an hour's load, in a house of its own, that can start at one time only."""
     start_s = START_S + hour * HOUR_S
