@@ -97,6 +97,12 @@ class Plan:
             return None  # a paced run gains nothing from fewer hosts, and watchers see each household
         return self.hosts or fastest_spread(self.scenario, has_script=self.has_script)
 
+    @property
+    def has_open_end(self) -> bool:
+        """Whether a run lasts until it is stopped, because real devices may take part and no days are given."""
+        days = self.scenario.days if self.days is None else self.days
+        return bool(self.scenario.gateways) and self.replay is None and days is None
+
     def check_fits_broker(self) -> None:
         """Check that a broker can carry the run.
 
