@@ -188,7 +188,7 @@ def forgeries(as_host: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("retain", [False, True], ids=["sent", "planted"])
-@pytest.mark.parametrize("login", [INTRUDER, "watcher"])
+@pytest.mark.parametrize("login", [INTRUDER, pytest.param("watcher", marks=pytest.mark.long)])
 async def test_no_client_writes_in_the_name_of_another(
     street: Scenario, guarded: GuardedBroker, ledger: str, login: str, *, retain: bool
 ) -> None:

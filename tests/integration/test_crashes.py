@@ -48,7 +48,7 @@ def test_crashes_on_a_bad_network_change_no_ledger(street: Scenario, calm: RunOu
     assert disturbed.messages == calm.messages
 
 
-@pytest.mark.parametrize("step", [0, 244, *(pytest.param(step, marks=pytest.mark.long) for step in (1, 60, 200))])
+@pytest.mark.parametrize("step", [244, *(pytest.param(step, marks=pytest.mark.long) for step in (0, 1, 60, 200))])
 def test_all_processes_die_at_once(street: Scenario, calm: RunOutcome, tmp_path: Path, step: int) -> None:
     """Only the journals remain."""
     names = [CLOCK, *(house.id for house in street.houses)]

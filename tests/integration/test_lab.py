@@ -110,6 +110,7 @@ def test_jobs_that_cannot_start_at_their_latest_start_are_started_by_hand_later(
     assert 160 * 60 <= starts["dry-1"] <= 161 * 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind", ["tasmota", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("shelly", "zigbee2mqtt"))]
 )

@@ -120,6 +120,7 @@ async def test_the_live_view(
         assert await still(pilot) == picture(name="help")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_run_screen(
     opened: Opened, picture: SnapshotAssertion, tmp_path: Path, size: tuple[int, int]

@@ -241,7 +241,7 @@ SAID = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(said=st.lists(SAID, max_size=30))
 def test_what_a_board_shows_from_now_on_does_not_depend_on_what_it_has_forgotten(
     said: list[tuple[object, ...]],

@@ -125,6 +125,7 @@ def replayed(recording: Recording, file: Path, out: Path) -> tuple[int, dict[str
     return result.exit_code, json.loads(result.stdout) if result.stdout else {}, result.stderr
 
 
+@pytest.mark.long
 def test_a_recording_replays_by_the_rules_of_its_time(tmp_path: Path) -> None:
     """Roofs promise less than their forecast since rules 2; a record that does not say its rules is tried by each."""
     ledgers = {}
@@ -163,7 +164,10 @@ def plug_session(of_plug: Sequence[Said], rules: int) -> Recording:
     return replace(cloudy_session(), scenario=scenario, sayings=tuple(washer), device_rules=rules)
 
 
-@pytest.mark.parametrize(("rules", "last_w", "expected_s"), [(3, 0.0, 7_500), (4, 0.0, 11_400), (4, 12.0, 15_000)])
+@pytest.mark.parametrize(
+    ("rules", "last_w", "expected_s"),
+    [pytest.param(3, 0.0, 7_500, marks=pytest.mark.long), (4, 0.0, 11_400), (4, 12.0, 15_000)],
+)
 def test_power_is_not_cut_while_a_programme_runs_however_long_it_takes(
     tmp_path: Path, rules: int, last_w: float, expected_s: int
 ) -> None:
@@ -205,8 +209,8 @@ def test_a_plug_that_is_off_and_draws_nothing_in_one_message_has_not_finished(
     assert next((event.what, event.reason) for event in history if event.at_s > START_S + 600) == expected
 
 
-def test_a_recording_that_this_version_cannot_replay_says_so(tmp_path: Path) -> None:
-    """It was made by newer rules, or no rules that this version knows give its ledger."""
+def test_a_recording_made_by_newer_rules_is_refused(tmp_path: Path) -> None:
+    """The message says which rules this version knows."""
     newer = replace(cloudy_session(), device_rules=DEVICE_RULES + 1)
     code, _, complaint = replayed(newer, tmp_path / "newer.jsonl", tmp_path / "newer.sqlite")
     assert code == 3
@@ -214,6 +218,11 @@ def test_a_recording_that_this_version_cannot_replay_says_so(tmp_path: Path) -> 
         f"was made by device rules {DEVICE_RULES + 1}; this version of ssmic knows rules 1 to {DEVICE_RULES}"
         in complaint
     )
+
+
+@pytest.mark.long
+def test_a_recording_whose_ledger_no_rules_give_says_so(tmp_path: Path) -> None:
+    """All rules that this version knows were tried."""
     other = replace(cloudy_session(), ledger_sha256="0" * 64)
     code, said, complaint = replayed(other, tmp_path / "other.jsonl", tmp_path / "other.sqlite")
     assert (code, said["same"]) == (1, False)

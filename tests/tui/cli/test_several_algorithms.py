@@ -65,6 +65,7 @@ def test_each_algorithm_gets_the_same_ledger_as_alone_from_fresh_scores(ssmic: S
     assert kept.read_text(encoding="utf-8") == before
 
 
+@pytest.mark.long
 def test_a_scores_file_gives_all_algorithms_the_same_beginning(ssmic: Ssmic, small: Path) -> None:
     """The file is not changed; without one, --reset-scores discards saved scores."""
     mine = Path("mine.json")

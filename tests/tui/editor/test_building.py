@@ -113,6 +113,7 @@ async def test_problems_of_check_are_shown_at_the_field(editing: Editing, file: 
         assert [problem.what for problem in problems_of(file)] == [p.what for p in person.work.problems]
 
 
+@pytest.mark.long
 async def test_a_time_is_moved_by_keys(editing: Editing, file: Path, ours: str) -> None:
     """Up: a quarter of an hour, in the date: a day; the file keeps its form."""
     async with editing(file) as person:

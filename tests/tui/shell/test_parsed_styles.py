@@ -40,6 +40,7 @@ def _is_in(pilot: Pilot[Any], area: str) -> bool:
     return getattr(pilot.app.screen, "AREA", "") == area
 
 
+@pytest.mark.long
 async def test_nothing_is_parsed_again_for_a_theme_that_was_shown(opened: Any, parsed: list[str]) -> None:
     """Neither when an area is opened again, nor in a second application of the process."""
     async with opened() as pilot:
