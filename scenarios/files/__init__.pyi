@@ -71,11 +71,11 @@ from .series import (
     head_of as head_of,
     is_measured as is_measured,
     known as known,
+    problems_of_series as problems_of_series,
     read_measured as read_measured,
     read_points as read_points,
     read_referred as read_referred,
     read_series as read_series,
-    series_problems as series_problems,
     zone_of as zone_of,
 )
 from .timeline import (
@@ -163,6 +163,7 @@ __all__ = [
     "paths_of",
     "plain_content",
     "plain_value",
+    "problems_of_series",
     "producer_entry",
     "profile_entries",
     "put",
@@ -173,7 +174,6 @@ __all__ = [
     "read_series",
     "read_text",
     "save_scenario",
-    "series_problems",
     "takes_single_value",
     "to_yaml",
     "write_text",

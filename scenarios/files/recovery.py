@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from scenarios.files.keys import models_at
 from scenarios.files.model import VERSION, ConsumerEntry, ProducerEntry, TariffEntry
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, YamlValue
-from scenarios.files.series import MAX_TOLD, series_problems
+from scenarios.files.series import MAX_TOLD, problems_of_series
 from scenarios.files.timeline import EVENT_ENTRIES, MAX_SPAN_S
 from scenarios.files.times import parse_time
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
@@ -328,7 +328,7 @@ def _tell_of_points(tree: YamlMapping, path: KeyPath, collector: ProblemCollecto
         time, wh = point if isinstance(point, list) and len(point) == 2 else (None, None)
         times_s.append(time if type(time) is int else None if is_load else _time(time, start_s))
         energies_wh.append(float(wh) if isinstance(wh, int | float) and math.isfinite(wh) else None)
-    for index, what in series_problems(times_s, energies_wh, from_zero=is_load)[:MAX_TOLD]:
+    for index, what in problems_of_series(times_s, energies_wh, from_zero=is_load)[:MAX_TOLD]:
         collector.at((*path, "points") if index is None else (*path, "points", index), what)
 
 

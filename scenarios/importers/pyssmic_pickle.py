@@ -16,7 +16,7 @@ from typing import Any
 from agents import LoadProfile, Prediction
 from broker import MAX_CHARACTERS, canonical
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import MAX_TIME_S, cap_problems, known, read_bytes, series_problems
+from scenarios.files import MAX_TIME_S, cap_problems, known, problems_of_series, read_bytes
 from scenarios.importers.assumptions import Imported, InputPlaces
 from scenarios.importers.forecast import Forecast, forecast_notes, make_forecast
 from scenarios.importers.pickled_frame import FRAME_NAMES, NEWEST, frame_rows, number
@@ -264,7 +264,7 @@ def _points(
         energies_wh.append(energy_wh)
     problems += [
         Problem(place if index is None else f"{place}, row {index + 1}", what)
-        for index, what in series_problems(times_s, energies_wh, from_zero=from_zero)
+        for index, what in problems_of_series(times_s, energies_wh, from_zero=from_zero)
     ]
     found.problems += cap_problems(problems, place)
     return None if problems else (known(times_s), known(energies_wh))

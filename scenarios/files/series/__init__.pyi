@@ -22,7 +22,7 @@ from .measured import (
 from .series_problems import (
     cap_problems as cap_problems,
     known as known,
-    series_problems as series_problems,
+    problems_of_series as problems_of_series,
 )
 from .series_sources import (
     MAX_TOLD as MAX_TOLD,
@@ -58,10 +58,10 @@ __all__ = [
     "head_of",
     "is_measured",
     "known",
+    "problems_of_series",
     "read_measured",
     "read_points",
     "read_referred",
     "read_series",
-    "series_problems",
     "zone_of",
 ]

@@ -12,7 +12,7 @@ from typing import TypeVar
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.file_reading import check_inside, lines_of, read_text
-from scenarios.files.series.series_problems import cap_problems, is_sound, known, series_problems
+from scenarios.files.series.series_problems import cap_problems, is_sound, known, problems_of_series
 
 _SPACE = re.compile(r"\s+")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
@@ -191,7 +191,7 @@ def read_points(
     rows, unreadable = read_rows(text, where, quotes=quotes)
     times_s, energies_wh = [row.time_s for row in rows], [row.cumulative_wh for row in rows]
     found = [(int(problem.where.rpartition(":")[2]), problem) for problem in unreadable]
-    for index, what in series_problems(times_s, energies_wh, from_zero=from_zero, fewest=fewest(times_s[0])):
+    for index, what in problems_of_series(times_s, energies_wh, from_zero=from_zero, fewest=fewest(times_s[0])):
         line = 0 if index is None else rows[index].line
         found.append((line, Problem(f"{where}:{line}" if line else where, what)))
     if found:

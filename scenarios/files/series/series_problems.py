@@ -30,7 +30,7 @@ def known(values: Iterable[_Number | None]) -> tuple[_Number, ...]:
     return tuple(value for value in values if value is not None)
 
 
-def series_problems(
+def problems_of_series(
     times_s: Sequence[int | None], energies_wh: Sequence[float | None], *, from_zero: bool, fewest: int = 2
 ) -> list[tuple[int | None, str]]:
     """Return the problems of a cumulative series: index of the point (None: the series as a whole) and text.

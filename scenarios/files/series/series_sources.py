@@ -23,7 +23,7 @@ from scenarios.files.series.measured import (
     read_measured,
 )
 from scenarios.files.series.price_tables import PriceTable, read_prices
-from scenarios.files.series.series_problems import known, series_problems
+from scenarios.files.series.series_problems import known, problems_of_series
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import is_number, read_table
 from scenarios.files.times import counts_from_start, parse_time
@@ -249,7 +249,7 @@ class SeriesReader:
         if found is None or self.folder is None:
             return None
         times_s = tuple(time_s - found.times_s[0] for time_s in found.times_s) if is_run else found.times_s
-        problems = series_problems(times_s, found.cumulative_wh, from_zero=is_run)
+        problems = problems_of_series(times_s, found.cumulative_wh, from_zero=is_run)
         if problems:
             self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])
             return None
@@ -299,7 +299,7 @@ class SeriesReader:
         energies_wh: Sequence[float],
         tell: Callable[[int | None, str], None],
     ) -> _Series | None:
-        problems = series_problems(times_s, energies_wh, from_zero=kind is LoadProfile)
+        problems = problems_of_series(times_s, energies_wh, from_zero=kind is LoadProfile)
         for index, what in problems[:MAX_TOLD]:
             tell(index, what)
         if len(problems) > MAX_TOLD:

@@ -12,7 +12,7 @@ import numpy as np
 
 from agents import FloatArray
 from scenarios import ScenarioError
-from scenarios.files import Measured, MeasuredFormat, head_of, read_measured, read_points, series_problems
+from scenarios.files import Measured, MeasuredFormat, head_of, problems_of_series, read_measured, read_points
 
 PARTS = ("time", "value", "unit", "reading", "zone")
 """Properties that can be assumed or given: fields of `MeasuredFormat`."""
@@ -67,7 +67,7 @@ def opened(path: Path, given: Mapping[str, Any], *, is_run: bool) -> OpenedSerie
         return OpenedSeries(columns, rows, None, _said(error, name), np.zeros(0))
     first_s = found.times_s[0] if is_run else 0
     times_s = tuple(time_s - first_s for time_s in found.times_s)
-    wrong = tuple(what for _, what in series_problems(times_s, found.cumulative_wh, from_zero=is_run)[:ROWS])
+    wrong = tuple(what for _, what in problems_of_series(times_s, found.cumulative_wh, from_zero=is_run)[:ROWS])
     if wrong:
         return OpenedSeries(columns, rows, None, wrong, np.zeros(0))
     begin_s, end_s = found.times_s[0], min(found.times_s[-1], found.times_s[0] + MOST_DRAWN_S)
