@@ -58,6 +58,7 @@ def url_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, engine: str) -> None:
     """Meanwhile others run over it; no password that they give is kept anywhere."""

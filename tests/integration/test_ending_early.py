@@ -194,6 +194,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("size_kb", "unbuffered"),
     [(240, "1"), *(pytest.param(*case, marks=pytest.mark.long) for case in ((240, ""), (100, ""), (100, "1")))],

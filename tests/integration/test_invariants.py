@@ -96,6 +96,7 @@ def test_a_run_in_one_process_fails_if_consumer_and_ledger_differ() -> None:
     assert "the ledger has no contract" in str(error)
 
 
+@pytest.mark.long
 def test_a_deployed_run_ends_and_names_the_household_that_differs() -> None:
     """The household that reports wrong contracts has none, and no other household is concerned."""
     street = load_scenario("street")

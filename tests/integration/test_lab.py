@@ -86,6 +86,7 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
     assert "Verdict: 0 passed, 2 failed" in ended.out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["tasmota", pytest.param("zigbee2mqtt", marks=pytest.mark.long)])
 def test_jobs_that_cannot_start_at_their_latest_start_are_started_by_hand_later(
     ssmic: Ssmic, lane_file: Path, kind: str

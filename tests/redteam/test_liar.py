@@ -37,6 +37,7 @@ def test_the_seeds_have_every_rule_in_turn(street: Scenario) -> None:
     assert {Liar(scenario, seed).on_loss for seed, scenario in wide.items()} == {"drop", "wait"}
 
 
+@pytest.mark.long
 def test_a_seed_lies_the_same_way_again(street: Scenario) -> None:
     """So a finding can be reproduced."""
     lies = []

@@ -468,6 +468,7 @@ SOMETIMES = """
 """
 
 
+@pytest.mark.long
 def test_results_show_jobs_that_events_add_in_some_runs_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the report of all runs, and in the chart of one."""
     pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")

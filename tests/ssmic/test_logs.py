@@ -23,6 +23,7 @@ ssmic.run("night")
 """
 
 
+@pytest.mark.long
 def test_a_script_prints_only_what_it_prints_itself_until_it_asks_for_the_log() -> None:
     """A run is silent; Python's logging shows each event in one line with the virtual time."""
     done = run_process([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)

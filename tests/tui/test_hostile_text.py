@@ -257,6 +257,7 @@ def ssmic(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="ssmic")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command", ["show", *(pytest.param(more, marks=pytest.mark.long) for more in ("show --run 1", "list", "compare"))]
 )

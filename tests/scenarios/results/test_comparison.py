@@ -273,6 +273,7 @@ def test_texts_of_users_are_escaped(write: Write, street: Scenario, tmp_path: Pa
     assert root[0].text == nasty.name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("label", "count"),
     [("insertion", 2), ("algorithm=insertion, jobs[adler-car].latest_start=17:00", 30), ("tolerance=0.001, " * 20, 3)],

@@ -413,6 +413,7 @@ def write_one_run(path: Path, run: int, contracts: int) -> None:
         writer.finish("done", START_S + 60 * contracts)
 
 
+@pytest.mark.long
 def test_processes_write_runs_of_one_file_at_the_same_time(tmp_path: Path) -> None:
     """All data of every run arrive, and runs with equal contracts have equal hashes."""
     runs, contracts = 4, 60

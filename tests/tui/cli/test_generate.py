@@ -20,6 +20,7 @@ def _generate(folder: Path, *options: str, to: str | None = None) -> subprocess.
         return subprocess.run(command, cwd=folder, stdout=file, stderr=subprocess.PIPE, text=True, check=False)
 
 
+@pytest.mark.long
 def test_only_the_number_of_houses_is_needed_and_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
     """Standard output is the scenario, and nothing else."""
     first, again = (_generate(tmp_path, "--houses", "8") for _ in range(2))

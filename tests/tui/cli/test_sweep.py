@@ -112,6 +112,7 @@ def test_the_results_commands_read_a_sweep(tmp_path: Path) -> None:
     assert run("sweep", "street", "--vary", "penality=1").returncode == 2
 
 
+@pytest.mark.long
 def test_points_that_no_seed_changes_are_counted(ssmic: Ssmic, small: Path) -> None:
     """An interval of 0 is no proof of certainty where no random number is drawn."""
     of_both = ("--vary", "algorithm=insertion,fifty_fifty", "--seeds", "4", "--workers", "1")

@@ -109,6 +109,7 @@ async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Open
         await until(pilot, lambda: notices(pilot)[-1][0] == "error")
 
 
+@pytest.mark.long
 async def test_a_run_in_progress_is_followed(
     opened: Opened, results_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +194,7 @@ async def test_another_area_opens_results(opened: Opened, results_folder: Path) 
         await until(pilot, lambda: announced(pilot, "there is no such file"))
 
 
+@pytest.mark.long
 async def test_the_content_of_a_deleted_file_stays_displayed(opened: Opened, results_folder: Path) -> None:
     """A notice reports the deletion."""
     async with opened(first_area="results") as pilot:

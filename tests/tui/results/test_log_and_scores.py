@@ -50,6 +50,7 @@ async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opene
         await until(pilot, lambda: "1 record," in text(pilot, "#tab-log .detail"))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("newest")
 async def test_a_missing_log_is_reported(opened: Opened) -> None:
     """The history of contracts is in the results themselves."""

@@ -163,6 +163,7 @@ async def test_the_dialog_shows_problems_and_explains_each_algorithm(opened: Ope
         assert screen.query_one(RunForm).form.others == ()
 
 
+@pytest.mark.long
 async def test_the_buttons_of_the_dialog_do_what_they_say(opened: Opened) -> None:
     """`OK` pressed itself forever, and the application hung; `Back` changes nothing."""
     async with opened(first_area="run") as pilot:

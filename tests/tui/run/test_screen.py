@@ -138,6 +138,7 @@ async def test_a_run_has_the_ledger_of_the_command_line(opened: Opened, bus: str
     assert summary.ledger_sha256 == command_line_ledger("street", "--seed", "4", "--bus", "memory")
 
 
+@pytest.mark.long
 async def test_a_scenario_that_is_still_being_loaded_is_run_once_it_is(opened: Opened) -> None:
     """`Ctrl+R` right after typing its name: nothing is wrong, and the scenario of before is not run."""
     async with opened(first_area="run") as pilot:

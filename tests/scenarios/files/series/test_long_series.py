@@ -69,6 +69,7 @@ def test_points_may_be_as_many() -> None:
     assert scenario.jobs[0].energy_wh == 20_000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "between", [" ", *(pytest.param(other, marks=pytest.mark.long) for other in ("\t", ", ", ";"))]
 )

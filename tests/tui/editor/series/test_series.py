@@ -106,6 +106,7 @@ async def test_a_meters_file_is_imported_as_actual_production(editing: Editing, 
         assert not isinstance(person.app.screen, PickPath)
 
 
+@pytest.mark.long
 async def test_a_smart_meters_file_is_imported_as_a_houses_base_load(editing: Editing, file: Path) -> None:
     """It is offered for each house, and the house's form names the file; what was there before is replaced."""
     rows = "".join(f"2026-06-21T{hour:02}:00Z;0,{hour % 5}\n" for hour in range(24))
