@@ -221,10 +221,10 @@ class Consumer(Agent[AnyMessage]):
         return ranked
 
     @override
-    def described(self, error: Exception) -> str:
-        """See `Agent.described`."""
+    def describe_failure(self, error: Exception) -> str:
+        """See `Agent.describe_failure`."""
         plugin = plugin_of(type(self))
-        return (plugin is not None and failure_of(plugin, type(self), error)) or super().described(error)
+        return (plugin is not None and failure_of(plugin, type(self), error)) or super().describe_failure(error)
 
     def runs_itself(self, job: Job) -> bool:
         """Return whether `execute` runs a job from its contract's start on; a subclass with a real device overrides it.

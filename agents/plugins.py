@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -71,7 +71,7 @@ def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another pa
     try:
         loaded = points[0].load()
     except (Exception, SystemExit) as error:
-        raise SettingsError((f"{plugin} cannot be loaded: {described(error)}",)) from error
+        raise SettingsError((f"{plugin} cannot be loaded: {error_line(error)}",)) from error
     if group != AGENTS:
         return loaded
     if _CONSUMER not in {(base.__module__, base.__qualname__) for base in getattr(loaded, "__mro__", ())}:
@@ -81,6 +81,30 @@ def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another pa
         raise SettingsError((f"{plugin}: wakes_every_s: expected a whole number from 1 on",))
     _named[loaded] = plugin
     return loaded
+
+
+def make_from_plugin(group: str, name: str, kind: str, methods: Sequence[str]) -> Any:  # noqa: ANN401 - of another package
+    """Return what an installed plug-in makes when it is called without arguments.
+
+    Args:
+        group: `SCHEDULERS` or `RANKINGS`.
+        name: The plug-in.
+        kind: What it should make, for messages.
+        methods: Those that this must have.
+
+    Raises:
+        SettingsError: The plug-in cannot be loaded, fails, or makes something else.
+    """
+    make, plugin = load_plugin(group, name), plugin_name(group, name)
+    try:
+        made = make()
+    except (Exception, SystemExit) as error:
+        what = f"{error_line(error)}; expected a class or function without arguments"
+        raise SettingsError((f"{plugin} cannot make a {kind}: {what}",)) from error
+    for method in methods:
+        if not callable(getattr(made, method, None)):
+            raise SettingsError((f"{plugin}: expected a {kind}, with the method {method!r}",))
+    return made
 
 
 def plugin_of(kind: type) -> str | None:
@@ -102,7 +126,7 @@ def calling(plugin: str, what: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         frames = _frames(error.__traceback__)[2:]  # after this function, and its caller
-        raise PluginError(f"{plugin} failed in {what}: {described(error, frames[0][0] if frames else '')}") from error
+        raise PluginError(f"{plugin} failed in {what}: {error_line(error, frames[0][0] if frames else '')}") from error
 
 
 def wrong_result(plugin: str, method: str, what: str) -> PluginError:
@@ -116,10 +140,10 @@ def failure_of(plugin: str, kind: type, error: BaseException) -> str | None:
     file = getattr(module, "__file__", None) or ""
     if file not in {name for name, _ in _frames(error.__traceback__)}:
         return None
-    return f"{plugin} failed: {described(error, file)}"
+    return f"{plugin} failed: {error_line(error, file)}"
 
 
-def described(error: BaseException, file: str = "") -> str:
+def error_line(error: BaseException, file: str = "") -> str:
     """Return a plug-in's exception in one line.
 
     Args:

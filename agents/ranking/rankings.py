@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from agents.energy import FloatArray
 from agents.errors import SettingsError
-from agents.plugins import calling, described, load_plugin, plugin_name, plugins, wrong_result
+from agents.plugins import calling, make_from_plugin, plugin_name, plugins, wrong_result
 from agents.ranking.negotiation_settings import RANKINGS, known_rankings
 
 REWARD = 0.1
@@ -173,19 +173,11 @@ def ranking_for(name: str) -> Ranking:
         return _OWN[name]()
     if name not in plugins(RANKINGS):
         raise SettingsError((f"unknown ranking {name!r}: expected one of {', '.join(known_rankings())}",))
-    make, plugin = load_plugin(RANKINGS, name), plugin_name(RANKINGS, name)
-    try:
-        made = make()
-    except (Exception, SystemExit) as error:
-        what = f"{described(error)}; expected a class without arguments"
-        raise SettingsError((f"{plugin} cannot make a ranking: {what}",)) from error
-    for method in ("keys", "learn"):
-        if not callable(getattr(made, method, None)):
-            raise SettingsError((f"{plugin}: expected a ranking, with the method {method!r}",))
-    return _OfPlugin(plugin, made)
+    made = make_from_plugin(RANKINGS, name, "ranking", ("keys", "learn"))
+    return _PluginRanking(plugin_name(RANKINGS, name), made)
 
 
-class _OfPlugin:
+class _PluginRanking:
     """A ranking that calls a plug-in's, and raises `PluginError` if that fails or returns what it must not."""
 
     def __init__(self, plugin: str, made: Ranking) -> None:

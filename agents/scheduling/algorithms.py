@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.errors import SettingsError
-from agents.plugins import SCHEDULERS, described, load_plugin, plugin_name
+from agents.plugins import SCHEDULERS, make_from_plugin, plugin_name
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import CoinFlip
 from agents.scheduling.insertion import Insertion
@@ -45,16 +45,8 @@ def _from_plugin(name: str) -> Scheduler:
     Raises:
         SettingsError: There is no such plug-in, or it makes none.
     """
-    make = load_plugin(SCHEDULERS, name)
+    made = make_from_plugin(SCHEDULERS, name, "scheduler", ("place", "have_room", "replan"))
     plugin = plugin_name(SCHEDULERS, name)
-    try:
-        made = make()
-    except (Exception, SystemExit) as error:
-        what = f"{described(error)}; expected a class or function without arguments"
-        raise SettingsError((f"{plugin} cannot make a scheduler: {what}",)) from error
-    for method in ("place", "have_room", "replan"):
-        if not callable(getattr(made, method, None)):
-            raise SettingsError((f"{plugin}: expected a scheduler, with the method {method!r}",))
     if not isinstance(getattr(made, "is_heavy", None), bool):
         raise SettingsError((f"{plugin}: expected a scheduler, whose 'is_heavy' is True or False",))
     return PluginScheduler(plugin, made)

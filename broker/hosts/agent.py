@@ -152,7 +152,7 @@ class Agent(Generic[MessageT]):
         self._lost: frozenset[str] = frozenset()
         self._outbox = _Outbox()
         self.coroutines = AgentCoroutines()
-        """Used by this class and its channels; subclasses have methods for it."""
+        """For this class, its channels and its host; subclasses have methods for it."""
 
     @property
     def rng(self) -> Random:
@@ -464,7 +464,7 @@ class Agent(Generic[MessageT]):
             self._outbox.instructions = []
         return instructions
 
-    def described(self, error: Exception) -> str:
+    def describe_failure(self, error: Exception) -> str:
         """Return what is reported of an exception that ends the run: the traceback, or the message of a plug-in's."""
         return str(error) if isinstance(error, PluginError) else "".join(traceback.format_exception(error))
 

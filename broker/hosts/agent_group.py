@@ -163,7 +163,7 @@ class AgentGroup:
             self._asking.discard(agent_id)
         if coroutines.failure is not None and agent_id not in self._failed:
             # The end of a traceback names the error.
-            what = agent.described(coroutines.failure)
+            what = agent.describe_failure(coroutines.failure)
             self._failed[agent_id] = Failure(agent=agent_id, traceback=what[-MAX_TRACEBACK_CHARACTERS:])
 
     def _next_s(self, outside_s: int | None) -> int | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from agents import LoadProfile
 from broker import first_few, plural
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import check_inside, lines_of, problems_of_series, read_text
+from scenarios.files import cap_problems, check_inside, lines_of, problems_of_series, read_text
 
 DAY_S = 86_400
 _FALLS_OF_A_COUNTER = 0.05
@@ -91,7 +91,7 @@ def _read_series(path: Path, notes: list[str]) -> EnergySeries:
     for index, what in problems_of_series(times_s, energies_wh, from_zero=False):
         problems.append(Problem(str(path) if index is None else f"{path}:{lines[index]}", what))
     if problems:
-        raise ScenarioError(problems)
+        raise ScenarioError(cap_problems(problems, str(path)))
     return EnergySeries(tuple(times_s), tuple(energies_wh))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 _REORDER_WINDOW = 500
 """Number of messages of one sender that may arrive before a missing one is given up."""
 _JOINING_WINDOW = 20
-"""The same for a message that was sent when the observer joined."""
+"""The same for messages that were sent before the observer joined, or just then: it may never receive them."""
 _KEPT_SENDERS = 100_000
 """Maximum number of agents that are tracked: 10,000 households have about 50,000; a stranger could forge any number."""
 

@@ -76,30 +76,31 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_files() -> Iterator[Callable[[Path], Path]]:
     """Yield a function that returns the draft of a file made of results; missing folders are created.
 
-    All drafts take their places when the block ends. If it fails, for example because the disk is full, all files stay
-    as they were, and folders that were created are removed.
+    All drafts take their places when the block ends, the last one first. If the block fails, for example because the
+    disk is full, all files stay as they were, and folders that were created are removed.
 
     Raises:
         ResultsWriteError: A file cannot be written.
     """
-    begun: list[Path] = []
     created: list[Path] = []
 
-    def draft_of(path: Path) -> Path:
-        begun.append(path)
-        created.extend(parent for parent in reversed(path.parents) if not parent.exists())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return drafts.enter_context(atomic_write(path))
+    @contextmanager
+    def begun(path: Path) -> Iterator[Path]:
+        try:
+            created.extend(parent for parent in reversed(path.parents) if not parent.exists())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path) as draft:
+                yield draft
+        except OSError as error:
+            raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     try:
         with ExitStack() as drafts:
-            yield draft_of
-    except BaseException as error:
+            yield lambda path: drafts.enter_context(begun(path))
+    except BaseException:
         for folder in reversed(created):
             with suppress(OSError):
                 folder.rmdir()
-        if isinstance(error, OSError):
-            raise ResultsWriteError(f"{begun[-1]}: cannot be written: {error.strerror or error}") from error
         raise
 
 

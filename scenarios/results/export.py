@@ -368,7 +368,7 @@ def export_results(
     overwrite: bool = False,
     wrote: Callable[[Path], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Write all tables of a simulation, and `simulation.json` with the output of `ssmic run --json`, or nothing.
+    """Write all tables of a simulation, and `simulation.json` with the output of `ssmic run --json`: all or none.
 
     Args:
         results: An open results file.

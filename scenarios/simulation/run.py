@@ -111,6 +111,7 @@ async def run_scenario(
         ending = run.ending(clock, started_wall_s)
         try:
             await run.until_ended(clock, hosts, files)
+            # `finish` waits for the lock without the event loop, so wait here: connections and signals are served.
             if isinstance(recorder, RunWriter):
                 await recorder.until_unlocked()
         except asyncio.CancelledError as cancelled:

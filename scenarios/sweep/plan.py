@@ -372,7 +372,6 @@ def _setting_problems(settings: Mapping[str, Value], scenario: Scenario) -> list
         for key, value in settings.items()
         if key in {"days", "hosts"} and isinstance(value, int) and value < 1
     ]
-
     if scenario.gateways:
         problems.append("the scenario has real devices, which take part in one run at a time, and not in a sweep")
 

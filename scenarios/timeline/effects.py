@@ -278,7 +278,7 @@ def _with_forecasts(series: ProducerSeries, given: Iterable[Happening]) -> Produ
     """Return a series with the forecasts that events gave, which are in the order of their time."""
     predictions: list[Prediction] = []
     own_until_s: int | None = None
-    """The scenario's own forecasts that are issued later are void, UNIX seconds; None: all are valid."""
+    """From when on the scenario's own forecasts are void, UNIX seconds: those issued later. None: all are valid."""
     for happening in given:
         action = happening.action
         if not isinstance(action, GiveForecast) or action.production is None:

@@ -129,12 +129,12 @@ def scenario_algorithm(
 
 def plugins_without_effect(algorithms: Iterable[AlgorithmSettings], ranking: str) -> list[str]:
     """Return notes on plug-ins that are not used although their names are chosen: built-in ones have them."""
+    chosen = [(SCHEDULERS, "algorithm", one.name) for one in algorithms if one.name in ALGORITHMS]
+    if ranking in ABOUT_RANKING:
+        chosen.append((RANKINGS, "ranking", ranking))
     return [
         f"{plugin_name(group, name)} is not used: a built-in {kind} has this name"
-        for group, kind, name in (
-            *((SCHEDULERS, "algorithm", chosen.name) for chosen in algorithms if chosen.name in ALGORITHMS),
-            *((RANKINGS, "ranking", name) for name in (ranking,) if name in ABOUT_RANKING),
-        )
+        for group, kind, name in chosen
         if is_installed(group, name)
     ]
 

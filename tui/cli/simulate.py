@@ -160,7 +160,7 @@ def simulate(
         files: list[Path] = []
         code = _run_all(plans, level, files, compare_wall_s, compare_supply)
         all_hold = True
-        with after_failing(code):
+        with after_failing(code), junit_of_failure(junit, plans[0].scenario.name):
             comparison = _show(plans, files, as_json=as_json, record=record, is_compared=bool(to) and not code)
             if to and comparison is not None and not code:
                 _write(comparison, to, overwrite=overwrite)

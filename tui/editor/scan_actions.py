@@ -29,16 +29,16 @@ class NoDevicesError(AdviceError):
 class ScanActions:
     """Palette commands for real devices."""
 
-    def __init__(self, session: EditSession, user: User, edits: EditActions, on_found: Callable[[str], None]) -> None:
+    def __init__(self, session: EditSession, user: User, edits: EditActions, on_chosen: Callable[[str], None]) -> None:
         """Make the actions.
 
         Args:
             session: The edit session that they change.
             user: The user, for questions and notices.
             edits: The other edit actions.
-            on_found: Called with the URL of a broker at which devices were chosen.
+            on_chosen: Called with the URL of a broker at which devices were chosen.
         """
-        self._on_found = on_found
+        self._on_chosen = on_chosen
         self._session = session
         self._user = user
         self._edits = edits
@@ -72,7 +72,7 @@ class ScanActions:
         title = f"Real devices for {tree_model.title_of(self._edits.fields.open_work().tree, house)}"
         chosen = await self._user.ask(ChooseSeveral(title, tuple(by_label), (), "Each becomes a device of the house."))
         if chosen:
-            self._on_found(url.strip())
+            self._on_chosen(url.strip())
             devices = [by_label[label] for label in chosen]
             self._session.apply(lambda tree: add_found(tree, house, devices))
 

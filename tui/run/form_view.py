@@ -249,7 +249,7 @@ class RunForm(Guarded, VerticalScroll):
 
         Args:
             scenario: The scenario.
-            devices_broker: URL of the broker at which real devices were found; empty: none.
+            devices_broker: URL of the broker at which real devices were chosen; empty: none were.
         """
         self._preselect_for_devices(devices_broker, has_devices=bool(scenario.gateways))
         own = scenario.supply, scenario.promise, ", ".join(scenario.prefer), scenario.forecast

@@ -305,23 +305,22 @@ Results are written during the run; if you stop it early, everything agreed so f
         if wanted.bus == "auto":
             plans = tuple(plan.with_a_bus_that_fits() for plan in plans)
         if len(plans) > 1:
-            compare: Any = partial(self._start_comparison, plans)
-            self.run_worker(compare, name="scores", group="save", exclusive=True, exit_on_error=False)
+            compare: Any = partial(self._start_comparison, plans, wanted.optimum_wall_s)
+            self.run_worker(compare, name="scores", group="scores", exclusive=True, exit_on_error=False)
             return
-        self._start(plans)
+        self._start(plans, wanted.optimum_wall_s)
 
-    async def _start_comparison(self, plans: Sequence[Plan]) -> None:
+    async def _start_comparison(self, plans: Sequence[Plan], optimum_wall_s: float | None) -> None:
         try:
             equal = await from_equal_scores(plans)
         except SsmicError as error:
             self.complain(error, "The runs did not start")
             return
         if not self.is_busy:
-            self._start(equal)
+            self._start(equal, optimum_wall_s)
 
-    def _start(self, plans: Sequence[Plan]) -> None:
-        wanted = self.query_one(RunForm).form
-        batch = self._batch = SimulationBatch(plans, self._changed, wanted.optimum_wall_s)
+    def _start(self, plans: Sequence[Plan], optimum_wall_s: float | None) -> None:
+        batch = self._batch = SimulationBatch(plans, self._changed, optimum_wall_s)
         self.query_one(ProgressPanel).remove_class("gone")
         self.run_worker(self._run(batch), name="run", group="run", exit_on_error=False)
         self.call_after_refresh(self.action_leave_field)

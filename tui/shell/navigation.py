@@ -147,7 +147,7 @@ class Application(Protocol):
     open_neighbourhood: Callable[[], OpenNeighbourhood | None]
     """Returns the neighbourhood open in *Neighbourhoods*, or None."""
     devices_broker: str
-    """URL of the broker at which real devices were found last; empty: none were."""
+    """URL of the broker at which real devices were chosen last; empty: none were."""
     allow_outside: bool
     """Whether scenarios may refer to files outside their folder."""
     last_input_wall_s: float

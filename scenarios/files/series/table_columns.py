@@ -8,12 +8,11 @@ from typing import Final, Literal
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.table_times import is_clock, moment
-from scenarios.files.series.tables import UNIT_IN_CELL, Table, is_number
+from scenarios.files.series.tables import LOOKED_AT, UNIT_IN_CELL, Table, is_number
 
 Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
 Reading = Literal["power", "interval", "counter"]
 """Whether values are powers, energies of each interval, or readings of a counter."""
-
 
 UNITS: Final[dict[Unit, float]] = {"W": 1.0, "kW": 1e3, "MW": 1e6, "Wh": 1.0, "kWh": 1e3, "MWh": 1e6}
 """By unit, the factor to W or Wh."""
@@ -21,8 +20,6 @@ _TIME_NAMES = ("time", "date", "zeit", "datum", "timestamp", "start", "utc", "mo
 _RELATIVE_NAMES = ("second", "sekunde", "minute", "hour", "stunde", "elapsed", "sec", "min", "s", "h", "t")
 _UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(MWh|kWh|Wh|MW|kW|W)(?![A-Za-z])", re.IGNORECASE)
 _WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
-LOOKED_AT = 200
-"""Rows at the beginning of a table from which its columns are guessed."""
 
 
 def find_time_column(table: Table, wanted: str | int | None, *, is_run: bool) -> int:

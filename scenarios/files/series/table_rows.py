@@ -11,7 +11,7 @@ from typing import Any
 from broker import plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.series_problems import cap_problems
-from scenarios.files.series.table_columns import LOOKED_AT, UNITS, Unit, unit_named
+from scenarios.files.series.table_columns import UNITS, Unit, unit_named
 from scenarios.files.series.table_times import (
     EXPECTED,
     DateOrder,
@@ -25,7 +25,7 @@ from scenarios.files.series.table_times import (
     order_of,
     unix_s,
 )
-from scenarios.files.series.tables import UNIT_IN_CELL, Numbers, Table, is_nothing, is_number, numbers_of
+from scenarios.files.series.tables import LOOKED_AT, UNIT_IN_CELL, Numbers, Table, is_nothing, is_number, numbers_of
 
 _TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3600, "h": 3600}
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")

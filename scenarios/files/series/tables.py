@@ -34,7 +34,7 @@ NOTHING: Final = frozenset(
 """Cells without a measurement, in lower case."""
 UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)
 _SEPARATORS = (";", "\t", ",", "|")
-_LOOKED_AT = 200
+LOOKED_AT = 200
 """Lines and rows from which separator, header and the kinds of columns are determined."""
 _PLAIN_CHARACTERS = re.compile(r"[-+.0-9eE]+")
 """All that plain numbers consist of; what `float` makes a number of in another way has other characters."""
@@ -231,7 +231,7 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
     lines = lines_of(text)
     if re.match(r"sep=.", lines[0], re.IGNORECASE):  # what Excel writes for itself
         lines[0] = "#"
-    separator = _separator([line for line in lines if _counts(line)][:_LOOKED_AT])
+    separator = _separator([line for line in lines if _counts(line)][:LOOKED_AT])
     if separator is None:
         rows: list[Row] = [(n, line.split()) for n, line in enumerate(lines, start=1) if _counts(line)]
     else:
@@ -249,7 +249,7 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
         raise ScenarioError([Problem(where, "is empty; lines with a time and a value are expected")])
     first = _first_row(rows)
     header, units = _header(rows[:first])
-    width = max(len(row[1]) for row in rows[first : first + _LOOKED_AT])
+    width = max(len(row[1]) for row in rows[first : first + LOOKED_AT])
     if header is None:
         columns: tuple[str, ...] = tuple(f"column {n}" for n in range(1, width + 1))
         skipped = first
@@ -295,7 +295,7 @@ def _outside_quotes(line: str) -> str:
 
 def _first_row(rows: Sequence[Row]) -> int:
     """Return the index of the first row of data."""
-    first = next((i for i, row in enumerate(rows[:_LOOKED_AT]) if _is_data(row[1])), None)
+    first = next((i for i, row in enumerate(rows[:LOOKED_AT]) if _is_data(row[1])), None)
     if first is None:
         return min(1, len(rows) - 1)
     cells = rows[first][1]

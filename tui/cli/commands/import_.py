@@ -64,8 +64,8 @@ def import_(
     imported = import_source(source, jobs=jobs, loads=loads or ())
     save_scenario(imported.file, target)
     scenario = imported.scenario
-    no_jobs = (
-        () if scenario.jobs else ("there are no jobs, so a run of it ends at once; --jobs FILE adds those of an XML",)
-    )
-    tell_notes((*imported.notes, *(note.what for note in coverage_notes(scenario)), *no_jobs))
+    notes = [*imported.notes, *(note.what for note in coverage_notes(scenario))]
+    if not scenario.jobs:
+        notes.append("there are no jobs, so a run of it ends at once; --jobs FILE adds those of an XML file")
+    tell_notes(notes)
     echo(f"{target}: {size_of(scenario)}")

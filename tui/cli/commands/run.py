@@ -337,8 +337,10 @@ def run(
     )
     if bus is None and not (broker or home_assistant):
         plan = _on_a_bus_that_fits(plan)
+    with junit_of_failure(junit, scenario):
+        plans = _one_for_each(plan, algorithms)
     simulate(
-        _one_for_each(plan, algorithms),
+        plans,
         level,
         as_json=as_json,
         compare_wall_s=time_limit if compare or compare_supply else None,
