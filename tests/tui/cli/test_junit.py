@@ -49,3 +49,18 @@ def test_a_run_that_fails_is_an_error_of_the_report(ssmic: Ssmic, small: Path, m
 
     assert ended.code == 4, ended.err
     assert _errors(Path("r.xml")) == ["not all runs ended (exit code 4)"]
+
+
+@pytest.mark.parametrize("algorithm", ["insertion", "insertion,fifty_fifty"])
+def test_a_scores_file_that_cannot_be_read_is_an_error_of_the_report(ssmic: Ssmic, small: Path, algorithm: str) -> None:
+    """For one algorithm and for several, which are compared from the same scores."""
+    small.write_text(small.read_text() + "expect: [jobs == 3]\n")
+    Path("scores.json").write_text("[")
+
+    ended = ssmic(
+        "run", small, "--bus", "memory", "--algorithm", algorithm, "--scores", "scores.json", "--junit", "r.xml"
+    )
+
+    assert ended.code not in {0, 5}, ended.err
+    (error,) = _errors(Path("r.xml"))
+    assert error
