@@ -78,7 +78,7 @@ def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another pa
         raise SettingsError((f"{plugin}: expected a subclass of agents.Consumer",))
     every_s = getattr(loaded, "wakes_every_s", 1)
     if not isinstance(every_s, int) or every_s < 1:
-        raise SettingsError((f"{plugin}: wakes_every_s: expected a whole number from 1 on",))
+        raise SettingsError((f"{plugin}: wakes_every_s: expected a whole number of at least 1",))
     _named[loaded] = plugin
     return loaded
 
@@ -131,7 +131,7 @@ def calling(plugin: str, what: str) -> Iterator[None]:
 
 def wrong_result(plugin: str, method: str, what: str) -> PluginError:
     """Return the error for what a plug-in's method returned."""
-    return PluginError(printable_line(f"{plugin} returned from {method} {what}"))
+    return PluginError(printable_line(f"{plugin}: {method} returned {what}"))
 
 
 def failure_of(plugin: str, kind: type, error: BaseException) -> str | None:
@@ -148,7 +148,7 @@ def error_line(error: BaseException, file: str = "") -> str:
 
     Args:
         error: The exception.
-        file: Of the plug-in: the last line of it that was running is added.
+        file: The plug-in's file; the last line of it that was running is added.
     """
     text = printable_line(f"{type(error).__name__}: {error}")
     shown = text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"

@@ -80,10 +80,10 @@ class UnconfirmedStatements(Generic[StatementT]):
         return said[-1][1] if said else None
 
     def take_older(self, before_s: int) -> list[Unconfirmed[StatementT]]:
-        """Remove the statements about which a producer and a job have waited since before a time, UNIX seconds.
+        """Remove all statements of a producer about a job if the oldest was made before a time, UNIX seconds.
 
         Returns:
-            For each job and producer the last statement, in the order of the first ones.
+            The last statement for each such job and producer, in the order of the first ones.
         """
         due = [key for key, said in self._said.items() if said[0][0] < before_s]
         return [Unconfirmed(*key, *self._said.pop(key)[-1]) for key in due]

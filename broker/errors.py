@@ -84,7 +84,7 @@ class RunSuspendedError(RunFailedError):
 
 
 class PluginError(SsmicError):
-    """A plug-in, which an agent runs, failed or returned what it must not; the message names it, and fits in a line."""
+    """A plug-in run by an agent failed or returned something invalid; the message names it, and is one line."""
 
 
 class AgentFailedError(SsmicError):

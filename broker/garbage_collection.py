@@ -18,7 +18,7 @@ YOUNG: Final = 50_000
 """Number of new objects after which the youngest generation is collected, at least."""
 GROWTH: Final = 2.0
 """The same as a multiple of the number of objects that exist when a run begins, so that even a large run is rarely
-examined: the cyclic garbage that it might leave would be collected at three times these objects at the latest."""
+examined: the cyclic garbage that it might leave would be collected once there are three times as many."""
 _MIDDLE_OBJECTS, _OLD = 1_000_000, 50
 """Number of new objects after which the middle generation is collected, and number of its collections after which the
 oldest one is."""
@@ -97,7 +97,7 @@ def rare_collections() -> Iterator[None]:
 
 @contextmanager
 def no_collections() -> Iterator[None]:
-    """Collect nothing for the duration of the context, in which many objects are made that live on, or few at all.
+    """Collect nothing for the duration of the context, which creates few objects, or many that nearly all live on.
 
     Several contexts may overlap. A collector that is turned off stays so.
     """

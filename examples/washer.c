@@ -52,7 +52,7 @@ static void on_message(struct mosquitto *client, void *data, const struct mosqui
   content[length] = 0;
   if (!strcmp(message->topic, run_time)) {
     if (!strstr(content, "\"running\"") || asked) return;
-    asked = 1; /* the run is under way: an earlier request is lost */
+    asked = 1; /* the run is under way; before that, a request is lost */
     say(client, "request",
         "{\"id\": \"wash-1\", \"step_s\": 600, \"power_w\": [100, 2000, 150], \"ready_by\": \"in 8 h\"}", false);
     return;

@@ -33,7 +33,7 @@ asked=no started=no
 while read -r heard content; do # one message a line: topic, blank, content
   [ "$heard" = "$run/time" ] || echo "$heard $content"
   case "$heard $content" in
-    # The run is under way: an earlier request is lost.
+    # The run is under way; before that, a request is lost.
     "$run/time "*'"running"'*)
       [ $asked = yes ] || say request '{"id": "wash-1", "energy_wh": 375, "duration_s": 1800, "ready_by": "in 8 h"}'
       asked=yes

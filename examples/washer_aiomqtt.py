@@ -35,7 +35,7 @@ async def main() -> None:
         async for message in client.messages:
             content = json.loads(message.payload or b"{}")
             if message.topic.matches(TIME):
-                if content.get("state") == "running" and not asked:  # an earlier request is lost
+                if content.get("state") == "running" and not asked:  # before that, a request is lost
                     asked = True
                     await client.publish(f"{TOPIC}/request", json.dumps(request), qos=1)
                 continue

@@ -105,7 +105,7 @@ async def main() -> None:
         async for message in client.messages:
             content = json.loads(message.payload or b"{}")
             if message.topic.matches(TIME):
-                if content.get("state") == "running" and not asked:  # an earlier request is lost
+                if content.get("state") == "running" and not asked:  # before that, a request is lost
                     asked, now = True, datetime.fromtimestamp(content.get("reached") or content["time"], UTC)
                     await say(client, "announce", details(), now, retain=True)
                     await say(client, "request", programme(now), now)

@@ -42,7 +42,7 @@ def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -
     """Ask for a job once the run is under way, take a command, or note that the job is over."""
     content = json.loads(message.payload or b"{}")
     if message.topic == TIME:
-        if content.get("state") == "running" and not asked.is_set():  # an earlier request is lost
+        if content.get("state") == "running" and not asked.is_set():  # before that, a request is lost
             asked.set()
             say("request", {"id": "wash-1", "step_s": 600, "power_w": [100, 2000, 150], "ready_by": "in 8 h"})
         return

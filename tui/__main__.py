@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _complete_output() -> None:
-    """Make standard output report it if a text does not fit on the disk.
+    """Make standard output raise an error if a text does not fit on the disk.
 
     With PYTHONUNBUFFERED, Python writes a text once and ignores how much of it was written.
     """

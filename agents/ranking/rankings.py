@@ -178,7 +178,7 @@ def ranking_for(name: str) -> Ranking:
 
 
 class _PluginRanking:
-    """A ranking that calls a plug-in's, and raises `PluginError` if that fails or returns what it must not."""
+    """A ranking that calls a plug-in's, and raises `PluginError` if that fails or returns something invalid."""
 
     def __init__(self, plugin: str, made: Ranking) -> None:
         self._plugin = plugin

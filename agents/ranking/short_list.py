@@ -141,8 +141,8 @@ class Board:
     def _most_of_all(self, need: Need) -> _Most:
         """Return the most that each producer may have for a job, by number.
 
-        The many jobs that run between the same hours share the result, because a look into the arrays of all hours
-        waits for the computer's memory once for each producer. Only new views are looked at again.
+        The many jobs that run between the same hours share the result, because reading the arrays of all hours takes
+        a slow memory access for each producer. Only new views are looked at again.
         """
         hours = need.begin_s // MIN_BLOCK_S, -(-need.end_s // MIN_BLOCK_S)
         most, count = self._within.pop(hours, None), len(self._newest)

@@ -11,7 +11,7 @@ from agents.scheduling.problem import Commitment, ProducerState, Rejection, Repl
 
 
 class PluginScheduler:
-    """A scheduler that calls a plug-in's, and raises `PluginError` if that fails or returns what it must not."""
+    """A scheduler that calls a plug-in's, and raises `PluginError` if that fails or returns something invalid."""
 
     def __init__(self, plugin: str, made: Scheduler) -> None:
         """Create a scheduler.
@@ -77,16 +77,16 @@ class PluginScheduler:
             job_id = commitment.task.job_id
             start_s = starts_s.get(job_id)
             if start_s is None:
-                raise wrong_result(self._plugin, method, f"no start of job {job_id!r}")
+                raise wrong_result(self._plugin, method, f"no start for job {job_id!r}")
             if not isinstance(start_s, int):
                 raise wrong_result(
                     self._plugin, method, f"{start_s!r:.40} as the start of job {job_id!r}: expected UNIX seconds"
                 )
             if not commitment.may_start_at(start_s, state.now_s):
                 raise wrong_result(
-                    self._plugin, method, f"{start_s} as the start of job {job_id!r}, which may not start then"
+                    self._plugin, method, f"{start_s} as the start of job {job_id!r}, which cannot start then"
                 )
 
     def _check_reason(self, method: str, reason: str) -> None:
         if not isinstance(reason, str):
-            raise wrong_result(self._plugin, method, f"{reason!r:.40} as a reason: expected a text")
+            raise wrong_result(self._plugin, method, f"{reason!r:.40} as a reason: expected a string")

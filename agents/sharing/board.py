@@ -21,7 +21,7 @@ _Runs = tuple[tuple[int, int], ...]
 _HOUR = 60
 """Minutes of a block by which producers are compared."""
 _PAST_KEPT = 24 * _HOUR
-"""How much of the past the board keeps, minutes: no job can use it."""
+"""How much of the past the board still has after forgetting, minutes; no job can use even that."""
 MAX_RUNS_OF_OFFER = 2_000
 """In one offer, so that a dozen fit into a message: jobs that can wait for weeks see less detail."""
 OFFERED_PEAKS = 3

@@ -85,7 +85,7 @@ class Instruction:
 
 @dataclass(slots=True)
 class _Outbox:
-    """What an agent has for its host since the host last looked."""
+    """What an agent has produced for its host since the host last looked."""
 
     messages: list[Outgoing] = field(default_factory=list)
     publications: list[RetainedPublication] = field(default_factory=list)
@@ -377,7 +377,7 @@ class Agent(Generic[MessageT]):
         self._run_seed = seed
 
     def live(self) -> Coroutine[Any, Any, None]:
-        """Return what runs all of the agent's coroutines, `run` in the task that its host has made for it."""
+        """Return what runs all of the agent's coroutines; `run` runs in the task that the host has made."""
         return self.coroutines.live(self.run())
 
     def deliver(self, received: Received[MessageT], re: int | None) -> None:

@@ -278,7 +278,7 @@ class _Folder:
     def _authority(self) -> Credential:
         folder = self._folder / AUTHORITY
         cert_file, key_file = folder / CA, folder / _CA_KEY
-        # A key alone, of which nothing is signed: the first writing broke off after it, for example on a full disk.
+        # A key alone, which has signed nothing: the first attempt broke off after writing it, perhaps on a full disk.
         is_begun = key_file.exists() and not cert_file.exists() and not (self._broker / conf.CERT_FILE).exists()
         if (cert_file.exists() or key_file.exists()) and not is_begun:
             authority = _read(cert_file, key_file)

@@ -242,7 +242,7 @@ def _is_plain(*nodes: Node) -> bool:
 
 
 def is_share(name: Name) -> bool:
-    """Return whether a name has a share as its value, as 0.6 for 60 %."""
+    """Return whether a name has a share as its value, such as 0.6 for 60 %."""
     return _of_name(name) == "a share"
 
 

@@ -98,7 +98,7 @@ def _read_series(path: Path, notes: list[str]) -> EnergySeries:
 def _cumulative(
     times_s: Sequence[int], values: Sequence[float], where: str, lines: Sequence[int], notes: list[str]
 ) -> list[float]:
-    """Return values as cumulative Wh: those that fall often are W, and a single fall is the reset of a counter."""
+    """Return values as cumulative Wh: those that fall often are W, and rare falls are resets of a counter."""
     falls = [i for i, (before, after) in enumerate(pairwise(values), start=1) if after < before]
     if not falls:
         return list(values)

@@ -251,7 +251,7 @@ class Lab:
         """Return what a person does at a job's latest start, and again until it has started."""
 
         async def start(now_s: int) -> None:
-            # In this second the person comes first: the appliance has not noticed yet what has ended by now.
+            # Within a second, the person acts first: the appliance may not yet have noticed that its programme is over.
             plug.appliance.advance(now_s)
             if run.start_s is not None:
                 return

@@ -67,7 +67,7 @@ class Plug:
         changed = on != self.is_on
         self.is_on = on
         self.switched += changed
-        if self.lie.obeys or by == "hand":  # the button is no command: it works where commands are not carried out
+        if self.lie.obeys or by == "hand":  # the button works even if commands are not obeyed
             self.appliance.set_power(now_s, on=on, by=by)
         wait_s = for_s if for_s is not None else self.timer_s if on else None
         self.switches_back_s = None if wait_s is None else now_s + wait_s

@@ -64,8 +64,8 @@ class Deduplicator:
     def joined(self, sent_in: tuple[int, int]) -> None:
         """Note when the observer joined; all messages of later rounds are sent after that. The first call counts.
 
-        A host sends the messages of a round to one host after the other, and publishes those within itself even later.
-        So of the round in which the observer joined, and of those just before it, it receives any part.
+        A host sends the messages of a round to one host after the other, and publishes its internal ones even later. So
+        the observer may receive any part of the round in which it joined, and of the rounds just before.
 
         Args:
             sent_in: The round of the first message between hosts that it has received: virtual time (UNIX seconds), and

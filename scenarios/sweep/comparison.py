@@ -69,7 +69,9 @@ def _warnings(results: SweepResults, simulations: Sequence[Compared]) -> list[st
         found.append("With one seed there are no intervals; --seeds 20 gives some.")
     if alike := sum(one.is_alike for one in simulations):
         where = "" if alike == len(simulations) else f" at {alike} of {len(simulations)} points"
-        found.append(f"All seeds gave the same figures{where}: the seed made no difference, and intervals are 0 wide.")
+        found.append(
+            f"All seeds gave the same figures{where}: the seed made no difference, and intervals have zero width."
+        )
     if len(simulations) > MOST_PAIRED:
         found.append(f"With more than {MOST_PAIRED} points, each is compared with the first one only.")
     return found

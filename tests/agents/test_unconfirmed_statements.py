@@ -54,7 +54,7 @@ def test_a_producer_cannot_fill_the_memory() -> None:
 
 
 def test_lost_producers_are_forgotten() -> None:
-    """Nobody is left to whom the manager could turn."""
+    """There is no one left for the manager to ask."""
     said = statements((5, "start at 8"))
     said.add("wash", "other", 7, "start at 8")
 

@@ -95,7 +95,7 @@ async def test_a_washer_announces_itself_asks_for_a_job_and_runs_it_once(name: s
 
 @pytest.mark.parametrize("name", ["washer_aiomqtt.py", "washer_threads.py", "washer.sh", "washer.c"])
 async def test_a_washer_that_is_started_before_the_run_waits_for_it(name: str, tmp_path: Path) -> None:
-    """A request that nobody hears is lost, so it comes when the run is under way."""
+    """A request sent before the run is lost, so it is sent once the run is under way."""
     command = _command(name, tmp_path)
     async with managed_mosquitto() as running, aiomqtt.Client(running.url.host, running.url.port) as client:
         await client.subscribe(f"ssmic/{RUN}/devices/washer/announce")

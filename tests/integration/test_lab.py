@@ -116,7 +116,7 @@ def test_jobs_that_cannot_start_at_their_latest_start_are_started_by_hand_later(
     "kind", ["tasmota", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("shelly", "zigbee2mqtt"))]
 )
 def test_a_plug_that_does_not_carry_out_commands_is_switched_by_hand(ssmic: Ssmic, lane_file: Path, kind: str) -> None:
-    """The button works, also where the plug reports that it is on because a command told it so."""
+    """The button works, even if the plug reports that it is on because of a command."""
     lane_file.write_text(TEXT + "faults:\n  - {device: '*', fault: lies, obeys: false}\n")
     ended = ssmic(
         "lab", lane_file, "--as", kind, "--pace", "1200x", "--paused", "--no-compare", "--json", "--time-limit", "5",

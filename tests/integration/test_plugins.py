@@ -366,21 +366,21 @@ class Shapeless:
 """
 FAULTS = {
     SCHEDULERS: {
-        "Raises": r"failed in place: KeyError: 'roof' \(faulty_plugin.py, line 10\)",
-        "TakesTooMuch": r"failed in place: TypeError: TakesTooMuch.place\(\) takes 2",
-        "ReturnsNothing": "returned from place a NoneType: expected a Schedule or a Rejection",
-        "TooLate": "returned from place [0-9]+ as the start of job 'one', which may not start then",
-        "NoRoom": "returned from have_room a NoneType: expected a list of 1, one for each task",
-        "CannotReplan": "failed in replan: SystemExit: bye",
+        "Raises": r" failed in place: KeyError: 'roof' \(faulty_plugin.py, line 10\)",
+        "TakesTooMuch": r" failed in place: TypeError: TakesTooMuch.place\(\) takes 2",
+        "ReturnsNothing": ": place returned a NoneType: expected a Schedule or a Rejection",
+        "TooLate": ": place returned [0-9]+ as the start of job 'one', which cannot start then",
+        "NoRoom": ": have_room returned a NoneType: expected a list of 1, one for each task",
+        "CannotReplan": " failed in replan: SystemExit: bye",
     },
     AGENTS: {
-        "Unsure": r"failed in rank: ValueError: no\\nidea \(faulty_plugin.py, line 43\)",
-        "OwnOnly": r"returned from rank \['pv'\]: expected the ids that it was given, each of them once",
-        "Restless": r"failed: OSError: no price today \(faulty_plugin.py, line 58\)",
+        "Unsure": r" failed in rank: ValueError: no\\nidea \(faulty_plugin.py, line 43\)",
+        "OwnOnly": r": rank returned \['pv'\]: expected the ids that it was given, each of them once",
+        "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 58\)",
     },
     RANKINGS: {
-        "Guess": r"returned from keys array\(.*: expected 2 numbers, one for each producer, or None",
-        "Forgets": "failed in learn: ValueError: full",
+        "Guess": r": keys returned array\(.*: expected 2 numbers, one for each producer, or None",
+        "Forgets": " failed in learn: ValueError: full",
     },
 }
 
@@ -434,13 +434,13 @@ def test_a_plugin_that_fails_during_a_run_is_named_in_one_line(group: str, name:
     """With what it did, and where; no traceback of ours."""
     with pytest.raises(AgentFailedError) as caught:
         run_with(group, name)
-    expected = rf"agent '\S+' on host '\S+' failed: plug-in '{name}' \(faulty_plugin:{name}\) {problem}.*"
+    expected = rf"agent '\S+' on host '\S+' failed: plug-in '{name}' \(faulty_plugin:{name}\){problem}.*"
     assert re.fullmatch(expected, str(caught.value)), caught.value
 
 
 @pytest.mark.usefixtures("faulty")
 def test_a_plugin_that_cannot_be_made_is_named() -> None:
-    """So is one whose name two packages use, and a ranking that is none."""
+    """So is one whose name two packages use, and a ranking that lacks a ranking's methods."""
     with pytest.raises(
         PluginError, match=r"plug-in 'Unborn' \(faulty_plugin:Unborn\): its __init__ does not call that"
     ):

@@ -245,7 +245,7 @@ class RunForm(Guarded, VerticalScroll):
         self.query_one("#source", Input).value = source
 
     def preselect(self, scenario: Scenario, devices_broker: str) -> None:
-        """Set the fields on supply as the scenario has them, if another one had others before.
+        """Set the fields on supply, pace and broker to suit the scenario, unless the one before had the same needs.
 
         Args:
             scenario: The scenario.
@@ -264,7 +264,7 @@ class RunForm(Guarded, VerticalScroll):
             self._show_settings()
 
     def _preselect_for_devices(self, devices_broker: str, *, has_devices: bool) -> None:
-        """Choose a pace and a broker that real devices can follow, if the scenario before had none, or the reverse."""
+        """Choose pace and broker for real devices if the scenario before had none; the usual ones if only it did."""
         if has_devices == self._has_devices:
             return
         self._has_devices = has_devices

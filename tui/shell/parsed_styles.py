@@ -13,9 +13,9 @@ _Source = tuple[str, CSSLocation, bool, int, str]
 
 
 class _Rule(RuleSet):
-    """A rule whose hash is its identity, as Textual's is, but found without a call of Python.
+    """A rule whose hash is its identity, as Textual's is, but computed without calling Python code.
 
-    To style a widget, Textual looks each of some 450 rules up in a set. The calls took a tenth of the processor time of
+    To style a widget, Textual looks up each of some 450 rules in a set. The calls took a tenth of the processor time of
     opening an area.
     """
 

@@ -171,10 +171,10 @@ class _Grid:
 
     @classmethod
     def of(cls, times: Sequence[int]) -> _Grid:
-        """Return that of at least two ascending times.
+        """Return the grid of at least two ascending times.
 
         A value lasts until the next one, or, if there is a gap, for the step that most of them have. A step that is
-        somewhat longer is no gap: of clock times in whole hours, the one is in which clocks go back by half an hour.
+        somewhat longer is not a gap: with hourly clock times, one step lasts 1.5 h when clocks go back by half an hour.
         """
         steps_s = [after - before for before, after in pairwise(times)]
         step_s = Counter(steps_s).most_common(1)[0][0]

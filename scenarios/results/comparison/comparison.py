@@ -82,7 +82,7 @@ class Compared:
 
     @property
     def is_alike(self) -> bool:
-        """Whether several seeds gave the same figures, so that intervals over them are 0 wide."""
+        """Whether several seeds gave the same figures, so that intervals over them have zero width."""
         return len(self.by_seed) > 1 and all(not of.standard_deviation for of in self.figures.values())
 
 
@@ -305,7 +305,7 @@ def _warnings(read: Sequence[_Read], simulations: Sequence[Compared], difference
         *_settings_warnings(simulations),
         *(_excluded_warning(one) for one in simulations if one.excluded or one.not_begun > 0),
         *(
-            f"{one.label}: the runs of all {len(one.by_seed)} seeds have the same figures, so its intervals are 0 wide."
+            f"{one.label}: all {len(one.by_seed)} seeds gave the same figures, so its intervals have zero width."
             for one in simulations
             if one.is_alike
         ),

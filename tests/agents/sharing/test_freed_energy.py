@@ -121,7 +121,7 @@ def test_the_four_jobs_with_the_most_of_what_is_lacking_are_asked_for_room() -> 
 
 @pytest.mark.parametrize(("start_s", "is_freed"), [(START_S, False), (START_LATER_S, True)])
 def test_a_job_whose_household_is_lost_frees_its_energy_unless_it_runs(start_s: int, *, is_freed: bool) -> None:
-    """A machine that runs does not stop because nobody hears of it."""
+    """A running machine does not stop because its reports are lost."""
     roof = SharedProducer(
         "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
     )

@@ -369,12 +369,12 @@ def test_a_time_without_an_offset_is_refused_for_that() -> None:
     ],
 )
 def test_numbers_of_any_unit_are_power_in_w_or_energy_in_wh(value: object, unit: Unit, expected: float) -> None:
-    """Makers count in tenths, thousandths and joules."""
+    """Manufacturers count in tenths, thousandths and joules."""
     assert number_of(value, unit, "x") == pytest.approx(expected)
 
 
 def test_a_path_in_json_may_count_from_the_end() -> None:
-    """A position beyond either end is nothing."""
+    """A position beyond either end finds nothing."""
     phases = {"a": [1, 2, 3]}
     assert [dig(phases, path) for path in ("a[0]", "a[-1]", "a[-3]", "a[-4]", "a[3]", "a.b")] == [
         1,

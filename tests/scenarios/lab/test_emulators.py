@@ -356,7 +356,7 @@ def test_a_plugs_meter_counts_by_the_days_of_its_house() -> None:
 
 
 def test_a_plugs_timer_begins_when_it_is_switched_on_and_ends_with_its_power() -> None:
-    """Switching it off starts no timer, and a switch that changes nothing is none."""
+    """Switching it off starts no timer, and switching it to the state that it is in does not count."""
     plug = street().plugs[WASHER]
     plug.timer_s = 600
     assert plug.switch(START_S, on=True)

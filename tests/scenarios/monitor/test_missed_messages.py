@@ -26,7 +26,7 @@ def test_messages_that_arrive_late_are_no_longer_missing() -> None:
 
 
 def test_who_joins_in_the_middle_of_a_round_misses_nothing_of_it() -> None:
-    """A host sends the messages of a round to one host after the other, and those within itself even later."""
+    """A host sends the messages of a round to one host after the other, and its internal messages even later."""
     heard = Deduplicator()
     heard.joined(ROUND)
     for seq in (15, 17, 19):

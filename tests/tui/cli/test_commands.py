@@ -361,4 +361,4 @@ def test_an_import_without_jobs_says_how_to_add_them(ssmic: Ssmic, tmp_path: Pat
     )
     ended = ssmic("import", source, "n.yaml")
     assert ended.code == 0, ended.err
-    assert "there are no jobs, so a run of it ends at once; --jobs FILE adds those of an XML" in ended.err
+    assert "there are no jobs, so its run ends at once; --jobs FILE adds jobs from an XML" in ended.err

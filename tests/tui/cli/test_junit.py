@@ -19,7 +19,7 @@ def _errors(path: Path) -> list[str]:
 
 
 def test_a_report_of_an_earlier_run_does_not_outlive_an_invalid_scenario(ssmic: Ssmic, small: Path) -> None:
-    """Somebody who grades by the report would otherwise count the last valid version."""
+    """Otherwise, grading by the report would count the last valid version."""
     report = Path("r.xml")
     small.write_text(small.read_text() + "expect: [jobs == 3]\n")
     assert ssmic("run", small, "--bus", "memory", "--junit", report).code == 0

@@ -66,6 +66,6 @@ def import_(
     scenario = imported.scenario
     notes = [*imported.notes, *(note.what for note in coverage_notes(scenario))]
     if not scenario.jobs:
-        notes.append("there are no jobs, so a run of it ends at once; --jobs FILE adds those of an XML file")
+        notes.append("there are no jobs, so its run ends at once; --jobs FILE adds jobs from an XML file")
     tell_notes(notes)
     echo(f"{target}: {size_of(scenario)}")
