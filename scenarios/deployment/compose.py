@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from broker.protocol.topics import encode
@@ -219,7 +220,12 @@ def _quoted(text: str) -> str:
 
 def _flow_list(words: Sequence[str]) -> str:
     """Return a YAML list on one line; only words that need it are quoted."""
-    return "[" + ", ".join(word if re.fullmatch(r"[a-z/][\w./-]*", word) else _quoted(word) for word in words) + "]"
+    return "[" + ", ".join(word if _is_plain(word) else _quoted(word) for word in words) + "]"
+
+
+def _is_plain(word: str) -> bool:
+    """Return whether YAML reads a word as it is without quotes; `null`, `true` and `no` can be ids of houses."""
+    return re.fullmatch(r"[a-z/][\w./-]*", word) is not None and yaml.safe_load(word) == word
 
 
 def _scalar(mount: str) -> str:

@@ -84,7 +84,14 @@ def test_the_file_contains_no_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    "ids", [["Adler", "adler", "ADLER"], ["a/b", "a b", "a:b"], ["ü", "$HOME", "..", "#"], ["clock", "x-", "1"]]
+    "ids",
+    [
+        ["Adler", "adler", "ADLER"],
+        ["a/b", "a b", "a:b"],
+        ["ü", "$HOME", "..", "#"],
+        ["clock", "x-", "1"],
+        ["null", "no", "true"],
+    ],
 )
 def test_any_ids_make_names_that_compose_takes(ids: list[str]) -> None:
     """All names differ, and each household keeps its own id where it matters."""
