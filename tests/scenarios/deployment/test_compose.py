@@ -123,6 +123,18 @@ def test_only_a_scenarios_file_is_mounted_if_it_names_no_others(tmp_path: Path) 
     assert place_of(str(tmp_path)) == ScenarioPlace("/scenario", (tmp_path, "/scenario"))
 
 
+def test_a_path_with_a_colon_is_mounted() -> None:
+    """A colon separates the parts of a mount in its short form."""
+    place = ScenarioPlace("/scenario/20:15 $.yaml", (Path("20:15 $.yaml"), "/scenario/20:15 $.yaml"))
+    text = compose_text(ComposePlan("street", place, ("adler",), secrets=Path("/keys of 20:15")))
+    services = services_of(text)
+    scenario = {"type": "bind", "source": "./20:15 $$.yaml", "target": "/scenario/20:15 $$.yaml", "read_only": True}
+    login = {"type": "bind", "source": "/keys of 20:15/logins/adler", "target": "/login", "read_only": True}
+    assert services["house-adler"]["volumes"] == [login, "journal-house-adler:/journal", scenario]
+    data = {"type": "bind", "source": "/keys of 20:15/data", "target": "/mosquitto/data"}
+    assert data in services["broker"]["volumes"]
+
+
 def test_machines_share_a_broker() -> None:
     """One machine has broker and clock, another some households; each mounts files of its own copy of the secrets."""
     central = services_of(compose("street", "--secrets", "guard", "--central"))
