@@ -1,6 +1,3 @@
-from .differing_setups import (
-    setup_parts as setup_parts,
-)
 from .errors import (
     AgentFailedError as AgentFailedError,
     BrokerAwayError as BrokerAwayError,
@@ -39,8 +36,11 @@ from .identifiers import (
 )
 from .journal_file import (
     JournalWriteError as JournalWriteError,
+    setup_parts as setup_parts,
 )
 from .plain_text import (
+    first_few as first_few,
+    plural as plural,
     printable as printable,
     printable_json as printable_json,
     printable_line as printable_line,
@@ -48,10 +48,6 @@ from .plain_text import (
 )
 from .threads import (
     new_loop as new_loop,
-)
-from .wording import (
-    first_few as first_few,
-    plural as plural,
 )
 
 __all__ = [

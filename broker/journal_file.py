@@ -7,6 +7,10 @@ Everything written is chained by SHA-256 to what was written before, so that cha
 noticed before anything is replayed. The chain has no key: it reveals damage and tampering with rows, but does not stop
 a user who may write the file from rewriting all of it. Only its owner can read and write the file (0600).
 
+A file belongs to a process with a certain setup: what the process was started with, part by part. Parts are separated
+by blanks, each as `name:value`. A value that begins with `#` is a hash: it can only be compared. Processes of a run
+compare their setups, and can say what differs (`setup_differences`).
+
 A process with many journals commits them in threads: the file system combines simultaneous commits, and the event loop,
 which has to keep the connections to the broker alive, is not blocked.
 """
@@ -17,7 +21,7 @@ import asyncio
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +30,6 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from broker.differing_setups import setup_differences
 from broker.errors import SsmicError
 from broker.file_writing import FILE_MODE, atomic_write, inode_of, make_private, make_private_folder
 
@@ -68,7 +71,7 @@ class JournalFile:
 
         Args:
             path: The file; missing folders are created.
-            identity: What the journal belongs to: run, host, and the parts of its setup (`broker.differing_setups`).
+            identity: What the journal belongs to: run, host, and the parts of its setup (`broker.journal_file`).
             threads: Where rounds are committed, shared by the journals of a process; None: in the caller's thread.
 
         Raises:
@@ -399,3 +402,24 @@ def _link(head: str, *parts: str | bytes | int) -> str:
         content = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
         digest.update(f"{type(part).__name__}{len(content)}:".encode() + content)
     return digest.hexdigest()
+
+
+def setup_parts(setup: str) -> dict[str, str]:
+    """Return the parts of a setup: value by name."""
+    parts = (part.partition(":") for part in setup.split())
+    return {name: value for name, _, value in parts}
+
+
+def setup_differences(found: Mapping[str, str], expected: Mapping[str, str]) -> tuple[str, ...]:
+    """Return how two setups differ, one phrase for each part: `seed '1', not '2'`, or `other jobs`.
+
+    Args:
+        found: Value by name of the part.
+        expected: The parts of the clock's setup, in the same form.
+    """
+    phrases = []
+    for name in sorted(found.keys() | expected.keys()):
+        is_hash = any(parts.get(name, "#").startswith("#") for parts in (found, expected))
+        if found.get(name) != expected.get(name):
+            phrases.append(f"other {name}" if is_hash else f"{name} {found.get(name)!r}, not {expected.get(name)!r}")
+    return tuple(phrases)

@@ -1,4 +1,6 @@
-"""Makes text harmless: escapes characters that control a terminal or are invisible, and hides passwords in logs.
+"""Text for people: made harmless, without passwords, and the words of messages that count or list things.
+
+Characters that control a terminal or are invisible are escaped.
 
 Ids, names, reasons and errors come over the network and from files. A terminal obeys the control characters in them,
 and characters that reverse the direction of text, or that have no width, disguise it. All text from others passes
@@ -8,7 +10,7 @@ through this module before display, so that it is plain text, and different text
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
@@ -78,3 +80,21 @@ def without_passwords(_logger: object, _method: str, event: MutableMapping[str, 
         elif isinstance(value, str) and "://" in value:
             event[key] = _LOGIN.sub(r"\1:***@", value)
     return event
+
+
+def plural(count: int, one: str) -> str:
+    """Return a count with its noun, in the plural if not one."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
+def first_few(names: Iterable[str], most: int = 3, show: Callable[[str], str] = str) -> str:
+    """Return the first distinct names, separated by commas, and how many further ones there are.
+
+    Args:
+        names: All of them; a name that comes again counts once.
+        most: How many are named.
+        show: Makes a name fit for display.
+    """
+    different = list(dict.fromkeys(names))
+    named = ", ".join(show(name) for name in different[:most])
+    return named if len(different) <= most else f"{named} and {len(different) - most:,} more"

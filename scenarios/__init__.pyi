@@ -9,6 +9,7 @@ from .errors import (
     Problem as Problem,
     ScenarioError as ScenarioError,
     ScenarioWriteError as ScenarioWriteError,
+    suggest as suggest,
 )
 from .events import (
     AddJobs as AddJobs,
@@ -40,9 +41,6 @@ from .scenario import (
     planned_end_s as planned_end_s,
     sharing_problems as sharing_problems,
     zone_info as zone_info,
-)
-from .suggestions import (
-    suggest as suggest,
 )
 
 __all__ = [

@@ -11,11 +11,10 @@ from typing import Any, TypeGuard
 import yaml
 
 from broker import rare_collections
-from scenarios.errors import Problem, ScenarioError
+from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files import Document, load_text, plain_content, read_text, to_yaml
 from scenarios.importers import import_source, needs_import
 from scenarios.scenario import Scenario
-from scenarios.suggestions import suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from pydantic_core import to_json
 
 from broker.clock.barrier import RoundBarrier
 from broker.clock.pacing import AWAY_AFTER_WALL_S
-from broker.differing_setups import setup_differences, setup_parts
 from broker.errors import HostsMissingError, MalformedError, ProtocolError
 from broker.hosts import check_session
+from broker.journal_file import setup_differences, setup_parts
 from broker.protocol import MAX_PAYLOAD_BYTES, MOST_NAMED, Announcement, Member, Roster, Timeouts, clipped, topics
 from broker.transport import Bus
 

@@ -96,7 +96,7 @@ class Host:
             observer: Called with each round, including replayed ones.
             journal: Stores each round; if it contains rounds, they are replayed first.
             setup: Fingerprint of the settings that the host was started with, part by part, which the clock compares
-                (`broker.differing_setups`).
+                (`broker.journal_file`).
             port: Connects its agents with the world outside the run; None: they have no such connection.
             clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
                 it is in the same process.

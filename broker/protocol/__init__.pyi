@@ -4,6 +4,7 @@ from .bounds import (
     MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES,
     MAX_TIME_S as MAX_TIME_S,
     MAX_TRACEBACK_CHARACTERS as MAX_TRACEBACK_CHARACTERS,
+    VERSION as VERSION,
     clipped as clipped,
 )
 from .envelope import (
@@ -37,9 +38,6 @@ from .retry_timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
     Backoff as Backoff,
     Timeouts as Timeouts,
-)
-from .version import (
-    VERSION as VERSION,
 )
 from .wire import (
     MOST_NAMED as MOST_NAMED,

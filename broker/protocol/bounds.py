@@ -1,7 +1,8 @@
 """The range of every value on the wire: types for the fields of payloads, and the rules behind them.
 
 Input from the network is untrusted. A value within these ranges fits into SQLite, JSON, NumPy, a date and a topic, so
-no payload can make a reader fail later.
+no payload can make a reader fail later. Every payload also states the version of the protocol as `v`
+(`docs/protocol.md`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -37,6 +38,12 @@ MAX_TRACEBACK_CHARACTERS = 20_000
 MAX_KIND_CHARACTERS = 64
 MAX_BODY_DEPTH = 32
 """Maximum nesting depth of lists and mappings in an agent's message."""
+Version = Literal[4]
+VERSION: Version = 4
+"""Increase it when a clock or host of the previous version would misread a payload. Validation then rejects payloads of
+other versions, so that members of different versions do not run together."""
+ControlVersion = Literal[2, 3, 4]
+"""Versions in which a controller may write: a command has not changed since version 2."""
 
 
 def _is_id(identifier: str) -> str:

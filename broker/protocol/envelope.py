@@ -13,8 +13,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
-from broker.protocol.bounds import MAX_PAYLOAD_BYTES, Session
-from broker.protocol.version import VERSION
+from broker.protocol.bounds import MAX_PAYLOAD_BYTES, VERSION, Session
 from broker.protocol.wire import Batch, RoundMessages
 
 

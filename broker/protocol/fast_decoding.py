@@ -11,10 +11,9 @@ from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from broker.errors import MalformedError
-from broker.protocol.bounds import MAX_MEMBERS, AgentIds, Count, Counts, Session, Time
+from broker.protocol.bounds import MAX_MEMBERS, AgentIds, Count, Counts, Session, Time, Version
 from broker.protocol.envelope import Envelope, envelopes_in
 from broker.protocol.rejections import decoded, first_problem
-from broker.protocol.version import Version
 from broker.protocol.wire import Batch, Grant, Phase, Rounds
 
 

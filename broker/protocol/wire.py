@@ -22,19 +22,21 @@ from broker.protocol.bounds import (
     MAX_PAYLOAD_BYTES,
     MAX_TEXT_CHARACTERS,
     MAX_TRACEBACK_CHARACTERS,
+    VERSION,
     AgentId,
     AgentIds,
     Body,
+    ControlVersion,
     Count,
     Counts,
     HostId,
     Session,
     Text,
     Time,
+    Version,
     WallS,
     clipped,
 )
-from broker.protocol.version import VERSION, ControlVersion, Version
 
 RunPhase = Literal["waiting", "running", "paused", "ended", "failed", "gone"]
 

@@ -10,20 +10,16 @@ from .certificates import (
 )
 from .mosquitto_conf import (
     HOST_FILE as HOST_FILE,
-)
-from .passwords import (
     new_password as new_password,
     password_line as password_line,
 )
 from .provision import (
     Guard as Guard,
+    Owner as Owner,
+    SecretWriter as SecretWriter,
     WrittenGuard as WrittenGuard,
     login_folder as login_folder,
     write_guard as write_guard,
-)
-from .secret_files import (
-    Owner as Owner,
-    SecretWriter as SecretWriter,
 )
 
 __all__ = [

@@ -1,9 +1,17 @@
-"""Mosquitto's configuration file for a guarded broker."""
+"""Mosquitto's configuration file for a guarded broker, and its password file.
+
+The password file has one line per login, `user:$7$iterations$salt$hash`.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import secrets
 from pathlib import PurePath
 
+from broker.protocol.topics import encode
 from broker.transport import HEADROOM_BYTES, MAX_PAYLOAD_BYTES
 
 CONTAINER_CONFIGURATION = PurePath("/mosquitto/config")
@@ -83,6 +91,11 @@ _LOGIN_BY_CERTIFICATE = """\
 # Clients log in with their certificates; passwords are ignored.
 require_certificate true
 use_identity_as_username true"""
+_ENTROPY_BYTES = 32
+_SALT_BYTES = 12
+_ITERATIONS = 101
+"""Mosquitto's default. Key stretching protects guessable passwords; these have 256 random bits, so logging in can be
+cheap."""
 
 
 def configuration_text(folder: PurePath, data: PurePath, *, port: int, client_certificates: bool) -> str:
@@ -112,3 +125,37 @@ def configuration_text(folder: PurePath, data: PurePath, *, port: int, client_ce
         max_queued_bytes=MOST_QUEUED_BYTES,
         max_packet_bytes=MAX_PAYLOAD_BYTES + HEADROOM_BYTES,
     )
+
+
+def new_password() -> str:
+    """Return a random password of letters, digits, `-` and `_`."""
+    return secrets.token_urlsafe(_ENTROPY_BYTES)
+
+
+def password_line(login: str, password: str) -> str:
+    """Return a login's line of the password file (PBKDF2 with SHA-512, the format of Mosquitto 1.6 and newer)."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
+    return f"{encode(login)}:$7${_ITERATIONS}${_base64(salt)}${_base64(digest)}"
+
+
+def is_line_of(line: str, login: str, password: str) -> bool:
+    """Return whether a line of the password file is for this login and password.
+
+    Args:
+        line: The line.
+        login: The login, not encoded.
+        password: The password in clear text.
+    """
+    user, _, stored = line.partition(":")
+    try:
+        empty, kind, iterations, salt, digest = stored.split("$")
+        found = hashlib.pbkdf2_hmac("sha512", password.encode(), base64.b64decode(salt), int(iterations))
+        wanted = base64.b64decode(digest)
+    except ValueError:
+        return False
+    return (user, empty, kind) == (encode(login), "", "7") and hmac.compare_digest(found, wanted)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")

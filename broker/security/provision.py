@@ -1,11 +1,13 @@
 """Provisions a guarded broker: a folder with everything the broker needs, and one folder per login to hand out.
 
 Running it again adds what is new and keeps what exists: passwords and certificates in use stay as they are, and
-certificates that are about to expire are renewed.
+certificates that are about to expire are renewed. Files with secrets are written atomically, and are never readable by
+other users, not even briefly (`SecretWriter`).
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from urllib.parse import unquote
 from pydantic import TypeAdapter, ValidationError
 
 from broker.errors import GuardError
-from broker.file_writing import file_name
+from broker.file_writing import atomic_write, file_name, make_private_folder
 from broker.identifiers import identifier_problem
 from broker.protocol.topics import encode
 from broker.security import mosquitto_conf as conf
@@ -31,8 +33,7 @@ from broker.security.certificates import (
     new_server,
     read_credential,
 )
-from broker.security.passwords import is_line_of, new_password, password_line
-from broker.security.secret_files import Owner, SecretWriter
+from broker.security.mosquitto_conf import is_line_of, new_password, password_line
 
 _TEXT = """\
 # A guarded broker
@@ -376,3 +377,57 @@ def _read(cert_file: Path, key_file: Path) -> Credential | None:
         return read_credential(cert_file.read_bytes(), key_file.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """User and group that own the files; only root can set them."""
+
+    user: int
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecretWriter:
+    """Writes files that only their owner can read."""
+
+    owner: Owner | None = None
+    """None: the current user."""
+
+    def make_folder(self, folder: Path) -> None:
+        """Create a folder and its parents if missing, accessible only to its owner.
+
+        Raises:
+            OSError: It cannot be created.
+        """
+        missing = [parent for parent in folder.parents if not parent.exists()]
+        make_private_folder(folder)
+        # An existing folder, such as a mounted volume, may be open to everyone.
+        folder.chmod(0o700)
+        for made in (*missing, folder):
+            self._give_away(made)
+
+    def write(self, file: Path, content: bytes) -> bool:
+        """Write a file atomically, unless it already has this content.
+
+        Args:
+            file: The file.
+            content: Its new content.
+
+        Returns:
+            Whether the content changed.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        changed = not file.is_file() or file.read_bytes() != content
+        if changed:
+            with atomic_write(file, mode=0o600) as draft:
+                draft.write_bytes(content)
+        file.chmod(0o600)
+        self._give_away(file)
+        return changed
+
+    def _give_away(self, path: Path) -> None:
+        if self.owner is not None:
+            os.chown(path, self.owner.user, self.owner.group)

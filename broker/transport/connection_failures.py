@@ -17,9 +17,9 @@ from aiomqtt import MqttError
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
+from broker.plain_text import plural
 from broker.protocol.topics import encode
 from broker.transport.endpoint import BrokerUrl
-from broker.wording import plural
 
 SAME_DISCONNECTS = 4
 """This many disconnects in a row, each after the same packet, are not a coincidence."""

@@ -7,6 +7,14 @@ from .adapter import (
 from .claims import (
     Claim as Claim,
 )
+from .device_places import (
+    GUEST as GUEST,
+    guest_devices as guest_devices,
+    guest_gateway as guest_gateway,
+    is_guest_producer as is_guest_producer,
+    nothing_yet as nothing_yet,
+    with_guests as with_guests,
+)
 from .link import (
     DeviceLink as DeviceLink,
     adapters_of as adapters_of,
@@ -35,14 +43,6 @@ from .scan import (
     FoundDevice as FoundDevice,
     found_in as found_in,
     scan_broker as scan_broker,
-)
-from .scenario_with_guests import (
-    GUEST as GUEST,
-    guest_devices as guest_devices,
-    guest_gateway as guest_gateway,
-    is_guest_producer as is_guest_producer,
-    nothing_yet as nothing_yet,
-    with_guests as with_guests,
 )
 
 __all__ = [

@@ -12,6 +12,7 @@ from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems, address_of
+from scenarios.errors import suggest
 from scenarios.events import TimelineEvent
 from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
@@ -31,7 +32,6 @@ from scenarios.scenario import (
     sharing_problems,
     zone_info,
 )
-from scenarios.suggestions import suggest
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 from pydantic import BaseModel
 
+from scenarios.errors import suggest
 from scenarios.files.model import ScenarioFile
 from scenarios.files.problems import KeyPath, YamlValue, path_in_words
-from scenarios.suggestions import suggest
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")
 

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from scenarios.errors import ScenarioError
+from scenarios.errors import ScenarioError, suggest
 from scenarios.files.file_reading import read_text
 from scenarios.files.model import FaultEntry
 from scenarios.files.problems import KeyPath, ProblemCollector, path_in_words
@@ -28,7 +28,6 @@ from scenarios.files.times import format_after_start, parse_time
 from scenarios.files.validation import report_all
 from scenarios.files.yaml_nodes import line_of, parse_yaml
 from scenarios.scenario import Fault, FaultKind, Scenario
-from scenarios.suggestions import suggest
 
 DEFAULT_DOWN_S = 10
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from scenarios.errors import suggest
 from scenarios.files.entries import ColumnsEntry
 from scenarios.files.model import BandEntry, CommunityEntry, PriceEntry, TariffEntry, VaryingPriceEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
@@ -18,7 +19,6 @@ from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_after_start, format_iso
 from scenarios.prices import DAY_MIN, WEEKDAYS, Price, PriceBand, PriceSeries, TimeOfUse
 from scenarios.scenario import Community, Tariff
-from scenarios.suggestions import suggest
 
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 _FORMS = ("time_of_use", "points", "file", "eur_per_kwh")

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
+from scenarios.errors import nearest
 from scenarios.files.keys import models_at
 from scenarios.files.model import VERSION, ConsumerEntry, ProducerEntry, TariffEntry
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, YamlValue
@@ -23,7 +24,6 @@ from scenarios.files.series import MAX_TOLD, problems_of_series
 from scenarios.files.timeline import EVENT_ENTRIES, MAX_SPAN_S
 from scenarios.files.times import parse_time
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
-from scenarios.suggestions import nearest
 
 _REMOVABLE: tuple[KeyPath, ...] = (
     ("houses", "*", "devices", "*", "gateway", "*"),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
-from scenarios.errors import ScenarioError
+from scenarios.errors import ScenarioError, suggest
 from scenarios.files.entries import STAND_INS
 from scenarios.files.keys import models_at
 from scenarios.files.model import (
@@ -38,7 +38,6 @@ from scenarios.files.recovery import (
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
 from scenarios.scenario import MAX_NAME_LENGTH
-from scenarios.suggestions import suggest
 
 _MAX_ROUNDS = 10
 _UNKNOWN_KEY = "extra_forbidden"

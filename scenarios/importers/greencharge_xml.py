@@ -19,7 +19,7 @@ import numpy as np
 
 from agents import Prediction, Production
 from broker import canonical, first_few
-from scenarios.errors import Problem, ScenarioError
+from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files import format_iso, read_bytes
 from scenarios.importers.assumptions import START_S, Imported, InputPlaces
 from scenarios.importers.greencharge_cars import LEAST_WH_CAPACITY, charge_of, unit_wh
@@ -34,7 +34,6 @@ from scenarios.importers.pyssmic_neighbourhood import (
     window_problems,
 )
 from scenarios.importers.pyssmic_xml import Element, read_xml
-from scenarios.suggestions import suggest
 
 ROOT = "Neighborhood"
 _OWN = re.compile(

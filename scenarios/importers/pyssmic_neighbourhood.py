@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from agents import LoadProfile, Prediction
 from scenarios.appliances import APPLIANCES
-from scenarios.errors import Problem, ScenarioError
+from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files import (
     VERSION,
     check_inside,
@@ -44,7 +44,6 @@ from scenarios.importers.assumptions import (
     finish,
     scenario_name,
 )
-from scenarios.suggestions import suggest
 
 MAX_DEVICES = 100_000
 """Maximum number of devices in a neighbourhood."""

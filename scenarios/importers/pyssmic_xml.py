@@ -18,7 +18,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from broker import canonical, first_few
-from scenarios.errors import Problem, ScenarioError
+from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files import MAX_TIME_S, read_bytes
 from scenarios.importers.assumptions import Imported, InputPlaces
 from scenarios.importers.pyssmic_neighbourhood import (
@@ -29,7 +29,6 @@ from scenarios.importers.pyssmic_neighbourhood import (
     assemble,
     window_problems,
 )
-from scenarios.suggestions import suggest
 
 MAX_DEPTH = 100
 """Maximum nesting depth of elements; a neighbourhood needs five."""

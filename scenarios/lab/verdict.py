@@ -10,11 +10,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from broker import SsmicError, atomic_write
+from scenarios.errors import suggest
 from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.lab import Lab
 from scenarios.lab.outcome import LabFigures, controllable
 from scenarios.metrics import FIGURES
-from scenarios.suggestions import suggest
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from agents import GRID
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results.connection import FigureFormatError, ResultsError, refuse_existing, whole_file
+from scenarios.results.contract_rows import share_series
 from scenarios.results.power_profiles import PowerProfile
 from scenarios.results.reader import ResultsReader
-from scenarios.results.share_series import share_series
 from scenarios.results.views import view_neighbourhood
 
 if TYPE_CHECKING:

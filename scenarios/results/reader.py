@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from agents import LedgerEntry
 from broker.protocol import first_problem
+from scenarios.errors import suggest
 from scenarios.events import Happening
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
@@ -57,7 +58,6 @@ from scenarios.results.rows import (
 )
 from scenarios.results.schema import has_table
 from scenarios.scenario import Community, Scenario, Zone, planned_end_s, scenario_digest, scenario_of
-from scenarios.suggestions import suggest
 from scenarios.timeline import as_happened
 
 MESSAGES_A_PAGE = 1000

@@ -8,9 +8,9 @@ from typing import Any
 from agents import Job, LedgerEntry
 from scenarios.events import action_in_words
 from scenarios.metrics import DEFAULT_INTERVAL_S, account_of, bills_of, compute_kpis, statistics_by_figure
+from scenarios.results.contract_rows import share_series
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
-from scenarios.results.share_series import share_series
 from scenarios.results.views import load_run
 
 

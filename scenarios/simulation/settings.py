@@ -86,7 +86,7 @@ class RunSettings:
         return None if days is None else scenario.end_s(days)
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
-        """Return everything that a household's contracts depend on, as a setup (`broker.differing_setups`).
+        """Return everything that a household's contracts depend on, as a setup (`broker.journal_file`).
 
         Args:
             scenario: Only the households' part of it counts.
@@ -107,7 +107,7 @@ class RunSettings:
         }
 
     def fingerprint_of_all(self, scenario: Scenario) -> str:
-        """Return everything that the contracts of a run depend on, as a setup (`broker.differing_setups`)."""
+        """Return everything that the contracts of a run depend on, as a setup (`broker.journal_file`)."""
         end = self.fingerprint(scenario, [house.id for house in scenario.houses])
         timeline = f" timeline:{_hash_of(_TIMELINE.dump_json(scenario.timeline))}" if scenario.timeline else ""
         zone = f" zone:{scenario.zone_name}" if scenario.zone_name else ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agents.scheduling import known_algorithms
-from scenarios.errors import ScenarioError
+from scenarios.errors import ScenarioError, suggest
 from scenarios.files import (
     KeyPath,
     UnknownKeyError,
@@ -27,7 +27,6 @@ from scenarios.files import (
     plain_value,
     takes_single_value,
 )
-from scenarios.suggestions import suggest
 
 Value = str | int | float | bool
 """What a parameter can be set to."""

@@ -19,12 +19,12 @@ from agents import SettingsError
 from agents.ranking import NegotiationSettings
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import SupplySettings
+from scenarios.errors import suggest
 from scenarios.files import KeyPath, parse_content, put
 from scenarios.load import ScenarioContent, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import RunSettings
-from scenarios.suggestions import suggest
 from scenarios.sweep.one_run import FIGURES, SweepRun
 from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter, plain
 

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from broker.plain_text import printable, printable_json, printable_line
+from broker.plain_text import first_few, plural, printable, printable_json, printable_line
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,17 @@ def test_json_means_the_same(text: str) -> None:
     written = printable_json(json.dumps({"said": text}, ensure_ascii=False))
     assert json.loads(written) == {"said": text}
     assert printable(written) == written
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, "0 jobs"), (1, "1 job"), (2, "2 jobs"), (1234, "1,234 jobs")])
+def test_a_noun_is_in_the_plural_unless_there_is_one(count: int, expected: str) -> None:
+    """Thousands are separated."""
+    assert plural(count, "job") == expected
+
+
+def test_the_first_few_names_stand_for_many() -> None:
+    """A name that comes again is neither repeated nor counted."""
+    assert first_few(["b", "a", "b"]) == "b, a"
+    assert first_few(["a", "a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert first_few("abc", 2, show=str.upper) == "A, B and 1 more"
+    assert first_few(map(str, range(2_000)), 1) == "0 and 1,999 more"

@@ -33,7 +33,7 @@ from scenarios.load import load_scenario
 from scenarios.metrics import settle
 from scenarios.prices import PriceSeries
 from scenarios.results import ResultsReader
-from scenarios.results.share_series import share_series
+from scenarios.results.contract_rows import share_series
 from scenarios.scenario import ProducerSeries, Scenario, Tariff
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario

@@ -14,10 +14,9 @@ from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenD
 from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
 from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
 from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
-from scenarios.devices.payload_problems import problem_in_words
-from scenarios.devices.payloads import announcement, is_s2
+from scenarios.devices.payloads import announcement, is_s2, problem_in_words
+from scenarios.errors import suggest
 from scenarios.gateways import S2, SSMIC, Gateway
-from scenarios.suggestions import suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import Final, Literal
 
-from scenarios.errors import Problem, ScenarioError
+from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.scenario import zone_info
-from scenarios.suggestions import suggest
 
 DateOrder = Literal["day", "month"]
 """Which comes first in 21/06/2026 and in 06/21/2026."""

@@ -21,10 +21,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.errors import Problem, ScenarioError
+from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files.file_reading import MAX_BYTES, lines_of, read_bytes
 from scenarios.files.series.table_times import is_clock, moment
-from scenarios.suggestions import suggest
 
 Row = tuple[int, Sequence[Any]]
 """Number of the line or row in the file, and the cells."""

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agents import House, Job, LoadProfile, known_strategies
 from agents.scheduling import AlgorithmSettings, known_algorithms
-from scenarios.errors import ScenarioError
+from scenarios.errors import ScenarioError, suggest
 from scenarios.events import (
     Action,
     AddJobs,
@@ -59,7 +59,6 @@ from scenarios.files.timeline.timeline_model import (
 from scenarios.files.times import NOT_A_TIME, parse_moment
 from scenarios.files.validation import report_errors
 from scenarios.scenario import Expectation, Scenario, Zone
-from scenarios.suggestions import suggest
 from scenarios.timeline import as_planned, job_added
 
 DAY_S = 86_400

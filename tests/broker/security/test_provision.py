@@ -13,7 +13,7 @@ from cryptography import x509
 from broker.errors import GuardError
 from broker.security.acl import DeviceAccess
 from broker.security.certificates import names_of
-from broker.security.passwords import is_line_of
+from broker.security.mosquitto_conf import is_line_of
 from broker.security.provision import Guard, login_folder, write_guard
 
 HOUSES = ("adler", "brandt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scenarios.devices.scenario_with_guests import with_guests
+from scenarios.devices.device_places import with_guests
 from scenarios.load import load_scenario
 from scenarios.simulation import Plan
 
