@@ -15,15 +15,7 @@ from typing import TypeVar
 
 from agents import MESSAGES
 from agents.scheduling import one_blas_thread
-from broker import (
-    AgentFailedError,
-    BrokerLostError,
-    BrokerUnreachableError,
-    HostsMissingError,
-    SsmicError,
-    long_lived_objects,
-    no_collections,
-)
+from broker import long_lived_objects, no_collections
 from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
@@ -36,9 +28,8 @@ from scenarios.results import RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import Cast, homes_of, places_of
-from scenarios.simulation.kept_files import KeptFile, look_after
-from scenarios.simulation.many_journals import open_journals
-from scenarios.simulation.outcome import Ending, RunOutcome
+from scenarios.simulation.outcome import Ending, RunOutcome, root_cause
+from scenarios.simulation.process_files import KeptFile, look_after, open_journals
 from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened
@@ -510,24 +501,3 @@ def _host(
         clock_limit_wall_s=clock_limit_wall_s,
         clock_signs=clock_signs,
     )
-
-
-def root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the one error of a group that says why: the first failure, not what followed from it."""
-    leaves: list[BaseException] = []
-    pending: list[BaseException] = [group]
-    while pending:
-        error = pending.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            pending += error.exceptions
-        else:
-            leaves.append(error)
-    # Hosts that cannot reach the broker are missing because of that.
-    order = (AgentFailedError, BrokerUnreachableError, BrokerLostError, HostsMissingError)
-
-    def rank(error: BaseException) -> int:
-        if not isinstance(error, SsmicError):
-            return -1  # a defect: never hide it behind what it caused
-        return next((i for i, kind in enumerate(order) if isinstance(error, kind)), len(order))
-
-    return min(leaves, key=rank)
