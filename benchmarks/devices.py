@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.clock import Moment, Pace
 from scenarios.files import load_text
-from scenarios.simulation import Plan, open_simulation, run_scenario
+from scenarios.simulation import Plan, RunCallbacks, open_simulation, run_scenario
 
 START_S = 20
 """When all contracts start, seconds after the run's start."""
@@ -87,7 +87,12 @@ async def measured(devices: int) -> tuple[np.ndarray, float]:
             client.subscribe("ssmic/m/devices/+/set", 1)
             client.loop_start()
             running = asyncio.create_task(
-                run_scenario(scenario, simulation.orders[0].settings, simulation.broker.for_run(), on_moment=moment)
+                run_scenario(
+                    scenario,
+                    simulation.orders[0].settings,
+                    simulation.broker.for_run(),
+                    callbacks=RunCallbacks(on_moment=moment),
+                )
             )
             await asyncio.wait([running, asyncio.create_task(all_there.wait())], return_when=asyncio.FIRST_COMPLETED)
             running.cancel()

@@ -32,7 +32,7 @@ from scenarios.results.report.page import write_report
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import ProducerSeries, Scenario
-from scenarios.simulation.run import run_scenario
+from scenarios.simulation.run import RunCallbacks, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tui.logs import configure_logs
 
@@ -166,7 +166,9 @@ async def main(houses: int, days: int, supply: SupplyRule, folder: Path) -> None
     timed("the results file is begun", lambda: create_results(simulation, path))
     began_s = time.process_time()
     with _TimedWriter(path, scenario, run=1, run_id="long", seed=1, start_s=START_S) as writer:
-        await run_scenario(scenario, settings, MemoryBroker(), recorder=writer, on_moment=watch.moment)
+        await run_scenario(
+            scenario, settings, MemoryBroker(), recorder=writer, callbacks=RunCallbacks(on_moment=watch.moment)
+        )
     total = time.process_time() - began_s - writer.finish_s
     print(f"  energy and figures of the run are written    {writer.finish_s:7.2f} s")
     print(f"  the run itself {'':29} {total:7.2f} s    {total / len(scenario.jobs) * 1000:.2f} ms a job")

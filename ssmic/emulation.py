@@ -23,7 +23,15 @@ from scenarios.expectations import Verdict
 from scenarios.files import event_action, save_scenario
 from scenarios.metrics import Kpis
 from scenarios.results import ResultsReader
-from scenarios.simulation import Plan, RunOutcome, open_simulation, record_run, run_scenario
+from scenarios.simulation import (
+    Plan,
+    RunCallbacks,
+    RunEnvironment,
+    RunOutcome,
+    open_simulation,
+    record_run,
+    run_scenario,
+)
 from scenarios.timeline import Script
 from ssmic.arguments import EmulationError, SpanLike, TimeLike, check_part, file_path, moment_s, plain_list, span_s
 from ssmic.options import RunOptions, plan_of
@@ -85,9 +93,8 @@ class Emulation:
                         order.settings,
                         simulation.broker.for_run(),
                         recorder=record.writer,
-                        on_moment=record.moment,
-                        restart_broker=simulation.broker.restart,
-                        script=script,
+                        callbacks=RunCallbacks(on_moment=record.moment),
+                        environment=RunEnvironment(restart_broker=simulation.broker.restart, script=script),
                     )
                 )
             if outcome.state == "done" and self._plan.start_scores is None:

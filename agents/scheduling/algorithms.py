@@ -1,15 +1,21 @@
-"""Selects the scheduler for an algorithm's settings."""
+"""Selects the scheduler for an algorithm's settings.
+
+What a scheduler of another package returns is checked, so that its mistakes are reported as its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
 from agents.errors import SettingsError
-from agents.plugins import SCHEDULERS, make_from_plugin, plugin_name
+from agents.plugins import SCHEDULERS, calling, make_from_plugin, plugin_name, wrong_result
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import CoinFlip
 from agents.scheduling.insertion import Insertion
 from agents.scheduling.milp import Exact
-from agents.scheduling.plugin_scheduler import PluginScheduler
-from agents.scheduling.problem import Scheduler
+from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Scheduler, Task
 from agents.scheduling.push_out import LatePromises
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 
@@ -50,3 +56,85 @@ def _from_plugin(name: str) -> Scheduler:
     if not isinstance(getattr(made, "is_heavy", None), bool):
         raise SettingsError((f"{plugin}: expected a scheduler, whose 'is_heavy' is True or False",))
     return PluginScheduler(plugin, made)
+
+
+class PluginScheduler:
+    """A scheduler that calls a plug-in's, and raises `PluginError` if that fails or returns something invalid."""
+
+    def __init__(self, plugin: str, made: Scheduler) -> None:
+        """Create a scheduler.
+
+        Args:
+            plugin: The plug-in, as messages name it.
+            made: Its scheduler.
+        """
+        self._plugin = plugin
+        self._made: Any = made
+
+    @property
+    def is_heavy(self) -> bool:
+        """See `Scheduler`."""
+        return bool(self._made.is_heavy)
+
+    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
+        """See `Scheduler.place`."""
+        with calling(self._plugin, "place"):
+            decision: Schedule | Rejection = self._made.place(state, task, rng)
+        if isinstance(decision, Schedule):
+            self._check_starts("place", decision.starts_s, (*state.committed, Commitment(task, state.now_s + 1)), state)
+        elif isinstance(decision, Rejection):
+            self._check_reason("place", decision.reason)
+        else:
+            raise wrong_result(
+                self._plugin, "place", f"a {type(decision).__name__}: expected a Schedule or a Rejection"
+            )
+        return decision
+
+    def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
+        """See `Scheduler.have_room`."""
+        with calling(self._plugin, "have_room"):
+            have_room: object = self._made.have_room(state, tasks)
+        if not isinstance(have_room, list) or len(have_room) != len(tasks):
+            many = f" of {len(have_room)}" if isinstance(have_room, list) else ""
+            what = f"a {type(have_room).__name__}{many}: expected a list of {len(tasks)}, one for each task"
+            raise wrong_result(self._plugin, "have_room", what)
+        return have_room
+
+    def replan(self, state: ProducerState) -> Replanning:
+        """See `Scheduler.replan`."""
+        with calling(self._plugin, "replan"):
+            replanning = self._made.replan(state)
+        if not isinstance(replanning, Replanning):
+            raise wrong_result(self._plugin, "replan", f"a {type(replanning).__name__}: expected a Replanning")
+        cancelled = replanning.cancelled
+        unknown = cancelled.keys() - {c.task.job_id for c in state.committed}
+        if unknown:
+            raise wrong_result(
+                self._plugin, "replan", f"a cancellation of job {min(unknown)!r}, which the producer does not supply"
+            )
+        for reason in cancelled.values():
+            self._check_reason("replan", reason)
+        kept = [c for c in state.committed if c.task.job_id not in cancelled]
+        self._check_starts("replan", replanning.starts_s, kept, state)
+        return replanning
+
+    def _check_starts(
+        self, method: str, starts_s: Mapping[str, int], needed: Sequence[Commitment], state: ProducerState
+    ) -> None:
+        for commitment in needed:
+            job_id = commitment.task.job_id
+            start_s = starts_s.get(job_id)
+            if start_s is None:
+                raise wrong_result(self._plugin, method, f"no start for job {job_id!r}")
+            if not isinstance(start_s, int):
+                raise wrong_result(
+                    self._plugin, method, f"{start_s!r:.40} as the start of job {job_id!r}: expected UNIX seconds"
+                )
+            if not commitment.may_start_at(start_s, state.now_s):
+                raise wrong_result(
+                    self._plugin, method, f"{start_s} as the start of job {job_id!r}, which cannot start then"
+                )
+
+    def _check_reason(self, method: str, reason: str) -> None:
+        if not isinstance(reason, str):
+            raise wrong_result(self._plugin, method, f"{reason!r:.40} as a reason: expected a string")

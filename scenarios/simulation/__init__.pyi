@@ -24,6 +24,8 @@ from .replay import (
 )
 from .run import (
     Replay as Replay,
+    RunCallbacks as RunCallbacks,
+    RunEnvironment as RunEnvironment,
     run_hosts as run_hosts,
     run_scenario as run_scenario,
 )
@@ -52,6 +54,8 @@ __all__ = [
     "Recording",
     "RecordingError",
     "Replay",
+    "RunCallbacks",
+    "RunEnvironment",
     "RunOutcome",
     "RunRecord",
     "RunSettings",

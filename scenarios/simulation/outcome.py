@@ -1,4 +1,4 @@
-"""How a run ended: its outcome, the judgement of its ledger, and what is recorded of both."""
+"""How a run ended: its outcome, the judgement of its ledger, what is recorded of both, and the error if it failed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from agents import NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
-from broker import SsmicError
+from broker import (
+    AgentFailedError,
+    BrokerLostError,
+    BrokerUnreachableError,
+    HostsMissingError,
+    SsmicError,
+)
 from broker.clock import Clock
 from scenarios.realised_scenario import realise
 from scenarios.results import DroppedHost
@@ -187,3 +193,24 @@ def _differences(
     if isinstance(sides, SharedSides):
         return share_disagreements(ledger, sides, jobs, producers)
     return disagreements(ledger, sides, jobs, producers)
+
+
+def root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one error of a group that says why: the first failure, not what followed from it."""
+    leaves: list[BaseException] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            pending += error.exceptions
+        else:
+            leaves.append(error)
+    # Hosts that cannot reach the broker are missing because of that.
+    order = (AgentFailedError, BrokerUnreachableError, BrokerLostError, HostsMissingError)
+
+    def rank(error: BaseException) -> int:
+        if not isinstance(error, SsmicError):
+            return -1  # a defect: never hide it behind what it caused
+        return next((i for i, kind in enumerate(order) if isinstance(error, kind)), len(order))
+
+    return min(leaves, key=rank)

@@ -15,15 +15,7 @@ from typing import TypeVar
 
 from agents import MESSAGES
 from agents.scheduling import one_blas_thread
-from broker import (
-    AgentFailedError,
-    BrokerLostError,
-    BrokerUnreachableError,
-    HostsMissingError,
-    SsmicError,
-    long_lived_objects,
-    no_collections,
-)
+from broker import long_lived_objects, no_collections
 from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
@@ -36,9 +28,8 @@ from scenarios.results import RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import Cast, homes_of, places_of
-from scenarios.simulation.kept_files import KeptFile, look_after
-from scenarios.simulation.many_journals import open_journals
-from scenarios.simulation.outcome import Ending, RunOutcome
+from scenarios.simulation.outcome import Ending, RunOutcome, root_cause
+from scenarios.simulation.process_files import KeptFile, look_after, open_journals
 from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened
@@ -59,14 +50,8 @@ async def run_scenario(
     local_hosts: Collection[str] | None = None,
     recorder: Recorder | None = None,
     *,
-    on_moment: Callable[[Moment], None] | None = None,
-    on_missing: Callable[[tuple[str, ...]], None] | None = None,
-    on_report: Callable[[ClockReport], None] | None = None,
-    on_event: Callable[[Happening], None] | None = None,
-    replay: Replay | None = None,
-    restart_broker: Callable[[], None] | None = None,
-    script: Script | None = None,
-    is_spread: bool = False,
+    callbacks: RunCallbacks | None = None,
+    environment: RunEnvironment | None = None,
 ) -> RunOutcome:
     """Run the clock of a scenario and the hosts that are local, from the start to the end.
 
@@ -76,15 +61,8 @@ async def run_scenario(
         broker: Where the clock and all hosts connect to.
         local_hosts: Ids of the hosts that run in this process, the manager's among them; None: all.
         recorder: Records messages and contracts as they come and, however the run ends, the outcome.
-        on_moment: Is called at every step.
-        on_missing: Is given the ids of the hosts that have not come yet, whenever they change before the start.
-        on_report: Is given the state of the run, every few seconds at least.
-        on_event: Is given each event of the timeline when it takes place.
-        replay: Messages of devices in an earlier run; the devices themselves are not used then.
-        restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
-        script: The script that acts on the run besides the scenario's timeline.
-        is_spread: Whether all remote hosts are in processes that were started only for this run. Then their messages
-            need no second validation, and the record is that of a run in one process.
+        callbacks: What is called while the run is in progress; None: nothing.
+        environment: What takes part in the run besides the scenario's agents; None: nothing.
 
     Raises:
         BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
@@ -101,13 +79,10 @@ async def run_scenario(
                 broker,
                 local_hosts,
                 recorder,
-                replay,
-                restart_broker,
-                script,
-                on_event,
-                is_spread=is_spread,
+                callbacks or RunCallbacks(),
+                environment or RunEnvironment(),
             )
-            clock, hosts, files = run.open(opened, on_moment, on_missing, on_report)
+            clock, hosts, files = run.open(opened)
         ending = run.ending(clock, started_wall_s)
         try:
             await run.until_ended(clock, hosts, files)
@@ -123,7 +98,7 @@ async def run_scenario(
             raise error from group
         finally:
             await run.end_disturbances()
-        return ending.judge(was_stopped=clock.is_stopped or (replay is not None and replay.stop_after_s is not None))
+        return ending.judge(was_stopped=clock.is_stopped or run.is_replay_of_stopped)
 
 
 def _resending_soon(scenario: Scenario, settings: RunSettings) -> RunSettings:
@@ -147,6 +122,35 @@ class Replay:
     """The last second of a run that was stopped, UNIX seconds; None: it ran to its end."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCallbacks:
+    """What a run calls in the process of its clock while it is in progress; None: nobody wants to know."""
+
+    on_moment: Callable[[Moment], None] | None = None
+    """Is called at every step."""
+    on_missing: Callable[[tuple[str, ...]], None] | None = None
+    """Is given the ids of the hosts that have not come yet, whenever they change before the start."""
+    on_report: Callable[[ClockReport], None] | None = None
+    """Is given the state of the run, every few seconds at least."""
+    on_event: Callable[[Happening], None] | None = None
+    """Is given each event of the timeline when it takes place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnvironment:
+    """What takes part in a run besides the scenario's agents."""
+
+    replay: Replay | None = None
+    """Messages of devices in an earlier run; the devices themselves are not used then."""
+    script: Script | None = None
+    """The script that acts on the run besides the scenario's timeline."""
+    restart_broker: Callable[[], None] | None = None
+    """Restarts the broker when the timeline asks for it; None: only one in memory can be."""
+    is_spread: bool = False
+    """Whether all remote hosts are in processes that were started only for this run. Then their messages need no second
+    validation, and the record is that of a run in one process."""
+
+
 class _LocalRun:
     """What a run consists of in the process of its clock: the local agents, and all that surrounds them."""
 
@@ -157,33 +161,27 @@ class _LocalRun:
         broker: Broker,
         local_hosts: Collection[str] | None,
         recorder: Recorder | None,
-        replay: Replay | None,
-        restart_broker: Callable[[], None] | None,
-        script: Script | None,
-        on_event: Callable[[Happening], None] | None,
-        *,
-        is_spread: bool,
+        callbacks: RunCallbacks,
+        environment: RunEnvironment,
     ) -> None:
         """Create the agents; see `run_scenario` for the arguments."""
         self._scenario = scenario
         self._settings = settings
         self._broker = broker
         self._recorder = recorder
-        self._replay = replay
-        self._script = script
-        self._on_event = on_event
-        self._is_spread = is_spread
-        self._homes = homes_of(scenario, settings.hosts, has_script=script is not None)
+        self._callbacks = callbacks
+        self._environment = environment
+        self._homes = homes_of(scenario, settings.hosts, has_script=environment.script is not None)
         """By host of the run, the agents that live there."""
         self._local = self._homes if local_hosts is None else {host: self._homes[host] for host in local_hosts}
         """The same for the hosts of this process."""
         local_agents = {agent for agents in self._local.values() for agent in agents}
-        self._cast = Cast(scenario, settings, local_agents, script)
+        self._cast = Cast(scenario, settings, local_agents, environment.script)
         host_of = {agent: host for host, agents in self._homes.items() for agent in agents}
         host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
-        self._disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
+        self._disturbances = Disturbances(broker, host_of_house, settings.seed, environment.restart_broker)
         self._watch = self._make_watch()
-        self._ports = _Ports(scenario, settings, broker, self._local, replay, is_whole=not self._remote)
+        self._ports = _Ports(scenario, settings, broker, self._local, environment.replay, is_whole=not self._remote)
         self.is_cut = False
         """Whether it was interrupted and did not end in order, although it can be repeated only if it had."""
 
@@ -208,39 +206,30 @@ class _LocalRun:
 
     def _take_event(self, happening: Happening) -> None:
         self._disturbances.begin_happening(happening)
-        if self._on_event is not None:
-            self._on_event(happening)
+        if self._callbacks.on_event is not None:
+            self._callbacks.on_event(happening)
 
-    def open(
-        self,
-        opened: ExitStack,
-        on_moment: Callable[[Moment], None] | None,
-        on_missing: Callable[[tuple[str, ...]], None] | None,
-        on_report: Callable[[ClockReport], None] | None,
-    ) -> tuple[Clock, list[Host], list[KeptFile]]:
+    def open(self, opened: ExitStack) -> tuple[Clock, list[Host], list[KeptFile]]:
         """Open the journals; return the clock, the local hosts and the files that they write.
 
         Args:
             opened: Closes the journals in the end.
-            on_moment: See `run_scenario`.
-            on_missing: See there.
-            on_report: See there.
         """
-        scenario, settings = self._scenario, self._settings
+        scenario, settings, callbacks = self._scenario, self._settings, self._callbacks
         setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
         clock_journal = _open(settings.clock_journal(setup), opened)
         journals = {host: _open(settings.host_journal(host, setup), opened) for host in self._local}
         clock = Clock(
             self._clock_settings(),
-            self._disturbances.with_time(on_moment) if self._is_directed else on_moment,
-            on_missing=on_missing,
-            on_report=on_report,
+            self._disturbances.with_time(callbacks.on_moment) if self._is_directed else callbacks.on_moment,
+            on_missing=callbacks.on_missing,
+            on_report=callbacks.on_report,
             observer=self._watch if isinstance(self._watch, WireWatch) else None,
             journal=clock_journal,
-            messages=None if self._is_spread else MESSAGES,
+            messages=None if self._environment.is_spread else MESSAGES,
         )
-        if self._script is not None:
-            self._script.command = clock.command
+        if self._environment.script is not None:
+            self._environment.script.command = clock.command
         hosts = [
             _host(host, self._cast, agents, settings, journals[host], watch=self._watch, port=self._ports.of(host))
             for host, agents in self._local.items()
@@ -253,7 +242,7 @@ class _LocalRun:
 
     def _clock_settings(self) -> ClockSettings:
         """Return the settings of the clock, with the limits by which it judges hosts of other processes."""
-        scenario, settings, has_script = self._scenario, self._settings, self._script is not None
+        scenario, settings, has_script = self._scenario, self._settings, self._environment.script is not None
         end_s = settings.end_s(scenario)
         places = places_of(scenario, settings.hosts)
         corrected_until_s = latest_s(scenario, end_s) if settings.supply.corrects_forecasts else None
@@ -273,20 +262,31 @@ class _LocalRun:
             most_rounds=most_rounds(scenario, has_script=has_script, corrected_until_s=corrected_until_s),
             most_timers=most_timers(scenario, places, end_s, has_script=has_script),
             most_messages={}
-            if self._is_spread
+            if self._environment.is_spread
             else most_messages(scenario, places, has_script=has_script, corrected_until_s=corrected_until_s),
             setups=settings.fingerprints(scenario, {host: places[host] for host in self._remote}),
             utc_offset_s=scenario.utc_offset_s,
             zone=scenario.zone_name,
             keep=settings.keep,
             is_open=self._has_devices,
-            stop_after_s=None if self._replay is None else self._replay.stop_after_s,
+            stop_after_s=self._stop_after_s,
         )
 
     @property
     def _has_devices(self) -> bool:
         """Whether real devices take part."""
-        return bool(self._scenario.gateways) and self._replay is None
+        return bool(self._scenario.gateways) and self._environment.replay is None
+
+    @property
+    def _stop_after_s(self) -> int | None:
+        """The last second of the run that is replayed, UNIX seconds; None: it ran to its end, or none is replayed."""
+        replay = self._environment.replay
+        return None if replay is None else replay.stop_after_s
+
+    @property
+    def is_replay_of_stopped(self) -> bool:
+        """Whether the run repeats one that was stopped."""
+        return self._stop_after_s is not None
 
     def ending(self, clock: Clock, started_wall_s: float) -> Ending:
         """Return what judges and records the run, however it ends.
@@ -304,7 +304,7 @@ class _LocalRun:
             self._watch,
             self._recorder,
             started_wall_s,
-            has_open_end=bool(self._remote) and not self._is_spread and has_no_end,
+            has_open_end=bool(self._remote) and not self._environment.is_spread and has_no_end,
         )
 
     async def until_ended(self, clock: Clock, hosts: Sequence[Host], files: Collection[KeptFile]) -> None:
@@ -510,24 +510,3 @@ def _host(
         clock_limit_wall_s=clock_limit_wall_s,
         clock_signs=clock_signs,
     )
-
-
-def root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the one error of a group that says why: the first failure, not what followed from it."""
-    leaves: list[BaseException] = []
-    pending: list[BaseException] = [group]
-    while pending:
-        error = pending.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            pending += error.exceptions
-        else:
-            leaves.append(error)
-    # Hosts that cannot reach the broker are missing because of that.
-    order = (AgentFailedError, BrokerUnreachableError, BrokerLostError, HostsMissingError)
-
-    def rank(error: BaseException) -> int:
-        if not isinstance(error, SsmicError):
-            return -1  # a defect: never hide it behind what it caused
-        return next((i for i, kind in enumerate(order) if isinstance(error, kind)), len(order))
-
-    return min(leaves, key=rank)

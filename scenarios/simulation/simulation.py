@@ -15,7 +15,7 @@ from scenarios.simulation.household_processes import household_processes, proces
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.recorded_run import Order, RunRecord, record_run
-from scenarios.simulation.run import run_scenario
+from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
 from scenarios.simulation.settings import described
 from scenarios.simulation.worker_processes import cores, perform_all
 
@@ -93,11 +93,10 @@ class Simulation:
                 self.broker.for_run(),
                 None if processes == 1 else own,
                 recorder=record.writer,
-                on_moment=record.moment,
-                on_report=on_report,
-                replay=self.plan.replay,
-                restart_broker=self.broker.restart,
-                is_spread=processes > 1,
+                callbacks=RunCallbacks(on_moment=record.moment, on_report=on_report),
+                environment=RunEnvironment(
+                    replay=self.plan.replay, restart_broker=self.broker.restart, is_spread=processes > 1
+                ),
             )
 
 

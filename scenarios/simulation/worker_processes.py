@@ -26,7 +26,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.recorded_run import Order, record_run
-from scenarios.simulation.run import run_scenario
+from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
 
 STOP_WALL_S = 3.0
 """How long a worker may take to write down what it has and to end; then it is killed."""
@@ -276,9 +276,10 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
                     order.settings,
                     broker.for_run(),
                     recorder=record.writer,
-                    on_moment=record.moment,
-                    on_report=pipe.send,
-                    restart_broker=None if broker.url is None else lambda: pipe.send(_RestartBroker()),
+                    callbacks=RunCallbacks(on_moment=record.moment, on_report=pipe.send),
+                    environment=RunEnvironment(
+                        restart_broker=None if broker.url is None else lambda: pipe.send(_RestartBroker())
+                    ),
                 )
             )
     except Exception as error:  # noqa: BLE001 - its parent raises it

@@ -22,7 +22,7 @@ from broker.transport import MemoryBroker
 from scenarios.events import Happening
 from scenarios.metrics import Kpis, compute_kpis, settle
 from scenarios.scenario import Scenario
-from scenarios.simulation import RunSettings, fastest_spread, run_scenario
+from scenarios.simulation import RunCallbacks, RunSettings, fastest_spread, run_scenario
 from scenarios.timeline import as_happened
 
 FIGURES = (*(field.name for field in fields(Kpis) if field.name != "interval_s"), "negotiations", "messages")
@@ -79,7 +79,7 @@ async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, flo
     if settings.hosts is None:
         settings = replace(settings, hosts=fastest_spread(scenario))
     happenings: list[Happening] = []
-    outcome = await run_scenario(scenario, settings, MemoryBroker(), on_event=happenings.append)
+    outcome = await run_scenario(scenario, settings, MemoryBroker(), callbacks=RunCallbacks(on_event=happenings.append))
     happened = as_happened(scenario, happenings)
     entries = sorted(outcome.ledger, key=lambda entry: entry.contract.contract_id)
     standing = [entry.contract for entry in entries if entry.state == "standing"]

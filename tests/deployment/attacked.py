@@ -13,7 +13,7 @@ from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Bus, Delivery, Will
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.run import run_hosts, run_scenario
+from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
 from tests.patience import PATIENCE_WALL_S
@@ -89,7 +89,11 @@ async def run_attacked(
     if before is not None:
         await before(guarded)
     async with asyncio.timeout(PATIENCE_WALL_S + 60), asyncio.TaskGroup() as tasks:
-        clock = tasks.create_task(run_scenario(street, settings, guarded.of("clock"), [MANAGER], on_missing=on_missing))
+        clock = tasks.create_task(
+            run_scenario(
+                street, settings, guarded.of("clock"), [MANAGER], callbacks=RunCallbacks(on_missing=on_missing)
+            )
+        )
         for house in street.houses:
             if house.id != LATE:
                 tasks.create_task(take_part(street, settings, guarded, house.id, put_out))

@@ -16,7 +16,7 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import Delivery, MemoryBroker, MqttBroker
 from scenarios.load import load_scenario
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.run import run_hosts, run_scenario
+from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.patience import PATIENCE_WALL_S
 
@@ -57,7 +57,9 @@ async def run_over(centre: RunningBroker, district: RunningBroker, *, restart_at
     async with asyncio.TaskGroup() as tasks:
         for broker, here in ((centre, houses[::2]), (district, houses[1::2])):
             tasks.create_task(run_hosts(STREET, SETTINGS, MqttBroker(broker.url), here))
-        return await run_scenario(STREET, SETTINGS, MqttBroker(centre.url), [MANAGER], on_moment=note)
+        return await run_scenario(
+            STREET, SETTINGS, MqttBroker(centre.url), [MANAGER], callbacks=RunCallbacks(on_moment=note)
+        )
 
 
 async def undisturbed_ledger() -> str:

@@ -25,7 +25,7 @@ from scenarios.load import load_scenario
 from scenarios.results import ResultsError, ResultsReader
 from scenarios.scenario import Scenario, Tariff
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.run import run_hosts, run_scenario
+from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
 
 PATIENCE = Timeouts(limit_wall_s=1e6)
@@ -60,7 +60,12 @@ async def clock(
     assert settings.journals is not None
     with open_record(settings.journals.parent / "r.sqlite", street, settings) as record:
         outcome = await run_scenario(
-            street, settings, broker, [MANAGER], record.writer, on_moment=on_moment, on_report=on_report
+            street,
+            settings,
+            broker,
+            [MANAGER],
+            record.writer,
+            callbacks=RunCallbacks(on_moment=on_moment, on_report=on_report),
         )
         return record.ended(outcome)
 

@@ -29,7 +29,7 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.run import run_hosts, run_scenario
+from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.faults.network import Faults, FaultyBroker
 from tests.faults.ram import folder_for_a_run
@@ -150,7 +150,9 @@ async def run_disturbed(
         with RunWriter(
             results_file, scenario, run=1, run_id="soak", seed=1, start_s=scenario.start_s, resume=True
         ) as writer:
-            return await run_scenario(scenario, settings, way, [MANAGER], recorder=writer, on_moment=on_moment)
+            return await run_scenario(
+                scenario, settings, way, [MANAGER], recorder=writer, callbacks=RunCallbacks(on_moment=on_moment)
+            )
 
     results_file = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
     processes[CLOCK] = _Process(CLOCK, clock, broker)

@@ -20,7 +20,7 @@ from scenarios.deployment.results_file import open_record
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.run import run_hosts, run_scenario
+from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults
@@ -105,7 +105,7 @@ async def _run_without(street: Scenario, lost: str, at_step: int, settings: RunS
             if getattr(moment, "step", 0) == at_step:
                 households[lost].cancel()
 
-        return await run_scenario(street, settings, broker, [MANAGER], on_moment=on_moment)
+        return await run_scenario(street, settings, broker, [MANAGER], callbacks=RunCallbacks(on_moment=on_moment))
 
 
 @pytest.mark.parametrize("at_step", [3, 90, *(pytest.param(step, marks=pytest.mark.long) for step in (40, 140))])

@@ -15,7 +15,7 @@ from broker.transport import MqttBroker
 from scenarios.files import load_text, to_yaml
 from scenarios.generate.bundle import SCENARIOS
 from scenarios.load import bundled_names, bundled_text, load_content, load_scenario
-from scenarios.simulation import RunSettings, run_scenario
+from scenarios.simulation import RunEnvironment, RunSettings, run_scenario
 from tests.scenarios.timeline.two_roofs import run
 from tui.cli.app import app
 
@@ -57,7 +57,7 @@ async def test_both_buses_have_the_same_ledgers() -> None:
                 scenario,
                 RunSettings(seed=scenario.seed, run_id=name),
                 MqttBroker(mosquitto.url),
-                restart_broker=mosquitto.restart,
+                environment=RunEnvironment(restart_broker=mosquitto.restart),
             )
             assert outcome.ledger_sha256 == await asyncio.to_thread(lambda: run(scenario).ledger_sha256), name  # noqa: B023 - awaited within the iteration
 

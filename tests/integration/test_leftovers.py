@@ -20,7 +20,7 @@ from broker.transport.base import Broker, Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import run_hosts, run_scenario
+from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.broker.hosts.test_sessions import quickly
 from tests.ended import Ssmic
@@ -101,7 +101,9 @@ def test_a_run_that_does_not_end_well_leaves_nothing(street: Scenario, how: str)
                     raise ZeroDivisionError
                 run.cancel()
 
-        run = asyncio.ensure_future(run_scenario(street, RunSettings(seed=1, run_id="r"), broker, on_moment=end))
+        run = asyncio.ensure_future(
+            run_scenario(street, RunSettings(seed=1, run_id="r"), broker, callbacks=RunCallbacks(on_moment=end))
+        )
         await asyncio.wait([run])
         assert run.cancelled() or isinstance(run.exception(), ZeroDivisionError)
         assert await retained(broker) == {}
@@ -153,7 +155,7 @@ def test_a_household_that_returns_after_the_end_learns_of_it(street: Scenario, t
             house: asyncio.ensure_future(run_hosts(street, settings, way if house == houses[0] else network, [house]))
             for house in houses
         }
-        await run_scenario(street, settings, network, [MANAGER], on_moment=on_moment)
+        await run_scenario(street, settings, network, [MANAGER], callbacks=RunCallbacks(on_moment=on_moment))
         await asyncio.wait(households.values())
         left = await retained(network)
         if kill_at_step is not None:
@@ -191,7 +193,7 @@ def test_a_household_that_returns_publishes_its_forecasts_again(street: Scenario
         async with broker.connect("watcher") as bus, asyncio.TaskGroup() as tasks:
             await bus.subscribe(topics.forecast("r", houses[0], f"pv-{houses[0]}"))
             tasks.create_task(come_back())
-            await run_scenario(street, settings, broker, [MANAGER], on_moment=on_moment)
+            await run_scenario(street, settings, broker, [MANAGER], callbacks=RunCallbacks(on_moment=on_moment))
             await asyncio.wait(lives.values())
             heard: list[bytes] = []
             while heard.count(b"") < 2:

@@ -22,7 +22,7 @@ from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.run import run_scenario
+from scenarios.simulation.run import RunCallbacks, run_scenario
 from scenarios.simulation.settings import RunSettings
 
 RUN = "run"
@@ -111,7 +111,9 @@ async def _run(scenario: Scenario, broker: Broker, stranger: Bus | None) -> RunO
                 if stranger is not None:
                     tasks.create_task(stranger.publish(topic, payload))
 
-        return await run_scenario(scenario, RunSettings(seed=1, run_id=RUN), broker, on_moment=on_moment)
+        return await run_scenario(
+            scenario, RunSettings(seed=1, run_id=RUN), broker, callbacks=RunCallbacks(on_moment=on_moment)
+        )
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,10 @@ from scenarios.results.bill_rows import LINES, BillRow, bill_rows
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.large_runs import is_of_large_runs, large_contents
-from scenarios.results.report.run_header import run_header
+from scenarios.results.report.shared_contents import run_header, utc_offsets
 from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
-from scenarios.scenario import Scenario, Zone
+from scenarios.scenario import Scenario
 
 PEAK_INTERVALS_S = (60, 300, 900, 1800, 3600)
 LONGEST_NOTE = 160
@@ -77,7 +77,7 @@ def report_contents(
     if not infos:
         raise ResultsError(f"{results.path}: has no run yet, so there is nothing to report")
     if is_of_large_runs(results, infos):
-        return large_contents(results, infos, interval_s, PEAK_INTERVALS_S, _offsets, utc=utc)
+        return large_contents(results, infos, interval_s, PEAK_INTERVALS_S, utc=utc)
     return _Contents(results, infos, interval_s, limits or Limits(), utc=utc).build()
 
 
@@ -153,7 +153,7 @@ class _Contents:
             "created": re.sub(r"\.\d+", "", info.created_utc),
             "file": self._results.path.name,
             "planned": len(info.seeds),
-            "offsets": _offsets(self._scenario.zone, self._start_s, self._end_s),
+            "offsets": utc_offsets(self._scenario.zone, self._start_s, self._end_s),
             "zone": self._scenario.zone.name,
             "knows_offset": self._results.knows_offset,
             "utc": self._utc,
@@ -412,16 +412,3 @@ def _rounded(power_w: npt.NDArray[np.floating[Any]]) -> list[int]:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_NOTE else f"{text[: LONGEST_NOTE - 1]}…"
-
-
-def _offsets(zone: Zone, start_s: int, end_s: int) -> list[tuple[int, int]]:
-    """Return the zone's offsets from UTC between two times, seconds, each with the time from which it holds."""
-    found: list[tuple[int, int]] = []
-    quarter_s = 900  # clocks change at whole quarters of an hour
-    later_s = range((start_s // quarter_s + 1) * quarter_s, end_s + 1, quarter_s) if zone.key else ()
-    for time_s in (start_s, *later_s):
-        offset = zone.at(time_s).utcoffset()
-        offset_s = 0 if offset is None else int(offset.total_seconds())
-        if not found or found[-1][1] != offset_s:
-            found.append((time_s, offset_s))
-    return found

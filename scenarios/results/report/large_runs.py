@@ -18,7 +18,7 @@ from scenarios.results.bill_rows import LINES, BillRow
 from scenarios.results.contract_rows import ContractRow
 from scenarios.results.overviews import MINUTE_S, Minutes
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.run_header import run_header
+from scenarios.results.report.shared_contents import run_header, utc_offsets
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import Overview, view_overview
 
@@ -36,7 +36,6 @@ def large_contents(
     infos: Sequence[RunInfo],
     interval_s: int,
     peak_intervals_s: Sequence[int],
-    offsets: Any,  # noqa: ANN401 - a function of the contents of all reports
     *,
     utc: bool,
 ) -> dict[str, Any]:
@@ -47,7 +46,6 @@ def large_contents(
         infos: Its runs, all of them large.
         interval_s: Interval over which powers are averaged, seconds.
         peak_intervals_s: Intervals for which peaks are listed, seconds.
-        offsets: Returns the offsets of a zone between two times.
         utc: Whether times are in UTC at first.
     """
     about = results.about or {}
@@ -79,7 +77,7 @@ def large_contents(
         "created": re.sub(r"\.\d+", "", info.created_utc),
         "file": results.path.name,
         "planned": len(info.seeds),
-        "offsets": offsets(results.zone, start_s, end_s),
+        "offsets": utc_offsets(results.zone, start_s, end_s),
         "zone": results.zone.name,
         "knows_offset": results.knows_offset,
         "utc": utc,

@@ -20,8 +20,9 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.export import export_results
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import Limits, _offsets, report_contents
+from scenarios.results.report.contents import Limits, report_contents
 from scenarios.results.report.page import build_page, write_report
+from scenarios.results.report.shared_contents import utc_offsets
 from scenarios.results.rows import DroppedHost
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Zone
@@ -383,8 +384,8 @@ def test_a_page_knows_when_its_zone_changes_the_clock() -> None:
     """The change is at the whole hour; a zone with a fixed offset has none."""
     midnight_s = 1_792_879_200  # 2026-10-25T00:00:00+02:00
     berlin = Zone(7200, "Europe/Berlin")
-    assert _offsets(berlin, midnight_s, midnight_s + 90_000) == [(midnight_s, 7200), (midnight_s + 10_800, 3600)]
-    assert _offsets(Zone(20_700), midnight_s, midnight_s + 90_000) == [(midnight_s, 20_700)]
+    assert utc_offsets(berlin, midnight_s, midnight_s + 90_000) == [(midnight_s, 7200), (midnight_s + 10_800, 3600)]
+    assert utc_offsets(Zone(20_700), midnight_s, midnight_s + 90_000) == [(midnight_s, 20_700)]
 
 
 @pytest.mark.long

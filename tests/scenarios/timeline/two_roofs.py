@@ -15,7 +15,7 @@ from broker.transport import Broker, MemoryBroker
 from scenarios.events import Happening
 from scenarios.files import load_text
 from scenarios.scenario import Scenario
-from scenarios.simulation import RunOutcome, RunSettings, run_scenario
+from scenarios.simulation import RunCallbacks, RunOutcome, RunSettings, run_scenario
 
 SUN = "start: '06:00', step_s: 3600, power_w: [500, 1000, 1500, 2000, 2500, 3000, 3000, 2500, 2000, 1500, 1000, 500]"
 TWO_ROOFS = f"""\
@@ -67,7 +67,9 @@ def run(
         patience=Timeouts(limit_wall_s=1e6),
     )
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
-        return runner.run(run_scenario(scenario, settings, broker or MemoryBroker(), on_event=on_event))
+        return runner.run(
+            run_scenario(scenario, settings, broker or MemoryBroker(), callbacks=RunCallbacks(on_event=on_event))
+        )
 
 
 def suppliers(outcome: RunOutcome) -> dict[str, str]:

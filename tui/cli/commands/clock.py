@@ -259,7 +259,7 @@ def _keep_time(
 ) -> None:
     from agents import MANAGER
     from scenarios.deployment import open_record
-    from scenarios.simulation import run_scenario
+    from scenarios.simulation import RunCallbacks, run_scenario
     from tui.cli.output import notes
     from tui.cli.simulate import after_failing, exit_code_of, interruption_told, show_results
     from tui.signals import run_until_interrupted
@@ -279,8 +279,7 @@ def _keep_time(
                 connection,
                 local_hosts=[MANAGER],
                 recorder=record.writer,
-                on_moment=record.moment,
-                on_missing=on_missing,
+                callbacks=RunCallbacks(on_moment=record.moment, on_missing=on_missing),
             )
             record.ended(outcome)
         if outcome.state == "done":

@@ -1,4 +1,4 @@
-"""The header of every run in the report, large or small, above its households and contracts."""
+"""What reports of large and of small runs have in common: the header of each run, and the zone's offsets from UTC."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from scenarios.metrics import Kpis
 from scenarios.results.rows import RunInfo
+from scenarios.scenario import Zone
 
 
 def run_header(info: RunInfo, start_s: int, covered_share: float, kpis: Kpis) -> dict[str, Any]:
@@ -36,3 +37,16 @@ def run_header(info: RunInfo, start_s: int, covered_share: float, kpis: Kpis) ->
         "missing": list(info.not_registered),
         "kpis": {name: None if value is None else round(value, 6) for name, value in kpis.as_dict().items()},
     }
+
+
+def utc_offsets(zone: Zone, start_s: int, end_s: int) -> list[tuple[int, int]]:
+    """Return the zone's offsets from UTC between two times, seconds, each with the time from which it holds."""
+    found: list[tuple[int, int]] = []
+    quarter_s = 900  # clocks change at whole quarters of an hour
+    later_s = range((start_s // quarter_s + 1) * quarter_s, end_s + 1, quarter_s) if zone.key else ()
+    for time_s in (start_s, *later_s):
+        offset = zone.at(time_s).utcoffset()
+        offset_s = 0 if offset is None else int(offset.total_seconds())
+        if not found or found[-1][1] != offset_s:
+            found.append((time_s, offset_s))
+    return found

@@ -1,4 +1,6 @@
-"""The journals of a process with many households: opened and committed in threads, so that they share the disk's time.
+"""The files that a process of a run writes: journals opened together, and files put back that somebody removes.
+
+The journals of many households are opened and committed in threads, so that they share the disk's time.
 
 A commit waits some milliseconds for the disk. Three hundred households that run a round one after another would wait
 for seconds, in which the process reads nothing; the broker would take it for dead and disconnect all of its households.
@@ -7,10 +9,16 @@ Simultaneous commits are written together by the file system.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Protocol
 
+import structlog
+
+from broker import SsmicError
 from broker.hosts import HostJournal
 from scenarios.simulation.settings import RunSettings
 
@@ -25,6 +33,9 @@ FILES_A_HOUSEHOLD = 5
 """Open files per household: its journal, SQLite's two other files, the lock, and its connection to the broker."""
 FILES_OF_A_PROCESS = 256
 """Open besides."""
+LOOK_AFTER_FILES_WALL_S = 2.0
+"""How often a process looks whether the files that it writes are still there."""
+log = structlog.get_logger(__name__)
 
 
 def open_journals(settings: RunSettings, setups: Mapping[str, str], opened: ExitStack) -> dict[str, HostJournal | None]:
@@ -72,3 +83,35 @@ def _allow_open_files(count: int) -> None:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+class KeptFile(Protocol):
+    """A file that a process has open and writes to."""
+
+    path: Path
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened."""
+        ...
+
+    def put_back(self) -> None:
+        """Write its content to its place again."""
+        ...
+
+
+async def look_after(files: Collection[KeptFile]) -> None:
+    """Complain about files that were removed while they are written, and put them back; until cancelled.
+
+    Their content exists as long as the process has them open: afterwards it would be too late.
+    """
+    while True:
+        await asyncio.sleep(LOOK_AFTER_FILES_WALL_S)
+        for file in files:
+            if not file.is_in_place:
+                try:
+                    file.put_back()
+                except SsmicError as error:
+                    log.error("file removed, not put back yet", file=str(file.path), why=str(error))  # noqa: TRY400 - the user needs no traceback
+                else:
+                    log.error("file removed, put back", file=str(file.path))
