@@ -26,6 +26,7 @@ USER = "10001:10001"
 """Of the image, and of the broker, so that it can read what is written for it."""
 _GUARD = Path("/guard")
 _READ_ONLY = ":ro"
+_HOUSEHOLD_SCENARIO = "/scenario/household.yaml"
 _CENTRAL = (
     "a guarded broker, the clock with the manager, and every household in its own container",
     "docker compose up --exit-code-from clock       # runs it, prints the results and stops everything",
@@ -68,6 +69,8 @@ class ComposePlan:
     """Whether clients log in by certificate instead of by password."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Values that replace variables of the scenario: `--set`."""
+    household_files: Mapping[str, Path] = field(default_factory=dict)
+    """By house, the scenario file with only its own part; a household without one gets the whole scenario."""
     settings: tuple[str, ...] = ()
     """Further arguments of clock and households, on which they must agree."""
 
@@ -147,15 +150,17 @@ def compose_text(plan: ComposePlan) -> str:
         clock = _Service("clock", command, CLOCK, (*mounts, *scenario))
         command = ["watch", "--scenario", plan.scenario.argument, *chosen, "--run"]
         watcher = _Service("watcher", command, WATCHER, (login(WATCHER), *scenario))
-    households = [
-        _Service(
-            service,
-            ["host", plan.scenario.argument, "--house", household, *chosen, *plan.settings],
-            encode(household),
-            (login(household), volume(f"journal-{service}", "/journal"), *scenario),
-        )
-        for household, service in services.items()
-    ]
+
+    def household_service(household: str, service: str) -> _Service:
+        argument, mounts, values = plan.scenario.argument, scenario, chosen
+        if household in plan.household_files:
+            argument, values = _HOUSEHOLD_SCENARIO, []  # the values are in the file
+            mounts = [_mount(plan.household_files[household], f"{argument}:ro")]
+        command = ["host", argument, "--house", household, *values, *plan.settings]
+        mounts = [login(household), volume(f"journal-{service}", "/journal"), *mounts]
+        return _Service(service, command, encode(household), mounts)
+
+    households = [household_service(household, service) for household, service in services.items()]
     what, how = _CENTRAL if is_central else _HOUSEHOLDS
     return _template().render(
         plan=plan,
