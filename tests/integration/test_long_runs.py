@@ -18,7 +18,7 @@ from benchmarks.long_runs import DAY_S, START_S as FIRST_S, scenario_of
 from broker.clock import Moment
 from broker.transport.memory import MemoryBroker
 from scenarios.scenario import ProducerSeries
-from scenarios.simulation.run import run_scenario
+from scenarios.simulation.run import RunCallbacks, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.integration.test_lifecycle import HOUR_S, KW_FOR_AN_HOUR, play, registered, standing
 from tests.scenarios.neighbourhoods import START_S, forecast, job, neighbourhood
@@ -92,7 +92,7 @@ def test_agents_hold_no_more_objects_from_day_to_day(supply: SupplyRule) -> None
             scenario,
             RunSettings(seed=1, run_id="long", hosts=1, supply=SupplySettings(supply)),
             MemoryBroker(),
-            on_moment=count,
+            callbacks=RunCallbacks(on_moment=count),
         )
     )
 
