@@ -150,15 +150,14 @@ class LoadProfile(CumulativeSeries):
         """
         return self._tables.per_minute_wh(phase_s)
 
-    def strong_minutes(self, phase_s: int) -> tuple[int, ...]:
-        """Return some of the minutes that the run touches, to which to compare what is left before all others.
-
-        These are the minute in which it draws most, and the first and last one in which it draws half as much.
+    def needed(self, phase_s: int, tolerance_wh: float) -> Needed:
+        """Return what must be left in each minute that the run touches. Cached: the same object for equal profiles.
 
         Args:
             phase_s: Second of the first minute at which the run starts, 0 to 59.
+            tolerance_wh: How much less than the consumption is enough in each minute, Wh.
         """
-        return self._tables.strong_minutes(phase_s)
+        return self._tables.needed(phase_s, tolerance_wh)
 
     @property
     def least_peak_wh(self) -> float:
@@ -182,6 +181,29 @@ class LoadProfile(CumulativeSeries):
         return _LoadTables.of(self)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Needed:
+    """What must be left in each minute that a run touches."""
+
+    load_wh: FloatArray
+    """What the run draws, Wh, shape (minutes,)."""
+    wh: FloatArray
+    """What must be left, Wh; the same shape."""
+    strong: tuple[tuple[int, FloatArray], ...]
+    """The minutes that rule out most starts, and what must be left in each, Wh, as an array without dimensions: the
+    minute in which the run draws most, and the first and last one in which it draws half as much."""
+
+    @classmethod
+    def of(cls, load_wh: FloatArray, tolerance_wh: float) -> Needed:
+        """Return what is needed for a load, Wh by minute, if that much less is enough in each minute."""
+        needed_wh = load_wh - tolerance_wh
+        needed_wh.setflags(write=False)
+        peak = int(load_wh.argmax())
+        strong = (load_wh >= load_wh[peak] / 2).nonzero()[0]
+        minutes = dict.fromkeys((peak, int(strong[0]), int(strong[-1])))
+        return cls(load_wh, needed_wh, tuple((minute, needed_wh[minute, ...]) for minute in minutes))
+
+
 class _LoadTables:
     """What is computed of a load profile. Equal profiles share it: a neighbourhood has thousands of jobs, of few kinds.
 
@@ -193,8 +215,8 @@ class _LoadTables:
         "_duration_s",
         "_least_peak_wh",
         "_least_peaks_wh",
+        "_needed",
         "_per_minute_wh",
-        "_strong_minutes",
         "_until_wh",
     )
 
@@ -202,7 +224,7 @@ class _LoadTables:
         self._duration_s = load.duration_s
         self._until_wh = load.times_array, load.cumulative_array
         self._per_minute_wh: dict[int, FloatArray] = {}
-        self._strong_minutes: dict[int, tuple[int, ...]] = {}
+        self._needed: dict[tuple[int, float], Needed] = {}
         self._least_peaks_wh: dict[int, FloatArray] = {}
         self._least_peak_wh: float | None = None
 
@@ -225,14 +247,12 @@ class _LoadTables:
             self._per_minute_wh[phase_s] = kept
         return kept
 
-    def strong_minutes(self, phase_s: int) -> tuple[int, ...]:
-        """See `LoadProfile.strong_minutes`."""
-        kept = self._strong_minutes.get(phase_s)
+    def needed(self, phase_s: int, tolerance_wh: float) -> Needed:
+        """See `LoadProfile.needed`."""
+        kept = self._needed.get((phase_s, tolerance_wh))
         if kept is None:
-            load_wh = self.per_minute_wh(phase_s)
-            peak = int(load_wh.argmax())
-            strong = (load_wh >= load_wh[peak] / 2).nonzero()[0]
-            kept = self._strong_minutes[phase_s] = tuple(dict.fromkeys((peak, int(strong[0]), int(strong[-1]))))
+            kept = Needed.of(self.per_minute_wh(phase_s), tolerance_wh)
+            self._needed[phase_s, tolerance_wh] = kept
         return kept
 
     @property
