@@ -23,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+YES, NO = b"\1", b"\0"
+"""The bytes of arrays of truth values: searching these takes half the time of NumPy's searches."""
 MAX_SENT_POINTS = 10_000
 """Longest series in a message (see `as_sent`), which keeps messages below the bus's `MAX_PAYLOAD_BYTES`. Other series
 may be longer."""
@@ -176,6 +178,16 @@ class LoadProfile(CumulativeSeries):
         """
         return self._tables.least_peaks_wh(slot_s)
 
+    def least_needed_wh(self, slot_s: int, margin_wh: float, dtype: np.dtype[np.floating]) -> npt.NDArray[np.floating]:
+        """Return `least_peaks_wh` minus a margin, Wh, as numbers of a type. Cached and read-only.
+
+        Args:
+            slot_s: Length of a slot, seconds, a whole number of minutes.
+            margin_wh: How much less is enough, Wh.
+            dtype: The type.
+        """
+        return self._tables.least_needed_wh(slot_s, margin_wh, dtype)
+
     @cached_property
     def _tables(self) -> _LoadTables:
         return _LoadTables.of(self)
@@ -213,6 +225,7 @@ class _LoadTables:
     __slots__ = (
         "__weakref__",
         "_duration_s",
+        "_least_needed_wh",
         "_least_peak_wh",
         "_least_peaks_wh",
         "_needed",
@@ -226,6 +239,7 @@ class _LoadTables:
         self._per_minute_wh: dict[int, FloatArray] = {}
         self._needed: dict[tuple[int, float], Needed] = {}
         self._least_peaks_wh: dict[int, FloatArray] = {}
+        self._least_needed_wh: dict[tuple[int, float, np.dtype[np.floating]], npt.NDArray[np.floating]] = {}
         self._least_peak_wh: float | None = None
 
     @classmethod
@@ -270,6 +284,15 @@ class _LoadTables:
         kept = self._least_peaks_wh.get(slot_s)
         if kept is None:
             kept = self._least_peaks_wh[slot_s] = self._compute_least_peaks_wh(slot_s)
+        return kept
+
+    def least_needed_wh(self, slot_s: int, margin_wh: float, dtype: np.dtype[np.floating]) -> npt.NDArray[np.floating]:
+        """See `LoadProfile.least_needed_wh`."""
+        kept = self._least_needed_wh.get((slot_s, margin_wh, dtype))
+        if kept is None:
+            kept = (self.least_peaks_wh(slot_s) - margin_wh).astype(dtype)
+            kept.setflags(write=False)
+            self._least_needed_wh[slot_s, margin_wh, dtype] = kept
         return kept
 
     def _compute_least_peaks_wh(self, slot_s: int) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import FloatArray, LoadProfile, Needed
+from agents.energy import NO, YES, FloatArray, LoadProfile, Needed
 from agents.scheduling.problem import Commitment, ProducerState, Task
 
 BIN_S = 60
@@ -19,8 +19,6 @@ SEARCH_TOLERANCE_WH = 0.9 * TOLERANCE_WH
 """The tolerance of schedulers: summing the same loads in another order still satisfies `TOLERANCE_WH`."""
 MAX_WINDOW_CELLS = 1 << 20
 """Starts times bins compared at once; bounds the memory for a month-wide window."""
-_YES, _NO = b"\1", b"\0"
-"""The bytes of arrays of truth values."""
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -87,17 +85,16 @@ class StartGroup:
         fits = remaining_wh[first_bin + peak : first_bin + peak + count] >= peak_wh
         for strong, strong_wh in others:
             fits &= remaining_wh[first_bin + strong : first_bin + strong + count] >= strong_wh
-        # Searched as text, because that takes less time than NumPy's searches.
         left, bins = fits.tobytes(), len(needed_wh)
-        start = left.find(_YES)
+        start = left.find(YES)
         while start >= 0:
             there_wh = remaining_wh[first_bin + start : first_bin + start + bins]
-            scarce = (there_wh >= needed_wh).tobytes().rfind(_NO)
+            scarce = (there_wh >= needed_wh).tobytes().rfind(NO)
             if scarce < 0:
                 return self.first_s + start * BIN_S
             # Later starts that need as much in this minute are not feasible either.
-            earlier = (needed_wh[:scarce] <= there_wh[scarce, ...]).tobytes().rfind(_YES)
-            start = left.find(_YES, start + scarce - earlier)
+            earlier = (needed_wh[:scarce] <= there_wh[scarce, ...]).tobytes().rfind(YES)
+            start = left.find(YES, start + scarce - earlier)
         return None
 
 
