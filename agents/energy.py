@@ -23,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+YES, NO = b"\1", b"\0"
+"""The bytes of arrays of truth values: searching these takes half the time of NumPy's searches."""
 MAX_SENT_POINTS = 10_000
 """Longest series in a message (see `as_sent`), which keeps messages below the bus's `MAX_PAYLOAD_BYTES`. Other series
 may be longer."""
@@ -150,15 +152,14 @@ class LoadProfile(CumulativeSeries):
         """
         return self._tables.per_minute_wh(phase_s)
 
-    def strong_minutes(self, phase_s: int) -> tuple[int, ...]:
-        """Return some of the minutes that the run touches, to which to compare what is left before all others.
-
-        These are the minute in which it draws most, and the first and last one in which it draws half as much.
+    def needed(self, phase_s: int, tolerance_wh: float) -> Needed:
+        """Return what must be left in each minute that the run touches. Cached: the same object for equal profiles.
 
         Args:
             phase_s: Second of the first minute at which the run starts, 0 to 59.
+            tolerance_wh: How much less than the consumption is enough in each minute, Wh.
         """
-        return self._tables.strong_minutes(phase_s)
+        return self._tables.needed(phase_s, tolerance_wh)
 
     @property
     def least_peak_wh(self) -> float:
@@ -177,9 +178,42 @@ class LoadProfile(CumulativeSeries):
         """
         return self._tables.least_peaks_wh(slot_s)
 
+    def least_needed_wh(self, slot_s: int, margin_wh: float, dtype: np.dtype[np.floating]) -> npt.NDArray[np.floating]:
+        """Return `least_peaks_wh` minus a margin, Wh, as numbers of a type. Cached and read-only.
+
+        Args:
+            slot_s: Length of a slot, seconds, a whole number of minutes.
+            margin_wh: How much less is enough, Wh.
+            dtype: The type.
+        """
+        return self._tables.least_needed_wh(slot_s, margin_wh, dtype)
+
     @cached_property
     def _tables(self) -> _LoadTables:
         return _LoadTables.of(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Needed:
+    """What must be left in each minute that a run touches."""
+
+    load_wh: FloatArray
+    """What the run draws, Wh, shape (minutes,)."""
+    wh: FloatArray
+    """What must be left, Wh; the same shape."""
+    strong: tuple[tuple[int, FloatArray], ...]
+    """The minutes that rule out most starts, and what must be left in each, Wh, as an array without dimensions: the
+    minute in which the run draws most, and the first and last one in which it draws half as much."""
+
+    @classmethod
+    def of(cls, load_wh: FloatArray, tolerance_wh: float) -> Needed:
+        """Return what is needed for a load, Wh by minute, if that much less is enough in each minute."""
+        needed_wh = load_wh - tolerance_wh
+        needed_wh.setflags(write=False)
+        peak = int(load_wh.argmax())
+        strong = (load_wh >= load_wh[peak] / 2).nonzero()[0]
+        minutes = dict.fromkeys((peak, int(strong[0]), int(strong[-1])))
+        return cls(load_wh, needed_wh, tuple((minute, needed_wh[minute, ...]) for minute in minutes))
 
 
 class _LoadTables:
@@ -191,10 +225,11 @@ class _LoadTables:
     __slots__ = (
         "__weakref__",
         "_duration_s",
+        "_least_needed_wh",
         "_least_peak_wh",
         "_least_peaks_wh",
+        "_needed",
         "_per_minute_wh",
-        "_strong_minutes",
         "_until_wh",
     )
 
@@ -202,8 +237,9 @@ class _LoadTables:
         self._duration_s = load.duration_s
         self._until_wh = load.times_array, load.cumulative_array
         self._per_minute_wh: dict[int, FloatArray] = {}
-        self._strong_minutes: dict[int, tuple[int, ...]] = {}
+        self._needed: dict[tuple[int, float], Needed] = {}
         self._least_peaks_wh: dict[int, FloatArray] = {}
+        self._least_needed_wh: dict[tuple[int, float, np.dtype[np.floating]], npt.NDArray[np.floating]] = {}
         self._least_peak_wh: float | None = None
 
     @classmethod
@@ -225,14 +261,12 @@ class _LoadTables:
             self._per_minute_wh[phase_s] = kept
         return kept
 
-    def strong_minutes(self, phase_s: int) -> tuple[int, ...]:
-        """See `LoadProfile.strong_minutes`."""
-        kept = self._strong_minutes.get(phase_s)
+    def needed(self, phase_s: int, tolerance_wh: float) -> Needed:
+        """See `LoadProfile.needed`."""
+        kept = self._needed.get((phase_s, tolerance_wh))
         if kept is None:
-            load_wh = self.per_minute_wh(phase_s)
-            peak = int(load_wh.argmax())
-            strong = (load_wh >= load_wh[peak] / 2).nonzero()[0]
-            kept = self._strong_minutes[phase_s] = tuple(dict.fromkeys((peak, int(strong[0]), int(strong[-1]))))
+            kept = Needed.of(self.per_minute_wh(phase_s), tolerance_wh)
+            self._needed[phase_s, tolerance_wh] = kept
         return kept
 
     @property
@@ -250,6 +284,15 @@ class _LoadTables:
         kept = self._least_peaks_wh.get(slot_s)
         if kept is None:
             kept = self._least_peaks_wh[slot_s] = self._compute_least_peaks_wh(slot_s)
+        return kept
+
+    def least_needed_wh(self, slot_s: int, margin_wh: float, dtype: np.dtype[np.floating]) -> npt.NDArray[np.floating]:
+        """See `LoadProfile.least_needed_wh`."""
+        kept = self._least_needed_wh.get((slot_s, margin_wh, dtype))
+        if kept is None:
+            kept = (self.least_peaks_wh(slot_s) - margin_wh).astype(dtype)
+            kept.setflags(write=False)
+            self._least_needed_wh[slot_s, margin_wh, dtype] = kept
         return kept
 
     def _compute_least_peaks_wh(self, slot_s: int) -> FloatArray:

@@ -25,7 +25,17 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, IntArray, LoadProfile
-from agents.headroom import MARGIN_WH, MAX_BLOCKS, MIN_BLOCK_S, SLOTS_A_BLOCK, Need, View, coarse_slots_wh, may_run
+from agents.headroom import (
+    MARGIN_WH,
+    MAX_BLOCKS,
+    MIN_BLOCK_S,
+    SLOTS_A_BLOCK,
+    Need,
+    View,
+    coarse_slots_wh,
+    may_run,
+    may_run_at,
+)
 from agents.ranking.scores import BoolArray, Scores
 from agents.scheduling import BIN_S
 
@@ -200,7 +210,7 @@ class Board:
             if len(places) <= FEW_VIEWS:
                 for place in places:
                     part_s, part_wh = self._fine[int(producers[place])].within(need)
-                    found[place] = may_run(need, np.array([part_s]), slot_s, part_wh[np.newaxis])[0]
+                    found[place] = may_run_at(need, part_s, slot_s, part_wh)
                 continue
             parts = [self._fine[int(producers[place])].within(need) for place in places]
             from_s = np.array([part_s for part_s, _ in parts], dtype=np.int64)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import FloatArray, LoadProfile
+from agents.energy import NO, YES, FloatArray, LoadProfile, Needed
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Task
 
 BIN_S = 60
@@ -22,8 +22,6 @@ SEARCH_TOLERANCE_WH = 0.9 * TOLERANCE_WH
 """The tolerance of schedulers: summing the same loads in another order still satisfies `TOLERANCE_WH`."""
 MAX_WINDOW_CELLS = 1 << 20
 """Starts times bins compared at once; bounds the memory for a month-wide window."""
-FIRST_BLOCK = 16
-"""Starts compared in the first block when searching for the first feasible one; each further one is twice as long."""
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -41,8 +39,8 @@ class StartGroup:
     """The bin that contains the first start; each following start is in the next bin."""
     load_wh: FloatArray
     """The task's energy per bin, Wh, shape (bins touched,)."""
-    strong: tuple[int, ...]
-    """The bins touched that rule out most starts, see `LoadProfile.strong_minutes`."""
+    needed: Needed
+    """What must be left in each of them for a start."""
 
     def windows(self, series_wh: FloatArray) -> FloatArray:
         """Return a read-only view of a series over the grid for each start.
@@ -85,35 +83,22 @@ class StartGroup:
         Args:
             remaining_wh: Remaining production per bin, Wh, shape (bins,).
         """
-        needed_wh = self.load_wh - SEARCH_TOLERANCE_WH
-        count, bins, first_bin = self.count, len(needed_wh), self.first_bin
-        if count == 1:
-            return self.first_s if _covers(remaining_wh[first_bin : first_bin + bins], needed_wh) else None
-        peak, *others = self.strong
-        fits = remaining_wh[first_bin + peak : first_bin + peak + count] >= needed_wh[peak]
-        for strong in others:
-            fits &= remaining_wh[first_bin + strong : first_bin + strong + count] >= needed_wh[strong]
-        rows = fits.nonzero()[0]
-        if not len(rows):
-            return None
-        # Usually one of the first is feasible: the first one is compared alone, and then blocks that grow.
-        first = int(rows[0])
-        if _covers(remaining_wh[first_bin + first : first_bin + first + bins], needed_wh):
-            return self.first_s + first * BIN_S
-        windows = self.windows(remaining_wh)
-        begin, block, most = 1, FIRST_BLOCK, max(1, MAX_WINDOW_CELLS // bins)
-        while begin < len(rows):
-            carried = np.logical_and.reduce(windows[rows[begin : begin + block]] >= needed_wh, axis=1).nonzero()[0]
-            if len(carried):
-                return self.first_s + int(rows[begin + carried[0]]) * BIN_S
-            begin, block = begin + block, min(2 * block, most)
+        needed_wh, count, first_bin = self.needed.wh, self.count, self.first_bin
+        (peak, peak_wh), *others = self.needed.strong
+        fits = remaining_wh[first_bin + peak : first_bin + peak + count] >= peak_wh
+        for strong, strong_wh in others:
+            fits &= remaining_wh[first_bin + strong : first_bin + strong + count] >= strong_wh
+        left, bins = fits.tobytes(), len(needed_wh)
+        start = left.find(YES)
+        while start >= 0:
+            there_wh = remaining_wh[first_bin + start : first_bin + start + bins]
+            scarce = (there_wh >= needed_wh).tobytes().rfind(NO)
+            if scarce < 0:
+                return self.first_s + start * BIN_S
+            # Later starts that need as much in this minute are not feasible either.
+            earlier = (needed_wh[:scarce] <= there_wh[scarce, ...]).tobytes().rfind(YES)
+            start = left.find(YES, start + scarce - earlier)
         return None
-
-
-def _covers(there_wh: FloatArray, needed_wh: FloatArray) -> bool:
-    """Return whether there is enough in each bin."""
-    covered = there_wh >= needed_wh
-    return bool(covered[covered.argmin()])  # a third of the time of `all`
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +202,9 @@ class Grid:
     def _starts(self, task: Task, first_s: int, count: int) -> StartGroup:
         first_bin = (first_s - self.first_s) // BIN_S
         second = first_s % BIN_S
-        return StartGroup(first_s, count, first_bin, task.load.per_minute_wh(second), task.load.strong_minutes(second))
+        return StartGroup(
+            first_s, count, first_bin, task.load.per_minute_wh(second), task.load.needed(second, SEARCH_TOLERANCE_WH)
+        )
 
 
 def _end_s(task: Task, now_s: int) -> int:

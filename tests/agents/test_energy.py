@@ -76,6 +76,8 @@ def test_equal_loads_share_what_is_computed_of_them_and_others_do_not() -> None:
     other = LoadProfile(times_s=(0, 600, 1800), cumulative_wh=(0.0, 51.0, 60.0))
     assert load.per_minute_wh(7) is same.per_minute_wh(7)
     assert load.least_peaks_wh(900) is same.least_peaks_wh(900)
+    assert load.needed(7, 0.5) is same.needed(7, 0.5)
+    assert load.needed(7, 0.5) is not load.needed(7, 0.6)
     assert not np.array_equal(load.per_minute_wh(7), other.per_minute_wh(7))
     assert load.least_peak_wh == same.least_peak_wh != other.least_peak_wh
 

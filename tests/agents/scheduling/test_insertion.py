@@ -5,13 +5,13 @@ from random import Random
 import numpy as np
 import pytest
 
-from agents.energy import LoadProfile, Production
+from agents.energy import FloatArray, LoadProfile, Needed, Production
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.insertion import rebuild
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings
-from agents.scheduling.tabu_search import TentativeSchedule, insert_with_repair
-from agents.scheduling.time_grid import Grid, first_feasible_s, fits
+from agents.scheduling.tabu_search import TentativeSchedule, best_covered, insert_with_repair
+from agents.scheduling.time_grid import SEARCH_TOLERANCE_WH, Grid, StartGroup, first_feasible_s, fits
 
 HOUR = 3600
 FLAT = Production(times_s=(0, 4 * HOUR), cumulative_wh=(0.0, 4000.0))
@@ -76,7 +76,18 @@ def test_refilling_gives_room_or_nothing() -> None:
     assert rebuild(Grid.of(state, impossible), stands, impossible) is None
 
 
-@pytest.mark.parametrize("seed", range(30))
+def _even_load(rng: Random) -> LoadProfile:
+    return LoadProfile(times_s=(0, rng.choice([30, 150, 400])), cumulative_wh=(0.0, rng.choice([1.0, 5.0, 20.0])))
+
+
+def _uneven_load(rng: Random) -> LoadProfile:
+    """Return a load that draws nothing, little or much in each minute."""
+    wh_by_minute = [rng.choice([0.0, 0.0, 2.0, 3.0, 12.0]) for _ in range(rng.choice([2, 5, 9]))]
+    times_s = tuple(60 * i for i in range(len(wh_by_minute) + 1))
+    return LoadProfile(times_s=times_s, cumulative_wh=tuple(np.cumsum([0.0, *wh_by_minute]).tolist()))
+
+
+@pytest.mark.parametrize("seed", range(60))
 def test_the_first_start_that_fits(seed: int) -> None:
     """The search finds it without trying all starts: in wide and narrow windows, at odd seconds, in a day of gaps."""
     rng = Random(seed)
@@ -86,12 +97,32 @@ def test_the_first_start_that_fits(seed: int) -> None:
         cumulative_wh=tuple(np.cumsum([0.0, *(power_w / 60 for power_w in powers_w)]).tolist()),
     )
     earliest_s = rng.randint(0, 3 * HOUR)
-    load = LoadProfile(times_s=(0, rng.choice([30, 150, 400])), cumulative_wh=(0.0, rng.choice([1.0, 5.0, 20.0])))
+    load = rng.choice([_even_load, _uneven_load])(rng)
     new = Task("a", load, earliest_s, earliest_s + rng.choice([0, 1, 59, 600, 8 * HOUR]))
     grid = Grid.of(ProducerState(production, (), 7), new)
     found_s = first_feasible_s(grid.candidates(new), grid.free_wh)
     all_s = grid.feasible_starts(grid.free_wh, new)
     assert found_s == (int(all_s[0]) if len(all_s) else None)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_start_at_which_most_is_covered(seed: int) -> None:
+    """Each start is summed up to the last bit as if it were looked at alone, and nothing that is left changes."""
+    rng = Random(seed)
+    left_wh = np.array([rng.choice([-1.0, 0.0, 2.0, 7.0]) + rng.random() for _ in range(300)])
+    group = StartGroup(600, rng.choice([1, 2, 40, 200]), 10, *_load_and_need(_uneven_load(rng)))
+    before_wh = left_wh.copy()
+    alone_wh = [
+        float(np.minimum(np.maximum(left_wh[first : first + len(group.load_wh)], 0.0), group.load_wh).sum())
+        for first in range(10, 10 + group.count)
+    ]
+    best = int(np.argmax(alone_wh))
+    assert best_covered([group], left_wh) == (alone_wh[best], 600 + 60 * best)
+    assert (left_wh == before_wh).all()
+
+
+def _load_and_need(load: LoadProfile) -> tuple[FloatArray, Needed]:
+    return load.per_minute_wh(0), load.needed(0, SEARCH_TOLERANCE_WH)
 
 
 def test_making_no_room_changes_nothing() -> None:
