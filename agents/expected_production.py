@@ -83,7 +83,7 @@ class ExpectedProduction:
 
     def take_due(self) -> Prediction:
         """Remove the next forecast and return it, as issued."""
-        return self._to_be_issued.pop(0)
+        return _apart(self._to_be_issued.pop(0))
 
     def discard_later(self) -> None:
         """Discard all forecasts that have not been taken."""
@@ -135,6 +135,14 @@ class ExpectedProduction:
         """Correct nothing by the time before now, in which the producer took no part."""
         if self._correction is not None:
             self._correction.start_over(now_s)
+
+
+def _apart(prediction: Prediction) -> Prediction:
+    """Return a copy that shares its points, but not the arrays that are made of them: the scenario keeps the original.
+
+    The arrays of a day of minutes take 23 kB, and only the newest forecast needs them.
+    """
+    return prediction.model_copy(update={"production": prediction.production.model_copy()})
 
 
 class ForecastCorrection:

@@ -17,6 +17,7 @@ from pydantic import (
 
 from agents.energy import MAX_TIME_S, LoadProfile
 from agents.shares import MAX_SHARES, Share, without_empty
+from broker.protocol import MAX_AGENT_CHARACTERS
 
 GRID = "grid"
 """The supplier of last resort: it accepts every job, at the job's earliest remaining start."""
@@ -37,7 +38,7 @@ Id = Annotated[str, Field(min_length=1, max_length=400)]
 """Id of a job."""
 ContractId = Annotated[str, Field(max_length=400)]
 """Id of a contract; empty in plans without contracts."""
-AgentId = Annotated[str, Field(min_length=1, max_length=4_000)]
+AgentId = Annotated[str, Field(min_length=1, max_length=MAX_AGENT_CHARACTERS)]
 """Id of an agent; a consumer's is its house's and its device's id, percent-encoded."""
 DeviceType = Literal["consumer", "producer"]
 

@@ -21,7 +21,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from agents.energy import LoadProfile, Prediction, Production
+from agents.energy import FloatArray, LoadProfile, Prediction, Production
 from agents.model import Device, House, Job
 from agents.sharing import SupplyRule, SupplySettings
 from broker.clock.pacing import Moment
@@ -90,12 +90,12 @@ def scenario_of(houses: int, days: int, seed: int = 1) -> Scenario:
     )
 
 
-def _forecast(power_w: np.ndarray, day: int, days: int) -> Prediction:  # type: ignore[type-arg]  # of floats
+def _forecast(power_w: FloatArray, day: int, days: int) -> Prediction:
     start_s = START_S + day * DAY_S
     return Prediction(issued_s=start_s, production=_series(power_w[day * 1440 : (day + days) * 1440] * 0.95, start_s))
 
 
-def _series(power_w: np.ndarray, start_s: int) -> Production:  # type: ignore[type-arg]  # of floats
+def _series(power_w: FloatArray, start_s: int) -> Production:
     energy_wh = np.concatenate([[0.0], np.cumsum(power_w / 60)])
     return Production(
         times_s=tuple(range(start_s, start_s + 60 * len(energy_wh), 60)), cumulative_wh=tuple(energy_wh.tolist())

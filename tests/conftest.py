@@ -61,6 +61,32 @@ def pytest_configure() -> None:
         _keep_debug_mode_cheap()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import only files with long tests for `-m long`: two thirds have none, and each worker imports all of them."""
+    if config.option.markexpr != "long" or not _is_test_file(collection_path):
+        return None
+    return True if not _names_long(collection_path) else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that `-m` leaves out are gone
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a long test whose file `-m long` would leave out."""
+    for path in {item.path for item in items if item.get_closest_marker("long")}:
+        if not _names_long(path):
+            raise pytest.UsageError(f"{path}: a long test is marked with {_LONG} in its own file")
+
+
+_LONG = "mark.long"
+
+
+def _is_test_file(path: Path) -> bool:
+    return path.suffix == ".py" and path.name.startswith("test_")
+
+
+def _names_long(path: Path) -> bool:
+    return _LONG in path.read_text(encoding="utf-8")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Run no garbage collection while tests are collected: all of them stay, and looking at them takes a second."""

@@ -42,6 +42,14 @@ def test_every_file_that_is_not_code_ships() -> None:
                 )
 
 
+def test_the_image_is_built_from_what_docker_is_given() -> None:
+    """A file that `.dockerignore` excludes is not there when the Dockerfile copies it."""
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert lines.count("*") == 1
+    assert {name for line in copied for name in line.split()} == {line[1:] for line in lines if line.startswith("!")}
+
+
 def test_the_image_keeps_the_stubs_that_packages_read(tmp_path: Path) -> None:
     """A package without its stub cannot be imported, so what slims the image leaves it."""
     shutil.copy(ROOT / "agents" / "__init__.pyi", tmp_path)

@@ -20,7 +20,7 @@ from agents.sharing.booking import Book
 _Runs = tuple[tuple[int, int], ...]
 _HOUR = 60
 """Minutes of a block by which producers are compared."""
-_PAST_KEPT = 24 * _HOUR
+PAST_KEPT_MINUTES = 24 * _HOUR
 """How much of the past the board still has after forgetting, minutes; no job can use even that."""
 MAX_RUNS_OF_OFFER = 2_000
 """In one offer, so that a dozen fit into a message: jobs that can wait for weeks see less detail."""
@@ -75,15 +75,18 @@ class EnergyBoard:
             del self._books[number]
             self._note(number, first, before)
 
-    def forget_past(self, now_minute: int) -> None:
+    def forget_past(self, now_minute: int) -> bool:
         """Forget minutes that have passed, and shares that had ended by then, once there are two days of them.
 
         Args:
             now_minute: The present UNIX minute.
+
+        Returns:
+            Whether there were any; of the past, a day remains (`PAST_KEPT_MINUTES`).
         """
-        if now_minute - self._first_minute < 2 * _PAST_KEPT:
-            return
-        first = (now_minute - _PAST_KEPT) // _HOUR * _HOUR
+        if now_minute - self._first_minute < 2 * PAST_KEPT_MINUTES:
+            return False
+        first = (now_minute - PAST_KEPT_MINUTES) // _HOUR * _HOUR
         passed = first - self._first_minute
         self._total, self._known = self._total[passed:].copy(), self._known[passed:].copy()
         self._by_hour = self._by_hour[:, passed // _HOUR :].copy()
@@ -96,6 +99,7 @@ class EnergyBoard:
                 for job_id, (start_s, series) in shares.items()
                 if start_s // MINUTE_S + len(series) > first
             }
+        return True
 
     def promise(self, number: int, job_id: str, start_s: int, runs: Iterable[tuple[int, int]]) -> None:
         """Take a share instead of an earlier one for the same job.

@@ -82,6 +82,13 @@ class SharedConsumer(Consumer):
             supply = self._supplies[job_id] = JobSupply(self._jobs[job_id].job, self._criteria)
         return supply
 
+    def forget_supply(self, job_id: str) -> None:
+        """Forget what is known of the supply of a job that has ended; its contract stays."""
+        self._supplies.pop(job_id, None)
+        contract = self.contracts.get(job_id)
+        if contract is not None:
+            self._signers.pop(contract.contract_id, None)
+
     def _dispatch(self, received: Received[AnyMessage]) -> None:
         sender, message = received.sender, received.message
         match message:

@@ -69,6 +69,10 @@ class SharedJobOwner(JobOwner, Protocol):
         """Take what producers have left for a job, from a UNIX minute on, instead of what was known of them."""
         ...
 
+    def forget_supply(self, job_id: str) -> None:
+        """Forget what is known of the supply of a job that has ended."""
+        ...
+
     async def ask_for_shares(
         self, job_id: str, requests: Sequence[tuple[str, AnyMessage]]
     ) -> list[AnyMessage | AgentLostError]:
@@ -96,6 +100,11 @@ class SharedJobNegotiation(JobNegotiation):
     @property
     def _supply(self) -> JobSupply:
         return self._agent.supply_of(self._job.job_id)
+
+    async def serve(self) -> None:
+        """See `JobNegotiation.serve`; what is known of the job's supply is forgotten when it has ended."""
+        await super().serve()
+        self._agent.forget_supply(self._job.job_id)
 
     # The first contract.
 

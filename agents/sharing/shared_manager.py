@@ -45,7 +45,7 @@ from agents.messages import (
 from agents.model import GRID, SHARED, Contract
 from agents.ranking import Places
 from agents.shares import MAX_MINUTES, MAX_SHARES, MINUTE_S, load_mwh, packed, unpacked
-from agents.sharing.board import MAX_RUNS_OF_OFFER, EnergyBoard, most_mwh
+from agents.sharing.board import MAX_RUNS_OF_OFFER, PAST_KEPT_MINUTES, EnergyBoard, most_mwh
 from agents.sharing.supply_preferences import SupplySettings
 from agents.sharing.undersupplied_jobs import UndersuppliedJobs
 from agents.unconfirmed_statements import MAX_UNCONFIRMED, UnconfirmedStatements
@@ -299,7 +299,8 @@ class SharedManager(Manager):
     def _let_next_read(self) -> bool:
         """Let a job read the board; return whether there was any that wanted or needed to."""
         now_minute = self.now_s // MINUTE_S
-        self._energy.forget_past(now_minute)
+        if self._energy.forget_past(now_minute):
+            self._forget_signed((now_minute - PAST_KEPT_MINUTES) * MINUTE_S)
         if self._questions:
             self._offer_to(*self._questions.pop(next(iter(self._questions))))
             return True
@@ -322,6 +323,14 @@ class SharedManager(Manager):
                 self._is_informing = False
                 self._energy.end_news()
         return False
+
+    def _forget_signed(self, before_s: int) -> None:
+        """Forget who signed for jobs that must have ended before a time, UNIX seconds: the ledger has the shares."""
+        for job_id in list(self._signed):
+            job = self._register.get(job_id)
+            assert job is not None  # noqa: S101 - shares of registered jobs only are signed
+            if job.latest_start_s + job.sent.duration_s < before_s:
+                del self._signed[job_id]
 
     def _need_of(self, job_id: str, job: RegisteredJob) -> Need:
         """Return what a job needs from now on; if it runs, until it ends."""

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from agents.consumer import SecondCounts
 from agents.energy import IntArray, Outlook
+from agents.expected_production import PAST_KEPT_S
 from agents.job_register import digest_of
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -89,6 +90,28 @@ class Reservation:
         return series_mwh
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a job that has run was given: a reservation in as few bytes as possible, as a year has thousands."""
+
+    start_s: int
+    """Start of the job, UNIX seconds."""
+    minutes_mwh: IntArray
+    """mWh in each minute from the one in which the job started, in the smallest type that holds them."""
+
+    @classmethod
+    def of(cls, reservation: Reservation) -> _Given:
+        """Return what a reservation has given."""
+        minutes_mwh = reservation.minutes_mwh
+        smallest = np.min_scalar_type(int(minutes_mwh.max(initial=0)))
+        return cls(reservation.start_s, minutes_mwh.astype(smallest))
+
+    @property
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """The energy as it was promised."""
+        return packed(self.minutes_mwh)
+
+
 class SharedProducer(Producer):
     """The agent of one producer device that supplies shares."""
 
@@ -99,8 +122,8 @@ class SharedProducer(Producer):
         """By job id, in the order of reservation."""
         self._newer: dict[str, Reservation] = {}
         """By job id, a reservation that replaces the one above if its consumer concludes so."""
-        self._given: dict[str, Reservation] = {}
-        """Reservations of jobs that have run."""
+        self._given: dict[str, _Given] = {}
+        """By job that has run, what it was given."""
         self._book = Book()
         self._booked: dict[str, tuple[int, IntArray]] = {}
         """By job, what is booked for it: the first UNIX minute, and mWh in each minute."""
@@ -123,7 +146,8 @@ class SharedProducer(Producer):
     @property
     def shares(self) -> Mapping[str, tuple[int, tuple[tuple[int, int], ...]]]:
         """By job id, start (UNIX seconds) and energy by the minute of each share: its side of the ledger."""
-        return {job_id: (r.start_s, r.runs) for job_id, r in {**self._given, **self._reserved}.items() if r.runs}
+        kept: dict[str, _Given | Reservation] = {**self._given, **self._reserved}
+        return {job_id: (share.start_s, runs) for job_id, share in kept.items() if (runs := share.runs)}
 
     @property
     @override
@@ -200,8 +224,16 @@ class SharedProducer(Producer):
     def _forget_ended(self) -> None:
         for job_id, reservation in list(self._reserved.items()):
             if reservation.start_s + self._jobs[job_id].duration_s <= self.now_s and job_id not in self._newer:
-                self._given[job_id] = self._reserved.pop(job_id)
+                self._given[job_id] = _Given.of(self._reserved.pop(job_id))
                 self._booked.pop(job_id, None)
+
+    def _forget_descriptions(self) -> None:
+        """Forget the jobs that must have ended a day ago: nobody speaks of them any more."""
+        for job_id, job in list(self._jobs.items()):
+            has_ended = job.latest_start_s + job.duration_s + PAST_KEPT_S <= self.now_s
+            if has_ended and job_id not in self._reserved and job_id not in self._newer:
+                del self._jobs[job_id]
+                self._digests.pop(job_id, None)
 
     # Reservations.
 
@@ -405,6 +437,7 @@ class SharedProducer(Producer):
     def _shrink(self, reason: str) -> None:
         self._why_shrunk = reason
         self._forget_ended()
+        self._forget_descriptions()
         for job_id, kept_mwh in list(self._kept()):
             reservation = self._reserved[job_id]
             if job_id in self._newer or (kept_mwh == reservation.minutes_mwh).all():

@@ -99,7 +99,13 @@ class RejectedMessages:
 def first_problem(error: Exception) -> str:
     """Return a one-line description of a message's first problem; keys that the sender chose are shortened."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        first = problems[0]
+        for problem in problems:
+            if problem["loc"] == ("v",) and problem["type"] == "literal_error":
+                # Other fields may be unknown or missing for the same reason.
+                expected = problem["msg"].removeprefix("Input should be ")
+                return f"is of another version of the protocol than {expected}: install the same release everywhere"
         place = ".".join(shortened(str(part)) for part in first["loc"])
         count = error.error_count()
         others = f"{count} problems, the first: " if count > 1 else ""

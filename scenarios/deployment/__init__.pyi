@@ -7,6 +7,10 @@ from .household import (
     UnknownHouseError as UnknownHouseError,
     load_part as load_part,
 )
+from .household_file import (
+    household_text as household_text,
+    write_household_files as write_household_files,
+)
 from .results_file import (
     open_record as open_record,
 )
@@ -15,7 +19,9 @@ __all__ = [
     "ComposePlan",
     "UnknownHouseError",
     "compose_text",
+    "household_text",
     "load_part",
     "open_record",
     "place_of",
+    "write_household_files",
 ]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from broker.protocol.topics import encode
@@ -24,6 +25,8 @@ PORT = 8883
 USER = "10001:10001"
 """Of the image, and of the broker, so that it can read what is written for it."""
 _GUARD = Path("/guard")
+_READ_ONLY = ":ro"
+_HOUSEHOLD_SCENARIO = "/scenario/household.yaml"
 _CENTRAL = (
     "a guarded broker, the clock with the manager, and every household in its own container",
     "docker compose up --exit-code-from clock       # runs it, prints the results and stops everything",
@@ -66,6 +69,8 @@ class ComposePlan:
     """Whether clients log in by certificate instead of by password."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Values that replace variables of the scenario: `--set`."""
+    household_files: Mapping[str, Path] = field(default_factory=dict)
+    """By house, the scenario file with only its own part; a household without one gets the whole scenario."""
     settings: tuple[str, ...] = ()
     """Further arguments of clock and households, on which they must agree."""
 
@@ -113,13 +118,13 @@ def compose_text(plan: ComposePlan) -> str:
 
     def login(name: str) -> str:
         """Return how a service mounts its login."""
-        return _mount(logins[name] if plan.secrets is None else login_folder(plan.secrets, name), "/login:ro")
+        return _mount(logins[name] if plan.secrets is None else login_folder(plan.secrets, name), "/login", _READ_ONLY)
 
     def volume(name: str, inside: str) -> str:
         volumes.append(name)
-        return f"{name}:{inside}"
+        return _mount(name, inside)
 
-    scenario = [] if plan.scenario.mount is None else [_mount(plan.scenario.mount[0], f"{plan.scenario.mount[1]}:ro")]
+    scenario = [] if plan.scenario.mount is None else [_mount(*plan.scenario.mount, _READ_ONLY)]
     chosen = [word for key, value in plan.variables.items() for word in ("--set", f"{key}={value}")]
     guard = clock = watcher = None
     broker_mounts: list[str] = []
@@ -130,10 +135,13 @@ def compose_text(plan: ComposePlan) -> str:
         mounts += [volume("broker-data", f"{_GUARD}/data")]
         mounts += [volume(of_login, str(login_folder(_GUARD, name))) for name, of_login in logins.items()]
         guard = _Service("guard", command, "", (*mounts, *scenario))
-        broker_mounts = ["broker-config:/mosquitto/config:ro", "broker-data:/mosquitto/data"]
+        broker_mounts = [
+            _mount("broker-config", "/mosquitto/config", _READ_ONLY),
+            _mount("broker-data", "/mosquitto/data"),
+        ]
     elif is_central and plan.secrets is not None:
         broker_mounts = [
-            _mount(plan.secrets / "broker", "/mosquitto/config:ro"),
+            _mount(plan.secrets / "broker", "/mosquitto/config", _READ_ONLY),
             _mount(plan.secrets / "data", "/mosquitto/data"),
         ]
     if is_central:
@@ -142,15 +150,17 @@ def compose_text(plan: ComposePlan) -> str:
         clock = _Service("clock", command, CLOCK, (*mounts, *scenario))
         command = ["watch", "--scenario", plan.scenario.argument, *chosen, "--run"]
         watcher = _Service("watcher", command, WATCHER, (login(WATCHER), *scenario))
-    households = [
-        _Service(
-            service,
-            ["host", plan.scenario.argument, "--house", household, *chosen, *plan.settings],
-            encode(household),
-            (login(household), volume(f"journal-{service}", "/journal"), *scenario),
-        )
-        for household, service in services.items()
-    ]
+
+    def household_service(household: str, service: str) -> _Service:
+        argument, mounts, values = plan.scenario.argument, scenario, chosen
+        if household in plan.household_files:
+            argument, values = _HOUSEHOLD_SCENARIO, []  # the values are in the file
+            mounts = [_mount(plan.household_files[household], f"{argument}:ro")]
+        command = ["host", argument, "--house", household, *values, *plan.settings]
+        mounts = [login(household), volume(f"journal-{service}", "/journal"), *mounts]
+        return _Service(service, command, encode(household), mounts)
+
+    households = [household_service(household, service) for household, service in services.items()]
     what, how = _CENTRAL if is_central else _HOUSEHOLDS
     return _template().render(
         plan=plan,
@@ -161,7 +171,7 @@ def compose_text(plan: ComposePlan) -> str:
         user=USER,
         is_central=is_central,
         guard=guard,
-        broker_mounts=[_scalar(mount) for mount in broker_mounts],
+        broker_mounts=broker_mounts,
         clock=clock,
         households=households,
         watcher=watcher,
@@ -177,12 +187,8 @@ class _Service:
     command: Sequence[str]
     user: str
     """Its login at the broker."""
-    volumes: Sequence[str]
-
-    @property
-    def mounts(self) -> list[str]:
-        """Its volumes as YAML scalars."""
-        return [_scalar(volume) for volume in self.volumes]
+    mounts: Sequence[str]
+    """What is mounted, as YAML."""
 
 
 def _template() -> Template:
@@ -204,12 +210,22 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")
 
 
-def _mount(source: str | PurePath, inside: str) -> str:
-    """Return a mount of a volume, or of a file or folder, which has to begin with `/` or `.`."""
+def _mount(source: str | PurePath, inside: str, mode: str = "") -> str:
+    """Return as YAML how a volume, or a file or folder of this machine, is mounted.
+
+    Args:
+        source: The volume's name, or the path.
+        inside: Where it is mounted.
+        mode: `_READ_ONLY` or nothing.
+    """
     text = str(source)
     if isinstance(source, PurePath) and not source.is_absolute() and not text.startswith("."):
-        text = f"./{text}"
-    return f"{text}:{inside}"
+        text = f"./{text}"  # anything else would be the name of a volume
+    if ":" in text or ":" in inside:  # the short form has no way to quote a colon
+        read_only = ", read_only: true" if mode == _READ_ONLY else ""
+        return f"{{type: bind, source: {_quoted(text)}, target: {_quoted(inside)}{read_only}}}"
+    mount = f"{text}:{inside}{mode}"
+    return mount if re.fullmatch(r"[\w./:%-]+", mount) else _quoted(mount)
 
 
 def _quoted(text: str) -> str:
@@ -219,9 +235,9 @@ def _quoted(text: str) -> str:
 
 def _flow_list(words: Sequence[str]) -> str:
     """Return a YAML list on one line; only words that need it are quoted."""
-    return "[" + ", ".join(word if re.fullmatch(r"[a-z/][\w./-]*", word) else _quoted(word) for word in words) + "]"
+    return "[" + ", ".join(word if _is_plain(word) else _quoted(word) for word in words) + "]"
 
 
-def _scalar(mount: str) -> str:
-    """Return a mount as YAML, quoted if it needs to be."""
-    return mount if re.fullmatch(r"[\w./:%-]+", mount) else _quoted(mount)
+def _is_plain(word: str) -> bool:
+    """Return whether YAML reads a word as it is without quotes; `null`, `true` and `no` can be ids of houses."""
+    return re.fullmatch(r"[a-z/][\w./-]*", word) is not None and yaml.safe_load(word) == word

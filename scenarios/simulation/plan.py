@@ -103,6 +103,11 @@ class Plan:
         days = self.scenario.days if self.days is None else self.days
         return bool(self.scenario.gateways) and self.replay is None and days is None
 
+    @property
+    def has_private_broker(self) -> bool:
+        """Whether the broker is started for the simulation, with a login that only this user's processes find."""
+        return self.bus == "mqtt" and self.broker in {None, "mosquitto", "embedded"}
+
     def check_fits_broker(self) -> None:
         """Check that a broker can carry the run.
 

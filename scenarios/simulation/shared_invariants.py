@@ -36,6 +36,8 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
 
 MINUTE_S = 60
+FORGET_EVERY_S = 86_400
+"""How often statements on jobs that have ended are forgotten, and how long they are kept, seconds."""
 Runs = tuple[tuple[int, int], ...]
 Given = dict[str, tuple[int, Runs]]
 """By producer, the start of the job (UNIX seconds) and what it gives, in runs of mWh a minute."""
@@ -93,15 +95,19 @@ class HeardShares:
         self.sides = SharedSides()
         self._jobs = {job.job_id: job for job in scenario.jobs}
         self._gateways = frozenset(scenario.gateways)
-        self._said: set[Contract] = set()
-        """Each contract that its consumer has reported."""
-        self._promised: set[tuple[str, str, int, Runs]] = set()
-        """Job, producer, start and share, as producers have promised them."""
+        self._said: dict[str, set[Contract]] = defaultdict(set)
+        """By job, each contract that its consumer has reported."""
+        self._promised: dict[str, set[tuple[str, int, Runs]]] = defaultdict(set)
+        """By job, each producer, start and share that was promised."""
+        self._forgot_s = 0
+        """When statements on earlier jobs were forgotten last, UNIX seconds."""
 
     def hear(self, envelope: Envelope) -> None:
         """Record a message; other kinds of messages do not concern contracts."""
         if envelope.kind not in _OF_SHARES:
             return
+        if envelope.time >= self._forgot_s + FORGET_EVERY_S:
+            self._forget(envelope.time)
         match envelope.message:
             case SharePromised() as promise:
                 self._hear_share(envelope.sender, promise)
@@ -114,14 +120,38 @@ class HeardShares:
         job_id, share = promise.job_id, (promise.start_s, promise.minutes_mwh)
         if promise.minutes_mwh:
             self.sides.promised[producer][job_id] = share
-            self._promised.add((job_id, producer, *share))
+            self._promised[job_id].add((producer, *share))
         else:
             self.sides.promised[producer].pop(job_id, None)
 
     def _hear_contract(self, sender: str, contract: Contract) -> None:
         if self._owner(contract.job_id) == sender:
             self.sides.contracts[contract.job_id] = contract
-            self._said.add(contract)
+            self._said[contract.job_id].add(contract)
+
+    def _forget(self, now_s: int) -> None:
+        """Forget all but the last statement of each party on the jobs that must have ended a day ago.
+
+        Args:
+            now_s: The present virtual time, UNIX seconds.
+        """
+        self._forgot_s = now_s
+        for job_id in self._said.keys() | self._promised.keys():
+            job = self._jobs.get(job_id)
+            if job is not None and job.latest_start_s + job.duration_s + FORGET_EVERY_S < now_s:
+                self._said.pop(job_id, None)
+                self._promised.pop(job_id, None)
+                self._share_runs(job_id)
+
+    def _share_runs(self, job_id: str) -> None:
+        """Keep what producers and the consumer of a job say in the same words only once."""
+        contract = self.sides.contracts.get(job_id)
+        if contract is None:
+            return
+        for share in contract.shares:
+            promised, agreed = self.sides.promised.get(share.producer, {}), (contract.start_s, share.minutes_mwh)
+            if promised.get(job_id) == agreed:
+                promised[job_id] = agreed
 
     def _hear_body(self, envelope: Envelope) -> None:
         """Record a message by its JSON: one that came over the wire, or of a rare kind."""
@@ -156,11 +186,13 @@ class HeardShares:
         contract = entry.contract
         if entry.state != "standing":
             return ""
-        if contract not in self._said:
+        job_id, last = contract.job_id, self.sides.contracts.get(contract.job_id)
+        if contract != last and contract not in self._said.get(job_id, ()):
             owner = self._owner(contract.job_id)
             return f"contract {contract.contract_id!r} stands, but consumer {owner!r} has not reported it so"
         for producer, (start_s, runs) in given_by(contract, self._jobs[contract.job_id]).items():
-            if (contract.job_id, producer, start_s, runs) not in self._promised:
+            share = self.sides.promised.get(producer, {}).get(job_id)
+            if share != (start_s, runs) and (producer, start_s, runs) not in self._promised.get(job_id, ()):
                 return f"contract {contract.contract_id!r} stands, but {producer!r} has not promised its share"
         return ""
 

@@ -342,6 +342,12 @@ def read_sweep(path: Path) -> SweepResults:
         raise ResultsError(f"{path}: {'holds no sweep' if path.exists() else 'there is no such file'}")
     try:
         with closing(_connect(path, read_only=True)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > SCHEMA_VERSION:  # its tables may be others, which is no damage
+                raise ResultsError(
+                    f"{path}: was written by a newer ssmic "
+                    f"(format {version}; this one reads up to {SCHEMA_VERSION}): upgrade ssmic"
+                )
             if (foreign := foreign_part(connection)) is not None:
                 raise ResultsError(f"{path}: is damaged: {foreign}")
             meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
@@ -351,9 +357,6 @@ def read_sweep(path: Path) -> SweepResults:
                 f"SELECT r.run, r.state, r.ledger_sha256, r.error, t.wall_s, {columns}"  # noqa: S608 - our own names
                 " FROM runs r JOIN timing t USING (run) ORDER BY r.run"
             ).fetchall()
-        version = meta.get("schema_version")
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise ResultsError(f"{path}: was written by a newer ssmic: upgrade ssmic")
         info = _checked_info(_Meta.model_validate_json(json.dumps(meta)), labels)
         return SweepResults(path, info, tuple(_checked_row(row, info.planned) for row in rows))
     except (sqlite3.Error, ValueError, RecursionError) as error:

@@ -71,9 +71,10 @@ from agents.messages import (
     Shrink,
     Withdraw,
 )
-from agents.model import SHARED, Contract, Job
+from agents.model import SHARED, Contract, Device, Job
 from agents.scheduling import AlgorithmSettings
 from agents.shares import Share
+from broker.identifiers import MAX_CHARACTERS
 
 JOB = Job(
     job_id="wash",
@@ -233,3 +234,12 @@ def test_what_a_device_measured_beyond_the_limits_of_scenarios_is_refused(measur
     production = ProductionMeasured(producer="roof", production=Production(times_s=(0, 60), cumulative_wh=(0.0, 5.0)))
     with pytest.raises(ValidationError):
         MESSAGES.validate_python(production.model_dump(mode="json") | {"production": load(60, 1e13)})
+
+
+@pytest.mark.parametrize("character", ["x", "\N{HOUSE BUILDING}"])
+def test_the_longest_ids_of_house_and_device_fit_into_messages(character: str) -> None:
+    """An agent's id has both percent-encoded, up to twelve characters for each of theirs."""
+    longest = character * MAX_CHARACTERS
+    consumer = Device(id=longest, house=longest, type="consumer").agent
+    promised = Promised(job_id=longest, consumer=consumer, start_s=0, energy_wh=1.0)
+    assert MESSAGES.validate_json(promised.model_dump_json()) == promised

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given, strategies as st
 
 from broker.plain_text import first_few, plural, printable, printable_json, printable_line
+
+_JOINED = re.compile(
+    r"(?<=[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff\ufe0f])\u200d(?=[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff])"
+    r"|(?<=[\u094d\u09cd\u0dca\u0d4d])\u200d|(?<=\u09b0)\u200d(?=\u09cd)"
+    r"|(?<=[\u094d\u09cd])\u200c(?=[\u0900-\u0dff])|(?<=[\u06cc\u062e])\u200c(?=[\u0620-\u06d3])"
+)
+"""Joiners at places where they are seen, among the characters of these tests."""
 
 
 @pytest.mark.parametrize(
@@ -25,6 +33,17 @@ from broker.plain_text import first_few, plural, printable, printable_json, prin
         ("pv\ufe0f", r"pv\ufe0f"),
         ("half \ud800", r"half \ud800"),
         ("a\u2028b", r"a\u2028b"),
+        ("pv\u200dadler", r"pv\u200dadler"),
+        ("pv\u200cadler\u200c", r"pv\u200cadler\u200c"),
+        ("👨\u200d", r"👨\u200d"),
+        ("👨\u200d\u200d👩", r"👨\u200d\u200d👩"),
+        ("a\ufe0f\u200d👩", r"a\ufe0f\u200d👩"),
+        ("⠀\u200d👩", r"\u2800\u200d👩"),
+        ("क्\u200c", r"क्\u200c"),
+        ("क\u200dष", r"क\u200dष"),
+        ("در\u200cدر", r"در\u200cدر"),
+        ("می\u200c", r"می\u200c"),
+        ("می\u202eکن", r"می\u202eکن"),
         ("Z" + "\u0301" * 6, "Z" + "\u0301" * 4 + r"\u0301\u0301"),
     ],
 )
@@ -34,10 +53,31 @@ def test_characters_that_command_or_hide_are_escaped(hostile: str, shown: str) -
 
 
 @pytest.mark.parametrize(
-    "text", ["Häuser 1 und 2", "多摩", "Größe\tin kWh\nzweite Zeile", "☀️ roof", "C:\\new", "é", "e\u0301", "١٢", "שלום"]
+    "text",
+    [
+        "Häuser 1 und 2",
+        "多摩",
+        "Größe\tin kWh\nzweite Zeile",
+        "☀️ roof",
+        "C:\\new",
+        "é",
+        "e\u0301",
+        "١٢",
+        "שלום",
+        "👨\u200d👩\u200d👧 family",
+        "❤️\u200d🔥",
+        "👩🏽\u200d🔧",
+        "🏳️\u200d🌈",
+        "क्\u200dष",
+        "क्\u200cष",
+        "ශ්\u200dරී",
+        "അവന്\u200d",
+        "র\u200d্যাব",
+        "می\u200cکن",
+    ],
 )
 def test_ordinary_text_is_unchanged(text: str) -> None:
-    """This covers any language, tabs and line breaks, emoji, backslashes."""
+    """This covers any language, tabs and line breaks, emoji, backslashes, and joiners that change what is seen."""
     assert printable(text) == text
 
 
@@ -51,8 +91,19 @@ def test_nothing_invisible_remains(text: str) -> None:
     """No control, format or separator character remains, and the result is stable."""
     shown = printable(text)
     assert printable(shown) == shown
-    kinds = {unicodedata.category(character) for character in shown if character not in "\n\t"}
+    kinds = {unicodedata.category(character) for character in _JOINED.sub("", shown) if character not in "\n\t"}
     assert kinds.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+@given(st.text(st.sampled_from("a 👨👩❤\ufe0f\u200c\u200d\u202eकष\u094dر\u06ccخ\u2800\u09b0\u09cd"), max_size=12))
+def test_a_joiner_remains_only_where_something_is_joined(text: str) -> None:
+    """Between symbols, at a virama, or after a letter that would join the next."""
+    shown = printable(text)
+    assert printable(shown) == shown
+    assert not set(_JOINED.sub("", shown)) & set("\u200c\u200d\u202e")
+    written = printable_json(json.dumps(text, ensure_ascii=False))
+    assert json.loads(written) == text
+    assert printable(written) == written
 
 
 @given(st.text(st.characters(), max_size=60))

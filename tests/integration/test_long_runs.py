@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
+import asyncio
+import gc
+from collections import Counter
 
+import numpy as np
+import pytest
+
+from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.energy import LoadProfile, Prediction, Production
-from agents.model import GRID
+from agents.model import GRID, Contract
+from agents.shares import Share
+from agents.sharing import SupplyRule, SupplySettings
+from benchmarks.long_runs import DAY_S, START_S as FIRST_S, scenario_of
+from broker.clock import Moment
+from broker.transport.memory import MemoryBroker
 from scenarios.scenario import ProducerSeries
+from scenarios.simulation.run import RunCallbacks, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.integration.test_lifecycle import HOUR_S, KW_FOR_AN_HOUR, play, registered, standing
 from tests.scenarios.neighbourhoods import START_S, forecast, job, neighbourhood
 
-DAY_S = 86_400
+OF_THE_LEDGER = frozenset({Contract, LedgerEntry, LedgerEvent, Share})
+"""What every contract leaves, besides what its producers gave (`_Given`)."""
 
 
 def minutes_of_sun(days: int, first_day: int = 0) -> Production:
@@ -57,3 +71,35 @@ def test_a_load_longer_than_a_message_is_negotiated() -> None:
 
     assert standing(outcome)["small"].producer == "pv"
     assert standing(crowded)["large"].producer == GRID
+
+
+@pytest.mark.parametrize("supply", ["whole", "shared"])
+def test_agents_hold_no_more_objects_from_day_to_day(supply: SupplyRule) -> None:
+    """Offers, reservations and signatures of ended jobs are forgotten, and so are the arrays of old forecasts."""
+    days = 13
+    scenario = scenario_of(houses=2, days=days)
+    held: dict[int, Counter[str]] = {}
+
+    def count(moment: Moment) -> None:
+        day = (moment.time_s - FIRST_S) // DAY_S
+        if day in {4, 12} and day not in held:
+            gc.collect()
+            kinds = Counter(type(each) for each in gc.get_objects() if type(each).__module__.startswith("agents."))
+            held[day] = Counter({kind.__name__: n for kind, n in kinds.items() if kind not in OF_THE_LEDGER})
+
+    asyncio.run(
+        run_scenario(
+            scenario,
+            RunSettings(seed=1, run_id="long", hosts=1, supply=SupplySettings(supply)),
+            MemoryBroker(),
+            callbacks=RunCallbacks(on_moment=count),
+        )
+    )
+
+    jobs_a_day = len(scenario.jobs) / days
+    more = {kind: n - held[4][kind] for kind, n in held[12].items() if n - held[4][kind] > jobs_a_day}
+    assert more.keys() <= {"_Given"}
+    with_arrays = [
+        p for of in scenario.producers.values() for p in of.predictions if "times_array" in vars(p.production)
+    ]
+    assert with_arrays == []

@@ -247,8 +247,12 @@ async def _run_plan(plan: Plan, level: LogLevelName | None, files: list[Path]) -
         log_file = log_file_of(simulation.results_file)
         configure_logs(level, log_file)
         notes().print(f"Broker: {simulation.broker.description}", soft_wrap=True)
-        if plan.scenario.gateways and plan.replay is None and plan.broker is None:
-            notes().print("Real devices must connect to this broker; --broker URL names another one", soft_wrap=True)
+        if plan.scenario.gateways and plan.replay is None and plan.has_private_broker:
+            notes().print(
+                "Real devices cannot connect to this private broker, only this user's `ssmic` commands, such as "
+                "`ssmic lab`; --broker URL names the devices' broker",
+                soft_wrap=True,
+            )
         if plan.has_open_end:
             notes().print("Real devices take part until the run is stopped (Ctrl-C); --days N ends it", soft_wrap=True)
         if scores := _scores_note(plan, has_earlier=any(order.settings.scores for order in simulation.orders)):

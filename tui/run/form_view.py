@@ -101,6 +101,8 @@ class RunForm(Guarded, VerticalScroll):
         self._others: tuple[str, ...] = ()
         self._has_devices = False
         """Whether the scenario that was loaded last has real devices."""
+        self._proposed_broker = ""
+        """The broker that was proposed for them; empty: none was."""
         self._preselected: tuple[str, str, str, str] | None = None
         """Supply, promise, preferences and use of forecasts of the scenario that was loaded last."""
 
@@ -264,20 +266,28 @@ class RunForm(Guarded, VerticalScroll):
             self._show_settings()
 
     def _preselect_for_devices(self, devices_broker: str, *, has_devices: bool) -> None:
-        """Choose pace and broker for real devices if the scenario before had none; the usual ones if only it did."""
-        if has_devices == self._has_devices:
+        """Choose pace and broker for real devices if the scenario before had none; the usual ones if only it did.
+
+        A broker at which devices were chosen since is proposed, too. What the user has changed meanwhile stays.
+        """
+        proposed = devices_broker if has_devices else ""
+        if (has_devices, proposed) == (self._has_devices, self._proposed_broker):
             return
-        self._has_devices = has_devices
-        pace = self.query_one("#pace", Input)
+        pace, bus, broker = (
+            self.query_one("#pace", Input),
+            self.query_one("#bus", Select),
+            self.query_one("#broker", Input),
+        )
         with self.prevent(Select.Changed, Input.Changed):
-            if has_devices and pace.value.strip() in {"", "max"}:
+            if has_devices and not self._has_devices and pace.value.strip() in {"", "max"}:
                 pace.value = "1x"
             elif not has_devices and pace.value == "1x":
                 pace.value = "max"
-                self.query_one("#bus", Select).value = "auto"
-            if has_devices and devices_broker:
-                self.query_one("#bus", Select).value = "url"
-                self.query_one("#broker", Input).value = devices_broker
+            if proposed:
+                bus.value, broker.value = "url", proposed
+            elif bus.value == "url" and self._proposed_broker and broker.value == self._proposed_broker:
+                bus.value = "auto"
+        self._has_devices, self._proposed_broker = has_devices, proposed
         self._show_settings()
 
     def choose_algorithms(self, algorithms: Sequence[str], runs: str) -> None:

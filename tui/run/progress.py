@@ -340,7 +340,10 @@ def status_message(batch: SimulationBatch) -> str:
         return _say_results(batch)
     if not running.feeds:
         return "Several in-memory runs cannot be watched live; choose MQTT to watch."
-    return f"Broker: {began.broker}. Press 3 to watch the negotiations."
+    broker = f"Broker: {began.broker}."
+    if running.plan.scenario.gateways and running.plan.has_private_broker:
+        broker += " It is private: real devices cannot connect to it (choose their broker as transport)."
+    return f"{broker} Press 3 to watch the negotiations."
 
 
 def _say_sought(sought: Seeking | None) -> str:

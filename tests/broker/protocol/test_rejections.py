@@ -7,17 +7,18 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from structlog.testing import capture_logs
 
 from broker.clock.clock import Clock
 from broker.clock.settings import ClockSettings
-from broker.errors import ProtocolError
+from broker.errors import MalformedError, ProtocolError
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.protocol import topics
-from broker.protocol.rejections import _MOST_SENDERS, LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages
+from broker.protocol.rejections import _MOST_SENDERS, LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages, decode
 from broker.protocol.retry_timeouts import Timeouts
+from broker.protocol.wire import Announcement, Control
 from broker.transport.memory import MemoryBroker
 from tests.broker.hosts.test_sessions import quickly
 
@@ -45,6 +46,15 @@ def test_a_flood_is_logged_in_few_lines_that_count_all_messages() -> None:
     assert len(flood) <= LOGGED_AT_ONCE + 5
     assert len(flood) + sum(entry.get("more", 0) for entry in flood) == 5000
     assert [entry["why"] for entry in logs if entry not in flood] == ["once", "no topic of ours"]
+
+
+@pytest.mark.parametrize(("model", "version"), [(Announcement, "4"), (Control, "2, 3 or 4")])
+def test_a_message_of_another_version_is_named_as_such(model: type[BaseModel], version: str) -> None:
+    """A host of a newer release, whose messages may have further fields, is told what to do about it."""
+    with pytest.raises(MalformedError) as caught:
+        decode(model, b'{"v": 99, "a_new_field": true}')
+    wanted = f"is of another version of the protocol than {version}: install the same release everywhere"
+    assert str(caught.value) == wanted
 
 
 @pytest.mark.looptime

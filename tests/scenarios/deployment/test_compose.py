@@ -84,7 +84,14 @@ def test_the_file_contains_no_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    "ids", [["Adler", "adler", "ADLER"], ["a/b", "a b", "a:b"], ["ü", "$HOME", "..", "#"], ["clock", "x-", "1"]]
+    "ids",
+    [
+        ["Adler", "adler", "ADLER"],
+        ["a/b", "a b", "a:b"],
+        ["ü", "$HOME", "..", "#"],
+        ["clock", "x-", "1"],
+        ["null", "no", "true"],
+    ],
 )
 def test_any_ids_make_names_that_compose_takes(ids: list[str]) -> None:
     """All names differ, and each household keeps its own id where it matters."""
@@ -114,6 +121,18 @@ def test_only_a_scenarios_file_is_mounted_if_it_names_no_others(tmp_path: Path) 
     assert place_of(str(several)) == ScenarioPlace("/scenario/with-files.yaml", (tmp_path, "/scenario"))
     assert place_of("street") == ScenarioPlace("street")
     assert place_of(str(tmp_path)) == ScenarioPlace("/scenario", (tmp_path, "/scenario"))
+
+
+def test_a_path_with_a_colon_is_mounted() -> None:
+    """A colon separates the parts of a mount in its short form."""
+    place = ScenarioPlace("/scenario/20:15 $.yaml", (Path("20:15 $.yaml"), "/scenario/20:15 $.yaml"))
+    text = compose_text(ComposePlan("street", place, ("adler",), secrets=Path("/keys of 20:15")))
+    services = services_of(text)
+    scenario = {"type": "bind", "source": "./20:15 $$.yaml", "target": "/scenario/20:15 $$.yaml", "read_only": True}
+    login = {"type": "bind", "source": "/keys of 20:15/logins/adler", "target": "/login", "read_only": True}
+    assert services["house-adler"]["volumes"] == [login, "journal-house-adler:/journal", scenario]
+    data = {"type": "bind", "source": "/keys of 20:15/data", "target": "/mosquitto/data"}
+    assert data in services["broker"]["volumes"]
 
 
 def test_machines_share_a_broker() -> None:

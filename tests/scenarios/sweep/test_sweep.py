@@ -324,6 +324,16 @@ def test_a_damaged_file_is_one_error_with_its_name(undisturbed: Path, tmp_path: 
     assert str(caught.value).startswith(f"{path}: is damaged: ")
 
 
+def test_a_sweep_of_a_newer_release_is_not_called_damaged(undisturbed: Path, tmp_path: Path) -> None:
+    """Its tables may be others than those that this release reads."""
+    path = tmp_path / "newer.sqlite"
+    path.write_bytes(undisturbed.read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("ALTER TABLE runs RENAME COLUMN delivered_wh TO delivered; PRAGMA user_version = 2")
+    with pytest.raises(ResultsError, match=r"written by a newer ssmic \(format 2; this one reads up to 1\)"):
+        read_sweep(path)
+
+
 def test_a_scenario_with_real_devices_is_not_swept(tmp_path: Path) -> None:
     """They would take part in none of the runs, whose figures would say nothing."""
     file = tmp_path / "plug.yaml"

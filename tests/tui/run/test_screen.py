@@ -334,6 +334,40 @@ async def test_a_run_with_real_devices_has_their_pace_and_the_broker_at_which_th
         assert form.form.bus == "auto"
 
 
+async def test_the_broker_of_real_devices_goes_with_them_at_any_pace_unless_the_user_named_another(
+    opened: Opened, tmp_path: Path
+) -> None:
+    """A broker at which devices were found later is proposed, too."""
+    file, simulated = tmp_path / "plug.yaml", tmp_path / "simulated.yaml"
+    file.write_text(WITH_A_PLUG, encoding="utf-8")
+    simulated.write_text(TEXT, encoding="utf-8")
+    async with opened(first_area="run") as pilot:
+        app: Any = pilot.app
+        screen = await ready(pilot, source=str(simulated))
+        form = screen.query_one(RunForm)
+
+        async def load(path: Path, *, real: bool) -> tuple[str, str, str]:
+            form.set_source(str(path))
+            await until(pilot, lambda: screen.scenario is not None and bool(screen.scenario.gateways) is real)
+            await pilot.pause()
+            return form.form.pace, form.form.bus, form.form.broker
+
+        assert await load(file, real=True) == ("1x", "auto", "")
+        assert await load(simulated, real=False) == ("max", "auto", "")
+        app.devices_broker = "mqtt://127.0.0.1:18830"
+        assert await load(file, real=True) == ("1x", "url", "mqtt://127.0.0.1:18830")
+        app.devices_broker = "mqtt://127.0.0.1:18831"
+        again = tmp_path / "again.yaml"
+        again.write_text(WITH_A_PLUG, encoding="utf-8")
+        form.set_source(str(again))
+        await until(pilot, lambda: form.form.broker == "mqtt://127.0.0.1:18831")
+        form.query_one("#pace", Input).value = "60x"
+        assert (await load(simulated, real=False))[:2] == ("60x", "auto")
+        assert await load(file, real=True) == ("60x", "url", "mqtt://127.0.0.1:18831")
+        form.query_one("#broker", Input).value = "mqtt://broker.example"
+        assert await load(simulated, real=False) == ("60x", "url", "mqtt://broker.example")
+
+
 def test_paces_go_up_and_down() -> None:
     """They change by the usual steps, from any pace."""
     assert [neighbour_pace(pace, 1) for pace in ("1x", "42x", "3600x", "max")] == ["10x", "60x", "max", "max"]

@@ -19,6 +19,8 @@ Examples:
   ssmic compose my-street.yaml --secrets guard          with the logins that `ssmic broker init guard` wrote
   ssmic compose my-street.yaml --secrets guard --house adler --broker mqtts://broker.example:8883
                                                         one household, for a machine of its own
+  ssmic compose my-street.yaml --household-files households > docker-compose.yml
+                                                        no household's container can read the others' data
 """
 
 
@@ -60,12 +62,22 @@ def compose(
             metavar="NAME", help="Existing image to use. [default: built from ./Dockerfile]", show_default=False
         ),
     ] = None,
+    household_files: Annotated[
+        Path | None,
+        typer.Option(
+            "--household-files",
+            metavar="DIR",
+            help="Write into this folder, for each household, a scenario file with only its own part, and mount that. "
+            "[default: mount the whole scenario]",
+            show_default=False,
+        ),
+    ] = None,
     set_: SetVariables = None,
 ) -> None:
     """Print a Docker Compose file: a secured broker, the clock with the manager, one container per household."""
     from agents import MANAGER
     from broker.transport import parse_url
-    from scenarios.deployment import ComposePlan, compose_text, place_of
+    from scenarios.deployment import ComposePlan, compose_text, place_of, write_household_files
     from scenarios.load import load_scenario
     from scenarios.simulation import homes_of
 
@@ -77,6 +89,8 @@ def compose(
         )
     if central and (house or broker is not None):
         raise typer.BadParameter("cannot be combined with --house or --broker", param_hint="--central")
+    if central and household_files is not None:
+        raise typer.BadParameter("there are no households with --central", param_hint="--household-files")
     if broker is not None and parse_url(broker).password is not None:
         raise typer.BadParameter("a Compose file must not contain a password", param_hint="--broker")
     loaded = load_scenario(scenario, chosen)
@@ -87,15 +101,24 @@ def compose(
             f"{unknown[0]!r} is not a house with a device: expected one of {', '.join(households)}",
             param_hint="--house",
         )
+    chosen_households = () if central else tuple(house or households)
+    own_files = {} if household_files is None else write_household_files(loaded, chosen_households, household_files)
     plan = ComposePlan(
         name=loaded.name,
         scenario=place_of(scenario),
-        households=() if central else tuple(house or households),
+        households=chosen_households,
         seed=loaded.seed,
         client_certificates=client_certificates,
         image=image,
         secrets=secrets,
         broker=broker,
         variables=chosen,
+        household_files=own_files,
     )
+    if plan.households and not own_files and plan.scenario.mount is not None:
+        echo(
+            "note: every household's container can read the whole scenario; "
+            "--household-files DIR gives each its own part",
+            err=True,
+        )
     echo(compose_text(plan), nl=False)
