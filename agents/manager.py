@@ -21,7 +21,7 @@ from typing import Literal
 
 import structlog
 
-from agents.contract_ledger import LedgerEntry, LedgerEvent
+from agents.contract_ledger import MAX_UNCONFIRMED, LedgerEntry, LedgerEvent, UnconfirmedStatements, continued
 from agents.device_events import JobState
 from agents.headroom import View
 from agents.job_register import JobRegister, RegisteredJob
@@ -56,16 +56,12 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
 from agents.ranking import RANKED, NegotiationSettings, Places, ProducerLists, Scores
-from agents.unconfirmed_statements import MAX_UNCONFIRMED, UnconfirmedStatements
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)
 
 MAX_CANCELLED = 200
 """Contracts of one job that its consumer may cancel on its own initiative; there are one or two in practice."""
-MAX_CHANGES = 1_000
-"""Maximum number of changes in the history of a contract; older ones are left out. So a device whose suppliers keep
-moving its job does not fill the ledger, and loses no contract."""
 REPORT_SCORES_EVERY_S = 3_600
 """Interval at which score changes that no other message shows are reported to watchers, virtual seconds; they are also
 reported at the end of the run."""
@@ -502,16 +498,6 @@ class Manager(Agent[AnyMessage]):
         self._scores_reported_s = self.now_s
         if left_out := self.scores.take_left_out():
             self.send(MANAGER, Scored(left_out=left_out))
-
-
-def continued(history: tuple[LedgerEvent, ...], event: LedgerEvent) -> tuple[LedgerEvent, ...]:
-    """Return a contract's history with one more event, and without the oldest changes if there are too many.
-
-    Args:
-        history: In chronological order, `agreed` first.
-        event: What happened now.
-    """
-    return (*history[:1], *history[max(1, len(history) - MAX_CHANGES + 1) :], event)
 
 
 _SAID_FIRST = AddJob | Headroom | ProductionExpected | Promised | PromiseWithdrawn | SharePromised | ShareDeclined
