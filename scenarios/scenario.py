@@ -92,6 +92,17 @@ class Zone:
         except OverflowError:  # after the year 9999, no zone is known
             return time_s + days * DAY_S
 
+    def full_days(self, from_s: int, to_s: int) -> int:
+        """Return how many local days have passed from one UNIX time to another; rounded down, negative if it is earlier."""
+        days = (to_s - from_s) // DAY_S
+        if self.days_later_s(from_s, days) > to_s:
+            return days - 1
+        return days + (self.days_later_s(from_s, days + 1) <= to_s)
+
+    def midnight_s(self, time_s: int) -> int:
+        """Return when the local day of a time began, UNIX seconds."""
+        return int(self.at(time_s).replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp())
+
     def iso(self, time_s: int) -> str:
         """Return ISO 8601: `2026-06-21T06:00:00Z`, or with the offset."""
         return self.at(time_s).isoformat().replace("+00:00", "Z")

@@ -155,7 +155,7 @@ def compose_text(plan: ComposePlan) -> str:
         argument, mounts, values = plan.scenario.argument, scenario, chosen
         if household in plan.household_files:
             argument, values = _HOUSEHOLD_SCENARIO, []  # the values are in the file
-            mounts = [_mount(plan.household_files[household], f"{argument}:ro")]
+            mounts = [_mount(plan.household_files[household], argument, _READ_ONLY)]
         command = ["host", argument, "--house", household, *values, *plan.settings]
         mounts = [login(household), volume(f"journal-{service}", "/journal"), *mounts]
         return _Service(service, command, encode(household), mounts)

@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from broker import setup_parts
-from broker.protocol.topics import encode
+from broker import file_name, setup_parts
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.events import (
     Action,
@@ -60,7 +59,7 @@ def write_household_files(scenario: Scenario, house_ids: Sequence[str], folder: 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ScenarioWriteError([Problem(str(folder), f"cannot be made: {error.strerror}")]) from None
-    files = {house_id: folder / f"{encode(house_id)}.yaml" for house_id in house_ids}
+    files = {house_id: folder / f"{file_name(house_id)}.yaml" for house_id in house_ids}
     for house_id, file in files.items():
         write_text(texts[house_id], file)
     return files

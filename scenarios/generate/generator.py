@@ -233,7 +233,9 @@ class Generated:
 
     def energy_wh(self, house: DrawnHouse) -> dict[str, float]:
         """Return the energy of a household's jobs, Wh, by device, and of its base load under `BASE_LOAD`."""
-        found = {BASE_LOAD: sum(self.base_loads[house.base_load_w]) * BASE_LOAD_STEP_S / 3600}
+        run_s, power_w = self.spec.midnight_s(self.spec.days) - self.spec.start_s, self.base_loads[house.base_load_w]
+        hours = (min(BASE_LOAD_STEP_S, run_s - BASE_LOAD_STEP_S * n) / 3600 for n in range(len(power_w)))
+        found = {BASE_LOAD: sum(w * h for w, h in zip(power_w, hours, strict=True))}
         for job in house.jobs:
             step_s, power_w = self.profiles[job.profile]
             found[job.device] = found.get(job.device, 0.0) + sum(power_w) * step_s / 3600
@@ -312,7 +314,7 @@ def _roof(rng: Rng, place: int, spec: GeneratorSpec) -> DrawnRoof:
 
 def _base_load(spec: GeneratorSpec, level_w: int) -> tuple[float, ...]:
     """Return a base load by the hours of the run, mean W: the shape of a working day or a day off, more in winter."""
-    hours = (spec.midnight_s(spec.days) - spec.start_s) // 3600
+    hours = -(-(spec.midnight_s(spec.days) - spec.start_s) // 3600)  # a day has 23.5 or 24.5 of them on Lord Howe
     found = []
     for hour in range(hours):
         at = datetime.fromtimestamp(spec.start_s + 3600 * hour, spec.zone)

@@ -25,6 +25,7 @@ from .damage import (
 from .export import (
     FORMATS as FORMATS,
     Format as Format,
+    export_bills as export_bills,
     export_results as export_results,
     require_parquet as require_parquet,
 )
@@ -132,6 +133,7 @@ __all__ = [
     "check_paper",
     "community_with_key",
     "create_results",
+    "export_bills",
     "export_results",
     "glance",
     "household_rows",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 import numpy as np
 
 from agents import FloatArray
+from broker import file_name, first_few
 from scenarios.metrics import Kpis, Settlement
 from scenarios.results.bill_rows import BillRow
 from scenarios.results.connection import ResultsExistError, ResultsWriteError, refuse_existing, whole_files
@@ -386,16 +387,10 @@ def export_results(
     """
     if format_ == "parquet":
         require_parquet()
-    if folder.exists() and not folder.is_dir():
-        raise ResultsWriteError(f"{folder}: is a file; a folder is expected")
     planned = [(folder / f"{table.name}.{format_}", table) for table in tables(results)]
     summary = folder / "simulation.json"
     paths = (*(path for path, _ in planned), summary)
-    there = [path.name for path in paths if path.exists()]
-    if there and not overwrite:
-        raise ResultsExistError(f"{folder}: already contains {', '.join(there)}; use --force to overwrite")
-    for path in paths:
-        refuse_existing(path, overwrite=True)
+    _refuse_existing(folder, paths, overwrite=overwrite)
     with whole_files() as draft_of:
         for path, table in planned:
             _WRITERS[format_](table, draft_of(path))
@@ -405,3 +400,57 @@ def export_results(
         for path in paths:
             wrote(path)
     return paths
+
+
+def export_bills(
+    run: int,
+    bills: Sequence[BillRow],
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    wrote: Callable[[Path], None] | None = None,
+) -> tuple[Path, ...]:
+    """Write a CSV file for each house, with the header and the row of its bill as in the table `bills`: all or none.
+
+    Args:
+        run: Number of the run.
+        bills: The bills to write.
+        folder: Target folder; created if missing.
+        overwrite: Whether to overwrite files of the same names.
+        wrote: Called with each file, once all are complete.
+
+    Returns:
+        The files, in the order of the bills.
+
+    Raises:
+        ResultsError: Files exist already, or one cannot be written; the folder is as it was.
+    """
+
+    def table(bill: BillRow) -> ExportTable:
+        row = (run, *(getattr(bill, field.name) for field in fields(BillRow)))
+        return ExportTable("bills", BILLS, lambda: iter((row,)))
+
+    planned = {folder / f"{file_name(bill.house)}.csv": table(bill) for bill in bills}
+    _refuse_existing(folder, tuple(planned), overwrite=overwrite)
+    with whole_files() as draft_of:
+        for path, of in planned.items():
+            write_csv(of, draft_of(path))
+    if wrote:
+        for path in planned:
+            wrote(path)
+    return tuple(planned)
+
+
+def _refuse_existing(folder: Path, paths: Sequence[Path], *, overwrite: bool) -> None:
+    """Check that a folder can take these files.
+
+    Raises:
+        ResultsError: It is a file, or has some of them and they must not be overwritten.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ResultsWriteError(f"{folder}: is a file; a folder is expected")
+    there = [path.name for path in paths if path.exists()]
+    if there and not overwrite:
+        raise ResultsExistError(f"{folder}: already contains {first_few(there, 20)}; use --force to overwrite")
+    for path in paths:
+        refuse_existing(path, overwrite=True)

@@ -103,7 +103,7 @@ class _Coverage:
         times_s = [job.registered_s for job in scenario.jobs]
         times_s += [_span(producer)[0] for producer in scenario.producers.values()]
         first_s = min(times_s, default=self._start_s)
-        days = (first_s - self._start_s) // DAY_S
+        days = self._zone.full_days(self._start_s, first_s)
         if days > 1 and (not scenario.jobs or min(job.registered_s for job in scenario.jobs) >= first_s):
             remedy = self._move(days)
             early = plural(days, "day")
@@ -163,7 +163,7 @@ class _Coverage:
         late = [job for job in self._scenario.jobs if _first_s(job) >= end_s]
         if late:
             last_s = max(job.latest_start_s + job.duration_s for job in late)
-            remedy = RunDays(-(-(last_s - self._start_s) // DAY_S))
+            remedy = RunDays(self._zone.full_days(self._start_s, last_s - 1) + 1)
             what = f"{self._jobs(late)} only when the run is over: {self._run()}"
             remedies: tuple[Remedy, ...] = (remedy,) if remedy.days <= _YEAR_S // DAY_S else ()
             rest = f"; {self._in_words(remedies)}" if remedies else ""
@@ -184,10 +184,9 @@ class _Coverage:
             yield ScenarioNote(what, self._path_of_job(dark[0]))
 
     def _whole_days(self, production: Production) -> tuple[int, int]:
-        offset_s = self._zone.offset_s
-        first_day = (production.start_s + offset_s) // DAY_S
-        last_day = -(-(production.end_s + offset_s) // DAY_S)
-        return first_day * DAY_S - offset_s, last_day * DAY_S - offset_s
+        """Return the local days that a series is about; at midnight, the one before has ended."""
+        last_s = self._zone.midnight_s(production.end_s - 1)
+        return self._zone.midnight_s(production.start_s), self._zone.days_later_s(last_s, 1)
 
     def _reaches(self, series: ProducerSeries) -> bool:
         end_s = self._end_s
@@ -203,10 +202,10 @@ class _Coverage:
     def _days_to(self, time_s: int) -> int:
         """Return the number of days between the first job's day (without jobs: the first day) and a time."""
         first_s = min((_first_s(job) for job in self._scenario.jobs), default=self._start_s)
-        return (time_s - self._start_s) // DAY_S - (first_s - self._start_s) // DAY_S
+        return self._zone.full_days(self._start_s, time_s) - self._zone.full_days(self._start_s, first_s)
 
     def _move(self, days: int) -> MoveStart:
-        return MoveStart(days, self._start_s + days * DAY_S)
+        return MoveStart(days, self._zone.days_later_s(self._start_s, days))
 
     def _in_words(self, remedies: Sequence[Remedy]) -> str:
         return ", or ".join(remedy_text(remedy, self._zone) for remedy in remedies)

@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents import FloatArray
 from scenarios.errors import ScenarioWriteError
-from scenarios.files import load_text, zone_of
+from scenarios.files import coverage_notes, load_text, zone_of
 from scenarios.generate import (
     Generated,
     GeneratorSpec,
@@ -407,3 +407,19 @@ def test_invalid_requests_are_refused(wrong: dict[str, object]) -> None:
     """The error states the limits."""
     with pytest.raises(ValueError, match="from"):
         GeneratorSpec(**{"houses": 3, **wrong})  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 4, 5), 24.5), (date(2026, 10, 4), 23.5)])
+def test_base_loads_cover_a_day_whose_hours_are_not_whole(day: date, hours: float) -> None:
+    """On Lord Howe Island, clocks change by half an hour; energy outside the day does not count."""
+    spec = GeneratorSpec(houses=2, days=1, first_day=day, zone=zone_of("Australia/Lord_Howe", ""))
+    made = generate(spec)
+    scenario = load_text(generated_yaml(made), "generated", None)
+    end_s = scenario.start_s + round(hours * 3600)
+    assert scenario.end_s(1) == end_s
+    assert not [note for note in coverage_notes(scenario) if "base load" in note.what]
+    for house in made.houses:
+        load = scenario.base_loads[house.id]
+        assert made.energy_wh(house)[BASE_LOAD] == pytest.approx(
+            load.energy_until_wh(np.array([end_s]))[0] - load.cumulative_wh[0]
+        )

@@ -60,3 +60,32 @@ def test_a_member_gets_its_own_bill_and_nothing_of_others(ssmic: Ssmic, small: P
     assert "community" not in own
     assert unknown.code == 3
     assert "has no house '3'; there are 2, 1" in unknown.err
+
+
+def test_each_house_gets_its_bill_as_a_file_without_those_of_others(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
+    """Its columns and values are those of the exported table; existing files stay unless --force is given."""
+    neighbour = """houses:
+  - id: "2/b"
+    base_load: {constant_w: 100}
+    devices:
+      - {id: washer, type: consumer, load_profile: wash}
+"""
+    small.write_text(small.read_text(encoding="utf-8").replace("houses:\n", neighbour) + COMMUNITY, encoding="utf-8")
+    file = ssmic("run", small, "--bus", "memory", "--json").json["results_file"]
+    folder = tmp_path / "bills"
+
+    written = ssmic("results", "bills", file, "--to", folder)
+    again = ssmic("results", "bills", file, "--to", folder)
+    forced = ssmic("results", "bills", file, "--to", folder, "--force", "--key", "static", "--house", "1")
+    ssmic("results", "export", file, "--to", tmp_path / "all")
+
+    assert written.code == forced.code == 0, written.err + forced.err
+    assert written.out.split() == [str(folder / "2%2Fb.csv"), str(folder / "1.csv")]
+    assert again.code != 0
+    assert "already contains 2%2Fb.csv, 1.csv; use --force to overwrite" in again.err
+    header, *rows = (tmp_path / "all" / "bills.csv").read_text(encoding="utf-8").splitlines()
+    assert (folder / "2%2Fb.csv").read_text(encoding="utf-8").splitlines() == [header, rows[0]]
+    own_header, own = (folder / "1.csv").read_text(encoding="utf-8").splitlines()
+    assert own_header == header
+    assert own.startswith("1,1,static,")
+    assert not rows[1].startswith("1,1,static,")

@@ -177,6 +177,7 @@ Examples:
   ssmic results bills latest
   ssmic results bills latest --key proportional --json
   ssmic results bills latest --house adler                 one bill, without those of other houses
+  ssmic results bills latest --to bills                    a CSV file for each house, to hand to its members
 """
 
 
@@ -195,6 +196,11 @@ def bills(
     house: Annotated[
         str | None, typer.Option(help="Only the bill of this house, by its id. [default: all]", show_default=False)
     ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write a CSV file for each house into this folder.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what each house pays with and without the neighbourhood, and what is saved.
@@ -202,12 +208,21 @@ def bills(
     The scenario's `community` defines how bills are settled. Without one, they are settled by contract, minute by
     minute.
     """
-    from scenarios.results import ResultsError, ResultsReader, community_with_key, is_sweep_file, named_results
+    from scenarios.results import (
+        ResultsError,
+        ResultsReader,
+        community_with_key,
+        export_bills,
+        is_sweep_file,
+        named_results,
+    )
     from tui.cli.list_compare_bills_tables import bills_json, show_bills
     from tui.cli.output import output
     from tui.cli.simulate import print_json
     from tui.formatting import unfinished
 
+    if to is not None and as_json:
+        raise typer.BadParameter("cannot be combined with --json", param_hint="--to")
     path = named_results(file)
     if is_sweep_file(path):
         raise typer.BadParameter(f"{path} holds a sweep, which keeps no bills", param_hint="FILE")
@@ -221,6 +236,9 @@ def bills(
         if house is not None:
             results.check_house(house)
             rows = tuple(row for row in rows if row.house == house)
+        if to is not None:
+            export_bills(info.run, rows, to, overwrite=force, wrote=echo)
+            return
         if as_json:
             # The community's account contains the bills of all its members.
             more = {"community": None if account is None else account.as_dict()} if house is None else {}

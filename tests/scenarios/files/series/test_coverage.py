@@ -154,3 +154,26 @@ def test_forecasts_are_brought_to_the_jobs_and_not_to_an_empty_first_day() -> No
     )
     shifted = notes_on(text.replace("2026-06-30T06", "2026-06-23T06"))
     assert not [what for what in shifted if "no forecast" in what or "without a forecast" in what]
+
+
+def test_a_run_of_local_days_long_enough_is_proposed_where_clocks_change() -> None:
+    """The first day has 23 hours, and the job ends 24 hours after its start."""
+    text = TEXT.replace("start: 2026-06-21T00:00:00+02:00\n", "start: 2026-03-29T00:00:00+01:00\nzone: Europe/Berlin\n")
+    text = text.replace("2026-06-21T06", "2026-03-29T06").replace(
+        'registered: "05:00", earliest_start: "06:00", latest_start: "12:00"',
+        'registered: "05:00", earliest_start: "2026-03-30T00:00+02:00", latest_start: "2026-03-30T00:00+02:00"',
+    )
+    (note,) = (note for note in coverage_notes(load_text(text, "s.yaml", None), 1) if "is over" in note.what)
+    assert note.remedies == (RunDays(2),)
+
+
+def test_the_night_after_a_forecast_ends_at_local_midnight_after_a_change_of_the_clocks() -> None:
+    """The run starts in summer time; a job before midnight of the next day is not on a day without a forecast."""
+    text = TEXT.replace("start: 2026-06-21T00:00:00+02:00\n", "start: 2026-10-25T00:00:00+02:00\nzone: Europe/Berlin\n")
+    text = text.replace("2026-06-21T06:00:00+02:00", "2026-10-26T06:00:00+01:00").replace(
+        'registered: "05:00", earliest_start: "06:00", latest_start: "12:00"',
+        'registered: "05:00", earliest_start: "2026-10-26T23:15+01:00", latest_start: "2026-10-26T23:30+01:00"',
+    )
+    assert notes_on(text, 2) == []
+    later = text.replace("2026-10-26T23:15", "2026-10-27T00:15").replace("2026-10-26T23:30", "2026-10-27T00:30")
+    assert any("only on days without a forecast" in note for note in notes_on(later, 3))
