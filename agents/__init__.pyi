@@ -38,7 +38,7 @@ from .energy import (
 from .errors import (
     SettingsError as SettingsError,
 )
-from .forecast_correction import (
+from .expected_production import (
     READ_EVERY_S as READ_EVERY_S,
 )
 from .gateway import (

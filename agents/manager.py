@@ -1,4 +1,6 @@
-"""The manager: registers producers, names those that a job may ask, and keeps the ledger; both parties confirm entries.
+"""The manager: registers producers, and keeps the ledger; both parties confirm entries.
+
+`agents.ranking.ProducerLists` names the producers that a job may ask.
 
 A contract stands when its consumer and its producer have reported the same job, start and energy. The producer reports
 first, in the round of its answer to the consumer (`Promised`); the consumer's report arrives a round later and confirms
@@ -13,15 +15,13 @@ producer's statement is rejected immediately, because the statement would have a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
 import structlog
 
-from agents.contract_ledger import LedgerEntry, LedgerEvent
+from agents.contract_ledger import MAX_UNCONFIRMED, LedgerEntry, LedgerEvent, UnconfirmedStatements, continued
 from agents.device_events import JobState
 from agents.headroom import View
 from agents.job_register import JobRegister, RegisteredJob
@@ -40,11 +40,9 @@ from agents.messages import (
     Happened,
     Headroom,
     JobExecuted,
-    JobsRegistered,
     JobWithdrawn,
     ProducerJoined,
     ProducerLeft,
-    Producers,
     ProducersFor,
     ProductionExpected,
     ProductionMeasured,
@@ -57,28 +55,13 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
-from agents.ranking import (
-    FIRST_PORTION,
-    RANKED,
-    Board,
-    Negotiation,
-    NegotiationSettings,
-    Places,
-    Question,
-    Scores,
-    WaitingJobs,
-    ranking_for,
-)
-from agents.unconfirmed_statements import MAX_UNCONFIRMED, UnconfirmedStatements
+from agents.ranking import RANKED, NegotiationSettings, Places, ProducerLists, Scores
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)
 
 MAX_CANCELLED = 200
 """Contracts of one job that its consumer may cancel on its own initiative; there are one or two in practice."""
-MAX_CHANGES = 1_000
-"""Maximum number of changes in the history of a contract; older ones are left out. So a device whose suppliers keep
-moving its job does not fill the ledger, and loses no contract."""
 REPORT_SCORES_EVERY_S = 3_600
 """Interval at which score changes that no other message shows are reported to watchers, virtual seconds; they are also
 reported at the end of the run."""
@@ -106,16 +89,6 @@ class _Statement:
     reason: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """A producer's refusal of a job that its consumer has not received yet."""
-
-    step: int
-    """The step in which the consumer receives it."""
-    consumer: str
-    producer: str
-
-
 class Manager(Agent[AnyMessage]):
     """The agent that names producers to consumers, and keeps the ledger."""
 
@@ -139,20 +112,10 @@ class Manager(Agent[AnyMessage]):
         self.ledger: dict[str, LedgerEntry] = {}
         """By contract id, in the order of agreement: contracts that both sides have reported."""
         self._register = register
-        self._negotiating = negotiating or NegotiationSettings(RANKED)
-        self._ranking = ranking_for(self._negotiating.ranking)
-        self._places = places or Places()
-        self._board = Board()
-        self._negotiations: dict[str, Negotiation] = {}
-        """By job that looks for a supplier in this second."""
-        self._waiting = WaitingJobs()
-        self._informed: dict[str, set[int]] = {}
-        """By job, the producers that have its digest."""
-        self._named: dict[str, list[str]] = {}
-        """By producer, the jobs that it was named to in this round."""
+        self._lists = ProducerLists(
+            self, register, self.scores, negotiating or NegotiationSettings(RANKED), places or Places()
+        )
         self._scores_reported_s = 0
-        self._risen: set[int] = set()
-        """Producers that have published a view in this round."""
         self._followed: frozenset[str] = frozenset()
         """Jobs about whose contracts the timeline is informed."""
         self._joined: set[str] = set()
@@ -162,7 +125,6 @@ class Manager(Agent[AnyMessage]):
         self._cancelled: dict[str, int] = defaultdict(int)
         """By job id, how many its consumer has cancelled on its own initiative."""
         self._statements: UnconfirmedStatements[_Statement] = UnconfirmedStatements()
-        self._refusals: list[_Refusal] = []
 
     async def run(self) -> None:
         """Process the messages of each round; producers join and leave first, so that answers reflect it."""
@@ -173,7 +135,7 @@ class Manager(Agent[AnyMessage]):
             for received in sorted(batch, key=lambda r: _rank(r.message)):
                 self._take(received)
             self._tell_of_risen()
-            self._send_digests()
+            self._lists.send_digests()
             if self.now_s >= self._scores_reported_s + REPORT_SCORES_EVERY_S:
                 self._report_scores()
 
@@ -181,8 +143,7 @@ class Manager(Agent[AnyMessage]):
         """Remove lost producers; mark the open contracts of lost consumers as lost."""
         self.scores.remove(agents)
         self._joined -= agents
-        self._waiting.remove_of(agents)
-        self._negotiations = {job_id: n for job_id, n in self._negotiations.items() if n.consumer not in agents}
+        self._lists.remove_consumers(agents)
         self._statements.forget(agents)
         for entry in list(self.ledger.values()):
             is_open = entry.state == "standing" and entry.contract.start_s > self.now_s
@@ -205,7 +166,7 @@ class Manager(Agent[AnyMessage]):
             case ProducersFor() as question:
                 self._name_producers(received, question)
             case Withdraw(job_id=job_id):
-                self._waiting.remove(job_id)
+                self._lists.stop_waiting(job_id)
             case Headroom(view=view):
                 self._take_view(sender, view)
             case Promised() | PromiseWithdrawn() | Declined() as statement:
@@ -225,14 +186,7 @@ class Manager(Agent[AnyMessage]):
         elif not self.scores.takes_part(producer):
             self.scores.add(producer)
             self._joined.add(producer)
-            number = self.scores.number_of[producer]
-            waiting = list(self._waiting)
-            for digests in self._register.digests([job_id for job_id, _ in waiting]):
-                self.send(producer, JobsRegistered(digests=digests))
-            self._waiting.learn_of(number)
-            for job_id, consumer in waiting:
-                self._informed.setdefault(job_id, set()).add(number)
-                self.send(consumer, Producers(job_id=job_id, producers=(producer,)))
+            self._lists.add_producer(producer)
 
     def _leave(self, sender: str, producer: str) -> None:
         if producer == sender:
@@ -244,117 +198,20 @@ class Manager(Agent[AnyMessage]):
         if sender not in self._joined:
             self.reject(sender, "reports its headroom, but has not joined as a producer")
         else:
-            number = self.scores.number_of[sender]
-            self._board.put(number, view)
-            self._risen.add(number)
+            self._lists.take_view(sender, view)
 
     # Lists of producers.
 
+    @property
+    def _places(self) -> Places:
+        return self._lists.places
+
     def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
-        known = self._negotiations.get(question.job_id)
-        if question.part != "next":
-            self._hear_refusals(received)
-            known = self._begin_negotiation(received, question, known)
-        if known is None:
-            self.reply(received, Producers(job_id=question.job_id, producers=()))
-            return
-        portion = known.next_portion()
-        self._inform(question.job_id, portion.producers)
-        producers = tuple(self.scores.ids[number] for number in portion.producers)
-        self.reply(received, Producers(job_id=question.job_id, producers=producers, left_out=portion.left_out))
-
-    def _begin_negotiation(
-        self, received: Received[AnyMessage], question: ProducersFor, known: Negotiation | None
-    ) -> Negotiation | None:
-        """Rank the producers that a job may ask; return None, and let it wait, if there are none."""
-        job = self._register.get(question.job_id)
-        assert job is not None  # noqa: S101 - the sender owns it
-        need = job.need(question.first_start_s, question.last_start_s, self.now_s)
-        asked = [self.scores.number_of[p] for p in question.asked if p in self.scores.number_of]
-        ids = self.scores.ids
-        keys = self._ranking.keys(Question(received.sender, job.house, need.begin_s, ids, self._places, self.rng))
-        order = self.scores.ranked(keys)
-        may_serve = np.ones(len(order), dtype=np.bool_)
-        if self._negotiating.leaves_out:
-            may_serve = self._board.may_serve(need, order)
-        is_new = ~self.scores.are_among(asked, order) if asked else np.ones(len(order), dtype=np.bool_)
-        # If no producers are left out, a job that asks again starts over.
-        is_once_more = question.part == "last" and known is not None and self._negotiating.leaves_out
-        if is_once_more and known is not None:
-            known.score_places(len(known.order), self.scores)
-            # Those that were left out are asked if they have more to offer since.
-            was_left_out = self.scores.are_among(known.considered, order)
-            has_risen = np.flatnonzero(is_new & was_left_out & may_serve)
-            may_serve[has_risen] = self._board.may_run(need, order[has_risen])
-            is_new &= may_serve | ~was_left_out
-        if not is_new.any():
-            self._negotiations.pop(question.job_id, None)
-            self._waiting.add(question.job_id, received.sender, need, asked)
-            return None
-        considered = order[is_new]
-        if is_once_more and known is not None:
-            considered = np.concatenate([known.considered, considered])
-        begun = Negotiation(
-            question.job_id,
-            received.sender,
-            self.now_s,
-            received.step,
-            order[is_new],
-            may_serve[is_new],
-            considered,
-            max(FIRST_PORTION, self._negotiating.ask_at_once),
-            partial(self._board.may_run, need) if self._negotiating.leaves_out else None,
-        )
-        self._negotiations[question.job_id] = begun
-        return begun
-
-    def _inform(self, job_id: str, producers: Iterable[int]) -> None:
-        """Give producers a job's digest at the end of the round, unless they have it."""
-        informed = self._informed.setdefault(job_id, set())
-        for number in producers:
-            if number not in informed:
-                informed.add(number)
-                self._named.setdefault(self.scores.ids[number], []).append(job_id)
-
-    def _send_digests(self) -> None:
-        """Send each producer the digests of all jobs that it was named to in this round.
-
-        In a large neighbourhood many jobs become known at once and get the same list. Jobs receive their lists, and
-        producers the digests, in the next round, so each digest arrives before the job's request.
-        """
-        for producer, job_ids in self._named.items():
-            for digests in self._register.digests(job_ids):
-                self.send(producer, JobsRegistered(digests=digests))
-        self._named.clear()
+        self._lists.name_producers(received, question)
 
     def _tell_of_risen(self) -> None:
-        """Inform waiting jobs of producers that have more to offer, in the order in which openings would arrive."""
-        risen = sorted(self._risen, key=self.scores.ids.__getitem__)
-        self._risen.clear()
-        there = [number for number in risen if self.scores.takes_part(self.scores.ids[number])]
-        for job_id, consumer, number in self._waiting.to_tell(there, self._board, self.now_s):
-            self._tell_of(job_id, consumer, number)
-
-    def _tell_of(self, job_id: str, consumer: str, number: int) -> None:
-        self._inform(job_id, (number,))
-        self.send(consumer, Producers(job_id=job_id, producers=(self.scores.ids[number],)))
-
-    def _take_refusal(self, received: Received[AnyMessage], job: RegisteredJob, job_id: str) -> None:
-        producer = received.sender
-        number = self.scores.number_of[producer]
-        if self._waiting.was_told(job_id, number, self.now_s):
-            order = self.scores.taking_part()
-            if (told := self._waiting.tell_next(job_id, order, self._board, self.now_s)) is not None:
-                self._tell_of(*told)
-        elif self.scores.declined(producer, job_id, self.now_s):
-            self._refusals.append(_Refusal(received.step + 1, job.agent, producer))
-
-    def _end_negotiation(self, job_id: str, producer: str) -> None:
-        """Score the producers left out that the job would have asked before it came to a contract."""
-        ended = self._negotiations.pop(job_id, None)
-        if ended is not None:
-            number = self.scores.number_of.get(producer, -1)
-            ended.score_places(ended.place_of(number), self.scores)
+        """Inform waiting jobs of producers that have more to offer."""
+        self._lists.tell_of_risen()
 
     def _take_event(self, sender: str, message: AddJob | Follow | Happened) -> None:
         """Handle a message of the scenario's timeline; gateways of real devices may also add jobs."""
@@ -367,7 +224,7 @@ class Manager(Agent[AnyMessage]):
                 log.info("event of the timeline", n=n, do=event.get("do"))
                 if event.get("do") == "tariff":
                     prices = {name: price for name, price in event.items() if isinstance(price, int | float)}
-                    self._places = replace(self._places, replaced={**self._places.replaced, **prices})
+                    self._lists.replace_prices(prices)
             case _:
                 self.reject(sender, f"sends the manager a {message.kind}, which only the timeline may")
 
@@ -415,7 +272,7 @@ class Manager(Agent[AnyMessage]):
                 case Declined(producer=named) if named != producer:
                     self.reject(producer, f"says that {named!r} declined a job; each producer speaks for itself")
                 case Declined(job_id=job_id):
-                    self._take_refusal(received, job, job_id)
+                    self._lists.take_refusal(received, job, job_id)
 
     def _take_promise(self, producer: str, job: RegisteredJob, promise: Promised) -> None:
         problem = ""
@@ -470,7 +327,7 @@ class Manager(Agent[AnyMessage]):
 
     def _note_contract(self, job_id: str) -> None:
         """Called when a job has a contract: it no longer waits for producers."""
-        self._waiting.remove(job_id)
+        self._lists.stop_waiting(job_id)
 
     def _agree(self, job: RegisteredJob, report: ContractAgreed) -> None:
         contract = report.contract
@@ -483,8 +340,8 @@ class Manager(Agent[AnyMessage]):
         else:
             for producer in contract.producers:
                 self.scores.accepted(producer, contract.job_id)
-                self._ranking.learn(job.agent, producer)
-            self._end_negotiation(contract.job_id, contract.producer)
+                self._lists.learn(job.agent, producer)
+            self._lists.end_negotiation(contract.job_id, contract.producer)
             self._note_contract(contract.job_id)
             self._counts[contract.job_id] += 1
             agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s, reason=report.reason)
@@ -568,10 +425,7 @@ class Manager(Agent[AnyMessage]):
 
     def _settle(self, before_s: int) -> None:
         """Resolve statements that producers made before a time, UNIX seconds, and that consumers have not confirmed."""
-        for job_id, begun in list(self._negotiations.items()):
-            if begun.at_s < before_s:
-                begun.score_places(len(begun.order), self.scores)
-                del self._negotiations[job_id]
+        self._lists.settle(before_s)
         for unconfirmed in self._statements.take_older(before_s):
             job_id, producer, last = unconfirmed.job_id, unconfirmed.producer, unconfirmed.statement
             entry = self._standing(job_id)
@@ -644,33 +498,6 @@ class Manager(Agent[AnyMessage]):
         self._scores_reported_s = self.now_s
         if left_out := self.scores.take_left_out():
             self.send(MANAGER, Scored(left_out=left_out))
-
-    def _hear_refusals(self, received: Received[AnyMessage]) -> None:
-        """Apply the refusals that consumers had received before a message was sent.
-
-        A producer reports a refusal in the step in which it answers; the consumer receives the refusal in the next
-        step. If an agent asks the manager in that step, and its message precedes the consumer's in the order of
-        messages, the old scores decide.
-        """
-        for begun in self._negotiations.values():
-            begun.score_until(received.step, received.sender, self.scores)
-        still: list[_Refusal] = []
-        for refusal in self._refusals:
-            if (refusal.step, refusal.consumer) <= (received.step, received.sender):
-                self.scores.heard(refusal.producer)
-            else:
-                still.append(refusal)
-        self._refusals = still
-
-
-def continued(history: tuple[LedgerEvent, ...], event: LedgerEvent) -> tuple[LedgerEvent, ...]:
-    """Return a contract's history with one more event, and without the oldest changes if there are too many.
-
-    Args:
-        history: In chronological order, `agreed` first.
-        event: What happened now.
-    """
-    return (*history[:1], *history[max(1, len(history) - MAX_CHANGES + 1) :], event)
 
 
 _SAID_FIRST = AddJob | Headroom | ProductionExpected | Promised | PromiseWithdrawn | SharePromised | ShareDeclined

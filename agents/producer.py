@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agents.energy import CumulativeSeries, Outlook, Prediction, Production
-from agents.forecast_correction import ForecastCorrection
+from agents.expected_production import ExpectedProduction
 from agents.headroom import Need, Uncommitted, View, uncommitted_of
 from agents.job_register import digest_of
 from agents.late_promises import PUSHED_OUT, Provisional, is_firm
@@ -47,9 +47,6 @@ from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Ta
 from agents.sequencing import Starts, covers
 from broker import SsmicError
 from broker.hosts import Agent, Received
-
-PAST_KEPT_S = 86_400
-"""How much of the past a producer remembers, seconds: a forecast issued during a day may begin at midnight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +99,8 @@ class Producer(Agent[AnyMessage]):
                 forecasts are used as issued.
         """
         super().__init__(agent_id)
-        self._correction = None if counter is None else ForecastCorrection(counter)
+        self._expects = ExpectedProduction(predictions, own_use, counter)
         self._provisional: Provisional | None = None
-        self._own_use = own_use
-        self._predictions = list(predictions)
         self._scheduler = scheduler
         self._is_there = is_there
         self.negotiating = negotiating or NegotiationSettings(RANKED)
@@ -113,10 +108,6 @@ class Producer(Agent[AnyMessage]):
         """The headroom last published to the manager."""
         self._published: Uncommitted | None = None
         """The same as it was computed of the producer's state, if that was in this round."""
-        self._next_reading_s: int | None = None
-        self._newest: Prediction | None = None
-        self._production: Outlook | None = None
-        self._adopted = 0
         self._committed: dict[str, Commitment] = {}
         self._supplied_s: dict[str, int] = {}
         self._clients: dict[str, str] = {}
@@ -141,18 +132,23 @@ class Producer(Agent[AnyMessage]):
         """By job id, the start of each job that it supplies or has supplied, UNIX seconds: its side of the ledger."""
         return self._supplied_s | {job_id: commitment.start_s for job_id, commitment in self._committed.items()}
 
+    @property
+    def _production(self) -> Outlook | None:
+        """The production on which it decides; None: it has no forecast yet."""
+        return self._expects.outlook
+
     async def run(self) -> None:
         """Process forecasts when they are issued, and messages when they arrive."""
         while True:
             # The counter is compared with the old forecast, which was in force during the past hours.
-            corrected = self._read_counter()
-            if corrected is not None and not (self._predictions and self._predictions[0].issued_s <= self.now_s):
+            corrected = self._expects.read_counter(self.now_s, is_there=self._is_there)
+            if corrected is not None and not self._expects.is_due(self.now_s):
                 self._adopt(Prediction(issued_s=self.now_s, production=corrected))
-            while self._predictions and self._predictions[0].issued_s <= self.now_s:
-                self._take_forecast(_apart(self._predictions.pop(0)))
+            while self._expects.is_due(self.now_s):
+                self._take_forecast(self._expects.take_due())
             self._dealt_with.clear()
             self._known_state = self._published = None
-            batch = await self.receive_round(until_s=self._next_timer_s())
+            batch = await self.receive_round(until_s=self._expects.next_timer_s)
             # A change by the timeline takes effect before any request, as does a forecast of the same moment.
             for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
                 if received.sender == TIMELINE:
@@ -228,7 +224,7 @@ class Producer(Agent[AnyMessage]):
         match received.message:
             case NewForecast(production=production, replaces_later=replaces_later):
                 if replaces_later:
-                    self._predictions.clear()
+                    self._expects.discard_later()
                 self._take_forecast(Prediction(issued_s=self.now_s, production=production))
             case ChangeAlgorithm(algorithm=algorithm):
                 self._scheduler = scheduler_for(algorithm, pushes_out=self._provisional is not None)
@@ -374,42 +370,15 @@ class Producer(Agent[AnyMessage]):
 
     # Predictions.
 
-    def _next_timer_s(self) -> int | None:
-        """Return when the next forecast is issued or the counter is to be read; None: never."""
-        next_issue_s = self._predictions[0].issued_s if self._predictions else None
-        due_s = [time_s for time_s in (next_issue_s, self._next_reading_s) if time_s is not None]
-        return min(due_s, default=None)
-
-    def _read_counter(self) -> Production | None:
-        """Read the counter if a reading is due; return the corrected forecast, or None if it stays as it is."""
-        if self._correction is None or self._next_reading_s is None or self.now_s < self._next_reading_s:
-            return None
-        corrected = self._correction.take_reading(self.now_s) if self._is_there else None
-        self._next_reading_s = self._correction.next_reading_s(self.now_s)
-        return corrected
-
     def _take_forecast(self, issued: Prediction) -> None:
         """Adopt a new forecast, corrected if this producer corrects its forecasts."""
-        if self._correction is not None:
-            corrected = self._correction.take_forecast(self.now_s, issued.production)
-            issued = issued.model_copy(update={"production": corrected})
-            self._next_reading_s = self._correction.next_reading_s(self.now_s)
-        self._adopt(issued)
-
-    def _beside_own_use(self, prediction: Prediction) -> Prediction:
-        """Return a forecast minus the house's base load."""
-        if self._own_use is None:
-            return prediction
-        return prediction.model_copy(update={"production": prediction.production.less(self._own_use)})
+        self._adopt(self._expects.corrected(issued, self.now_s))
 
     def _adopt(self, prediction: Prediction) -> None:
-        prediction = self._beside_own_use(prediction)
         joins = self._production is None
-        newer = prediction.production
-        self._adopted += 1
-        self._newest = prediction
-        known = Outlook.of(newer) if self._production is None else self._production.continued_by(newer)
-        self._remember(known.since(self.now_s - PAST_KEPT_S))
+        prediction = self._expects.adopt(prediction, self.now_s)
+        assert self._production is not None  # noqa: S101 - it has just adopted one
+        self._remember(self._production)
         if not self._is_there:
             return
         self._publish_forecast(prediction)
@@ -420,8 +389,7 @@ class Producer(Agent[AnyMessage]):
         self._replan(state)
 
     def _remember(self, production: Outlook) -> None:
-        """Decide by this forecast from now on."""
-        self._production = production
+        """Called with the production that is expected from now on."""
 
     def _replan(self, state: ProducerState) -> None:
         """Keep as many promises as a new forecast allows."""
@@ -489,10 +457,9 @@ class Producer(Agent[AnyMessage]):
         if self._is_there:
             return
         self._is_there = True
-        if self._correction is not None:
-            self._correction.start_over(self.now_s)
-        if self._newest is not None:
-            self._publish_forecast(self._newest)
+        self._expects.start_over(self.now_s)
+        if self._expects.newest is not None:
+            self._publish_forecast(self._expects.newest)
             self._join_manager()
 
     def _join_manager(self) -> None:
@@ -520,7 +487,7 @@ class Producer(Agent[AnyMessage]):
         left = uncommitted_of(state, is_fine=True) if self._waiting and self._provisional is None else None
         tried: dict[str, _Prospect] = {}
         for job_id, client in self._waiting.items():
-            prospect = _Prospect(self._adopted, committed, client.task.open_starts)
+            prospect = _Prospect(self._expects.adopted, committed, client.task.open_starts)
             if prospect != client.told and (left is None or left.may_serve(_need(client.task, self.now_s))):
                 tried[job_id] = prospect
         have_room = self._scheduler.have_room(state, [self._waiting[job_id].task for job_id in tried])
@@ -556,14 +523,6 @@ class Producer(Agent[AnyMessage]):
             firm=self._provisional.firm(committed, self.now_s),
             waiting=tuple(client.task for client in self._waiting.values()),
         )
-
-
-def _apart(prediction: Prediction) -> Prediction:
-    """Return a copy that shares its points, but not the arrays that are made of them: the scenario keeps the original.
-
-    The arrays of a day of minutes take 23 kB, and only the newest forecast needs them.
-    """
-    return prediction.model_copy(update={"production": prediction.production.model_copy()})
 
 
 def _need(task: Task, now_s: int) -> Need:

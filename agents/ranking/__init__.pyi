@@ -7,6 +7,9 @@ from .negotiation_settings import (
     NegotiationSettings as NegotiationSettings,
     known_rankings as known_rankings,
 )
+from .producer_lists import (
+    ProducerLists as ProducerLists,
+)
 from .rankings import (
     Places as Places,
     Question as Question,
@@ -38,6 +41,7 @@ __all__ = [
     "Negotiation",
     "NegotiationSettings",
     "Places",
+    "ProducerLists",
     "Question",
     "Ranking",
     "Scores",

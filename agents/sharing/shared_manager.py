@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from agents.contract_ledger import LedgerEntry, LedgerEvent
+from agents.contract_ledger import MAX_UNCONFIRMED, LedgerEntry, LedgerEvent, UnconfirmedStatements, continued
 from agents.energy import IntArray
 from agents.headroom import Need
 from agents.job_register import JobRegister, RegisteredJob
-from agents.manager import Manager, Party, continued
+from agents.manager import Manager, Party
 from agents.messages import (
     MAX_OFFERS,
     MAX_REASON_CHARACTERS,
@@ -48,7 +48,6 @@ from agents.shares import MAX_MINUTES, MAX_SHARES, MINUTE_S, load_mwh, packed, u
 from agents.sharing.board import MAX_RUNS_OF_OFFER, PAST_KEPT_MINUTES, EnergyBoard, most_mwh
 from agents.sharing.supply_preferences import SupplySettings
 from agents.sharing.undersupplied_jobs import UndersuppliedJobs
-from agents.unconfirmed_statements import MAX_UNCONFIRMED, UnconfirmedStatements
 from broker.hosts import Received
 
 MOST_OFFERS = 12

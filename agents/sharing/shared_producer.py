@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from agents.consumer import SecondCounts
 from agents.energy import IntArray, Outlook
+from agents.expected_production import PAST_KEPT_S
 from agents.job_register import digest_of
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -36,7 +37,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, Job
-from agents.producer import PAST_KEPT_S, Producer
+from agents.producer import Producer
 from agents.scheduling import ProducerState
 from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, add_at, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh

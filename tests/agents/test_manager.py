@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agents.contract_ledger import LedgerEntry, LedgerEvent
+from agents.contract_ledger import MAX_CHANGES, LedgerEntry, LedgerEvent
 from agents.job_register import JobRegister, digest_of
-from agents.manager import MAX_CANCELLED, MAX_CHANGES, Manager
+from agents.manager import MAX_CANCELLED, Manager
 from agents.messages import (
     AnyMessage,
     ContractAgreed,

@@ -90,6 +90,48 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     table = read_table(path, where)
     notes = list(table.notes)
     problems: list[Problem] = []
+    found = _find_layout(table, wanted, notes, problems, is_run=is_run)
+    if found is None:
+        raise ScenarioError(problems)
+    try:
+        grid, values = _grid_and_values(table, found, notes, is_run=is_run)
+    except ScenarioError as error:
+        raise ScenarioError([*problems, *error.problems]) from None
+    if problems or wanted.zone == UNKNOWN:
+        raise ScenarioError(problems)
+    reading = wanted.reading or _reading(found.unit, values.tolist(), notes)
+    times_s, energy_wh = _cumulated(table, grid, values * UNITS[found.unit], reading, notes)
+    columns = table.columns[found.time_column], table.columns[found.value_column]
+    done = MeasuredFormat(*columns, found.unit, reading, wanted.zone)
+    return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the series stands in a table, and in which unit."""
+
+    time_column: int
+    value_column: int
+    zone: tzinfo | None
+    """Of times that say none; None: they all do, or count from the start."""
+    unit: Unit
+
+
+def _find_layout(
+    table: Table, wanted: MeasuredFormat, notes: list[str], problems: list[Problem], *, is_run: bool
+) -> _Layout | None:
+    """Return the layout of a table, as given or found; None if a part of it is not known.
+
+    A given part may be `UNKNOWN`: the user's file has an error there, which has been reported. All other parts, and the
+    times, are then checked nevertheless.
+
+    Args:
+        table: The table.
+        wanted: The given parts of the format.
+        notes: Receives what is found.
+        problems: Receives what is wrong.
+        is_run: See `read_measured`.
+    """
     time_column = _found(wanted.time, lambda: find_time_column(table, wanted.time, is_run=is_run), problems)
     value_column = None
     if time_column is not None or wanted.value is not None:
@@ -99,29 +141,36 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     zone: tzinfo | None = None
     if wanted.zone is not None:
         # With a stand-in, the rest is checked too.
-        zone = _found(wanted.zone, lambda: zone_of(wanted.zone or "", where), problems) or UTC
-    unit = wanted.unit
-    if unit is None and value_column is not None and wanted.reading != UNKNOWN:
-        unit = _found(None, lambda: find_unit(table, value_column, wanted.reading, notes), problems)
-    is_known = unit is not None and UNKNOWN not in (unit, wanted.reading)
-    if unit is not None and is_known and wanted.reading and (wanted.reading == "power") != (unit in _POWER_UNITS):
-        problems.append(Problem(where, f"{unit} is not a unit of {_READINGS[wanted.reading]}"))
-    grid_and_values = None
-    try:
-        if unit is not None and is_known and time_column is not None and value_column is not None:
-            grid_and_values = _grid_and_values(table, time_column, zone, value_column, unit, notes, is_run=is_run)
-        elif time_column is not None:
+        zone = _found(wanted.zone, lambda: zone_of(wanted.zone or "", table.where), problems) or UTC
+    unit = _find_unit(table, value_column, wanted, notes, problems)
+    if time_column is not None and value_column is not None and unit is not None:
+        return _Layout(time_column, value_column, zone, unit)
+    if time_column is not None:
+        try:
             check_times(table, RowTimes(table, time_column, zone, is_run=is_run))
-    except ScenarioError as error:
-        problems += error.problems
-    is_whole = grid_and_values is not None and not problems and wanted.zone != UNKNOWN
-    if not is_whole or time_column is None or value_column is None or unit is None or grid_and_values is None:
-        raise ScenarioError(problems)
-    grid, values = grid_and_values
-    reading = wanted.reading or _reading(unit, values.tolist(), notes)
-    times_s, energy_wh = _cumulated(table, grid, values * UNITS[unit], reading, notes)
-    done = MeasuredFormat(table.columns[time_column], table.columns[value_column], unit, reading, wanted.zone)
-    return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
+        except ScenarioError as error:
+            problems += error.problems
+    return None
+
+
+def _find_unit(
+    table: Table, value_column: int | None, wanted: MeasuredFormat, notes: list[str], problems: list[Problem]
+) -> Unit | None:
+    """Return the unit of a column of values, as given or found; None if it is not known.
+
+    A unit that does not suit the given reading is reported, and returned: the rest is checked with it.
+    """
+    if UNKNOWN in (wanted.unit, wanted.reading):
+        return None
+    if wanted.unit is None:
+        if value_column is None:
+            return None
+        unit = _found(None, lambda: find_unit(table, value_column, wanted.reading, notes), problems)
+    else:
+        unit = wanted.unit
+    if unit is not None and wanted.reading and (wanted.reading == "power") != (unit in _POWER_UNITS):
+        problems.append(Problem(table.where, f"{unit} is not a unit of {_READINGS[wanted.reading]}"))
+    return unit
 
 
 _Found = TypeVar("_Found")
@@ -191,26 +240,19 @@ class _Grid:
 
 
 def _grid_and_values(
-    table: Table,
-    time_column: int,
-    zone: tzinfo | None,
-    value_column: int,
-    unit: Unit | None,
-    notes: list[str],
-    *,
-    is_run: bool,
+    table: Table, layout: _Layout, notes: list[str], *, is_run: bool
 ) -> tuple[_Grid, NDArray[np.float64]]:
     """Return the grid of a series and its values, in its unit.
 
     A table may have a column for each of a thousand devices. Where every row has a plain number, the columns share the
     times, which are read once.
     """
-    values = table.plain_column(value_column)
-    grid = None if values is None else _shared_grid(table, time_column, zone, is_run=is_run)
+    values = table.plain_column(layout.value_column)
+    grid = None if values is None else _shared_grid(table, layout.time_column, layout.zone, is_run=is_run)
     if grid is not None and values is not None:
         return grid, values
-    of_time = RowTimes(table, time_column, zone, is_run=is_run)
-    times, listed = parsed_rows(table, of_time, value_column, unit, notes)
+    of_time = RowTimes(table, layout.time_column, layout.zone, is_run=is_run)
+    times, listed = parsed_rows(table, of_time, layout.value_column, layout.unit, notes)
     return _Grid.of(times), np.array(listed)
 
 

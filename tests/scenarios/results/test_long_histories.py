@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from agents.contract_ledger import LedgerEntry, LedgerEvent
-from agents.manager import MAX_CHANGES, continued
+from agents.contract_ledger import MAX_CHANGES, LedgerEntry, LedgerEvent, continued
 from agents.model import Contract
 from agents.shares import Share
 from scenarios.results.rows import WrittenHistory, read_ledger, write_entries

@@ -1,20 +1,26 @@
-"""A producer's forecast, corrected by what its own roof has produced so far (`forecast: corrected`).
+"""The production that a producer expects: its newest forecasts, as issued or corrected, less what its own house uses.
 
-Every half-hour the producer reads its inverter's counter. If each of the last two hours differed from its forecast in
-the same direction, the smaller difference is taken as the present error of the forecast. The error is assumed to fade
-within eight hours. This combines persistence with the forecast. A difference in one hour only is taken for a passing
-cloud, which no forecast predicts to the minute. A correction is published only if it changes by `LEAST_ERROR` or more,
-because each one makes jobs move: corrections of a few percent, at every reading, or by the last hour alone, lose what
-they gain (`benchmarks/README.md`). So forecasts that are nearly right stay as they are.
+A forecast may be corrected by what the roof has produced so far (`forecast: corrected`). Every half-hour the producer
+reads its inverter's counter. If each of the last two hours differed from its forecast in the same direction, the
+smaller difference is taken as the present error of the forecast. The error is assumed to fade within eight hours. This
+combines persistence with the forecast. A difference in one hour only is taken for a passing cloud, which no forecast
+predicts to the minute. A correction is published only if it changes by `LEAST_ERROR` or more, because each one makes
+jobs move: corrections of a few percent, at every reading, or by the last hour alone, lose what they gain
+(`benchmarks/README.md`). So forecasts that are nearly right stay as they are.
 
 A producer reads only what its counter shows at the time, so it learns nothing of the future.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from agents.energy import FloatArray, Outlook, Production
+from agents.energy import CumulativeSeries, FloatArray, Outlook, Prediction, Production
+
+PAST_KEPT_S = 86_400
+"""How much of the past a producer remembers, seconds: a forecast issued during a day may begin at midnight."""
 
 READ_EVERY_S = 1_800
 """Interval between readings, at full half-hours, seconds."""
@@ -35,6 +41,108 @@ SHARES = (0.1, 3.0)
 """Lower and upper bound of production relative to the forecast; a value beyond them counts as the bound."""
 _AHEAD_S = 7_200
 _STEP_S = 900
+
+
+class ExpectedProduction:
+    """The forecasts of one producer, of which it has adopted those that have been issued."""
+
+    __slots__ = ("_correction", "_next_reading_s", "_own_use", "_to_be_issued", "adopted", "newest", "outlook")
+
+    def __init__(
+        self, predictions: Sequence[Prediction], own_use: CumulativeSeries | None, counter: Production | None
+    ) -> None:
+        """Create the expectation of a producer that has adopted no forecast.
+
+        Args:
+            predictions: Forecasts in the order of issue.
+            own_use: The part of its house's base load that the producer serves, at UNIX seconds; None: none.
+            counter: Its production, by which forecasts are corrected; only the part that has passed is read. None:
+                forecasts are used as issued.
+        """
+        self._to_be_issued = list(predictions)
+        self._own_use = own_use
+        self._correction = None if counter is None else ForecastCorrection(counter)
+        self._next_reading_s: int | None = None
+        self.outlook: Outlook | None = None
+        """The expected production, with a day of the past; None: no forecast has been adopted yet."""
+        self.newest: Prediction | None = None
+        """The forecast adopted last, less the own use."""
+        self.adopted = 0
+        """How many forecasts were adopted."""
+
+    @property
+    def next_timer_s(self) -> int | None:
+        """When the next forecast is issued or the counter is to be read, UNIX seconds; None: never."""
+        next_issue_s = self._to_be_issued[0].issued_s if self._to_be_issued else None
+        due_s = [time_s for time_s in (next_issue_s, self._next_reading_s) if time_s is not None]
+        return min(due_s, default=None)
+
+    def is_due(self, now_s: int) -> bool:
+        """Return whether a forecast has been issued and not been taken."""
+        return bool(self._to_be_issued) and self._to_be_issued[0].issued_s <= now_s
+
+    def take_due(self) -> Prediction:
+        """Remove the next forecast and return it, as issued."""
+        return _apart(self._to_be_issued.pop(0))
+
+    def discard_later(self) -> None:
+        """Discard all forecasts that have not been taken."""
+        self._to_be_issued.clear()
+
+    def read_counter(self, now_s: int, *, is_there: bool) -> Production | None:
+        """Read the counter if a reading is due; return the corrected forecast, or None if it stays as it is.
+
+        Args:
+            now_s: Present time, UNIX seconds.
+            is_there: Whether the producer takes part; otherwise nothing is corrected.
+        """
+        if self._correction is None or self._next_reading_s is None or now_s < self._next_reading_s:
+            return None
+        corrected = self._correction.take_reading(now_s) if is_there else None
+        self._next_reading_s = self._correction.next_reading_s(now_s)
+        return corrected
+
+    def corrected(self, issued: Prediction, now_s: int) -> Prediction:
+        """Return a new forecast, corrected if this producer corrects its forecasts.
+
+        Args:
+            issued: The forecast as issued.
+            now_s: Present time, UNIX seconds.
+        """
+        if self._correction is None:
+            return issued
+        production = self._correction.take_forecast(now_s, issued.production)
+        self._next_reading_s = self._correction.next_reading_s(now_s)
+        return issued.model_copy(update={"production": production})
+
+    def adopt(self, prediction: Prediction, now_s: int) -> Prediction:
+        """Expect what a forecast says from now on; return the forecast less the own use.
+
+        Args:
+            prediction: The forecast, corrected if it is to be.
+            now_s: Present time, UNIX seconds.
+        """
+        if self._own_use is not None:
+            prediction = prediction.model_copy(update={"production": prediction.production.less(self._own_use)})
+        newer = prediction.production
+        self.adopted += 1
+        self.newest = prediction
+        known = Outlook.of(newer) if self.outlook is None else self.outlook.continued_by(newer)
+        self.outlook = known.since(now_s - PAST_KEPT_S)
+        return prediction
+
+    def start_over(self, now_s: int) -> None:
+        """Correct nothing by the time before now, in which the producer took no part."""
+        if self._correction is not None:
+            self._correction.start_over(now_s)
+
+
+def _apart(prediction: Prediction) -> Prediction:
+    """Return a copy that shares its points, but not the arrays that are made of them: the scenario keeps the original.
+
+    The arrays of a day of minutes take 23 kB, and only the newest forecast needs them.
+    """
+    return prediction.model_copy(update={"production": prediction.production.model_copy()})
 
 
 class ForecastCorrection:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agents.energy import Production
-from agents.forecast_correction import FADE_S, LEAST_ERROR, READ_EVERY_S, ForecastCorrection
+from agents.expected_production import FADE_S, LEAST_ERROR, READ_EVERY_S, ForecastCorrection
 
 HOUR_S = 3600
 NOON_S = 12 * HOUR_S
