@@ -19,6 +19,7 @@ from .community_bills import (
 )
 from .energy_split import (
     EnergySplit as EnergySplit,
+    ProducerEnergy as ProducerEnergy,
     Split as Split,
     split_energy as split_energy,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "Kpis",
     "LocalSupply",
     "MemberBill",
+    "ProducerEnergy",
     "SampleStatistics",
     "Settlement",
     "ShareMinutes",

@@ -14,7 +14,6 @@ from rich.table import Table
 from agents import SHARED
 from broker import plural
 from scenarios import Zone
-from scenarios.devices import is_guest_producer
 from scenarios.metrics import SampleStatistics, sample_statistics
 from scenarios.results import (
     ContractRow,
@@ -225,14 +224,9 @@ def _base_load(kpis: Json) -> list[tuple[str, str, str]]:
 
 
 def _suppliers(run: Json) -> list[tuple[str, float]]:
-    """Return producers with delivered Wh, in descending order; small ones are combined, empty places are left out."""
-    taken = {
-        producer: of
-        for producer, of in run["by_producer"].items()
-        if not is_guest_producer(producer) or of["produced_wh"] or of["delivered_wh"]
-    }
+    """Return producers with delivered Wh, in descending order; small ones are combined."""
     delivered = sorted(
-        ((producer, of["delivered_wh"] + of["base_load_wh"]) for producer, of in taken.items()),
+        ((producer, of["delivered_wh"] + of["base_load_wh"]) for producer, of in run["by_producer"].items()),
         key=lambda item: (-item[1], item[0]),
     )
     if len(delivered) <= MAX_PRODUCERS:

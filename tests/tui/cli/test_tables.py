@@ -80,6 +80,9 @@ def test_places_that_no_guest_has_taken_are_not_listed_as_suppliers(ssmic: Ssmic
     ended = ssmic("run", "sunny", "--days", "1", "--guests", "2", "--pace", "100000x")
     assert "from pv-adler" in ended.out
     assert "guest" not in ended.out
+    (run,) = ssmic("results", "show", "latest", "--json").json["runs"]
+    assert "pv-adler" in run["by_producer"]
+    assert not [producer for producer in run["by_producer"] if "guest" in producer]
 
 
 def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(ssmic: Ssmic, file: Path) -> None:
