@@ -31,7 +31,7 @@ from scenarios.sweep import (
     write_sweep_report,
 )
 from scenarios.sweep.export import tables as export_tables
-from scenarios.sweep.one_run import SweepRow, perform
+from scenarios.sweep.one_run import FIGURES, SweepRow, perform
 from tests.scenarios.files.series.test_coverage import TEXT
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS
 
@@ -97,6 +97,23 @@ def test_a_sweep_that_was_stopped_and_resumed_has_the_same_content(
     assert reported[-1].done == plan.count
     assert content(path) == content(undisturbed)
     assert sweep(plan, path).sha256 == read_sweep(undisturbed).info.sha256, "a complete sweep has nothing left to do"
+
+
+def test_the_same_command_runs_what_failed_again(plan: SweepPlan, undisturbed: Path, tmp_path: Path) -> None:
+    """A run may have failed for want of memory or disk space: its row then states the error, and no figures."""
+    path = tmp_path / "failed.sqlite"
+    path.write_bytes(undisturbed.read_bytes())
+    unknown = ", ".join(f'"{name}" = NULL' for name in FIGURES)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        failed = f"state = 'failed', error = 'disk full', ledger_sha256 = NULL, {unknown}"
+        connection.execute(f"UPDATE runs SET {failed} WHERE run = 2")  # noqa: S608 - our own names
+        connection.execute("UPDATE meta SET value = 'null' WHERE key = 'sha256'")
+    assert [row.error for row in read_sweep(path).rows] == ["", "disk full", "", ""]
+    reported: list[SweepProgress] = []
+    outcome = sweep(plan, path, workers=1, on_progress=reported.append)
+    assert reported[0] == SweepProgress(plan.count - 1, plan.count, plan.count - 1)
+    assert not outcome.failed
+    assert content(path) == content(undisturbed)
 
 
 @pytest.mark.long

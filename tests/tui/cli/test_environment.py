@@ -8,11 +8,15 @@ from types import ModuleType
 import pytest
 import typer.main
 from typer.core import TyperOption
+from typer.testing import CliRunner
 
 from broker.transport import endpoint
+from tui.cli.app import app
 from tui.cli.commands import clock, host, run
 
-DEPLOY = Path(__file__).resolve().parents[3] / "docs" / "deploy.md"
+ROOT = Path(__file__).resolve().parents[3]
+DEPLOY = ROOT / "docs" / "deploy.md"
+BUNDLED = ROOT / "scenarios" / "bundled"
 NO_SETTINGS = {"as_json", "install_completion", "show_completion"}
 READ_ELSEWHERE = {endpoint.USER, endpoint.PASSWORD_FILE, endpoint.CA_FILE, endpoint.CERT_FILE, endpoint.KEY_FILE}
 """By `broker.transport.endpoint`, which weighs them against what the URL says."""
@@ -38,3 +42,25 @@ def test_the_help_names_each_variable_that_sets_an_option(command: ModuleType) -
     for parameter in typer.main.get_command(command.app).params:
         if isinstance(parameter, TyperOption) and parameter.envvar:
             assert parameter.show_envvar, parameter.name
+
+
+@pytest.mark.parametrize(
+    ("value", "first_line"),
+    [
+        ("Haus 1", "Run 'r', Haus 1 at mqtt://127.0.0.1:1"),
+        ("Haus 1\nbrandt\n", "Run 'r', Haus 1, brandt at mqtt://127.0.0.1:1"),
+        ("celik dorn", "ssmic: sunny: no house with devices has the id 'celik dorn'"),
+    ],
+)
+def test_the_house_of_a_container_may_have_blanks_in_its_id(
+    value: str, first_line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Click divides the variable of a repeatable option at blanks."""
+    sunny = (BUNDLED / "sunny.yaml").read_text(encoding="utf-8")
+    (tmp_path / "my.yaml").write_text(sunny.replace("adler", "Haus 1"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SSMIC_HOUSE", value)
+    result = CliRunner().invoke(
+        app, ["host", "my.yaml", "--broker", "mqtt://127.0.0.1:1", "--run", "r", "--limit", "1"]
+    )
+    assert first_line in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -123,6 +124,8 @@ def host(
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
+    if not given(ctx, "house"):  # else it would be divided at the blanks within an id
+        house = [parse_id(line) for line in os.environ["SSMIC_HOUSE"].splitlines() if line]
     houses = list(dict.fromkeys(house))
     part = load_part(scenario, houses, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(part, strategy), promise)
