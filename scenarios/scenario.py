@@ -93,7 +93,7 @@ class Zone:
             return time_s + days * DAY_S
 
     def full_days(self, from_s: int, to_s: int) -> int:
-        """Return how many local days have passed from one UNIX time to another; rounded down, negative if it is earlier."""
+        """Return how many full local days have passed from one UNIX time to another; negative if it is earlier."""
         days = (to_s - from_s) // DAY_S
         if self.days_later_s(from_s, days) > to_s:
             return days - 1

@@ -175,6 +175,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         """The device does not obey, or must not be commanded, or may be commanded again."""
         match said:
             case CommandRefused(problem=problem):
+                self._answers += any(course.awaits_answer for course in self._courses)
                 self._take_refusal(clipped(problem, MAX_REASON_CHARACTERS))  # recordings hold longer ones
             case Occupied(run=run):
                 self._occupied_by, self._is_available = run, False
@@ -257,6 +258,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 elif course.is_running:
                     course.ended_by = end
                 elif course.is_commanded:
+                    self._answers += course.awaits_answer
                     course.ended_by, course.outcome = "ABORTED", "refused"
                 course.wake()
             case None if report.is_on is True and (course.is_commanded or course.is_running):

@@ -87,6 +87,11 @@ class JobCourse:
         return self.state in {"EXECUTING", "INTERRUPTED"}
 
     @property
+    def awaits_answer(self) -> bool:
+        """Whether its device has been commanded to start it, and has not answered yet."""
+        return self.is_commanded and self.state == "SCHEDULED" and self.ended_by is None
+
+    @property
     def grace_s(self) -> int:
         """How much longer than planned a metered job may take before anything follows from it, seconds."""
         return max(_LEAST_GRACE_S, self.job.duration_s // 4)

@@ -67,6 +67,7 @@ class Selection:
         self.starts_s: dict[str, int] = {}
         """By job id, the start of each task that is supplied and is not firm, UNIX seconds."""
         self._tasks: dict[str, Task] = {}
+        self._known_cells: dict[tuple[str, int], tuple[slice, FloatArray]] = {}
         for commitment in unstarted:
             if commitment.task.job_id in state.firm:
                 add(firm_wh, self._grid.first_s, commitment.task.load, commitment.start_s)
@@ -80,6 +81,10 @@ class Selection:
         self._energy_wh = {job_id: task.load.energy_wh for job_id, task in self._tasks.items()}
         self._groups: dict[str, tuple[StartGroup, ...]] = {}
         self._possible_s: dict[str, list[int]] = {}
+
+    def may_hold(self, job_id: str) -> bool:
+        """Return whether any selection can include a task; if not, a search for one that does is in vain."""
+        return bool(self._possible(job_id))
 
     def improve(
         self, rounds: int, rng: Random, is_wanted: Callable[[Collection[str]], bool]
@@ -121,7 +126,7 @@ class Selection:
         possible_s = self._possible(forced)
         self._insert(forced, possible_s[0] if rng.random() < AT_FIRST_START else rng.choice(possible_s))
         back = self._clear(forced, rng)
-        more = [job_id for job_id in sorted(self.starts_s) if job_id != forced]
+        more = [job_id for job_id in self._ids if job_id in self.starts_s and job_id != forced]
         for job_id in rng.sample(more, min(rng.choice(ALSO_OUT), len(more))):
             self._remove(job_id)
             back.append(job_id)
@@ -146,11 +151,12 @@ class Selection:
             over = self._left_wh < -SEARCH_TOLERANCE_WH
             if not over.any():
                 return removed
+            span = range(int(over.argmax()), len(over) - int(over[::-1].argmax()))
             weights = over.astype(np.float64)
             drawing = [
                 (self._energy_wh[job_id] * (0.5 + rng.random()), job_id)
-                for job_id in sorted(self.starts_s)
-                if job_id != forced and self._draws_in(job_id, weights)
+                for job_id in self._ids
+                if job_id in self.starts_s and job_id != forced and self._draws_in(job_id, span, weights)
             ]
             if not drawing:  # by a rounding error of the forced task itself
                 return removed
@@ -158,8 +164,11 @@ class Selection:
             self._remove(job_id)
             removed.append(job_id)
 
-    def _draws_in(self, job_id: str, weights: FloatArray) -> bool:
+    def _draws_in(self, job_id: str, span: range, weights: FloatArray) -> bool:
+        """Return whether a task draws in a minute with a positive weight; all of them are in the span."""
         bins, load_wh = self._cells(job_id, self.starts_s[job_id])
+        if bins.stop <= span.start or bins.start >= span.stop:
+            return False
         return bool(load_wh @ weights[bins] > 0.0)
 
     def _value(self) -> float:
@@ -185,9 +194,12 @@ class Selection:
         return self._groups[job_id]
 
     def _cells(self, job_id: str, start_s: int) -> tuple[slice, FloatArray]:
-        load_wh = self._tasks[job_id].load.per_minute_wh(start_s % BIN_S)
-        first = (start_s - self._grid.first_s) // BIN_S
-        return slice(first, first + len(load_wh)), load_wh
+        cells = self._known_cells.get((job_id, start_s))
+        if cells is None:
+            load_wh = self._tasks[job_id].load.per_minute_wh(start_s % BIN_S)
+            first = (start_s - self._grid.first_s) // BIN_S
+            cells = self._known_cells[job_id, start_s] = slice(first, first + len(load_wh)), load_wh
+        return cells
 
     def _insert(self, job_id: str, start_s: int) -> None:
         bins, load_wh = self._cells(job_id, start_s)
@@ -232,14 +244,18 @@ class LatePromises:
     def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
         """See `Scheduler.have_room`; by generators of their own, as others must not notice the trials."""
         fit = self.base.have_room(state, tasks)
-        return [
-            fits or _pushing(state, task, (task,), TRIAL_ROUNDS, Random(task.job_id)) is not None
-            for task, fits in zip(tasks, fit, strict=True)
-        ]
+        return [fits or _may_push(state, task) for task, fits in zip(tasks, fit, strict=True)]
 
     def replan(self, state: ProducerState) -> Replanning:
         """See `Scheduler.replan`."""
         return self.base.replan(state)
+
+
+def _may_push(state: ProducerState, task: Task) -> bool:
+    """Try whether a task gets room by pushing others out: in vain if it does not fit even when all that may go do."""
+    if not Selection(state, (task,)).may_hold(task.job_id):
+        return False
+    return _pushing(state, task, (task,), TRIAL_ROUNDS, Random(task.job_id)) is not None
 
 
 def _pushing(

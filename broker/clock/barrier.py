@@ -370,6 +370,11 @@ class RoundBarrier:
         away += [(asked, now_wall_s) for asked in waited_wall_s if now_wall_s - asked >= AWAY_AFTER_WALL_S]
         return sorted(away)
 
+    @property
+    def more(self) -> int:
+        """How many further rounds of the step the hosts have run without a grant: only one that is alone runs any."""
+        return max([done.more for done in self.dones.values()], default=0) if self.is_alone else 0
+
     def addressed(self, hosts: Collection[str]) -> Counts:
         """Return which of these hosts were sent messages in the step, with the count by sending host."""
         addressed: Counts = {}
@@ -400,7 +405,7 @@ class RoundBarrier:
             round_: Its number within this second.
         """
         self._is_over = True
-        more = max((done.more for done in self.dones.values()), default=0)
+        more = self.more
         left = {
             (host, done.last_step, to): count for host, done in self.dones.items() for to, count in done.sent.items()
         }

@@ -410,12 +410,13 @@ class Clock:
     async def _grant(self, bus: Bus) -> tuple[str, ...]:
         """Grant the step's round and wait for the answers; return the agents of hosts that were dropped."""
         step = self._step
-        self._run_control.ran(step.moment)
+        moment = step.moment
+        self._run_control.ran(moment)
         if self._journal is not None:
             self._journal.save_round(step)
             self._store_progress()
         if self._on_moment is not None:
-            self._on_moment(step.moment)
+            self._on_moment(moment)
         if step.round == 0 and step.phase == "run":
             self._incoming.grant_input(step.counts.keys(), step.step)
             self._quarantine.count_timers(step)
@@ -433,7 +434,7 @@ class Clock:
             lost += await self._wait_for_messages(bus)
         lost += self._lost_hosts.quarantine_offenders()  # before messages are delivered that they should not have sent
         before = step.time_s, step.round
-        if more := max((done.more for done in self._barrier.dones.values()), default=0):  # it was alone
+        if more := self._barrier.more:  # it was alone
             self._step = self._incoming.step = replace(step, step=step.step + more, round=step.round + more)
         if self._observer is not None:
             for number, sent in enumerate(self._barrier.pop_messages(*before)):

@@ -7,7 +7,7 @@ from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsGoneError, HostsMissingError
-from broker.protocol import shortened
+from broker.protocol import Failure, shortened
 
 MOST_LIMITS = 10
 """After this many time limits, the clock gives up on a host that gives signs of life but does not answer."""
@@ -112,7 +112,10 @@ class LostHosts:
             AgentFailedError: Lost hosts are not dropped, or a host of this process failed.
         """
         lost: list[str] = []
-        failures = {host: done.failure for host, done in self._barrier.dones.items() if done.failure is not None}
+        failures: dict[str, Failure] = {}
+        for host, done in self._barrier.dones.items():
+            if done.failure is not None:
+                failures[host] = done.failure
         for host, failure in sorted(failures.items()):
             if self._settings.on_loss != "drop" or not self._quarantine.is_removable(host):
                 raise AgentFailedError(failure.agent, host, failure.traceback)

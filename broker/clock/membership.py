@@ -112,7 +112,9 @@ class Membership:
         Raises:
             ProtocolError: The session is not the host's current one.
         """
-        check_session(host, session, self._published.get(host))
+        present = self._published.get(host)
+        if session != present:
+            check_session(host, session, present)
 
     def note_published(self, roster: Roster) -> None:
         """Record that a roster has come back from the broker."""

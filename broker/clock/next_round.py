@@ -153,7 +153,7 @@ def next_round(
         return step(last.time_s, "closing" if last.phase == "closing" else "run", unanswered, lapse=True)
     if last.phase in {"closing", "end"}:
         return step(last.time_s, "end", all_hosts()) if last.phase == "closing" else None
-    earliest_s = min((time_s for time_s in timers_s.values() if time_s is not None), default=None)
+    earliest_s = min([time_s for time_s in timers_s.values() if time_s is not None], default=None)
     if stop_after_s is not None and (earliest_s is None or earliest_s > stop_after_s):
         is_stopped, stopped_at_s = True, stop_after_s
     if is_stopped:

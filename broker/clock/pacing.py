@@ -153,11 +153,11 @@ class Pacer:
 
     def reach(self, time_s: float) -> None:
         """Move to a virtual time if it is later than the present one; the owed time decreases accordingly."""
-        at_s, owed_s = self._at(self._now_wall_s())
+        now_wall_s = self._now_wall_s()
+        at_s, owed_s = self._at(now_wall_s)
         if time_s > at_s:
-            self._anchor(self._now_wall_s())
+            self._anchor_s, self._anchor_wall_s = float(time_s), now_wall_s
             self._owed_s = max(0.0, owed_s - (time_s - at_s))
-            self._anchor_s = float(time_s)
 
     def leave_out(self, since_wall_s: float, until_wall_s: float) -> None:
         """Exclude an interval in which a participant was away; overlaps with earlier intervals count once.

@@ -84,10 +84,11 @@ class AgentGroup:
         for agent in acting:
             await agent.coroutines.wait_all_blocked()
             outgoing, published = agent.collect()
-            if outgoing and not all(message.to in host_by_agent for message in outgoing):
-                outgoing, published = await self._without_undeliverable(agent, outgoing, published, host_by_agent)
+            if outgoing:
+                if not all(message.to in host_by_agent for message in outgoing):
+                    outgoing, published = await self._without_undeliverable(agent, outgoing, published, host_by_agent)
+                sent += [(host_by_agent[message.to], self._envelope(grant, agent.id, message)) for message in outgoing]
             publications += published
-            sent += [(host_by_agent[message.to], self._envelope(grant, agent.id, message)) for message in outgoing]
             instructions += agent.take_instructions()
             self._rejections += agent.take_rejections()
             self._note_state(agent)

@@ -207,11 +207,13 @@ def hosts(run: str) -> str:
     return _build(run, "hosts", "+")
 
 
+@lru_cache(maxsize=1024)
 def grants(run: str) -> str:
     """Return the topic on which the clock grants a round to many hosts at once."""
     return _build(run, "grants")
 
 
+@lru_cache(maxsize=65_536)
 def grant(run: str, host_id: str) -> str:
     """Return the topic on which the clock grants rounds to one host."""
     return _build(run, "grant", encode(host_id))

@@ -231,7 +231,7 @@ class Connection(aiomqtt.Client):
             self._has_room_event.clear()
             await self._has_room_event.wait()
 
-    def send(self, topic: str, payload: bytes, *, retain: bool, ticket: int | None, is_last: bool = False) -> None:
+    def send(self, topic: str, payload: bytes, *, retain: bool, ticket: int | None) -> None:
         """Queue a message.
 
         Args:
@@ -239,30 +239,47 @@ class Connection(aiomqtt.Client):
             payload: The content.
             retain: Whether the broker keeps it for later subscribers.
             ticket: Returned by `acknowledged` when the broker has confirmed the message, sent at QoS 1; None: QoS 0.
-            is_last: Whether no other message follows right after it, so that all are written at once.
 
         Raises:
             ConnectionBrokenError: The connection has ended.
         """
-        client = self._client
-        if ticket is None and client.socket() is not None and not client.want_write():
-            packet = encode_publish(topic, payload, retain=retain)
-            self._buffers.add(packet)
-            self._note_sent(topic, len(packet), len(payload))
-            if is_last and not self._waits_to_write:
-                self._write()
-            elif not self._will_write:
-                self._write_soon()
-        else:
-            # paho remembers what waits for its confirmation, and puts it in order with what waits already.
-            info = client.publish(topic, payload, qos=0 if ticket is None else 1, retain=retain)
-            if info.rc != paho.MQTT_ERR_SUCCESS:
-                self.drop(paho.error_string(info.rc))
-                raise ConnectionBrokenError
-            header = _HEADER_BYTES if ticket is None else _HEADER_QOS_1_BYTES
-            self._note_sent(topic, header + len(topic.encode()) + len(payload), len(payload))
-            if ticket is not None:
-                self._tickets[info.mid] = (ticket, self._sent)
+        if ticket is None and self.send_at_once(topic, payload, retain=retain):
+            return
+        # paho remembers what waits for its confirmation, and puts it in order with what waits already.
+        info = self._client.publish(topic, payload, qos=0 if ticket is None else 1, retain=retain)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            self.drop(paho.error_string(info.rc))
+            raise ConnectionBrokenError
+        header = _HEADER_BYTES if ticket is None else _HEADER_QOS_1_BYTES
+        self._note_sent(topic, header + len(topic.encode()) + len(payload), len(payload))
+        if ticket is not None:
+            self._tickets[info.mid] = (ticket, self._sent)
+
+    def send_at_once(self, topic: str, payload: bytes, *, retain: bool, is_last: bool = False) -> bool:
+        """Queue a message of QoS 0 if it need not wait, and paho has no packets that come first.
+
+        Args:
+            topic: The topic.
+            payload: The content.
+            retain: Whether the broker keeps it for later subscribers.
+            is_last: Whether no other message follows right after it, so that all are written at once.
+
+        Returns:
+            Whether it was queued; if not, the connection may also have ended.
+        """
+        client = self._client  # its attributes, because its methods are called for each packet
+        if client._sock is None or client._out_packet:
+            return False
+        if (self._tickets or self._unwritten_bytes >= _UNWRITTEN_LIMIT_BYTES) and not self.has_room:
+            return False
+        packet = encode_publish(topic, payload, retain=retain)
+        self._buffers.unsent += packet
+        self._note_sent(topic, len(packet), len(payload))
+        if is_last and not self._waits_to_write:
+            self._write()
+        elif not self._will_write:
+            self._write_soon()
+        return True
 
     def _note_sent(self, topic: str, packet_bytes: int, payload_bytes: int) -> None:
         self._sent += 1
@@ -403,15 +420,18 @@ class Connection(aiomqtt.Client):
 
     def _read(self) -> None:
         """Process received packets, up to `_PACKETS_A_TURN`."""
+        client, buffers, receive = self._client, self._buffers, self._receive
+        take = buffers.take_publish
         try:
             # For the pings of a client that receives nothing.
-            self._client._last_bytes_received = time.monotonic()
+            client._last_bytes_received = time.monotonic()
             for _ in range(_PACKETS_A_TURN):
-                if (published := self._buffers.take_publish()) is not None:
-                    self._receive(Delivery(published.topic, published.payload, published.retain))
+                if (published := take()) is not None:
+                    topic, payload, retain, _ = published
+                    receive(Delivery(topic, payload, retain))
                 else:
-                    self._client.loop_read()
-                if not self._buffers.readable or self._client.socket() is None:
+                    client.loop_read()
+                if not buffers.readable or client._sock is None:
                     return
             self._loop.call_soon(self._read_on)
         except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
@@ -426,16 +446,16 @@ class Connection(aiomqtt.Client):
         self._will_write = False
         client, buffers = self._client, self._buffers
         try:
-            if client.want_write():
+            if client._out_packet:
                 client.loop_write()
             buffers.flush()
             client._last_msg_out = time.monotonic()  # for the pings of a client that is silent
-            self._unwritten_bytes = buffers.unsent_bytes
+            self._unwritten_bytes = len(buffers.unsent)
         except Exception as error:  # noqa: BLE001 - as in `_read`
             if not self._connected.done():
                 self._buffers.read_close_reason()
             self.drop(f"{type(error).__name__}: {error}")
-        waits = self._unwritten_bytes > 0 or client.want_write()
+        waits = self._unwritten_bytes > 0 or bool(client._out_packet)
         if waits is not self._waits_to_write and (sock := client.socket()) is not None:
             self._waits_to_write = waits
             if waits:

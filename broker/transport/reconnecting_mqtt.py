@@ -118,12 +118,7 @@ class MqttBus:
         is_last = getattr(payload, "is_last", False)
         for piece in pieces:
             connection = self._connection
-            if qos != 0 or connection is None or not connection.has_room:
-                await self._publish(topic, piece, qos, retain=retain)
-                continue
-            try:
-                connection.send(topic, piece, retain=retain, ticket=None, is_last=is_last)
-            except ConnectionBrokenError:
+            if qos or connection is None or not connection.send_at_once(topic, piece, retain=retain, is_last=is_last):
                 await self._publish(topic, piece, qos, retain=retain)
 
     async def _publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:

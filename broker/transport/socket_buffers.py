@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import paho.mqtt.client as paho
 
-from broker.transport.packets import Published, decode_publish
+from broker.transport.packets import decode_publish
 
 _READ_AHEAD_BYTES = 64 * 1024
 _HEAD_BYTES = 16
@@ -42,7 +42,8 @@ class SocketBuffers:
         """How much of `_read_ahead` the client has consumed."""
         self._found: OSError | None = None
         """Why the last attempt to read failed, for the client, which has not asked yet."""
-        self._unsent = bytearray()
+        self.unsent = bytearray()
+        """What the socket has not accepted yet; packets that pass the client by are appended to it."""
 
     @property
     def readable(self) -> bool:
@@ -54,30 +55,25 @@ class SocketBuffers:
         sock = self._client.socket()
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
-    @property
-    def unsent_bytes(self) -> int:
-        """Bytes that the socket has not accepted yet."""
-        return len(self._unsent)
-
     def flush(self) -> None:
         """Write as much as the socket accepts.
 
         Raises:
             OSError: The connection is broken.
         """
-        sock, unsent = self._client.socket(), self._unsent
+        sock, unsent = self._client._sock, self.unsent
         try:
             while unsent and sock is not None:
                 del unsent[: sock.send(unsent)]
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
 
-    def add(self, packet: bytes) -> None:
-        """Queue a packet behind those that the client has handed over so far."""
-        self._unsent += packet
+    def take_publish(self) -> tuple[str, bytes, bool, int] | None:
+        """Read a message of QoS 0, see `decode_publish`.
 
-    def take_publish(self) -> Published | None:
-        """Read a message of QoS 0; None if there is none, or if what comes next is for the client to read."""
+        Returns:
+            None: There is none, or what comes next is for the client to read.
+        """
         if self._client._in_packet["command"]:  # see `__init__`: it has read a part of a packet
             return None
         if self._taken >= len(self._read_ahead):
@@ -90,7 +86,7 @@ class SocketBuffers:
                 return None
         published = decode_publish(self._read_ahead, self._taken)
         if published is not None:
-            self._taken = published.end
+            self._taken = published[3]
         return published
 
     def read_close_reason(self) -> None:
@@ -119,11 +115,11 @@ class SocketBuffers:
         self.first_bytes = self.first_bytes or self._read_ahead[:_HEAD_BYTES]
 
     def _put(self, buf: bytes | bytearray) -> int:
-        self._unsent += buf
+        self.unsent += buf
         if buf[0] == _DISCONNECT and len(buf) == 2:
             # The client closes the socket once this is written, so everything before it must have been sent.
             self.flush()
-            if self._unsent:
-                del self._unsent[-2:]
+            if self.unsent:
+                del self.unsent[-2:]
                 raise BlockingIOError
         return len(buf)

@@ -6,6 +6,7 @@ The scenario's expectations are printed, and written as JUnit XML.
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -158,9 +159,10 @@ def simulate(
     began_wall_s = time.monotonic()
     with own_output():
         files: list[Path] = []
-        code = _run_all(plans, level, files, compare_wall_s, compare_supply)
+        failures: list[SsmicError] = []
+        code = _run_all(plans, level, files, failures, compare_wall_s, compare_supply)
         all_hold = True
-        with after_failing(code), junit_of_failure(junit, plans[0].scenario.name):
+        with after_failing(code, failures), junit_of_failure(junit, plans[0].scenario.name):
             comparison = _show(plans, files, as_json=as_json, record=record, is_compared=bool(to) and not code)
             if to and comparison is not None and not code:
                 _write(comparison, to, overwrite=overwrite)
@@ -185,6 +187,7 @@ def _run_all(
     plans: Sequence[Plan],
     level: LogLevelName | None,
     files: list[Path],
+    failures: list[SsmicError],
     compare_wall_s: float | None,
     compare_supply: SupplyRules | None,
 ) -> int:
@@ -194,6 +197,7 @@ def _run_all(
         plans: The plans.
         level: The log level.
         files: Receives the results file of each plan as soon as there is one.
+        failures: Receives the errors that were reported.
         compare_wall_s: See `simulate`.
         compare_supply: See there.
 
@@ -205,7 +209,7 @@ def _run_all(
             if len(plans) > 1:
                 notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
             # Here results are written, not read: that this fails is no fault of the input.
-            with interruption_told(codes, results_error=FAILED):
+            with interruption_told(codes, results_error=FAILED, failures=failures):
                 try:
                     codes.append(run_until_interrupted(_run_plan(plan, level, files)))
                     if compare_wall_s is not None:
@@ -275,6 +279,7 @@ def interruption_told(
     codes: list[int] | None = None,
     results_error: int | None = None,
     code_of: Callable[[SsmicError], int] = code_for,
+    failures: list[SsmicError] | None = None,
 ) -> Iterator[list[int]]:
     """Run the block; if it is interrupted, report why, and continue after it.
 
@@ -282,6 +287,7 @@ def interruption_told(
         codes: Where the exit code is added then; None: a new list.
         results_error: Exit code of a results file that cannot be used; None: that of invalid input.
         code_of: Returns the exit code of an error.
+        failures: Receives the error that was reported.
 
     Yields:
         The list of exit codes.
@@ -294,6 +300,8 @@ def interruption_told(
         codes.append(exit_code())
     except SsmicError as error:
         complain_about(error)
+        if failures is not None:
+            failures.append(error)
         codes.append(results_error if results_error is not None and type(error) is ResultsError else code_of(error))
 
 
@@ -307,14 +315,27 @@ def _scores_note(plan: Plan, *, has_earlier: bool) -> str:
 
 
 @contextmanager
-def after_failing(code: int) -> Iterator[None]:
-    """If the run has already failed, unreadable results are only reported."""
+def after_failing(code: int, failures: Sequence[SsmicError] = ()) -> Iterator[None]:
+    """If the run has already failed, unreadable results are only reported, unless the same was said of writing them.
+
+    Args:
+        code: The exit code of the run.
+        failures: The errors that were reported before.
+    """
     try:
         yield
     except ResultsError as error:
         if not code:
             raise
-        complain_about(error)
+        if not any(_is_same_damage(error, failure) for failure in failures):
+            complain_about(error)
+
+
+def _is_same_damage(error: SsmicError, failure: SsmicError) -> bool:
+    """Return whether a results file cannot be read because it is damaged, as an error of writing it said before."""
+    # A full disk or a lock is an OperationalError, and leaves the file readable.
+    was_damaged = isinstance(failure, ResultsError) and type(failure.__cause__) is sqlite3.DatabaseError
+    return was_damaged and str(error).partition(": ")[0] == str(failure).partition(": ")[0]
 
 
 def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules | None) -> None:

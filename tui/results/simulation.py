@@ -151,7 +151,9 @@ class SimulationPane(Reads):
         self._drawn.clear()
 
     def _opened(self, opened: OpenedSimulation) -> None:
-        is_other = self.opened is None or self.opened.path != opened.path
+        before = self.opened
+        # A later simulation may have taken the place of a file: its runs, households and contracts are others.
+        is_other = before is None or before.path != opened.path or before.info.created_utc != opened.info.created_utc
         self.opened = opened
         self._drawn.clear()
         self.remove_class("troubled")

@@ -417,6 +417,9 @@ async def test_no_text_with_which_a_plug_refuses_a_command_ends_the_run(
         await device.until(lambda: job_state(device) == "ABORTED")
         last = device.on("job")[-1]
         assert (last["outcome"], last["reason"]) == ("refused", reason)
+        # A refusal is an answer: the device can be reached, and said no.
+        await device.until(lambda: device.on("state")[-1]["commands_answered"] == 1)
+        assert device.on("state")[-1]["commands_sent"] == 1
         outcome = await run.stop()
     entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
     assert (entry.history[-1].what, entry.history[-1].reason[:7]) == ("aborted", "refused")

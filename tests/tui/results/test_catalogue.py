@@ -16,6 +16,8 @@ from textual.widgets import Input
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
+from scenarios.simulation.plan import Plan
+from scenarios.simulation.simulation import open_simulation
 from tests.tui.driving import dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.household_view import SheetPane
@@ -136,6 +138,30 @@ async def test_a_run_in_progress_is_followed(
             await until(pilot, lambda: table(pilot, "#entries").rows[0].state == "running")
             writer.finish("done", scenario.start_s + 3600, negotiations=0, wall_s=0.1)
         await until(pilot, lambda: table(pilot, "#entries").rows[0].state == "done")
+
+
+async def test_results_that_replace_opened_ones_are_shown_instead(
+    opened: Opened, results_folder: Path, tmp_path: Path
+) -> None:
+    """A run with `--out` and the same name writes another scenario's results there, with other runs and households."""
+    later = tmp_path / "later.sqlite"
+    plan = Plan(load_scenario("sunny"), (1,), bus="memory", workers=1, out=later, folder=tmp_path)
+    async with open_simulation(plan) as simulation:
+        await simulation.run()
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        table(pilot, "#entries").go_to((results_folder / INSERTION).relative_to(Path.cwd()))
+        await pilot.press("enter")
+        await until(pilot, lambda: sheet_of(pilot) is not None)
+        shown = the_screen(pilot).simulation
+        shown.show_run(2)
+        shown.show_house("fuchs")
+        await until(pilot, lambda: (shown.run, shown.house) == (2, "fuchs"))
+        later.replace(results_folder / INSERTION)
+        await until(pilot, lambda: shown.opened is not None and shown.opened.info.scenario == "sunny")
+        await until(pilot, lambda: (shown.run, shown.house) == (1, "adler"))
+        await until(pilot, lambda: "sunny" in text(pilot, "SimulationPane .title"))
+        assert not [notice for notice in notices(pilot) if notice[0] == "error"]
 
 
 async def test_a_killed_run_is_distinguished_from_one_in_progress(opened: Opened, results_folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from broker import plural
+from broker import SsmicError, plural
 from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
@@ -286,10 +286,11 @@ def _keep_time(
             await kept.learn(settings.scores, outcome.scores)
         return exit_code_of([outcome])
 
-    with interruption_told(code_of=code_for_supervisor) as codes:
+    failures: list[SsmicError] = []
+    with interruption_told(code_of=code_for_supervisor, failures=failures) as codes:
         codes.append(run_until_interrupted(keep_time()))
     code = max(codes)
-    with after_failing(code):
+    with after_failing(code, failures):
         if is_ours:  # not those of another clock, which refused this one
             show_results(results_file, as_json=as_json)
     if code:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from scenarios import Zone, zone_info
@@ -17,7 +16,6 @@ from tui.editor.tree_model import Tree, text
 
 _RUN = "run"
 _MOST_DAYS = 366
-_DAY_S = 86_400
 
 
 class SeriesImport:
@@ -85,28 +83,32 @@ class SeriesImport:
         work = self._fields.open_work()
         production = Artist(work.tree, work.folder, allow_outside=work.allow_outside).production(entry)
         if production is not None:
-            start, days = begin_of(production.start_s, production.end_s, str(entry.get("zone", "")))
-            self._session.apply(lambda _: Change("days of the file", (Put(("start",), start), Put(("days",), days))))
+            begin = begin_of(production.start_s, production.end_s, str(entry.get("zone", "")))
+            puts = tuple(Put((key,), value) for key, value in begin.items())
+            self._session.apply(lambda _: Change("days of the file", puts))
         forecast = {"issued": "00:00", **entry}
         self._session.apply(lambda tree: commands.add_producer(tree, ("houses", 0), [forecast]))
         self._user.tell(f"{path.name} is the forecast of new panels; add devices and jobs. Not saved yet.")
 
 
-def begin_of(start_s: int, end_s: int, zone_name: str) -> tuple[str, int]:
-    """Return the start of a neighbourhood that covers a series, an ISO time at midnight, and its number of days.
+def begin_of(start_s: int, end_s: int, zone_name: str) -> dict[str, str | int]:
+    """Return the keys of a neighbourhood that covers a series: start (local midnight, ISO), days, and an IANA zone.
+
+    With the zone, days are local ones: a month in which clocks change has as many as the calendar says.
 
     Args:
         start_s: Begin of the series, UNIX seconds.
         end_s: Its end.
         zone_name: The zone of its times; empty or an offset: midnight is that of UTC.
     """
-    info = zone_info(zone_name) if zone_name else None
-    zone = Zone()
-    if info is not None:
-        moment = Zone().at(start_s).astimezone(info)
-        zone = Zone(int((moment.utcoffset() or timedelta()).total_seconds()))
-    begin_s = (start_s + zone.offset_s) // _DAY_S * _DAY_S - zone.offset_s
-    return zone.iso(begin_s), max(1, min(_MOST_DAYS, -(-(end_s - begin_s) // _DAY_S)))
+    zone = Zone(key=zone_name) if zone_name and zone_info(zone_name) is not None else Zone()
+    begin_s = zone.midnight_s(start_s)
+    days = zone.full_days(begin_s, end_s - 1) + 1
+    return {
+        "start": zone.iso(begin_s),
+        **({"zone": zone.key} if zone.key else {}),
+        "days": max(1, min(_MOST_DAYS, days)),
+    }
 
 
 def destinations(tree: Tree) -> list[Item]:

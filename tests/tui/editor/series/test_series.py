@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gzip
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from textual.widgets import Input, Select, Static
 
+from scenarios import Zone
 from tests.tui.driving import focus
 from tui.editor.dialogs import ImportDialog
 from tui.editor.picker import Picker
 from tui.editor.series.series_dialog import SeriesDialog
+from tui.editor.series.series_import import begin_of
 from tui.editor.series.series_model import assumed, entry_of, opened
 from tui.shell.dialogs import PickPath
 
@@ -131,3 +135,18 @@ async def test_a_smart_meters_file_is_imported_as_a_houses_base_load(editing: Ed
             "unit": "kWh",
             "reading": "interval",
         }
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "days"),
+    [("2026-10-01", "2026-11-01", 31), ("2026-03-01", "2026-04-01", 31), ("2026-03-29", "2026-03-30", 1)],
+)
+@pytest.mark.parametrize("hour", [0, 12])
+def test_a_neighbourhood_begun_from_a_series_has_its_local_days(first: str, last: str, days: int, hour: int) -> None:
+    """Also if clocks change within it, or between midnight and its first value."""
+    berlin = ZoneInfo("Europe/Berlin")
+    start = datetime.fromisoformat(f"{first}T{hour:02}:00").replace(tzinfo=berlin)
+    end = datetime.fromisoformat(last).replace(tzinfo=berlin)
+    begin = begin_of(int(start.timestamp()), int(end.timestamp()), "Europe/Berlin")
+    assert begin == {"start": start.replace(hour=0).isoformat(), "zone": "Europe/Berlin", "days": days}
+    assert Zone(key="Europe/Berlin").days_later_s(int(start.replace(hour=0).timestamp()), days) == int(end.timestamp())
