@@ -142,7 +142,13 @@ class UnconfirmedStatements(Generic[StatementT]):
         return (job_id, producer) in self._said
 
     def has(self, job_id: str, producer: str, statement: StatementT) -> bool:
-        """Return whether a producer has made this statement about a job."""
+        """Return whether a producer has made a statement about a job.
+
+        Args:
+            job_id: The job.
+            producer: The producer.
+            statement: What it would say.
+        """
         return any(known == statement for _, known in self._said.get((job_id, producer), ()))
 
     def add(self, job_id: str, producer: str, said_s: int, statement: StatementT) -> bool:

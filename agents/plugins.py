@@ -130,7 +130,13 @@ def calling(plugin: str, what: str) -> Iterator[None]:
 
 
 def wrong_result(plugin: str, method: str, what: str) -> PluginError:
-    """Return the error for what a plug-in's method returned."""
+    """Return the error for what a plug-in's method returned.
+
+    Args:
+        plugin: The plug-in, as messages name it.
+        method: Its method.
+        what: What that returned, and what was expected.
+    """
     return PluginError(printable_line(f"{plugin}: {method} returned {what}"))
 
 

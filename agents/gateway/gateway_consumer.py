@@ -33,7 +33,7 @@ from agents.device_events import (
     Vacated,
 )
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
-from agents.gateway.job_course import JobCourse
+from agents.gateway.job_course import JobCourse, JobCourses
 from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, in_utc, requested_job
 from agents.gateway.represented_device import DeviceAgent
 from agents.gateway.waiting_appliance import WaitingDetector
@@ -77,10 +77,11 @@ class GatewayConsumer(DeviceAgent, Consumer):
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
         self._stand_for(gateway)
         self._profiles = DeviceProfiles(gateway.profiles, gateway.profile)
-        self._courses = {job.job_id: JobCourse(job, job.job_id, self._device, self.channel()) for job in jobs}
+        self._courses = JobCourses()
+        for job in jobs:
+            self._courses.add(JobCourse(job, job.job_id, self._device, self.channel()))
         self._commands = 0
         self._answers = 0
-        self._numbered = 0
         self._appliance = WaitingDetector()
         self._occupied_by = ""
         """The run that commands the device instead of this one; empty: none does."""
@@ -118,9 +119,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
             return
         prices = message.import_eur_per_kwh, message.neighbour_eur_per_kwh
         self._price_changes.append(PriceChange(self.now_s, *prices))
-        for course in self._courses.values():
-            if course.is_open:
-                self._show_job(course, again=False)
+        for course in self._courses.open:
+            self._show_job(course, again=False)
 
     def _hear(self, said: DeviceEvent) -> None:
         match said:
@@ -149,7 +149,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             self._take_availability(online=said.online)
             return
         self._is_available = False
-        for course in self._courses.values():
+        for course in self._courses:
             if course.is_open and self._has_begun(course):
                 course.ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
                 course.wake()
@@ -166,7 +166,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             self._withdraw(course, "")
 
     def _take_refusal(self, problem: str) -> None:
-        for course in self._courses.values():
+        for course in self._courses:
             if course.is_commanded and course.state == "SCHEDULED":
                 course.ended_by, course.outcome, course.reason = "ABORTED", "refused", problem
                 course.wake()
@@ -175,7 +175,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         """The device does not obey, or must not be commanded, or may be commanded again."""
         match said:
             case CommandRefused(problem=problem):
-                self._answers += any(course.awaits_answer for course in self._courses.values())
+                self._answers += any(course.awaits_answer for course in self._courses)
                 self._take_refusal(clipped(problem, MAX_REASON_CHARACTERS))  # recordings hold longer ones
             case Occupied(run=run):
                 self._occupied_by, self._is_available = run, False
@@ -188,7 +188,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _take_availability(self, *, online: bool) -> None:
         self._is_available = online
-        for course in self._courses.values():
+        for course in self._courses:
             if course.is_running and not online:
                 course.was_offline = True
                 course.wake()
@@ -201,7 +201,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if problem:
                 what, _, expected = problem.partition("; expected ")
                 self._complain(self._topic_of_report, what, expected)
-            for running in self._courses.values():
+            for running in self._courses:
                 if running.is_running:
                     running.was_offline |= self._meter.resets > resets
                     self._meter_run(running)
@@ -223,7 +223,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         most_w = max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
         if not self._gateway.is_switched or before_w is None or power_w is None or not before_w <= most_w < power_w:
             return
-        is_open = [course for course in self._courses.values() if course.is_open and course.device == self._device]
+        is_open = [course for course in self._courses.open if course.device == self._device]
         to_come = [course for course in is_open if course.job.job_id in self.contracts]
         if to_come and not any(course.is_running or course.is_commanded or course.is_due for course in is_open):
             self._take_start(min(to_come, key=self._start_of))
@@ -235,7 +235,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             return course if course is not None and course.is_open else None
         if report.state is None and report.is_on is None and not report.restarted:
             return None
-        is_open = [course for course in self._courses.values() if course.is_open and course.device == self._device]
+        is_open = [course for course in self._courses.open if course.device == self._device]
         under_way = [course for course in is_open if course.is_running or course.is_commanded]
         return next(iter(under_way or sorted(is_open, key=self._start_of)), None)
 
@@ -329,7 +329,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _look_for_waiting(self) -> None:
         """Ask for a job when the appliance behind a plug waits for its programme."""
-        waiting, has_job = self._gateway.waiting, any(course.is_open for course in self._courses.values())
+        waiting, has_job = self._gateway.waiting, bool(self._courses.open)
         waits = self._appliance.waits(waiting, self._meter.power_w, self.now_s, has_job=has_job)
         if waits and waiting is not None:
             self._ask_for(JobAsked(profile=waiting.profile, ready_by_s=self.now_s + waiting.within_s))
@@ -338,13 +338,13 @@ class GatewayConsumer(DeviceAgent, Consumer):
     # Jobs.
 
     def _ask_for(self, asked: JobAsked) -> None:
-        asked_id = asked.id or self._next_id()
+        asked_id = asked.id or self._courses.unused_id(self._owner)
         known = self._course(asked_id)
         if known is not None:
             self._complain("request", f"job {asked_id!r} already exists", "a different id for each job")
             self._show_job(known, again=True)
             return
-        if sum(course.is_open for course in self._courses.values()) >= MAX_OPEN_JOBS:
+        if len(self._courses.open) >= MAX_OPEN_JOBS:
             self._complain("request", f"{MAX_OPEN_JOBS} jobs are open", "fewer jobs at a time")
             return
         try:
@@ -353,31 +353,28 @@ class GatewayConsumer(DeviceAgent, Consumer):
             self._complain("request", error.problem, error.expected)
             return
         job = added.job
-        course = self._courses[job.job_id] = JobCourse(job, asked_id, self._device, self.channel(), asked.reference)
+        course = self._courses.add(JobCourse(job, asked_id, self._device, self.channel(), asked.reference))
         self.send(MANAGER, added)
         self._show_job(course)
         super().add_job(job)
 
     def add_job(self, job: Job) -> None:
         """See `Consumer.add_job`: the timeline adds a job that the device is to run."""
-        course = self._courses[job.job_id] = JobCourse(job, job.job_id, self._device, self.channel())
+        course = self._courses.add(JobCourse(job, job.job_id, self._device, self.channel()))
         self._show_job(course)
         super().add_job(job)
 
-    def _next_id(self) -> str:
-        while True:
-            self._numbered += 1
-            asked_id = f"job-{self._numbered}"
-            if self._course(asked_id) is None:
-                return asked_id
+    @property
+    def _owner(self) -> str:
+        """House and gateway id of the device; see `JobCourses.named`."""
+        return f"{self._gateway.house}/{self._device}"
 
     def _course(self, asked_id: str) -> JobCourse | None:
         """Return a job by the id that the device knows."""
-        of_device = self._courses.get(f"{self._gateway.house}/{self._device}/{asked_id}")
-        return of_device or self._courses.get(asked_id)
+        return self._courses.named(asked_id, self._owner)
 
     def _open_ids(self) -> str:
-        ids = [course.asked_id for course in self._courses.values() if course.is_open]
+        ids = [course.asked_id for course in self._courses.open]
         return f"one of: {', '.join(ids)}" if ids else "no job is open"
 
     def _has_begun(self, course: JobCourse) -> bool:
@@ -436,7 +433,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     async def _start(self, course: JobCourse) -> bool:
         """Command the device until it answers; return whether it runs."""
-        while any(other.is_running for other in self._courses.values() if other is not course):
+        while any(other.is_running for other in self._courses if other is not course):
             await self.until(self.now_s + self._gateway.answer_s)  # its earlier job runs longer than it was to
         for attempt in range(1, self._gateway.tries + 1):
             if self._occupied_by and course.started_s is None:
@@ -548,7 +545,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     async def _end(self) -> None:
         """Report the outcome of jobs that have not run when the run ends."""
         await self.closing()
-        for course in self._courses.values():
+        for course in self._courses:
             if course.is_open:
                 course.wake()
                 if not course.is_running and not course.is_commanded:
@@ -611,13 +608,13 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _next_course(self) -> JobCourse | None:
         """Return the job that runs, or the next one, or else the last one."""
-        is_open = [course for course in self._courses.values() if course.is_open]
+        is_open = self._courses.open
         running = [course for course in is_open if course.is_running or course.is_commanded]
         if running:
             return running[0]
         if is_open:
             return min(is_open, key=self._start_of)
-        return next(reversed(self._courses.values()), None)
+        return self._courses.last
 
 
 def _in_use(run: str) -> str:

@@ -1,4 +1,4 @@
-"""The course of a job on a real device: what its meter measured, and when its programme is over.
+"""The courses of jobs on a real device: what its meter measured, and when a programme is over.
 
 A plug knows nothing of programmes. A programme is over when the appliance behind the plug has drawn next to nothing for
 some minutes, in the second half of the planned duration or later. This module does not act: `GatewayConsumer` commands,
@@ -7,6 +7,7 @@ waits and reports.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -244,6 +245,55 @@ class JobCourse:
         if len(points) < 2:
             return None
         return LoadProfile(times_s=tuple(s for s, _ in points), cumulative_wh=tuple(wh for _, wh in points)).as_sent
+
+
+class JobCourses:
+    """All jobs of one device, in the order in which they became known."""
+
+    __slots__ = ("_by_id", "_numbered")
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, JobCourse] = {}
+        self._numbered = 0
+
+    def __getitem__(self, job_id: str) -> JobCourse:
+        """Return a job by its id in the neighbourhood."""
+        return self._by_id[job_id]
+
+    def __iter__(self) -> Iterator[JobCourse]:
+        return iter(self._by_id.values())
+
+    def add(self, course: JobCourse) -> JobCourse:
+        """Add a job, and return it."""
+        self._by_id[course.job.job_id] = course
+        return course
+
+    @property
+    def open(self) -> list[JobCourse]:
+        """The jobs that have not ended."""
+        return [course for course in self if course.is_open]
+
+    @property
+    def last(self) -> JobCourse | None:
+        """The job that became known last; None: there is none."""
+        return next(reversed(self._by_id.values()), None)
+
+    def named(self, asked_id: str, owner: str) -> JobCourse | None:
+        """Return a job by the id that its device knows; None if there is none.
+
+        Args:
+            asked_id: The id.
+            owner: House and gateway id of the device, `house/device`, by which its own jobs are named.
+        """
+        return self._by_id.get(f"{owner}/{asked_id}") or self._by_id.get(asked_id)
+
+    def unused_id(self, owner: str) -> str:
+        """Return an id for a job that its device has not named; see `named` for `owner`."""
+        while True:
+            self._numbered += 1
+            asked_id = f"job-{self._numbered}"
+            if self.named(asked_id, owner) is None:
+                return asked_id
 
 
 def _until_over(points: list[tuple[int, float]], over_s: int, idle_w: float) -> list[tuple[int, float]]:

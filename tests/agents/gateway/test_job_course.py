@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agents.energy import LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
-from agents.gateway.job_course import End, JobCourse
+from agents.gateway.job_course import End, JobCourse, JobCourses
 from agents.gateway.meter import Meter
 from agents.model import Job
 
@@ -81,3 +83,31 @@ def test_standby_after_the_end_does_not_count_as_drawn(course: JobCourse) -> Non
     assert drawn is not None
     assert drawn.times_s == (0, 600, 3000)
     assert drawn.energy_wh == pytest.approx(900, abs=0.1)
+
+
+def test_a_job_is_found_by_the_id_that_its_device_knows_or_the_neighbourhoods(course: JobCourse) -> None:
+    """Only the device that requested it knows it by the short one."""
+    courses = JobCourses()
+    courses.add(course)
+
+    assert courses.named("wash-1", "adler/washer") is course
+    assert courses.named("adler/washer/wash-1", "brandt/dryer") is course
+    assert courses.named("wash-1", "brandt/dryer") is None
+
+
+def test_an_id_for_a_job_without_one_is_neither_taken_nor_given_twice(course: JobCourse) -> None:
+    """The device may have named a job like one of ours."""
+    courses = JobCourses()
+    courses.add(replace(course, job=course.job.model_copy(update={"job_id": "adler/washer/job-1"})))
+
+    assert [courses.unused_id("adler/washer") for _ in range(2)] == ["job-2", "job-3"]
+
+
+def test_jobs_that_have_ended_are_not_open(course: JobCourse) -> None:
+    """They remain known: the last one is shown until there is another."""
+    courses = JobCourses()
+    courses.add(course)
+    assert courses.open == [course]
+
+    course.state = "FINISHED"
+    assert (courses.open, courses.last) == ([], course)
