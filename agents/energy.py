@@ -23,8 +23,6 @@ from pydantic import BaseModel, ConfigDict, model_validator
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-YES, NO = b"\1", b"\0"
-"""The bytes of arrays of truth values: searching these takes half the time of NumPy's searches."""
 MAX_SENT_POINTS = 10_000
 """Longest series in a message (see `as_sent`), which keeps messages below the bus's `MAX_PAYLOAD_BYTES`. Other series
 may be longer."""

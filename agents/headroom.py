@@ -27,7 +27,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.energy import NO, YES, FloatArray, IntArray, LoadProfile
+from agents.covered_runs import first_covered
+from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.model import TimeS
 from agents.scheduling import (
     BIN_S,
@@ -320,15 +321,7 @@ def _is_covered(there_wh: npt.NDArray[np.floating], needed_wh: npt.NDArray[np.fl
     """
     peak, run = int(needed_wh.argmax()), len(needed_wh)
     fits = (there_wh[peak : peak + len(there_wh) - run + 1] >= needed_wh[peak, ...]).tobytes()
-    start = fits.find(YES)
-    while start >= 0:
-        scarce = (there_wh[start : start + run] >= needed_wh).tobytes().rfind(NO)
-        if scarce < 0:
-            return True
-        # Later starts that need as much in this slot do not cover it either.
-        earlier = (needed_wh[:scarce] <= there_wh[start + scarce, ...]).tobytes().rfind(YES)
-        start = fits.find(YES, start + scarce - earlier)
-    return False
+    return first_covered(there_wh, needed_wh, fits) >= 0
 
 
 def _is_covered_by_minute(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.covered_runs import first_covered, last_covered
 from agents.energy import FloatArray, IntArray
 from agents.scheduling.problem import Task
 from agents.scheduling.time_grid import BIN_S
@@ -25,9 +26,6 @@ MAX_ROUNDS = 4
 """How many passes over all tasks are made; the result so far is valid after each pass."""
 TOLERANCE_WH = 1e-3
 """By how much a load may exceed the production of a minute, Wh; far more than schedulers tolerate."""
-FIRST_BLOCK = 16
-"""Starts compared in the first block when searching for the first or last possible one; each further one is four times
-as long."""
 
 
 @dataclass(eq=False, slots=True)
@@ -54,7 +52,7 @@ class _Movable:
     def of(cls, task: Task, begin_s: int, now_s: int, minutes: int) -> _Movable:
         """Return a task that may start from `now_s` on, with a series of `minutes` from `begin_s` on."""
         load_wh = task.load.least_peaks_wh(BIN_S)[0]
-        needed_wh = load_wh - TOLERANCE_WH
+        needed_wh = task.load.least_needed_wh(BIN_S, TOLERANCE_WH, load_wh.dtype)[0]
         first = (max(task.earliest_start_s, now_s) - begin_s) // BIN_S
         # Outside of the series nothing is produced: a run that reaches beyond it draws nothing there.
         last = min((task.latest_start_s - begin_s) // BIN_S, minutes)
@@ -191,31 +189,19 @@ def _possible_starts(left_wh: FloatArray, task: _Movable) -> IntArray | None:
     first, needed_wh, count = task.first, task.needed_wh, task.last - task.first + 1
     if count <= 0:
         return _NO_STARTS
-    peak = first + task.peak
-    rows = (left_wh[peak : peak + count] >= needed_wh[task.peak]).nonzero()[0]
-    shape, step = (count, len(needed_wh)), left_wh.itemsize
-    windows = np.ndarray(shape, left_wh.dtype, buffer=left_wh, offset=first * step, strides=(step, step))
-    begin = _first_covered(windows, rows, needed_wh)
-    if begin is None:
+    peak, there_wh = first + task.peak, left_wh[first:]
+    fits = (left_wh[peak : peak + count] >= needed_wh[task.peak, ...]).tobytes()
+    begin = first_covered(there_wh, needed_wh, fits)
+    if begin < 0:
         return None
-    rows = rows[begin:]
-    rows = rows[: len(rows) - (_first_covered(windows, rows[::-1], needed_wh) or 0)]
-    task.first, task.last = first + int(rows[0]), first + int(rows[-1])
-    if task.last - task.first >= len(needed_wh):
+    end = last_covered(there_wh, needed_wh, fits)
+    task.first, task.last = first + begin, first + end
+    if end - begin >= len(needed_wh):
         return np.array([task.first, task.last])
-    covered = np.logical_and.reduce(windows[rows] >= needed_wh, axis=1)
-    return np.asarray(rows[covered] + first, dtype=np.int64)
-
-
-def _first_covered(windows: FloatArray, rows: IntArray, needed_wh: FloatArray) -> int | None:
-    """Return the place of the first of some rows in which each minute has enough; None: there is none."""
-    begin, block = 0, FIRST_BLOCK
-    while begin < len(rows):
-        covered = np.logical_and.reduce(windows[rows[begin : begin + block]] >= needed_wh, axis=1).nonzero()[0]
-        if len(covered):
-            return begin + int(covered[0])
-        begin, block = begin + block, 4 * block
-    return None
+    shape, step = (end - begin + 1, len(needed_wh)), left_wh.itemsize
+    windows = np.ndarray(shape, left_wh.dtype, buffer=left_wh, offset=task.first * step, strides=(step, step))
+    covered = np.logical_and.reduce(windows >= needed_wh, axis=1).nonzero()[0]
+    return np.asarray(covered + task.first, dtype=np.int64)
 
 
 def _always_drawn(starts: IntArray, load_wh: FloatArray, minutes: int) -> tuple[int, FloatArray]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import NO, YES, FloatArray, LoadProfile, Needed
+from agents.covered_runs import first_covered
+from agents.energy import FloatArray, LoadProfile, Needed
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Task
 
 BIN_S = 60
@@ -88,17 +89,8 @@ class StartGroup:
         fits = remaining_wh[first_bin + peak : first_bin + peak + count] >= peak_wh
         for strong, strong_wh in others:
             fits &= remaining_wh[first_bin + strong : first_bin + strong + count] >= strong_wh
-        left, bins = fits.tobytes(), len(needed_wh)
-        start = left.find(YES)
-        while start >= 0:
-            there_wh = remaining_wh[first_bin + start : first_bin + start + bins]
-            scarce = (there_wh >= needed_wh).tobytes().rfind(NO)
-            if scarce < 0:
-                return self.first_s + start * BIN_S
-            # Later starts that need as much in this minute are not feasible either.
-            earlier = (needed_wh[:scarce] <= there_wh[scarce, ...]).tobytes().rfind(YES)
-            start = left.find(YES, start + scarce - earlier)
-        return None
+        start = first_covered(remaining_wh[first_bin:], needed_wh, fits.tobytes())
+        return None if start < 0 else self.first_s + start * BIN_S
 
 
 @dataclass(frozen=True, slots=True)
