@@ -59,7 +59,7 @@ operate: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.operation.day --days $(or $(DAYS),30) --pace $(or $(PACE),36000x) --seed $(or $(SEED),1)
 
 # Sets up $(VENV) with the packages $(1). Leftovers of a set-up that failed or was killed are removed first; a working
-# environment is never damaged.
+# environment is never damaged. pip would compile the packages on one core only.
 define set_up
 	@if [ -e $(VENV)/.installing ] || ! $(BIN)/python -c "import pip, sys; sys.exit(sys.version_info < (3, 11))" 2> /dev/null; then \
 	  if [ -e $(VENV) ] && ! [ -e $(VENV)/pyvenv.cfg ]; then \
@@ -84,9 +84,10 @@ define set_up
 	fi
 	@[ -e $(VENV)/.installed ] || touch $(VENV)/.installing
 	@echo "Installing into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(1)' || { \
+	@$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(1)' || { \
 	  echo "The packages could not be installed, as shown above. pip uses the index that PIP_INDEX_URL names, or PyPI;" \
 	    "when it can be reached, run make again: it starts over."; exit 1; }
+	@$(BIN)/python -m compileall -qq -j 0 "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" || true
 	@rm -f $(VENV)/.installing
 endef
 
