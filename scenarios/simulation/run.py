@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agents import MESSAGES
 from agents.scheduling import one_blas_thread
-from broker import long_lived_objects, no_collections
+from broker import RunFailedError, long_lived_objects, no_collections
 from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
@@ -38,6 +38,8 @@ RESEND_WALL_S = 0.02
 """How soon missing messages are requested again if the timeline loses them on purpose; does not affect results."""
 CUT_OFF = "the end of the session is not recorded, so it cannot be replayed to the same ledger"
 """Error of an interrupted run with real devices that did not end in order."""
+_FAIL_WALL_S = 10.0
+"""How long a host that leaves a failed run waits for the clock to end with the error that says why."""
 _STOP_WALL_S = 2.0
 """How long an interrupted run may take to end in order; a few seconds after the signal, the process ends anyway."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
@@ -99,6 +101,21 @@ async def run_scenario(
         finally:
             await run.end_disturbances()
         return ending.judge(was_stopped=clock.is_stopped or run.is_replay_of_stopped)
+
+
+async def _unless_the_clock_fails(host: Coroutine[Any, Any, None], clock: asyncio.Task[None]) -> None:
+    """Run a host; if the run fails, let the clock end first, because a host's error would cancel it.
+
+    The clock informs the hosts of its failure before it has disconnected, and only its error says what failed.
+
+    Raises:
+        RunFailedError: The clock said that the run has failed, but has not ended.
+    """
+    try:
+        await host
+    except RunFailedError:
+        await asyncio.wait([clock], timeout=_FAIL_WALL_S)
+        raise
 
 
 def _resending_soon(scenario: Scenario, settings: RunSettings) -> RunSettings:
@@ -320,9 +337,10 @@ class _LocalRun:
         """
         async with self._shown(clock), self._ports.link.connected(), asyncio.TaskGroup() as tasks:
             # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
-            members = [tasks.create_task(clock.run(self._broker), name="clock")]
+            ticking = tasks.create_task(clock.run(self._broker), name="clock")
+            members = [ticking]
             for host in hosts:
-                running = host.run(self._link_of(host))
+                running = _unless_the_clock_fails(host.run(self._link_of(host)), ticking)
                 members.append(tasks.create_task(running, name=f"host[{host.host_id}]"))
             looking = tasks.create_task(look_after(files), name="look after files")
             try:
