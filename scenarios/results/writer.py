@@ -9,13 +9,15 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
+import structlog
 
 from agents import SHARED, TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write, inode_of
@@ -58,10 +60,13 @@ from scenarios.results.views import households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
+_log = structlog.get_logger(__name__)
 MAX_WAITING_MESSAGES = 2000
 """Messages buffered at most before they are written, even if nothing was agreed."""
 _BUSY_WALL_S = 0.05
 """How long a commit during the run waits for a file that another process has locked; the run waits for it."""
+_INTERRUPTED_BUSY_WALL_S = 1.0
+"""How long an interrupted run waits for a locked file; a signal leaves its process 4.5 s."""
 _RETRY_WALL_S = 0.5
 """How long to wait after a file was locked before the next commit tries again."""
 
@@ -367,6 +372,8 @@ class RunWriter:
     ) -> None:
         """Write the remaining records, the energy of every minute, and the run's figures; the run is over.
 
+        If another process keeps the file locked, all of it is written into a new file beside it.
+
         Args:
             state: How it ended.
             end_s: Virtual time reached, UNIX seconds; None: the run lasted until its last job had run.
@@ -379,7 +386,7 @@ class RunWriter:
             disputes: Where households contradict the ledger or each other.
 
         Raises:
-            ResultsError: The file cannot be written.
+            ResultsError: The file cannot be written. If it stayed locked, the message says which file has the run.
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
@@ -394,42 +401,84 @@ class RunWriter:
         billed = bills_of(scenario, settled, houses, account)
         figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered), bills=billed)
         rows = bill_rows(scenario, settled, houses, bills=billed) if account is None else account_rows(account)
-        with translate_sqlite_errors(self.path), transaction(self._connection):
-            self._waiting.write(self._connection)
-            if self._counts is not None:
-                self._counts.write(self._connection, self.run)
-            if minute_rows(settled) <= self._most_minute_rows:
-                _write_minutes(self._connection, self.run, settled)
-            else:
-                energy, contracts = split_energy(settled, houses), contract_rows(settled, tuple(entries), houses)
-                members = {} if account is None else account.members
-                write_overview(self._connection, self.run, settled, households_of(energy, contracts, billed), members)
-                if any(contract.shares for contract in standing):
-                    write_shares(self._connection, self.run, _shared(contracts))
-            write_bills(self._connection, self.run, rows)
-            write_jobs(self._connection, scenario.jobs)
-            _write_scores(self._connection, self.run, scores or {})
-            _write_dropped_hosts(self._connection, self.run, without)
-            _write_disputes(self._connection, self.run, disputes)
-            self._connection.execute(
-                "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
-                " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
-                (
-                    state,
-                    end_s,
-                    ledger_sha256(entries),
-                    self._message_count,
-                    negotiations,
-                    wall_s,
-                    json.dumps(not_registered, ensure_ascii=False),
-                    error,
-                    json.dumps(figures.as_dict()),
-                    now_utc(),
-                    self.run,
-                ),
-            )
+        busy_wall_s = _INTERRUPTED_BUSY_WALL_S if state == "interrupted" else BUSY_WALL_S
+
+        def write() -> None:
+            with translate_sqlite_errors(self.path), transaction(self._connection, busy_wall_s):
+                self._waiting.write(self._connection)
+                if self._counts is not None:
+                    self._counts.write(self._connection, self.run)
+                if minute_rows(settled) <= self._most_minute_rows:
+                    _write_minutes(self._connection, self.run, settled)
+                else:
+                    energy, contracts = split_energy(settled, houses), contract_rows(settled, tuple(entries), houses)
+                    members = {} if account is None else account.members
+                    write_overview(
+                        self._connection, self.run, settled, households_of(energy, contracts, billed), members
+                    )
+                    if any(contract.shares for contract in standing):
+                        write_shares(self._connection, self.run, _shared(contracts))
+                write_bills(self._connection, self.run, rows)
+                write_jobs(self._connection, scenario.jobs)
+                _write_scores(self._connection, self.run, scores or {})
+                _write_dropped_hosts(self._connection, self.run, without)
+                _write_disputes(self._connection, self.run, disputes)
+                self._connection.execute(
+                    "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
+                    " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
+                    (
+                        state,
+                        end_s,
+                        ledger_sha256(entries),
+                        self._message_count,
+                        negotiations,
+                        wall_s,
+                        json.dumps(not_registered, ensure_ascii=False),
+                        error,
+                        json.dumps(figures.as_dict()),
+                        now_utc(),
+                        self.run,
+                    ),
+                )
+
+        beside = self._written_beside(write)
         self._waiting.forget()
         self._ended = True
+        if beside is not None:
+            raise ResultsWriteError(f"{self.path}: stayed locked by another process; the whole run is in {beside}")
+
+    def _written_beside(self, write: Callable[[], None]) -> Path | None:
+        """Write, and if the file stays locked, into a new one beside it; return that; None: it was not necessary."""
+        if self._is_locked():
+            _log.warning("waiting for the results file: locked by another process", file=str(self.path))
+        try:
+            write()
+        except ResultsWriteError as error:
+            if not (isinstance(error.__cause__, sqlite3.Error) and is_busy(error.__cause__)):
+                raise
+            beside = self._continue_beside()
+            write()
+            return beside
+        return None
+
+    def _continue_beside(self) -> Path:
+        """Copy what the file has into a new one beside it, and write to that from now on; return its path.
+
+        A lock keeps writers out, not readers.
+
+        Raises:
+            ResultsError: It cannot be written.
+        """
+        beside = self.path.with_name(f"{self.path.stem}.run-{self.run}-unlocked{self.path.suffix}")
+        with translate_sqlite_errors(beside):
+            try:
+                with atomic_write(beside) as draft, closing(sqlite3.connect(draft)) as copy:
+                    self._connection.backup(copy)
+            except OSError as error:
+                raise ResultsWriteError(f"{beside}: cannot be written: {error.strerror or error}") from error
+            self._connection.close()
+            self._connection = open_for_writing(beside)
+        return beside
 
     @staticmethod
     def _ends_s(scenario: Scenario, contracts: Iterable[Contract]) -> list[int]:

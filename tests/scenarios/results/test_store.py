@@ -18,9 +18,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+import structlog
 
 from agents.contract_ledger import LedgerEntry, ledger_sha256
-from scenarios.results.connection import BUSY_WALL_S, ResultsError, record_comparison, seal
+from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWriteError, record_comparison, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import DroppedHost
@@ -89,6 +90,32 @@ async def test_the_event_loop_goes_on_while_the_file_of_an_ended_run_is_locked(
         writer.finish("done", START_S)
     with ResultsReader(path) as results:
         assert results.runs()[0].state == "done"
+
+
+def test_a_run_whose_file_stays_locked_at_its_end_is_kept_in_a_file_beside_it(
+    simulation: SimulationSpec, tmp_path: Path
+) -> None:
+    """What was agreed during the lock is in the new file, which the error names; the locked one stays as it was."""
+    path, beside = create_results(simulation, out=tmp_path / "r.sqlite"), tmp_path / "r.run-1-unlocked.sqlite"
+    entry = agreed(contract(simulation.scenario.jobs[0], "pv", 0))
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer,
+        structlog.testing.capture_logs() as logs,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        writer.entry(entry)
+        assert not writer.commit()
+        began_wall_s = time.monotonic()
+        with pytest.raises(ResultsWriteError, match=rf"r\.sqlite: stayed locked by .*; the whole run is in {beside}"):
+            writer.finish("interrupted", START_S, error="by the user")
+        other.execute("ROLLBACK")
+        assert time.monotonic() - began_wall_s < 4.0  # a signal leaves the process 4.5 s
+    assert [log["event"] for log in logs] == ["waiting for the results file: locked by another process"]
+    with ResultsReader(beside) as results:
+        assert (results.runs()[0].state, results.ledger(1)) == ("interrupted", (entry,))
+    with ResultsReader(path) as results:
+        assert (results.runs()[0].state, results.ledger(1)) == ("running", ())
 
 
 def test_a_large_scenario_takes_little_space(tmp_path: Path) -> None:
