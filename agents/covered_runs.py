@@ -35,7 +35,13 @@ def first_covered(there_wh: _Energies, needed_wh: _Energies, fits: bytes) -> int
 
 
 def last_covered(there_wh: _Energies, needed_wh: _Energies, fits: bytes) -> int:
-    """Return the last start at which a run is covered; see `first_covered`."""
+    """Return the last start at which a run is covered, as an index of `fits`; -1: there is none.
+
+    Args:
+        there_wh: What is left in each minute from the first start on, Wh.
+        needed_wh: What must be left in each minute of the run, Wh, shape (minutes,).
+        fits: For each start, `YES` or `NO`; only those with `YES` are looked at.
+    """
     run, start = len(needed_wh), fits.rfind(YES)
     while start >= 0:
         window_wh = there_wh[start : start + run]

@@ -205,7 +205,12 @@ class Needed:
 
     @classmethod
     def of(cls, load_wh: FloatArray, tolerance_wh: float) -> Needed:
-        """Return what is needed for a load, Wh by minute, if that much less is enough in each minute."""
+        """Return what is needed for a load.
+
+        Args:
+            load_wh: What its run draws in each minute that it touches, Wh.
+            tolerance_wh: How much less is enough in each minute, Wh.
+        """
         needed_wh = load_wh - tolerance_wh
         needed_wh.setflags(write=False)
         peak = int(load_wh.argmax())
