@@ -109,11 +109,11 @@ async def _unless_the_clock_fails(host: Coroutine[Any, Any, None], clock: asynci
     The clock informs the hosts of its failure before it has disconnected, and only its error says what failed.
 
     Raises:
-        RunFailedError: The clock said that the run has failed, but has not ended.
+        ExceptionGroup: The errors of the host, and `RunFailedError` if the clock said so but has not ended.
     """
     try:
         await host
-    except RunFailedError:
+    except* RunFailedError:
         await asyncio.wait([clock], timeout=_FAIL_WALL_S)
         raise
 
