@@ -12,6 +12,8 @@ import os
 import pickle
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -112,10 +114,20 @@ class SpawnedProcess:
 
 def run_spawned(in_worker: Callable[[], None] | None, main: Coroutine[Any, Any, None]) -> None:
     """Do the work of a spawned process, in it: `in_worker` first, then `main` in an event loop."""
+    threading.Thread(target=_end_with_parent, name="ssmic-parent", daemon=True).start()
     if in_worker is not None:
         in_worker()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(main)
+
+
+def _end_with_parent() -> None:
+    """End this process soon after the one that spawned it, also if a plug-in never returns to the event loop."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        time.sleep(STOP_WALL_S)  # the pipe is closed, too: what can end in order does so first
+        os._exit(1)
 
 
 @dataclass(frozen=True, slots=True)
