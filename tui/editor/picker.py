@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -93,6 +94,8 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         self._items = tuple(items)
         self._picture = picture
         self._current = current
+        self._shown: str | None = None
+        """What the list has been searched for; None: it is empty yet."""
 
     def compose(self) -> ComposeResult:
         """Search above; list and picture below."""
@@ -117,6 +120,9 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         self._show(event.value)
 
     def _show(self, wanted: str) -> None:
+        if wanted == self._shown:
+            return
+        self._shown = wanted
         items = sorted(self._items, key=lambda item: not item.is_way)
         found = ranked(wanted, items, lambda item: (item.title, f"{item.details} {item.group}"))
         options: list[Option | None] = []
@@ -155,6 +161,27 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
 
     def action_move(self, by: int) -> None:
         """Move the cursor; the search field keeps the focus."""
+        self._after_typing(partial(self._move, by))
+
+    def action_choose(self) -> None:
+        """Return the item under the cursor."""
+        self._after_typing(self._choose)
+
+    def _after_typing(self, then: Callable[[], None]) -> None:
+        """Do something once all letters typed before have been searched for.
+
+        A key with priority overtakes the letters that the field has not read yet, and chose something else.
+        """
+        field = self.query_one(Input)
+
+        def search() -> None:
+            if self.is_current:
+                self._show(field.value)
+                then()
+
+        field.call_later(search)
+
+    def _move(self, by: int) -> None:
         listed = self.query_one(OptionList)
         for _ in range(abs(by)):
             if by > 0:
@@ -162,8 +189,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
             else:
                 listed.action_cursor_up()
 
-    def action_choose(self) -> None:
-        """Return the item under the cursor."""
+    def _choose(self) -> None:
         listed = self.query_one(OptionList)
         if listed.highlighted is not None:
             option = listed.get_option_at_index(listed.highlighted)

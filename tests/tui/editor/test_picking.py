@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import DirectoryTree, Input, OptionList
 from typer.testing import CliRunner
 
@@ -122,6 +122,21 @@ async def test_a_device_is_added_without_choosing_the_house_first(editing: Editi
         await person.dialog(Picker)  # the second one
         await person.press(*"oven", "enter")
         await person.until(lambda: len(person.work.tree["houses"][1]["devices"]) == 2)
+
+
+@pytest.mark.parametrize(("keys", "expected"), [(["enter"], "oven"), (["down", "up", "enter"], "oven")])
+async def test_keys_that_come_all_at_once_are_obeyed_in_order(
+    editing: Editing, file: Path, keys: list[str], expected: str
+) -> None:
+    """As those of a fast typist on a busy machine: Enter must not overtake the letters before it."""
+    async with editing(file) as person:
+        await person.show("houses", 1)
+        await person.press("a")
+        await person.dialog(Picker)
+        for key in [*"oven", *keys]:
+            person.app.post_message(Key(key, key if len(key) == 1 else None))
+        await person.until(lambda: len(person.work.tree["houses"][1]["devices"]) == 2)
+        assert person.work.tree["houses"][1]["devices"][1]["id"] == expected
 
 
 async def test_a_focused_field_shows_its_explanation(editing: Editing, file: Path) -> None:
