@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+from textual.events import Key
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -32,6 +33,12 @@ async def dialog(pilot: Pilot[Any], kind: type[ScreenT]) -> ScreenT:
     screen = pilot.app.screen
     assert isinstance(screen, kind)
     return screen
+
+
+def at_once(pilot: Pilot[Any], *keys: str) -> None:
+    """Give the application keys that a terminal delivers together, before it has obeyed the first."""
+    for key in keys:
+        pilot.app.post_message(Key(key, key if len(key) == 1 else None))
 
 
 async def focus(pilot: Pilot[Any], widget: Widget) -> None:

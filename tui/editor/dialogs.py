@@ -301,6 +301,9 @@ class ChooseSeveral(Dialog[tuple[str, ...] | None]):
 
     def action_mark(self) -> None:
         """Tick the line under the cursor, or take its tick away."""
+        self.in_order(self._mark)
+
+    def _mark(self) -> None:
         index = self.query_one(OptionList).highlighted
         if index is None:
             return
@@ -314,7 +317,7 @@ class ChooseSeveral(Dialog[tuple[str, ...] | None]):
 
     @on(OptionList.OptionSelected)
     def _clicked(self) -> None:
-        self.action_mark()
+        self._mark()
 
     def _draw(self, changed: set[str]) -> None:
         listed = self.query_one(OptionList)
@@ -324,5 +327,8 @@ class ChooseSeveral(Dialog[tuple[str, ...] | None]):
 
     def action_accept(self) -> None:
         """Return the ticked items, or nothing if `Back` has the focus; the button `OK` calls this, too."""
+        self.in_order(self._accept)
+
+    def _accept(self) -> None:
         is_back = self.focused is not None and self.focused.id == "back"
         self.dismiss(None if is_back else tuple(self._chosen))

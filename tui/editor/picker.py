@@ -116,8 +116,8 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         self.query_one(Input).focus()
 
     @on(Input.Changed)
-    def _narrow(self, event: Input.Changed) -> None:
-        self._show(event.value)
+    def _search(self) -> None:
+        self._show(self.query_one(Input).value)
 
     def _show(self, wanted: str) -> None:
         if wanted == self._shown:
@@ -161,27 +161,14 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
 
     def action_move(self, by: int) -> None:
         """Move the cursor; the search field keeps the focus."""
-        self._after_typing(partial(self._move, by))
+        self.in_order(partial(self._move, by))
 
     def action_choose(self) -> None:
         """Return the item under the cursor."""
-        self._after_typing(self._choose)
-
-    def _after_typing(self, then: Callable[[], None]) -> None:
-        """Do something once all letters typed before have been searched for.
-
-        A key with priority overtakes the letters that the field has not read yet, and chose something else.
-        """
-        field = self.query_one(Input)
-
-        def search() -> None:
-            if self.is_current:
-                self._show(field.value)
-                then()
-
-        field.call_later(search)
+        self.in_order(self._choose)
 
     def _move(self, by: int) -> None:
+        self._search()
         listed = self.query_one(OptionList)
         for _ in range(abs(by)):
             if by > 0:
@@ -190,6 +177,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
                 listed.action_cursor_up()
 
     def _choose(self) -> None:
+        self._search()
         listed = self.query_one(OptionList)
         if listed.highlighted is not None:
             option = listed.get_option_at_index(listed.highlighted)

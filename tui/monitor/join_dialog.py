@@ -125,6 +125,9 @@ class RunChooser(Dialog[str | None]):
 
     def action_choose(self) -> None:
         """Watch the run under the cursor."""
+        self.in_order(self._choose)
+
+    def _choose(self) -> None:
         row: FoundRun | None = self.query_one(VirtualTable).row
         if row is not None:
             self.dismiss(row.run_id)

@@ -116,6 +116,9 @@ class AlgorithmsDialog(Dialog[Chosen | None]):
     @on(Input.Submitted)
     def action_accept(self) -> None:
         """Return the choice, if valid, or none if `Back` has the focus; the button `OK` calls this, too."""
+        self.in_order(self._accept)
+
+    def _accept(self) -> None:
         if self.focused is not None and self.focused.id == "back":
             self.dismiss(None)
             return

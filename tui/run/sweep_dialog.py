@@ -238,6 +238,9 @@ done; starting the same sweep again continues from there. `ssmic results report 
 
     def action_start(self) -> None:
         """Start or continue the sweep."""
+        self.in_order(self._start)
+
+    def _start(self) -> None:
         if self.sweep is not None and self.sweep.goes_on:
             return
         problem, notes = self.query_one(".problem", Static), self.query_one("#notes", Static)

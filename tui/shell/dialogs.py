@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.dom import DOMNode
 from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, Static
@@ -53,6 +54,22 @@ class Dialog(Guarded, ModalScreen[AnswerT]):
         background: $surface; border: round $primary; border-title-color: $primary; padding: 0 1;
     }
     """
+
+    def in_order(self, act: Callable[[], None]) -> None:
+        """Act once all keys pressed before have been obeyed; not at all if the dialog is closed by then.
+
+        The application obeys a key with priority at once. Several keys may come together, and those before it may still
+        be on their way: to the focused widget, and from there through its parents to the application.
+        """
+        way: list[DOMNode] = [*(self.focused or self).ancestors_with_self]
+
+        def pass_on() -> None:
+            if way:
+                way.pop(0).call_later(pass_on)
+            elif self.is_current:
+                act()
+
+        pass_on()
 
 
 class Confirm(Dialog[str | None]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.widgets import Button
 
-from tests.tui.driving import click
+from tests.tui.driving import at_once, click
 from tui.editor.dialogs import ChooseSeveral
 
 Editing = Any
@@ -26,3 +26,14 @@ async def test_the_buttons_of_a_choice_of_several_do_what_they_say(editing: Edit
         await click(person.pilot, chosen.query(Button).first())
         await person.until(lambda: len(answers) == 3)
     assert answers == [("a",), None, ("b",)]
+
+
+async def test_keys_that_come_at_once_tick_the_lines_under_the_cursor(editing: Editing, file: Path) -> None:
+    """The space must not overtake the arrow before it, nor Enter the space."""
+    async with editing(file) as person:
+        answers: list[tuple[str, ...] | None] = []
+        person.app.push_screen(ChooseSeveral("Which?", ("a", "b", "c"), ()), answers.append)
+        await person.dialog(ChooseSeveral)
+        at_once(person.pilot, "down", "space", "down", "space", "enter")
+        await person.until(lambda: answers)
+    assert answers == [("b", "c")]

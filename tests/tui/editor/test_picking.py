@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.events import Key, Paste
+from textual.events import Paste
 from textual.widgets import DirectoryTree, Input, OptionList
 from typer.testing import CliRunner
 
 from agents.scheduling.settings import ABOUT_ALGORITHM, ALGORITHMS
 from scenarios.appliances import APPLIANCES
-from tests.tui.driving import dialog, focus, until
+from tests.tui.driving import at_once, dialog, focus, until
 from tui.cli.app import app
 from tui.editor.forms.form_model import form_of
 from tui.editor.picker import DEFAULT_SKY, Picker, profile_items, sky_items
@@ -133,8 +133,7 @@ async def test_keys_that_come_all_at_once_are_obeyed_in_order(
         await person.show("houses", 1)
         await person.press("a")
         await person.dialog(Picker)
-        for key in [*"oven", *keys]:
-            person.app.post_message(Key(key, key if len(key) == 1 else None))
+        at_once(person.pilot, *"oven", *keys)
         await person.until(lambda: len(person.work.tree["houses"][1]["devices"]) == 2)
         assert person.work.tree["houses"][1]["devices"][1]["id"] == expected
 

@@ -15,7 +15,7 @@ from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
-from tests.tui.driving import click, dialog, until
+from tests.tui.driving import at_once, click, dialog, until
 from tui.results.screen import ResultsScreen
 from tui.run.algorithms_dialog import SENTENCES, AlgorithmsDialog
 from tui.run.form import FormValues, plans_of
@@ -56,9 +56,8 @@ async def test_ten_keys_lead_from_run_to_a_table_with_intervals_and_a_figure(ope
         await pilot.press("m")
         ask = await dialog(pilot, AlgorithmsDialog)
         assert ask.query_one("#seeds", Input).value == "20"
-        await pilot.press("1", "4")
         ask.query_one("#seeds", Input).value = "2"  # as with 20, in a tenth of the time
-        await pilot.press("enter")
+        at_once(pilot, "1", "4", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
         await until(
             pilot, lambda: "insertion, fifty_fifty, SLSQP" in str(screen.query_one(".compared", Static).content)
@@ -152,12 +151,12 @@ async def test_the_dialog_shows_problems_and_explains_each_algorithm(opened: Ope
         screen = await ready(pilot)
         await pilot.press("m")
         ask = await dialog(pilot, AlgorithmsDialog)
-        await pilot.press("2", "enter")
-        assert "at least one" in str(ask.query_one(".problem", Static).content)
+        at_once(pilot, "2", "enter")
+        await until(pilot, lambda: "at least one" in str(ask.query_one(".problem", Static).content))
         await pilot.press("2")
         ask.query_one("#seeds", Input).value = "many"
         await pilot.press("enter")
-        assert "'many' is not a whole number" in str(ask.query_one(".problem", Static).content)
+        await until(pilot, lambda: "'many' is not a whole number" in str(ask.query_one(".problem", Static).content))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert screen.query_one(RunForm).form.others == ()

@@ -236,6 +236,9 @@ The preview follows the fields: production, and all jobs at their earliest start
     @on(Input.Submitted)
     def action_accept(self) -> None:
         """Write the file, and return it."""
+        self.in_order(self._accept)
+
+    def _accept(self) -> None:
         values = self.values
         problems = spec_of(values)[1]
         typed = self.query_one("#generate-file", Input).value.strip()

@@ -69,6 +69,9 @@ class OtherChooser(Dialog[Path | None]):
 
     def action_choose(self) -> None:
         """Choose the one under the cursor."""
+        self.in_order(self._choose)
+
+    def _choose(self) -> None:
         entry: IndexEntry | None = self.query_one(VirtualTable).row
         if entry is not None:
             self.dismiss(entry.path)
