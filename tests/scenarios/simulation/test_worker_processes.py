@@ -9,6 +9,8 @@ import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
+
 from scenarios.simulation.worker_processes import SpawnedProcess, run_spawned
 from tests.patience import PATIENCE_WALL_S
 
@@ -35,6 +37,7 @@ def spawn_and_be_killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_a_process_that_loops_ends_when_the_one_that_spawned_it_is_killed() -> None:
     """Both hold the same output, which is at its end only when the last of them has ended."""
     code = f"from {__name__} import spawn_and_be_killed; spawn_and_be_killed()"
