@@ -16,7 +16,7 @@ the device looks for a supplier, jobs are fixed (`Hold`); afterwards the device'
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import ClassVar
@@ -62,6 +62,7 @@ from agents.messages import (
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, wrong_result
 from agents.ranking import RANKED, NegotiationSettings
+from agents.second_counts import SecondCounts
 from agents.sequencing import Starts, covers
 from broker import PluginError
 from broker.hosts import Agent, AgentLostError, Channel, Received
@@ -557,25 +558,3 @@ def make_consumer(
 def _making(strategy: type[Consumer]) -> AbstractContextManager[None]:
     plugin = plugin_of(strategy)
     return nullcontext() if plugin is None else calling(plugin, "__init__")
-
-
-class SecondCounts:
-    """How often each thing has happened in the present second; earlier seconds are forgotten."""
-
-    __slots__ = ("_at_s", "_counts")
-
-    def __init__(self) -> None:
-        self._at_s: int | None = None
-        self._counts: dict[Hashable, int] = {}
-
-    def add(self, what: Hashable, now_s: int) -> int:
-        """Count one more; return how many there have been in this second.
-
-        Args:
-            what: The thing.
-            now_s: Virtual time, UNIX seconds.
-        """
-        if now_s != self._at_s:
-            self._at_s, self._counts = now_s, {}
-        self._counts[what] = self._counts.get(what, 0) + 1
-        return self._counts[what]

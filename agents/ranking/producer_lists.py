@@ -1,8 +1,8 @@
 """The manager's answers to jobs that look for a supplier: which producers each may ask, and in which order.
 
-A job first gets a portion of the producers that may serve it, then the next ones, then those that have risen since. If
-none are left, it waits, and is informed of producers that have more to offer. A producer gets the digest of each job
-that it is named to, so that it knows which jobs may request its energy.
+A job first gets a portion of the producers that may serve it, then the next ones, then those that now have more to
+offer. If none are left, it waits, and is informed of producers that have more to offer. A producer gets the digest of
+each job that it is named to, so that it knows which jobs may request its energy.
 """
 
 from __future__ import annotations

@@ -252,7 +252,10 @@ class LatePromises:
 
 
 def _may_push(state: ProducerState, task: Task) -> bool:
-    """Try whether a task gets room by pushing others out: in vain if it does not fit even when all that may go do."""
+    """Return whether a trial finds room for a task by pushing others out.
+
+    Nothing is tried if the task would not fit even without all tasks that may be pushed out.
+    """
     if not Selection(state, (task,)).may_hold(task.job_id):
         return False
     return _pushing(state, task, (task,), TRIAL_ROUNDS, Random(task.job_id)) is not None

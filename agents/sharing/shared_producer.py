@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from typing_extensions import override
 
-from agents.consumer import SecondCounts
 from agents.energy import IntArray, Outlook
 from agents.expected_production import PAST_KEPT_S
 from agents.job_register import digest_of
@@ -39,6 +38,7 @@ from agents.messages import (
 from agents.model import MANAGER, Job
 from agents.producer import Producer
 from agents.scheduling import ProducerState
+from agents.second_counts import SecondCounts
 from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, add_at, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh
 from agents.sharing.booking import Book

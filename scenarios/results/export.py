@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
@@ -387,19 +388,16 @@ def export_results(
     """
     if format_ == "parquet":
         require_parquet()
-    planned = [(folder / f"{table.name}.{format_}", table) for table in tables(results)]
-    summary = folder / "simulation.json"
-    paths = (*(path for path, _ in planned), summary)
-    _refuse_existing(folder, paths, overwrite=overwrite)
-    with whole_files() as draft_of:
-        for path, table in planned:
-            _WRITERS[format_](table, draft_of(path))
+    planned: dict[Path, Callable[[Path], object]] = {
+        folder / f"{table.name}.{format_}": partial(_WRITERS[format_], table) for table in tables(results)
+    }
+
+    def write_summary(draft: Path) -> None:
         text = json.dumps(simulation_json(results), indent=2, ensure_ascii=False)
-        draft_of(summary).write_text(f"{text}\n", encoding="utf-8")
-    if wrote:
-        for path in paths:
-            wrote(path)
-    return paths
+        draft.write_text(f"{text}\n", encoding="utf-8")
+
+    planned[folder / "simulation.json"] = write_summary
+    return _write_all(planned, folder, overwrite=overwrite, wrote=wrote)
 
 
 def export_bills(
@@ -430,11 +428,32 @@ def export_bills(
         row = (run, *(getattr(bill, field.name) for field in fields(BillRow)))
         return ExportTable("bills", BILLS, lambda: iter((row,)))
 
-    planned = {folder / f"{file_name(bill.house)}.csv": table(bill) for bill in bills}
+    planned = {folder / f"{file_name(bill.house)}.csv": partial(write_csv, table(bill)) for bill in bills}
+    return _write_all(planned, folder, overwrite=overwrite, wrote=wrote)
+
+
+def _write_all(
+    planned: Mapping[Path, Callable[[Path], object]],
+    folder: Path,
+    *,
+    overwrite: bool,
+    wrote: Callable[[Path], None] | None,
+) -> tuple[Path, ...]:
+    """Write files into a folder, all or none, and return them.
+
+    Args:
+        planned: By file, what writes its content to a draft.
+        folder: The folder of all of them.
+        overwrite: Whether to overwrite files of the same names.
+        wrote: Called with each file, once all are complete.
+
+    Raises:
+        ResultsError: Files exist already, or one cannot be written; the folder is as it was.
+    """
     _refuse_existing(folder, tuple(planned), overwrite=overwrite)
     with whole_files() as draft_of:
-        for path, of in planned.items():
-            write_csv(of, draft_of(path))
+        for path, write in planned.items():
+            write(draft_of(path))
     if wrote:
         for path in planned:
             wrote(path)

@@ -448,7 +448,7 @@ class RunWriter:
             raise ResultsWriteError(f"{self.path}: stayed locked by another process; the whole run is in {beside}")
 
     def _written_beside(self, write: Callable[[], None]) -> Path | None:
-        """Write, and if the file stays locked, into a new one beside it; return that; None: it was not necessary."""
+        """Write the run; if the file stays locked, write it into a new file beside it, and return that file's path."""
         if self._is_locked():
             _log.warning("waiting for the results file: locked by another process", file=str(self.path))
         try:

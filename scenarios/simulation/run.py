@@ -103,7 +103,7 @@ async def run_scenario(
         return ending.judge(was_stopped=clock.is_stopped or run.is_replay_of_stopped)
 
 
-async def _unless_the_clock_fails(host: Coroutine[Any, Any, None], clock: asyncio.Task[None]) -> None:
+async def _fail_after_the_clock(host: Coroutine[Any, Any, None], clock: asyncio.Task[None]) -> None:
     """Run a host; if the run fails, let the clock end first, because a host's error would cancel it.
 
     The clock informs the hosts of its failure before it has disconnected, and only its error says what failed.
@@ -141,7 +141,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCallbacks:
-    """What a run calls in the process of its clock while it is in progress; None: nobody wants to know."""
+    """What a run calls in the process of its clock while it is in progress; None: nothing is called."""
 
     on_moment: Callable[[Moment], None] | None = None
     """Is called at every step."""
@@ -337,10 +337,10 @@ class _LocalRun:
         """
         async with self._shown(clock), self._ports.link.connected(), asyncio.TaskGroup() as tasks:
             # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
-            ticking = tasks.create_task(clock.run(self._broker), name="clock")
-            members = [ticking]
+            clock_task = tasks.create_task(clock.run(self._broker), name="clock")
+            members = [clock_task]
             for host in hosts:
-                running = _unless_the_clock_fails(host.run(self._link_of(host)), ticking)
+                running = _fail_after_the_clock(host.run(self._link_of(host)), clock_task)
                 members.append(tasks.create_task(running, name=f"host[{host.host_id}]"))
             looking = tasks.create_task(look_after(files), name="look after files")
             try:
