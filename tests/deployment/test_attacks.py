@@ -187,7 +187,9 @@ def forgeries(as_host: str) -> dict[str, bytes]:
     return forged | {topics.grant(RUN, host): grant.encoded() for host in (*HOUSES, "manager")}
 
 
-@pytest.mark.parametrize("retain", [False, True], ids=["sent", "planted"])
+@pytest.mark.parametrize(
+    "retain", [pytest.param(False, id="sent", marks=pytest.mark.long), pytest.param(True, id="planted")]
+)
 @pytest.mark.parametrize("login", [INTRUDER, pytest.param("watcher", marks=pytest.mark.long)])
 async def test_no_client_writes_in_the_name_of_another(
     street: Scenario, guarded: GuardedBroker, ledger: str, login: str, *, retain: bool
@@ -214,6 +216,7 @@ async def test_no_client_writes_in_the_name_of_another(
     assert not {topic for topic, payload in forged.items() if kept.get(topic) in {payload, b"\xff" * 100}}
 
 
+@pytest.mark.long
 async def test_a_last_will_writes_no_more_than_its_client_may(
     street: Scenario, guarded: GuardedBroker, ledger: str
 ) -> None:
@@ -233,6 +236,7 @@ async def test_a_last_will_writes_no_more_than_its_client_may(
     assert login_of(guarded, "testator") == {INTRUDER}
 
 
+@pytest.mark.long
 async def test_no_client_takes_the_connection_of_another(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
     """A broker ends a connection when another client uses its id, so client ids are secret."""
     sessions = [f"{RUN}-clock", f"{RUN}-manager", *(f"{RUN}-{house}" for house in HOUSES)]
@@ -317,6 +321,7 @@ async def test_replayed_messages_of_an_earlier_run_are_dropped(
     assert {topics.parse(topic).kind for topic in void} <= {"done", "inbox", "local"}  # type: ignore[union-attr]  # as above
 
 
+@pytest.mark.long
 async def test_retained_messages_under_ones_own_name_are_dropped_and_logged(
     street: Scenario, guarded: GuardedBroker, ledger: str
 ) -> None:

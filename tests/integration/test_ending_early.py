@@ -152,6 +152,7 @@ def test_kill_takes_nothing_that_was_agreed_and_leaves_nothing_running(slow: Pat
         simulation.assert_contracts_kept("interrupted")
 
 
+@pytest.mark.long
 def test_a_killed_run_in_the_same_process_keeps_its_contracts(slow: Path) -> None:
     """No process remains to record that it ended."""
     with begun(slow.parent, "--bus", "memory") as simulation:

@@ -130,6 +130,7 @@ def test_a_plug_that_does_not_carry_out_commands_is_switched_by_hand(ssmic: Ssmi
     assert starts["wash-1"] == 120 * 60
 
 
+@pytest.mark.long
 def test_a_controller_that_fails_before_time_begins_ends_the_lab(ssmic: Ssmic, lane_file: Path) -> None:
     """Without the controller, time would never begin."""
     ended = ssmic("lab", lane_file, "--paused", "--no-compare", "--controller", f"{sys.executable} no-such-file.py")

@@ -219,6 +219,7 @@ def test_while_it_connects(slow: Path, number: signal.Signals, what: tuple[str, 
             command.end(number)
 
 
+@pytest.mark.long
 @needs_mosquitto
 @both_signals
 def test_while_the_clock_waits_for_hosts(slow: Path, number: signal.Signals) -> None:
@@ -241,6 +242,7 @@ def test_while_a_household_waits_for_the_clock(slow: Path, number: signal.Signal
             command.end(number)
 
 
+@pytest.mark.long
 @needs_mosquitto
 @both_signals
 def test_while_it_is_paused(slow: Path, number: signal.Signals) -> None:
@@ -258,6 +260,7 @@ def test_while_it_is_paused(slow: Path, number: signal.Signals) -> None:
         assert states(file) == {"interrupted"}
 
 
+@pytest.mark.long
 @needs_mosquitto
 @both_signals
 @pytest.mark.parametrize("runs", [1, pytest.param(2, marks=pytest.mark.long)])
@@ -306,6 +309,7 @@ def test_while_a_solver_works(slow: Path, number: signal.Signals, workers: int) 
     assert states(file) == {"interrupted"}
 
 
+@pytest.mark.long
 @both_signals
 def test_while_worker_processes_start(slow: Path, number: signal.Signals) -> None:
     """The workers end with the command."""

@@ -32,7 +32,6 @@ from tests.redteam.attacks import (
 from tests.redteam.member import Attack, Member
 
 QUICK = (
-    "8 contract ids of others",
     "19 a load of 10^12 s",
     "22 withdrawals of others' jobs",
     "25 refusals of a competitor",

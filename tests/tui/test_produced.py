@@ -32,6 +32,7 @@ def street_results(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_the_same_day_produces_the_same_in_the_editor_the_run_form_and_the_results(street_results: Path) -> None:
     """Formerly it was 130.3 kWh by the first forecasts, 132.6 by the last ones, 134.0 by the meters."""
     text = (resources.files("scenarios") / "bundled" / "street.yaml").read_text(encoding="utf-8")

@@ -53,14 +53,21 @@ def ledger_with_whole_files(scenario: Scenario, supply: str) -> str:
 
 
 @pytest.mark.parametrize("supply", ["whole", "shared"])
-@pytest.mark.parametrize("name", ["street", "cloud-front", "late-joiner"])
+@pytest.mark.parametrize(
+    "name", ["street", *(pytest.param(it, marks=pytest.mark.long) for it in ("cloud-front", "late-joiner"))]
+)
 def test_the_ledger_is_the_same_where_each_household_has_only_its_own_file(name: str, supply: str) -> None:
     """Events, absent devices and what roofs correct their forecasts by included."""
     scenario = load_scenario(name)
     assert ledger_with_own_files(scenario, supply) == ledger_with_whole_files(scenario, supply)
 
 
-@pytest.mark.parametrize("name", bundled_names())
+SOME = ("street", "late-joiner", "flaky-network")
+
+
+@pytest.mark.parametrize(
+    "name", [it if it in SOME else pytest.param(it, marks=pytest.mark.long) for it in bundled_names()]
+)
 def test_a_households_file_contains_nothing_of_the_others(name: str) -> None:
     """No id of another house, nor of its devices and jobs, and no expectation about the whole."""
     scenario = load_scenario(name)

@@ -166,7 +166,11 @@ def plug_session(of_plug: Sequence[Said], rules: int) -> Recording:
 
 @pytest.mark.parametrize(
     ("rules", "last_w", "expected_s"),
-    [pytest.param(3, 0.0, 7_500, marks=pytest.mark.long), (4, 0.0, 11_400), (4, 12.0, 15_000)],
+    [
+        pytest.param(3, 0.0, 7_500, marks=pytest.mark.long),
+        (4, 0.0, 11_400),
+        pytest.param(4, 12.0, 15_000, marks=pytest.mark.long),
+    ],
 )
 def test_power_is_not_cut_while_a_programme_runs_however_long_it_takes(
     tmp_path: Path, rules: int, last_w: float, expected_s: int

@@ -197,6 +197,7 @@ timeline:
     assert_is_simulated(row, order.settings, plan.variants[0], tmp_path / "one.sqlite")
 
 
+@pytest.mark.long
 def test_a_variable_may_have_the_name_of_a_column(tmp_path: Path) -> None:
     """Its column is then named as on the command line, with `vars.` before it."""
     text = TWO_ROOFS.replace("power_w: [1000, 500]", "power_w: ['${jobs}', '${Mean}']")
@@ -304,6 +305,7 @@ def test_the_error_for_another_sweep_names_every_option_that_differs(undisturbed
         assert [difference.split()[0] for difference in differences.split("; ")] == options
 
 
+@pytest.mark.long
 def test_the_number_of_hosts_changes_no_ledger(tmp_path: Path) -> None:
     """The number of hosts changes no ledger."""
     plan = plan_sweep(SweepRequest("street", ("hosts=1,2",), ("days=1",), seeds=1))

@@ -30,6 +30,7 @@ def test_only_the_number_of_houses_is_needed_and_the_same_seed_gives_the_same_fi
     assert len(load(tmp_path / "eight.yaml").scenario.houses) == 8
 
 
+@pytest.mark.long
 def test_many_series_are_in_tables_next_to_the_file_that_the_shell_writes(tmp_path: Path) -> None:
     """`> FILE` determines the folder."""
     if not Path("/proc/self/fd").is_dir():

@@ -114,6 +114,7 @@ def test_results_without_an_offset_are_shown_in_utc_with_a_notice(ssmic: Ssmic, 
     assert not ssmic("results", "show", file, "--utc").err
 
 
+@pytest.mark.long
 def test_runs_that_no_seed_changes_say_so(ssmic: Ssmic, small: Path) -> None:
     """A scheduler without random numbers gives ten equal runs, whose interval of 0 says nothing."""
     said = "runs made the same contracts: the seed made no difference"

@@ -128,6 +128,7 @@ async def test_a_time_is_moved_by_keys(editing: Editing, file: Path, ours: str) 
         assert (date.value, clock.value) == ("2026-06-22", "16:15")
 
 
+@pytest.mark.long
 async def test_a_load_profile_is_chosen_with_its_picture(editing: Editing, file: Path) -> None:
     """By mouse: the field opens a list with a preview of each; the chosen one is in the file and drawn."""
     async with editing(file, size=WIDE) as person:
@@ -307,6 +308,7 @@ async def test_houses_devices_and_jobs_are_removed_and_come_back(editing: Editin
         assert not person.work.history.is_dirty
 
 
+@pytest.mark.long
 async def test_a_part_is_found_by_a_text(editing: Editing, file: Path) -> None:
     """The part is selected, and the tree opens down to it."""
     async with editing(file) as person:

@@ -112,6 +112,7 @@ async def test_a_file_is_offered_even_without_a_match(editing: Editing, file: Pa
         assert "from a file" in said[1]
 
 
+@pytest.mark.long
 async def test_a_device_is_added_without_choosing_the_house_first(editing: Editing, file: Path) -> None:
     """With several houses, the editor asks for the house."""
     async with editing(file) as person:
@@ -124,7 +125,9 @@ async def test_a_device_is_added_without_choosing_the_house_first(editing: Editi
         await person.until(lambda: len(person.work.tree["houses"][1]["devices"]) == 2)
 
 
-@pytest.mark.parametrize(("keys", "expected"), [(["enter"], "oven"), (["down", "up", "enter"], "oven")])
+@pytest.mark.parametrize(
+    ("keys", "expected"), [(["enter"], "oven"), pytest.param(["down", "up", "enter"], "oven", marks=pytest.mark.long)]
+)
 async def test_keys_that_come_all_at_once_are_obeyed_in_order(
     editing: Editing, file: Path, keys: list[str], expected: str
 ) -> None:
@@ -210,6 +213,7 @@ async def test_a_path_can_be_typed_immediately(opened: Opened, tmp_path: Path) -
         await until(pilot, lambda: asking.query_one(DirectoryTree).has_focus)
 
 
+@pytest.mark.long
 async def test_an_absolute_path_pasted_behind_the_folder_takes_its_place(opened: Opened, tmp_path: Path) -> None:
     """The field proposes a folder; whoever pastes a whole path means that path alone, and a part of one a part."""
     there = tmp_path / "elsewhere" / "street.yaml"

@@ -164,6 +164,7 @@ def test_hosts_of_thousands_of_households_are_listed_as_they_are_drawn(street: S
     assert rows.position("nobody") is None
 
 
+@pytest.mark.long
 async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scenario) -> None:
     """The filters are kind, producer, house, job and text; Escape shows all again."""
     async with monitored_run(opened, street) as (pilot, watched, run):

@@ -140,6 +140,7 @@ async def test_a_run_in_progress_is_followed(
         await until(pilot, lambda: table(pilot, "#entries").rows[0].state == "done")
 
 
+@pytest.mark.long
 async def test_results_that_replace_opened_ones_are_shown_instead(
     opened: Opened, results_folder: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ async def test_two_marked_ones_are_compared(opened: Opened, results_folder: Path
         await until(pilot, lambda: the_screen(pilot).place == "catalogue")
 
 
+@pytest.mark.long
 async def test_the_open_one_is_compared_with_another(opened: Opened, results_folder: Path) -> None:
     """Chosen from those that can be read; jobs that became different come first; escape leads back to it."""
     (results_folder / "broken.sqlite").write_text("no results", encoding="utf-8")

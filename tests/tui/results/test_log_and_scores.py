@@ -94,6 +94,7 @@ async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened
         }
 
 
+@pytest.mark.long
 async def test_the_share_of_the_optimum_is_in_sight_in_a_small_terminal(opened: Opened, newest: Path) -> None:
     """It is shown for each run, with its mean below, and among the figures of one run."""
     for run, share in ((1, 0.75), (2, 0.85)):

@@ -96,6 +96,7 @@ async def test_contracts_are_sorted_found_and_copied_by_keys(opened: Opened) -> 
         await until(pilot, lambda: the_screen(pilot).place == "catalogue")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
     """A title sorts, a second click turns it round; a click chooses the cell; the way back is clicked."""
@@ -315,6 +316,7 @@ async def test_a_key_shows_times_in_utc(opened: Opened) -> None:
         await until(pilot, lambda: own in {column.title for column in table(pilot, CONTRACTS).columns})
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_the_views_that_are_not_shown_can_be_read_in_sixteen_colours(opened: Opened) -> None:
     """By default, in the light theme, their names are light grey on white."""

@@ -226,6 +226,7 @@ async def test_kept_scores_play_no_part_in_a_comparison(opened: Opened, tmp_path
     assert (scores.read_text(encoding="utf-8") if scores.exists() else None) == before
 
 
+@pytest.mark.long
 async def test_scores_that_cannot_be_reset_are_reported(opened: Opened, tmp_path: Path) -> None:
     """No run of the comparison starts, and the application goes on."""
     (tmp_path / "results").touch()

@@ -310,6 +310,7 @@ def test_real_devices_are_not_run_in_a_way_that_they_cannot_follow(tmp_path: Pat
     assert plan_of(FormValues(pace="60x"), scenario, {})[1] == {}
 
 
+@pytest.mark.long
 async def test_a_run_with_real_devices_has_their_pace_and_the_broker_at_which_they_were_found(
     opened: Opened, tmp_path: Path
 ) -> None:

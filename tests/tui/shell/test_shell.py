@@ -206,6 +206,7 @@ async def test_a_text_is_checked_while_it_is_typed(opened: Opened) -> None:
         await until(pilot, lambda: answers == ["max"])
 
 
+@pytest.mark.long
 async def test_an_unfinished_text_that_is_offered_is_not_called_wrong_until_it_is_confirmed(opened: Opened) -> None:
     """Such as `mqtt://`, which the user has not touched yet."""
     async with opened() as pilot:

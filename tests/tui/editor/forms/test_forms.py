@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.widgets import Button, Input
 
 from tests.tui.driving import focus
@@ -15,6 +16,7 @@ from tui.editor.tree_view import NeighbourhoodTree
 Editing = Callable[..., AbstractAsyncContextManager[Any]]
 
 
+@pytest.mark.long
 async def test_a_form_that_served_another_part_shows_and_changes_this_one(editing: Editing, file: Path) -> None:
     """Typing changes no other part."""
     async with editing(file) as person:
@@ -33,6 +35,7 @@ async def test_a_form_that_served_another_part_shows_and_changes_this_one(editin
         assert row.query_one(Input).value == (names[0] or "")
 
 
+@pytest.mark.long
 async def test_a_button_does_not_keep_the_focus_for_the_next_part(editing: Editing, file: Path) -> None:
     """A second Enter must not remove the neighbour."""
     async with editing(file) as person:
