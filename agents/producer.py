@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from agents.energy import CumulativeSeries, Outlook, Prediction, Production
 from agents.expected_production import ExpectedProduction
-from agents.headroom import Need, Uncommitted, View, uncommitted_of
+from agents.headroom import Need, PublishedHeadroom, uncommitted_of
 from agents.job_register import digest_of
 from agents.late_promises import PUSHED_OUT, Provisional, is_firm
 from agents.messages import (
@@ -104,10 +104,7 @@ class Producer(Agent[AnyMessage]):
         self._scheduler = scheduler
         self._is_there = is_there
         self.negotiating = negotiating or NegotiationSettings(RANKED)
-        self._headroom: View | None = None
-        """The headroom last published to the manager."""
-        self._published: Uncommitted | None = None
-        """The same as it was computed of the producer's state, if that was in this round."""
+        self._headroom = PublishedHeadroom()
         self._committed: dict[str, Commitment] = {}
         self._supplied_s: dict[str, int] = {}
         self._clients: dict[str, str] = {}
@@ -147,7 +144,8 @@ class Producer(Agent[AnyMessage]):
             while self._expects.is_due(self.now_s):
                 self._take_forecast(self._expects.take_due())
             self._dealt_with.clear()
-            self._known_state = self._published = None
+            self._headroom.begin_round()
+            self._known_state = None
             batch = await self.receive_round(until_s=self._expects.next_timer_s)
             # A change by the timeline takes effect before any request, as does a forecast of the same moment.
             for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
@@ -280,7 +278,8 @@ class Producer(Agent[AnyMessage]):
         else:
             if request.patient:
                 self._waiting[job.job_id] = _Client(received.sender, task, None if waited is None else waited.told)
-            self._correct_headroom(state, task)
+            if (view := self._headroom.explain_refusal(state, task)) is not None:
+                self.send(MANAGER, Headroom(view=view))
             self._decline(received, job.job_id, decision.reason)
 
     def _accept(self, received: Received[AnyMessage], job_id: str, start_s: int) -> None:
@@ -406,28 +405,8 @@ class Producer(Agent[AnyMessage]):
 
     def _show_headroom(self, state: ProducerState) -> None:
         """Publish the headroom to the manager if it has risen."""
-        if self.negotiating.leaves_out:
-            now = uncommitted_of(state, is_fine=self._headroom is not None and self._headroom.is_fine)
-            if self._headroom is None or now.bounds.exceeds(self._headroom.bounds):
-                self._publish_headroom(now)
-
-    def _correct_headroom(self, state: ProducerState, task: Task) -> None:
-        """Publish the headroom to the manager, if it shows why a job was declined and what was published does not.
-
-        A coarse view is enough for most producers. One whose view has misled a job publishes a fine one.
-        """
-        if self._headroom is None:
-            return
-        now = uncommitted_of(state, is_fine=True)
-        if now is self._published:  # by the refusal of another job of the same round
-            return
-        need = _need(task, self.now_s)
-        if not now.may_serve(need) and self._headroom.bounds.may_serve(need):
-            self._publish_headroom(now)
-
-    def _publish_headroom(self, now: Uncommitted) -> None:
-        self._headroom, self._published = now.view(), now
-        self.send(MANAGER, Headroom(view=self._headroom))
+        if self.negotiating.leaves_out and (view := self._headroom.renew(state)) is not None:
+            self.send(MANAGER, Headroom(view=view))
 
     def _publish_forecast(self, prediction: Prediction) -> None:
         sent = prediction.model_copy(update={"production": prediction.production.as_sent})
@@ -464,7 +443,7 @@ class Producer(Agent[AnyMessage]):
 
     def _join_manager(self) -> None:
         self.send(MANAGER, ProducerJoined(producer=self.id))
-        self._headroom = None
+        self._headroom.retract()
         if (state := self._state()) is not None:
             self._show_headroom(state)
 
@@ -488,7 +467,7 @@ class Producer(Agent[AnyMessage]):
         tried: dict[str, _Prospect] = {}
         for job_id, client in self._waiting.items():
             prospect = _Prospect(self._expects.adopted, committed, client.task.open_starts)
-            if prospect != client.told and (left is None or left.may_serve(_need(client.task, self.now_s))):
+            if prospect != client.told and (left is None or left.may_serve(Need.of(client.task, self.now_s))):
                 tried[job_id] = prospect
         have_room = self._scheduler.have_room(state, [self._waiting[job_id].task for job_id in tried])
         for (job_id, prospect), has_room in zip(tried.items(), have_room, strict=True):
@@ -523,12 +502,6 @@ class Producer(Agent[AnyMessage]):
             firm=self._provisional.firm(committed, self.now_s),
             waiting=tuple(client.task for client in self._waiting.values()),
         )
-
-
-def _need(task: Task, now_s: int) -> Need:
-    """Return what a task needs from now on."""
-    first_s, end_s = max(task.earliest_start_s, now_s), task.latest_start_s + task.load.duration_s
-    return Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
 
 
 def _held(commitment: Commitment) -> Commitment:
