@@ -27,7 +27,6 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.covered_runs import first_covered
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.model import TimeS
 from agents.scheduling import (
@@ -36,7 +35,9 @@ from agents.scheduling import (
     Commitment,
     CompulsoryDraw,
     ProducerState,
+    Task,
     add,
+    first_covered,
 )
 
 MIN_BLOCK_S = 3_600
@@ -74,6 +75,12 @@ class Need:
     """Lower bound of its draw in its strongest minute, Wh."""
     load: LoadProfile | None = None
     """The load profile of its run; None: not known."""
+
+    @classmethod
+    def of(cls, task: Task, now_s: int) -> Need:
+        """Return what a task needs from now on, UNIX seconds."""
+        first_s, end_s = max(task.earliest_start_s, now_s), task.latest_start_s + task.load.duration_s
+        return cls(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
 
     @property
     def last_start_s(self) -> int:
@@ -178,6 +185,57 @@ class Uncommitted:
             peak_wh=tuple(self.peak_wh.tolist()),
             promised=self.promised,
         )
+
+
+class PublishedHeadroom:
+    """The view of a producer that the manager has, and when it needs a newer one."""
+
+    __slots__ = ("_of_this_round", "view")
+
+    def __init__(self) -> None:
+        """Begin with a manager that has no view."""
+        self.view: View | None = None
+        """As published last; None: the manager has none."""
+        self._of_this_round: Uncommitted | None = None
+        """The same as it was computed, if that was in this round."""
+
+    def begin_round(self) -> None:
+        """Expect refusals by other states: in one round, many jobs are declined by the same one."""
+        self._of_this_round = None
+
+    def retract(self) -> None:
+        """Regard the manager as without a view: it forgets that of a producer that leaves."""
+        self.view = None
+
+    def renew(self, state: ProducerState) -> View | None:
+        """Return the view to be published if more is left than the manager knows of; None: its view still holds.
+
+        Args:
+            state: The producer's state.
+        """
+        now = uncommitted_of(state, is_fine=self.view is not None and self.view.is_fine)
+        return self._publish(now) if self.view is None or now.bounds.exceeds(self.view.bounds) else None
+
+    def explain_refusal(self, state: ProducerState, task: Task) -> View | None:
+        """Return the view to be published if it shows why a task was declined, and the manager's does not; else None.
+
+        A coarse view is enough for most producers. One whose view has misled a job publishes a fine one.
+
+        Args:
+            state: The producer's state.
+            task: The task.
+        """
+        if self.view is None:
+            return None
+        now = uncommitted_of(state, is_fine=True)
+        if now is self._of_this_round:  # published when another job of the same round was declined
+            return None
+        need = Need.of(task, state.now_s)
+        return self._publish(now) if not now.may_serve(need) and self.view.bounds.may_serve(need) else None
+
+    def _publish(self, now: Uncommitted) -> View:
+        self.view, self._of_this_round = now.view(), now
+        return self.view
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ stays committed until a job has run. A new forecast triggers rescheduling, but r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agents.energy import CumulativeSeries, Outlook, Prediction, Production
 from agents.expected_production import ExpectedProduction
-from agents.headroom import Need, Uncommitted, View, uncommitted_of
+from agents.headroom import PublishedHeadroom
 from agents.job_register import digest_of
 from agents.late_promises import PUSHED_OUT, Provisional, is_firm
 from agents.messages import (
@@ -42,33 +42,12 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, TIMELINE, Job
+from agents.openings import DeclinedJobs
 from agents.ranking import RANKED, NegotiationSettings
 from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.sequencing import Starts, covers
 from broker import SsmicError
 from broker.hosts import Agent, Received
-
-
-@dataclass(frozen=True, slots=True)
-class _Client:
-    """A job and the agent that represents it."""
-
-    agent: str
-    task: Task
-    told: _Prospect | None = None
-    """The prospect for which the job last received an opening."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Prospect:
-    """Everything that a waiting job's chance depends on, except the time, which only removes starts."""
-
-    predictions: int
-    """How many were adopted."""
-    committed: frozenset[tuple[str, int, Starts]]
-    """Of each job that is supplied: its id, its start, and where it may move."""
-    starts: Starts
-    """When the waiting job's device is free for it."""
 
 
 class Producer(Agent[AnyMessage]):
@@ -104,10 +83,7 @@ class Producer(Agent[AnyMessage]):
         self._scheduler = scheduler
         self._is_there = is_there
         self.negotiating = negotiating or NegotiationSettings(RANKED)
-        self._headroom: View | None = None
-        """The headroom last published to the manager."""
-        self._published: Uncommitted | None = None
-        """The same as it was computed of the producer's state, if that was in this round."""
+        self._headroom = PublishedHeadroom()
         self._committed: dict[str, Commitment] = {}
         self._supplied_s: dict[str, int] = {}
         self._clients: dict[str, str] = {}
@@ -118,7 +94,7 @@ class Producer(Agent[AnyMessage]):
         self._dealt_with: set[tuple[str, str]] = set()
         """Requests of consumers and releases of jobs that were handled in this round; each is handled only once per
         round."""
-        self._waiting: dict[str, _Client] = {}
+        self._waiting = DeclinedJobs()
         self._known_state: ProducerState | None = None
         """The state as it was last decided on in this round: many jobs that become known at once ask the same
         producer, which declines most of them."""
@@ -147,7 +123,8 @@ class Producer(Agent[AnyMessage]):
             while self._expects.is_due(self.now_s):
                 self._take_forecast(self._expects.take_due())
             self._dealt_with.clear()
-            self._known_state = self._published = None
+            self._headroom.begin_round()
+            self._known_state = None
             batch = await self.receive_round(until_s=self._expects.next_timer_s)
             # A change by the timeline takes effect before any request, as does a forecast of the same moment.
             for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
@@ -210,8 +187,7 @@ class Producer(Agent[AnyMessage]):
         return is_first
 
     def _withdraw(self, consumer: str, job_id: str) -> None:
-        if job_id in self._waiting and self._waiting[job_id].agent == consumer:
-            del self._waiting[job_id]
+        self._waiting.withdraw(consumer, job_id)
         if self._unstarted(consumer, job_id) is not None:
             del self._committed[job_id]
             self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason="its consumer has withdrawn the request"))
@@ -237,7 +213,7 @@ class Producer(Agent[AnyMessage]):
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Forget the jobs of lost consumers, except running ones."""
-        self._waiting = {job_id: client for job_id, client in self._waiting.items() if client.agent not in agents}
+        self._waiting.forget_consumers(agents)
         for job_id, commitment in list(self._committed.items()):
             if self._clients[job_id] in agents and commitment.start_s > self.now_s:
                 del self._committed[job_id]
@@ -256,15 +232,14 @@ class Producer(Agent[AnyMessage]):
             self._decline(received, job.job_id, "no forecast yet" if state is None else "supplies this job already")
             return
         if self._provisional is not None:
-            waits = self._waiting.get(job.job_id)
-            was_told = waits is not None and waits.told is not None
+            was_told = self._waiting.was_told(job.job_id)
             state = replace(state, may_push=self._provisional.may_push(job.job_id, self.now_s, was_told=was_told))
         if self._scheduler.is_heavy:
             decision = await self.compute(self._scheduler.place, state, task, self.rng)
         else:
             decision = self._scheduler.place(state, task, self.rng)
-        waited = self._waiting.pop(job.job_id, None)
         if isinstance(decision, Schedule):
+            self._waiting.remove(job.job_id)
             self._check(decision, state, task)
             start_s = decision.starts_s[job.job_id]
             self._accept(received, job.job_id, start_s)
@@ -279,8 +254,11 @@ class Producer(Agent[AnyMessage]):
                 self._announce_openings()
         else:
             if request.patient:
-                self._waiting[job.job_id] = _Client(received.sender, task, None if waited is None else waited.told)
-            self._correct_headroom(state, task)
+                self._waiting.add(received.sender, task)
+            else:
+                self._waiting.remove(job.job_id)
+            if (view := self._headroom.explain_refusal(state, task)) is not None:
+                self.send(MANAGER, Headroom(view=view))
             self._decline(received, job.job_id, decision.reason)
 
     def _accept(self, received: Received[AnyMessage], job_id: str, start_s: int) -> None:
@@ -406,28 +384,8 @@ class Producer(Agent[AnyMessage]):
 
     def _show_headroom(self, state: ProducerState) -> None:
         """Publish the headroom to the manager if it has risen."""
-        if self.negotiating.leaves_out:
-            now = uncommitted_of(state, is_fine=self._headroom is not None and self._headroom.is_fine)
-            if self._headroom is None or now.bounds.exceeds(self._headroom.bounds):
-                self._publish_headroom(now)
-
-    def _correct_headroom(self, state: ProducerState, task: Task) -> None:
-        """Publish the headroom to the manager, if it shows why a job was declined and what was published does not.
-
-        A coarse view is enough for most producers. One whose view has misled a job publishes a fine one.
-        """
-        if self._headroom is None:
-            return
-        now = uncommitted_of(state, is_fine=True)
-        if now is self._published:  # by the refusal of another job of the same round
-            return
-        need = _need(task, self.now_s)
-        if not now.may_serve(need) and self._headroom.bounds.may_serve(need):
-            self._publish_headroom(now)
-
-    def _publish_headroom(self, now: Uncommitted) -> None:
-        self._headroom, self._published = now.view(), now
-        self.send(MANAGER, Headroom(view=self._headroom))
+        if self.negotiating.leaves_out and (view := self._headroom.renew(state)) is not None:
+            self.send(MANAGER, Headroom(view=view))
 
     def _publish_forecast(self, prediction: Prediction) -> None:
         sent = prediction.model_copy(update={"production": prediction.production.as_sent})
@@ -464,38 +422,19 @@ class Producer(Agent[AnyMessage]):
 
     def _join_manager(self) -> None:
         self.send(MANAGER, ProducerJoined(producer=self.id))
-        self._headroom = None
+        self._headroom.retract()
         if (state := self._state()) is not None:
             self._show_headroom(state)
 
     def _announce_openings(self) -> None:
-        """Inform each waiting job that would be accepted now.
-
-        A job is informed only once of the same prospect. It may be declined despite an opening, because its consumer
-        holds the device's other jobs while it asks, or because the scheduler is stricter than the trial. When these
-        jobs are released again, nothing has changed, so openings would repeat forever.
-        """
+        """Inform each waiting job that would be accepted now."""
         state = self._state()
-        self._waiting = {
-            job_id: client for job_id, client in self._waiting.items() if client.task.latest_start_s >= self.now_s
-        }
+        self._waiting.forget_late(self.now_s)
         if state is None:
             return
         self._show_headroom(state)
-        committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
-        # The trial takes long; what a view shows to be impossible needs none. (A view knows nothing of pushing out.)
-        left = uncommitted_of(state, is_fine=True) if self._waiting and self._provisional is None else None
-        tried: dict[str, _Prospect] = {}
-        for job_id, client in self._waiting.items():
-            prospect = _Prospect(self._expects.adopted, committed, client.task.open_starts)
-            if prospect != client.told and (left is None or left.may_serve(_need(client.task, self.now_s))):
-                tried[job_id] = prospect
-        have_room = self._scheduler.have_room(state, [self._waiting[job_id].task for job_id in tried])
-        for (job_id, prospect), has_room in zip(tried.items(), have_room, strict=True):
-            if has_room and (self._provisional is None or self._provisional.may_open(job_id, self.now_s)):
-                client = self._waiting[job_id]
-                self._waiting[job_id] = replace(client, told=prospect)
-                self.send(client.agent, Opening(job_id=job_id))
+        for job in self._waiting.take_openings(state, self._expects.adopted, self._scheduler, self._provisional):
+            self.send(job.consumer, Opening(job_id=job.task.job_id))
 
     def _state(self) -> ProducerState | None:
         """Return the state on which decisions are made, without jobs that have ended.
@@ -521,14 +460,8 @@ class Producer(Agent[AnyMessage]):
             committed,
             self.now_s,
             firm=self._provisional.firm(committed, self.now_s),
-            waiting=tuple(client.task for client in self._waiting.values()),
+            waiting=self._waiting.tasks,
         )
-
-
-def _need(task: Task, now_s: int) -> Need:
-    """Return what a task needs from now on."""
-    first_s, end_s = max(task.earliest_start_s, now_s), task.latest_start_s + task.load.duration_s
-    return Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
 
 
 def _held(commitment: Commitment) -> Commitment:

@@ -8,7 +8,7 @@ recorded in the contract's history and published on the device's topic `job`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 from typing_extensions import override
@@ -18,9 +18,7 @@ from agents.device_events import (
     Announced,
     Availability,
     CommandRefused,
-    DeviceCommand,
     DeviceEvent,
-    DeviceNotice,
     ExecutionOutcome,
     Forecasted,
     JobAsked,
@@ -32,13 +30,15 @@ from agents.device_events import (
     Reported,
     Vacated,
 )
+from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse, JobCourses
-from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, in_utc, requested_job
+from agents.gateway.job_notices import JobNotices, SupplyTerms, WholeJobTerms
+from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, requested_job
 from agents.gateway.represented_device import DeviceAgent
 from agents.gateway.waiting_appliance import WaitingDetector
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
-from agents.model import MANAGER, Contract, Job
+from agents.model import MANAGER, Job
 from broker.hosts import Received, TimeUp
 from broker.protocol import clipped
 
@@ -62,6 +62,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         patient: bool,
         gateway: GatewaySettings,
         is_there: bool = True,
+        terms: SupplyTerms | None = None,
         **supply: Any,  # noqa: ANN401 - whatever the class beside this one takes
     ) -> None:
         """Create the agent.
@@ -72,6 +73,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             patient: As for every consumer.
             gateway: The device.
             is_there: As for every consumer.
+            terms: How the device is told who supplies its jobs; None: as for jobs with one supplier each.
             supply: What a subclass needs whose jobs are supplied in another way.
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
@@ -80,13 +82,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._courses = JobCourses()
         for job in jobs:
             self._courses.add(JobCourse(job, job.job_id, self._device, self.channel()))
-        self._commands = 0
-        self._answers = 0
+        self._commands = DeviceCommands(gateway)
+        self._notices = JobNotices(terms or WholeJobTerms(gateway))
         self._appliance = WaitingDetector()
-        self._occupied_by = ""
-        """The run that commands the device instead of this one; empty: none does."""
-        self._shown_jobs: dict[str, dict[str, Any]] = {}
-        self._price_changes: list[PriceChange] = []
 
     @override
     async def run(self) -> None:
@@ -109,7 +107,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         super()._stand_for_guest(device)
         self._profiles = DeviceProfiles(self._gateway.profiles)
         if self._gateway.rules >= 5:
-            self._commands = self._answers = 0
+            self._commands.count_anew()
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """See `Consumer._obey`; the device is informed of the new prices of its jobs."""
@@ -118,7 +116,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             super()._obey(received)
             return
         prices = message.import_eur_per_kwh, message.neighbour_eur_per_kwh
-        self._price_changes.append(PriceChange(self.now_s, *prices))
+        self._notices.change_prices(PriceChange(self.now_s, *prices))
         for course in self._courses.open:
             self._show_job(course, again=False)
 
@@ -175,16 +173,16 @@ class GatewayConsumer(DeviceAgent, Consumer):
         """The device does not obey, or must not be commanded, or may be commanded again."""
         match said:
             case CommandRefused(problem=problem):
-                self._answers += any(course.awaits_answer for course in self._courses)
+                self._commands.answered += any(course.awaits_answer for course in self._courses)
                 self._take_refusal(clipped(problem, MAX_REASON_CHARACTERS))  # recordings hold longer ones
             case Occupied(run=run):
-                self._occupied_by, self._is_available = run, False
+                self._commands.occupied_by, self._is_available = run, False
                 log.warning("device is commanded by another run, not by this one", device=self._device, run=run)
                 expected = "the end of that run; until then, this one does not command the device"
                 self._answer_error("claims", _in_use(run), expected)
                 self._take_refusal(_in_use(run))
             case Vacated():
-                self._occupied_by, self._is_available = "", None
+                self._commands.occupied_by, self._is_available = "", None
 
     def _take_availability(self, *, online: bool) -> None:
         self._is_available = online
@@ -258,7 +256,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 elif course.is_running:
                     course.ended_by = end
                 elif course.is_commanded:
-                    self._answers += course.awaits_answer
+                    self._commands.answered += course.awaits_answer
                     course.ended_by, course.outcome = "ABORTED", "refused"
                 course.wake()
             case None if report.is_on is True and (course.is_commanded or course.is_running):
@@ -280,11 +278,11 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 return
             course.begin(self.now_s, self._meter)
             if course.is_commanded:
-                self._answers += 1
+                self._commands.answered += 1
             else:
                 course.outcome, course.is_in_ledger = "started_by_hand", True
         elif course.is_commanded:
-            self._answers += 1
+            self._commands.answered += 1
         if not course.is_commanded and self._gateway.longest_timer_s is not None:
             # It was switched on by hand, without its timer. A person may switch it off again right away.
             course.renew_timer_s = self.now_s + self._gateway.answer_s
@@ -436,8 +434,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
         while any(other.is_running for other in self._courses if other is not course):
             await self.until(self.now_s + self._gateway.answer_s)  # its earlier job runs longer than it was to
         for attempt in range(1, self._gateway.tries + 1):
-            if self._occupied_by and course.started_s is None:
-                self._conclude(course, "ABORTED", "refused", _in_use(self._occupied_by))
+            if self._commands.occupied_by and course.started_s is None:
+                self._conclude(course, "ABORTED", "refused", _in_use(self._commands.occupied_by))
                 return False
             if course.started_s is None and course.ended_by is None:
                 self._command(course, attempt)
@@ -476,42 +474,19 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 self._conclude(course, *end)
                 return
             if course.renew_timer_s is not None and course.renew_timer_s <= self.now_s:
-                self._renew_timer(course)
+                renewed = self._commands.renew(course, self._device, self.now_s)
+                if renewed is not None:
+                    self.instruct(renewed)
             self._show_job(course)
             await course.changed.get(course.next_look_s(self.now_s, self._gateway))
 
     def _command(self, course: JobCourse, attempt: int) -> None:
-        course.is_commanded = True
-        self._instruct_timed("start", course, attempt)
+        self.instruct(self._commands.start(course, self._device, self.now_s, attempt))
         self._show()
-
-    def _renew_timer(self, course: JobCourse) -> None:
-        """Prolong the device's own timer, which would end a job that takes longer than the timer lasts."""
-        course.renew_timer_s = None
-        if course.state == "EXECUTING":
-            self._instruct_timed("renew", course)
-
-    def _instruct_timed(self, command: Literal["start", "renew"], course: JobCourse, attempt: int = 1) -> None:
-        """Command a device, with the time after which it switches itself off if no further command arrives."""
-        run_s = course.timer_s
-        longest_s = self._gateway.longest_timer_s
-        course.renew_timer_s = None if longest_s is None else self.now_s + min(run_s, longest_s) // 2
-        self._commands += command == "start"
-        self.instruct(
-            DeviceCommand(
-                command=command,
-                device=course.device or self._device,
-                job=course.asked_id,
-                reference=course.reference,
-                time_s=self.now_s,
-                attempt=attempt,
-                run_s=run_s,
-            )
-        )
 
     def _instruct_to_stop(self, asked_id: str = "") -> None:
         """Switch the device off: after the job with this id, if there was one."""
-        self.instruct(DeviceCommand(command="stop", device=self._device, job=asked_id, time_s=self.now_s))
+        self.instruct(self._commands.stop(self._device, self.now_s, asked_id))
 
     def _conclude(self, course: JobCourse, state: JobState, outcome: ExecutionOutcome, reason: str = "") -> None:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
@@ -557,41 +532,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _show_job(self, course: JobCourse, *, again: bool = False) -> None:
         """Publish a job if something changed."""
-        contract = self.contracts.get(course.job.job_id)
-        start_s = None if contract is None else contract.start_s
-        price_eur = None if contract is None else self._price_eur(course.job, contract)
-        content: dict[str, Any] = {
-            "id": course.asked_id,
-            "state": course.state,
-            "suppliers": [] if contract is None else self._suppliers(course.job, contract),
-            "start": start_s,
-            "start_iso": None if start_s is None else in_utc(start_s),
-            "end": None if start_s is None else start_s + course.job.duration_s,
-            "energy_wh": round(course.job.energy_wh, 3),
-            "price_eur": None if price_eur is None else round(price_eur, 6),
-            "measured_wh": None if course.measured is None else round(course.measured.energy_wh, 3),
-            "outcome": course.outcome,
-            "reason": course.reason,
-        }
-        if course.device and (again or self._shown_jobs.get(course.job.job_id) != content):
-            self._shown_jobs[course.job.job_id] = content
-            self.instruct(DeviceNotice(part="job", device=course.device, content={**content, "time": self.now_s}))
-
-    def _suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
-        """Return the suppliers of a job, as reported to its device."""
-        del job
-        house = self._gateway.producer_houses.get(contract.producer, "")
-        return [{"producer": contract.producer, "house": house, "share": 1.0}]
-
-    def _supplier(self, job: Job, contract: Contract) -> str:
-        """Return the supplier of a job, in one word, as published."""
-        del job
-        return contract.producer
-
-    def _price_eur(self, job: Job, contract: Contract) -> float | None:
-        """Return what a job costs, EUR; None if there are no prices."""
-        changes = self._price_changes
-        return self._gateway.price_eur(contract.producer, job.load_profile, contract.start_s, changes)
+        notice = self._notices.newest(course, self.contracts.get(course.job.job_id), self.now_s, again=again)
+        if notice is not None:
+            self.instruct(notice)
 
     def _show(self) -> None:
         course = self._next_course()
@@ -601,9 +544,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
             state=None if course is None else course.state,
             job=None if course is None else course.asked_id,
             next_start_s=None if contract is None or course is None or not course.is_open else contract.start_s,
-            supplier=None if contract is None or course is None else self._supplier(course.job, contract),
-            commands=self._commands,
-            answers=self._answers,
+            supplier=None if contract is None or course is None else self._notices.terms.names(course.job, contract),
+            commands=self._commands.sent,
+            answers=self._commands.answered,
         )
 
     def _next_course(self) -> JobCourse | None:

@@ -13,6 +13,7 @@ grid.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_producer import GatewayProducer
-from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse
 from agents.job_negotiation import ConsumerJob, JobChanged, JobEvent, JobNegotiation, RunEnds
 from agents.messages import AnyMessage, ChangePrices
@@ -76,6 +77,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             patient=patient,
             gateway=gateway,
             is_there=is_there,
+            terms=SharedTerms(gateway),
             supply=supply,
             own=own,
             prices=prices,
@@ -123,27 +125,34 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
         is_early = contract is not None and contract.start_s > self.now_s
         return is_early and course.is_running and course.started_s == self.now_s >= job.earliest_start_s
 
-    # Messages to the device.
 
-    def _suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class SharedTerms:
+    """The terms of jobs that several producers supply, and the grid with what they do not give; see `SupplyTerms`."""
+
+    gateway: GatewaySettings
+
+    def suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
         """Return who supplies a job, and how much each gives; the grid, which gives the rest, is the last one."""
         job_mwh = int(load_mwh(job.as_sent.load_profile, contract.start_s).sum())
         return [
             {
                 "producer": supplier,
-                "house": self._gateway.producer_houses.get(supplier, ""),
+                "house": self.gateway.producer_houses.get(supplier, ""),
                 "share": round(int(minutes_mwh.sum()) / job_mwh, 6) if job_mwh else 1.0,
                 "energy_wh": int(minutes_mwh.sum()) / 1_000,
             }
             for supplier, minutes_mwh in _given(job, contract).items()
         ]
 
-    def _supplier(self, job: Job, contract: Contract) -> str:
+    def names(self, job: Job, contract: Contract) -> str:
+        """See `SupplyTerms.names`."""
         return " + ".join(_given(job, contract))
 
-    def _price_eur(self, job: Job, contract: Contract) -> float | None:
+    def price_eur(self, job: Job, contract: Contract, changes: Sequence[PriceChange]) -> float | None:
+        """See `SupplyTerms.price_eur` for the arguments."""
         given_wh = {supplier: minutes_mwh / 1_000 for supplier, minutes_mwh in _given(job, contract).items()}
-        return self._gateway.shared_price_eur(given_wh, contract.start_s, self._price_changes)
+        return self.gateway.shared_price_eur(given_wh, contract.start_s, changes)
 
 
 def _given(job: Job, contract: Contract) -> dict[str, IntArray]:

@@ -8,6 +8,9 @@ from .compulsory_draw import (
     MAX_COMPULSORY_TASKS as MAX_COMPULSORY_TASKS,
     CompulsoryDraw as CompulsoryDraw,
 )
+from .covered_runs import (
+    first_covered as first_covered,
+)
 from .insertion import (
     Insertion as Insertion,
 )
@@ -56,6 +59,7 @@ __all__ = [
     "Scheduler",
     "Task",
     "add",
+    "first_covered",
     "known_algorithms",
     "one_blas_thread",
     "replan",

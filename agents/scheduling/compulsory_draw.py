@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.covered_runs import first_covered, last_covered
 from agents.energy import FloatArray, IntArray
+from agents.scheduling.covered_runs import first_covered, last_covered
 from agents.scheduling.problem import Task
 from agents.scheduling.time_grid import BIN_S
 

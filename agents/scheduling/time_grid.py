@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from agents.covered_runs import first_covered
 from agents.energy import FloatArray, LoadProfile, Needed
+from agents.scheduling.covered_runs import first_covered
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Task
 
 BIN_S = 60

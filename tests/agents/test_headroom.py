@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import LoadProfile, Production
-from agents.headroom import MARGIN_WH, Need, View, may_run, uncommitted_of
+from agents.headroom import MARGIN_WH, Need, PublishedHeadroom, View, may_run, uncommitted_of
 from agents.ranking.scores import Scores
 from agents.ranking.short_list import Board, Negotiation
 from agents.scheduling import BIN_S, AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
@@ -231,3 +231,65 @@ def test_one_producer_is_judged_as_among_others(seed: int) -> None:
         assert alone.tolist() == among[:1].tolist()
         found += alone.tolist()
     assert len(found) == 30
+
+
+# What of it is published.
+
+FULL_SUN = Production(times_s=(NOW_S, NOW_S + 4 * HOUR_S), cumulative_wh=(0.0, 4_000.0))
+PATCHY = Production(
+    times_s=(NOW_S, *(NOW_S + HOUR_S + 60 * minute for minute in range(61))),
+    cumulative_wh=(0.0, *(float(20 * (minute // 2)) for minute in range(61))),
+)
+"""20 Wh in every second minute of an hour, and nothing in the others."""
+STEADY = Task("steady", LoadProfile(times_s=(0, 600), cumulative_wh=(0.0, 100.0)), NOW_S + HOUR_S, NOW_S + 5_400)
+"""10 Wh in each of ten minutes."""
+
+
+def promised(production: Production, *tasks: Task, now_s: int = NOW_S) -> ProducerState:
+    """Return a producer that has promised tasks at their earliest starts."""
+    return ProducerState(production, tuple(Commitment(task, task.earliest_start_s) for task in tasks), now_s)
+
+
+def test_the_manager_gets_a_view_at_first_and_then_only_when_more_is_left_than_it_knows_of() -> None:
+    """A view is an upper bound: it still holds when a job has been promised."""
+    published = PublishedHeadroom()
+    free, taken = promised(FULL_SUN), promised(FULL_SUN, STEADY)
+    first = published.renew(taken)
+    assert first == published.view == uncommitted_of(taken).view()
+    assert published.renew(taken) is None
+    assert published.renew(free) == uncommitted_of(free).view() != first
+    assert published.renew(taken) is None
+    published.retract()
+    assert published.renew(taken) == first
+
+
+def test_a_refusal_that_the_view_does_not_explain_is_explained_by_a_fine_view_once() -> None:
+    """Minute by minute, the job fits nowhere; the best minutes of quarter hours do not show that."""
+    published = PublishedHeadroom()
+    state = promised(PATCHY)
+    assert published.explain_refusal(state, STEADY) is None  # the manager has no view that misleads
+    published.renew(state)
+    fine = published.explain_refusal(state, STEADY)
+    assert fine is not None
+    assert fine.is_fine
+    assert published.explain_refusal(state, STEADY) is None
+    published.begin_round()
+    assert published.explain_refusal(state, STEADY) is None
+
+
+def test_a_refusal_for_another_reason_than_production_is_not_explained() -> None:
+    """The production suffices: it was the scheduler, or the device's other jobs."""
+    published = PublishedHeadroom()
+    state = promised(FULL_SUN)
+    published.renew(state)
+    assert published.explain_refusal(state, STEADY) is None
+
+
+def test_a_producer_whose_view_was_refined_publishes_fine_views_from_then_on() -> None:
+    """Also when more is left again."""
+    published = PublishedHeadroom()
+    published.renew(promised(PATCHY))
+    published.explain_refusal(promised(PATCHY), STEADY)
+    risen = published.renew(promised(FULL_SUN))
+    assert risen is not None
+    assert risen.is_fine

@@ -6,12 +6,12 @@ import asyncio
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from agents import Announced, DeviceSaid, Left, Rejected
-from broker.hosts import Incoming
+from agents import Announced, DeviceNotice, DeviceSaid, Left, Rejected
+from broker.hosts import Incoming, Instruction
 from broker.protocol import MAX_BUFFERED_BYTES
 from broker.protocol.wire import Control
 from broker.servers.mosquitto import find_mosquitto
@@ -453,3 +453,68 @@ async def test_devices_that_say_much_at_once_do_not_fill_their_household_s_messa
     assert any("messages at once, of which" in problem for problem in problems)
     others = [said.device for said in taken if isinstance(said, DeviceSaid) and said.device != "fridge"]
     assert others == ["oven"], "a device that says much takes no room of another"
+
+
+async def test_after_a_lost_connection_the_newest_job_and_state_are_retained_again_and_no_error() -> None:
+    """The broker may have lost what it retained; an error concerns one message, and is not repeated."""
+    broker = MemoryBroker()
+    link, agents = guest_link(broker)
+
+    def notice(part: Literal["job", "state", "error"], number: int) -> Instruction:
+        return Instruction(agents[0], DeviceNotice(part=part, device="fridge", content={"number": number}))
+
+    async with link.connected(), broker.connect("watcher") as watcher:
+        await watcher.subscribe(f"ssmic/{RUN}/devices/fridge/#")
+        heard: list[tuple[str, int]] = []
+
+        async def hear() -> None:
+            async for event in watcher.messages():
+                match event:
+                    case Delivery(topic=topic, payload=payload) if payload:
+                        heard.append((topic.rpartition("/")[2], json.loads(payload)["number"]))
+
+        hearing = asyncio.create_task(hear())
+
+        async def turns() -> list[tuple[str, int]]:
+            for _ in range(100):  # the broker is in this event loop: what was published arrives by turns
+                await asyncio.sleep(0)
+            said = sorted(heard)
+            heard.clear()
+            return said
+
+        link.carry_out([notice("job", 1), notice("job", 2), notice("state", 3), notice("error", 4)], NOW_S)
+        assert await turns() == [("error", 4), ("job", 1), ("job", 2), ("state", 3)]
+        (name,) = [name for name in broker._clients if name.startswith(f"{RUN}-devices-")]
+        broker.interrupt(name)
+        assert await turns() == [("job", 2), ("state", 3)]
+        hearing.cancel()
+
+
+@pytest.mark.parametrize(
+    ("part", "payload", "is_taken"),
+    [
+        ("announce", b'{"type": "consumer", "house": "adler"}', True),
+        ("availability", b"online", True),
+        ("request", b'{"id": "old", "energy_wh": 1, "duration_s": 60, "ready_by": "in 2 h"}', False),
+        ("withdraw", b'{"id": "old"}', False),
+        ("report", b'{"power_w": 5}', False),
+    ],
+)
+async def test_a_message_that_the_broker_kept_counts_only_where_devices_may_retain_it(
+    part: str, payload: bytes, *, is_taken: bool
+) -> None:
+    """A broker sends it again with each new subscription: an old request would be made in every run."""
+    broker = MemoryBroker()
+    link, _ = guest_link(broker)
+    port = link.port("adler")
+    assert port is not None
+    async with broker.connect("device") as bus:
+        here = b'{"type": "consumer", "house": "adler"}'
+        await bus.publish(f"ssmic/{RUN}/devices/fridge/announce", here, qos=1, retain=True)
+        await bus.publish(f"ssmic/{RUN}/devices/fridge/{part}", payload, qos=1, retain=True)
+        async with link.connected():
+            for _ in range(100):  # the broker is in this event loop: what was published arrives by turns
+                await asyncio.sleep(0)
+            said = [one.message.said for one in port.take(NOW_S) if isinstance(one.message, DeviceSaid)]
+    leftovers = [event.topic for event in said if isinstance(event, Rejected)]
+    assert leftovers == ([] if is_taken else [part])
