@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from agents import GRID, SHARED, LedgerEntry
+from broker import printable, printable_line
 from scenarios.expectations.language import KPIS, ConditionError, Name, Value, compute, is_share, names_in, parse
 from scenarios.metrics import Bill, Settlement, bills_of, compute_kpis, producer_houses, settle
 from scenarios.results import ResultsReader
@@ -300,18 +301,20 @@ def junit_xml(scenario: str, verdicts: Mapping[str, Sequence[Verdict]], wall_s: 
     if failure:
         verdicts = {**verdicts, "run": [Verdict("the run ends", "the run ends", holds=False, values="", error=failure)]}
     cases = [verdict for of in verdicts.values() for verdict in of]
+    scenario = printable_line(scenario)
     root = Element("testsuites", {"name": scenario, **_counts(cases), "time": f"{wall_s:.3f}"})
-    for run, of in verdicts.items():
+    for name, of in verdicts.items():
+        run = printable_line(name)
         suite = SubElement(root, "testsuite", {"name": f"{scenario} {run}", **_counts(of)})
         for verdict in of:
-            case = SubElement(suite, "testcase", classname=f"{scenario}.{run}", name=_visible(verdict.title))
+            case = SubElement(suite, "testcase", classname=f"{scenario}.{run}", name=printable(verdict.title))
             if verdict.error:
-                SubElement(case, "error", message=_visible(verdict.error)).text = _visible(verdict.condition)
+                SubElement(case, "error", message=printable(verdict.error)).text = printable(verdict.condition)
             elif not verdict.holds:
                 what = f"{verdict.condition} does not hold: {verdict.values}"
-                SubElement(case, "failure", message=_visible(what)).text = _visible(what)
+                SubElement(case, "failure", message=printable(what)).text = printable(what)
             elif verdict.values:
-                SubElement(case, "system-out").text = _visible(verdict.values)
+                SubElement(case, "system-out").text = printable(verdict.values)
     indent(root)
     return bytes(tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
@@ -320,8 +323,3 @@ def _counts(verdicts: Sequence[Verdict]) -> dict[str, str]:
     errors = sum(bool(verdict.error) for verdict in verdicts)
     failures = sum(not verdict.holds for verdict in verdicts) - errors
     return {"tests": str(len(verdicts)), "failures": str(failures), "errors": str(errors)}
-
-
-def _visible(text: str) -> str:
-    """Return a text without characters that XML cannot hold."""
-    return "".join(char for char in text if char in "\t\n" or char.isprintable())

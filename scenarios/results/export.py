@@ -22,8 +22,9 @@ from scenarios.results.summary import simulation_json
 
 Value = str | int | float | None
 Row = tuple[Value, ...]
-Kind = Literal["text", "int", "float", "instant"]
-"""An `instant` is in UNIX seconds and its name ends in `_s`; an ISO 8601 column ending in `_utc` is added."""
+Kind = Literal["text", "free_text", "int", "float", "instant"]
+"""An `instant` is in UNIX seconds and its name ends in `_s`; an ISO 8601 column ending in `_utc` is added. A
+`free_text` may come from a device or another member; a `text` is an id of the scenario, begins with one, or is ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ RUNS = _columns(
     negotiations="int",
     wall_s="float",
     not_registered="int",
-    error="text",
+    error="free_text",
     covered_share="float",
 )
 KPIS = (*_columns(run="int", seed="int"), *_kpi_columns(), *_columns(state="text", covered_share="float"))
@@ -90,7 +91,7 @@ CONTRACTS = _columns(
     run="int",
     contract_id="text",
     job_id="text",
-    source_id="text",
+    source_id="free_text",
     house="text",
     device="text",
     producer="text",
@@ -102,10 +103,10 @@ CONTRACTS = _columns(
     agreed_s="instant",
     energy_wh="float",
     delivered_wh="float",
-    profile="text",
+    profile="free_text",
 )
 HISTORY = _columns(
-    run="int", contract_id="text", n="int", at_s="instant", what="text", start_s="instant", reason="text"
+    run="int", contract_id="text", n="int", at_s="instant", what="text", start_s="instant", reason="free_text"
 )
 MESSAGES = _columns(
     run="int",
@@ -276,14 +277,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS_A_FRAME = 50_000
-_TYPES = {"text": "string", "int": "Int64", "float": "float64", "instant": "Int64"}
+_TYPES = {"text": "string", "free_text": "string", "int": "Int64", "float": "float64", "instant": "Int64"}
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
+_FORMULA = r"^(?=[=+\-@\t\r])"
+"""The beginning of a cell that a spreadsheet takes for a formula, which can send what other cells contain elsewhere."""
 
 
 def write_csv(table: ExportTable, path: Path) -> None:
-    """Write a table as CSV with a header, comma-separated, UTF-8; unknown values are empty cells."""
+    """Write a table as CSV with a header, comma-separated, UTF-8; unknown values are empty cells.
+
+    An apostrophe precedes a free text that a spreadsheet would take for a formula. Ids are left as they are: tables are
+    joined by them.
+    """
+    free_texts = [column.name for column in table.columns if column.kind == "free_text"]
     with path.open("w", encoding="utf-8", newline="") as file:
         for n, frame in enumerate(_frames(table)):
+            for name in free_texts:
+                frame[name] = frame[name].str.replace(_FORMULA, "'", regex=True)
             frame.to_csv(file, index=False, header=n == 0, lineterminator="\n", date_format=_ISO)
 
 

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from agents import LedgerEntry
 from broker.protocol import first_problem
+from scenarios.devices import is_guest_producer
 from scenarios.errors import suggest
 from scenarios.events import Happening
 from scenarios.metrics import (
@@ -53,6 +54,7 @@ from scenarios.results.rows import (
     read_happenings,
     read_ledger,
     read_realised,
+    read_represented,
     read_verdicts,
     restored_scenario,
 )
@@ -210,6 +212,14 @@ class ResultsReader:
                 return Realised(happened, happened)
             said = read_realised(self._connection, run)
             return realise(happened, said, is_shared=self.info.supply == "shared")
+
+    def empty_places(self, run: int) -> frozenset[str]:
+        """Return the producers of a run that are places for guests and that no device took."""
+        places = frozenset(producer for producer, _ in self.producers if is_guest_producer(producer))
+        if not places:
+            return places
+        with self._reading():
+            return places - read_represented(self._connection, run)
 
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have started, in order."""

@@ -253,6 +253,16 @@ def read_realised(connection: sqlite3.Connection, run: int) -> list[Said]:
     return [(sender, json.loads(body)) for sender, body in connection.execute(query, (run, *sorted(KINDS)))]
 
 
+def read_represented(connection: sqlite3.Connection, run: int) -> frozenset[str]:
+    """Return the agents of a run that a real device has spoken to.
+
+    Raises:
+        sqlite3.Error: The rows cannot be read.
+    """
+    query = "SELECT DISTINCT sender FROM messages WHERE run = ? AND kind = 'DeviceSaid'"
+    return frozenset(sender for (sender,) in connection.execute(query, (run,)))
+
+
 CURRENT = 0
 """In place of an event's number: the contract as it is now."""
 

@@ -6,11 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from agents import Job, LedgerEntry
-from scenarios.devices import is_guest_producer
 from scenarios.events import action_in_words
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
-    ProducerEnergy,
     account_of,
     bills_of,
     compute_kpis,
@@ -80,6 +78,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         bills=billed,
     )
     jobs = {job.job_id: job for job in scenario.jobs}
+    empty_places = results.empty_places(run.run)
     return {
         **_header(results, run),
         "kpis": figures.as_dict(),
@@ -100,17 +99,12 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
             {"house": house, "device": device, **asdict(of)} for (house, device), of in split.by_device.items()
         ],
         "by_producer": {
-            producer: asdict(of) for producer, of in split.by_producer.items() if not _is_empty_place(producer, of)
+            producer: asdict(of) for producer, of in split.by_producer.items() if producer not in empty_places
         },
         "by_hour": [asdict(hour) for hour in split.by_hour],
         "bills": {house: {**asdict(bill), "saving_eur": bill.saving_eur} for house, bill in billed.items()},
         "community": None if account is None else account.as_dict(),
     }
-
-
-def _is_empty_place(producer: str, energy: ProducerEnergy) -> bool:
-    """Return whether a producer is a place for a guest that no device took, or whose device gave nothing."""
-    return is_guest_producer(producer) and not (energy.produced_wh or energy.contracted_wh or energy.jobs)
 
 
 def _header(results: ResultsReader, run: RunInfo) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from broker import printable_line
 from scenarios.metrics import Figure, SampleStatistics
 from scenarios.results.comparison.comparison import OF_BEST, SimulationComparison
 from scenarios.results.comparison.tables import mean_text, scaled, scenario_title, unit_of
@@ -127,11 +128,11 @@ def draw(comparison: SimulationComparison) -> Drawing:
     """
     figures = drawn_figures(comparison)
     count = len(comparison.simulations)
-    title = f"{scenario_title(comparison)}: mean and 95 % interval over seeds"
+    title = f"{printable_line(scenario_title(comparison))}: mean and 95 % interval over seeds"
     parts: list[LineShape | MarkerShape | TextShape] = [
         TextShape(_MARGIN, 30, title, _fitted(title, 16, _WIDTH - 2 * _MARGIN), is_bold=True)
     ]
-    labels = [one.label for one in comparison.simulations]
+    labels = [printable_line(one.label) for one in comparison.simulations]
     has_key = any(_fitted(label, 12, _LABEL_WIDTH) < _SMALLEST for label in labels)
     names = [str(number) for number in range(1, count + 1)] if has_key else labels
     top = 52.0
@@ -152,16 +153,16 @@ def draw(comparison: SimulationComparison) -> Drawing:
         parts += _panel(comparison, figure, top, names, has_differences=has_differences)
         top += count * _ROW + _PANEL_GAP
     for warning in comparison.warnings:
-        for line in textwrap.wrap(warning, 130):
+        for line in textwrap.wrap(printable_line(warning), 130):
             parts.append(TextShape(_MARGIN, top, line, 11, colour=_FAINT))
             top += _LINE
     described = "; ".join(
-        f"{one.label}: "
+        f"{label}: "
         + ", ".join(
             f"{figure.label} {mean_text(figure, comparison.statistics_of(i, figure.name))} {unit_of(figure)}".rstrip()
             for figure in figures
         )
-        for i, one in enumerate(comparison.simulations)
+        for i, label in enumerate(labels)
     )
     return Drawing(_WIDTH, top + 6, tuple(parts), described)
 
@@ -293,7 +294,7 @@ def svg(comparison: SimulationComparison) -> bytes:
             "role": "img",
         },
     )
-    ET.SubElement(root, "title").text = scenario_title(comparison)
+    ET.SubElement(root, "title").text = printable_line(scenario_title(comparison))
     ET.SubElement(root, "desc").text = drawing.description
     ET.SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
     for part in drawing.parts:
@@ -321,16 +322,11 @@ def _svg_part(root: ET.Element, part: LineShape | MarkerShape | TextShape) -> No
             look = {"font-size": _px(part.size), "text-anchor": part.anchor, "fill": part.colour}
             look |= {"font-weight": "bold"} if part.is_bold else {}
             text = ET.SubElement(root, "text", {"x": _px(part.x), "y": _px(part.y)} | look)
-            text.text = _printable(part.text)
+            text.text = part.text
 
 
 def _px(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def _printable(text: str) -> str:
-    """Leave out what XML cannot hold."""
-    return "".join(c for c in text if c.isprintable())
 
 
 def check_png() -> None:

@@ -20,6 +20,7 @@ from broker.transport.memory import MemoryBroker
 from scenarios.devices.link import DeviceLink
 from scenarios.files.scenario_from_text import load_text
 from scenarios.results.reader import ResultsReader
+from scenarios.results.summary import simulation_json
 from scenarios.scenario import Zone
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.simulation import open_simulation
@@ -269,6 +270,22 @@ async def test_a_producer_joins_forecasts_and_what_it_gave_is_settled(tmp_path: 
         actual = results.realised(1).scenario.producers["pv"].actual
     assert actual is not None
     assert any(wh == pytest.approx(7.0) for wh in actual.cumulative_wh)
+
+
+async def test_results_list_a_guest_that_gave_nothing_but_no_place_that_nobody_took(tmp_path: Path) -> None:
+    """A roof without a forecast is a member of the run all the same."""
+    text = STREET.replace("guests: 1", "guests: 2")
+    pv = f"ssmic/{RUN}/devices/balcony"
+    async with session(tmp_path, text) as run, run.device(f"{pv}/#") as device:
+        device.say(f"{pv}/announce", {"type": "producer", "house": "adler"}, retain=True)
+        await device.until(lambda: device.on("state"))
+        await run.stop()
+
+    with ResultsReader(run.results) as results:
+        (of_run,) = simulation_json(results)["runs"]
+
+    assert list(of_run["by_producer"]) == ["pv", "adler/guest-1/out"]
+    assert of_run["by_producer"]["adler/guest-1/out"]["produced_wh"] == 0
 
 
 HOSTILE: list[tuple[str, Any, bool, str]] = [

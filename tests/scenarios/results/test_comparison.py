@@ -21,7 +21,7 @@ from scenarios.results.comparison.comparison import (
     compare_simulations,
     comparison_json,
 )
-from scenarios.results.comparison.figure import TextShape, draw, png
+from scenarios.results.comparison.figure import TextShape, draw, png, svg
 from scenarios.results.comparison.files import write_comparison
 from scenarios.results.comparison.tables import tables_of
 from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
@@ -271,6 +271,19 @@ def test_texts_of_users_are_escaped(write: Write, street: Scenario, tmp_path: Pa
     assert "<script>" not in paths[0].read_text(encoding="utf-8").replace("\\<script\\>", "")
     root = ET.fromstring(paths[1].read_text(encoding="utf-8"))  # noqa: S314 - written by us
     assert root[0].text == nasty.name
+
+
+def test_a_figure_shows_letters_that_join_and_escapes_what_cannot_be_seen(write: Write) -> None:
+    """Values of a sweep are labels: an emoji of several characters, a word of a script that joins letters."""
+    comparison = compare_simulations([write("insertion", {1: 3}), write("SLSQP", {1: 2})])
+    one, other = comparison.simulations
+    simulations = (replace(one, label="👨\u200d👩 \u200b!"), replace(other, label="ক\u09cd\u200dষ\u00a0x"))
+
+    root = ET.fromstring(svg(replace(comparison, simulations=simulations)))  # noqa: S314 - written by us
+
+    said = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "👨\u200d👩 \\u200b!" in said
+    assert "ক\u09cd\u200dষ\u00a0x" in said
 
 
 @pytest.mark.long

@@ -15,12 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from agents import GRID
 from scenarios.results.connection import ResultsError
 from scenarios.results.export import FORMATS, Format, export_results
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
-from tests.scenarios.neighbourhoods import START_S
+from scenarios.results.writer import RunWriter
+from tests.scenarios.neighbourhoods import START_S, agreed, contract, job, load, neighbourhood
 
 TABLES = {
     "runs",
@@ -71,6 +73,30 @@ def test_csv_has_instants_twice_and_keeps_any_id(results_file: Path, tmp_path: P
         "cancelled",
         "standing",
     ]
+
+
+def test_only_csv_disarms_texts_that_a_spreadsheet_would_take_for_formulas(tmp_path: Path) -> None:
+    """A device chooses the name of its job and load; ids of houses stay, because tables are joined by them."""
+    wash = job("=1+1", "=a", load((0, 0), (3600, 500))).model_copy(update={"profile": "@sum"})
+    dry = job("dry", "=a", load((0, 0), (3600, 500))).model_copy(update={"source_id": "-2", "profile": "a=b"})
+    scenario = neighbourhood({"=a": {}}, [wash, dry])
+    path = create_results(SimulationSpec(scenario, "insertion", seeds=(1,), broker="memory"), folder=tmp_path)
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        for one in (wash, dry):
+            entry = agreed(contract(one, GRID, 0))
+            event = entry.history[0].model_copy(update={"reason": "+49"})
+            writer.entry(entry.model_copy(update={"history": (event,)}))
+        writer.finish("done", START_S + 7200)
+    with ResultsReader(path) as results:
+        export_results(results, "csv", tmp_path / "csv")
+        export_results(results, "json", tmp_path / "json")
+
+    by_job = {row["job_id"]: row for row in read_csv(tmp_path / "csv" / "contracts.csv")}
+    assert [by_job["=1+1"][name] for name in ("source_id", "house", "profile")] == ["'=1+1", "=a", "'@sum"]
+    assert [by_job["dry"][name] for name in ("source_id", "profile")] == ["'-2", "a=b"]
+    assert {row["reason"] for row in read_csv(tmp_path / "csv" / "history.csv")} == {"'+49"}
+    plain = json.loads((tmp_path / "json" / "contracts.json").read_text(encoding="utf-8"))
+    assert {row["source_id"] for row in plain} == {"=1+1", "-2"}
 
 
 def test_minutes_add_up_to_the_figures(results_file: Path, tmp_path: Path) -> None:

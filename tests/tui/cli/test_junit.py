@@ -64,3 +64,17 @@ def test_a_scores_file_that_cannot_be_read_is_an_error_of_the_report(ssmic: Ssmi
     assert ended.code not in {0, 5}, ended.err
     (error,) = _errors(Path("r.xml"))
     assert error
+
+
+def test_a_report_keeps_letters_that_join_and_escapes_what_cannot_be_seen(ssmic: Ssmic, small: Path) -> None:
+    """A title with emoji, or of joined letters, reads as in the terminal; XML has no control characters."""
+    title = "👨\u200d👩\u00a0wash"
+    small.write_text(small.read_text() + f'expect: [{{that: jobs == 3, name: "{title}"}}]\n')
+    assert ssmic("run", small, "--bus", "memory", "--junit", "r.xml").code == 0
+    (case,) = ET.fromstring(Path("r.xml").read_text(encoding="utf-8")).iter("testcase")  # noqa: S314 - our own file
+    assert case.get("name") == title
+
+    missing = Path("a\x1bb.yaml")
+    assert ssmic("run", missing, "--bus", "memory", "--junit", "r.xml").code == 3
+    root = ET.fromstring(Path("r.xml").read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    assert "a\\x1bb" in str(root.get("name"))
