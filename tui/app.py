@@ -138,6 +138,8 @@ class SsmicApp(Guarded, App[None]):
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)
         """The monitored run, in any area."""
+        self._quit_question: Screen[Any] | None = None
+        """The dialog that asked last whether to quit."""
         self._last_seen: tuple[Feed | None, RunStatus | None] = (None, None)
         """The monitored run, and its status, at the last refresh."""
         self.open_neighbourhood: Callable[[], OpenNeighbourhood | None] = lambda: None
@@ -282,9 +284,9 @@ class SsmicApp(Guarded, App[None]):
     # Leaving, wanted and unwanted.
 
     async def action_quit(self) -> None:
-        """Quit, after asking if work would be lost."""
+        """Quit; if work would be lost, ask first, over an open dialog too. The same key again answers that question."""
         losses = [loss for check in self.before_quit if (loss := check()) is not None]
-        if not losses or not isinstance(self.screen, AreaScreen):
+        if not losses or self.screen is self._quit_question:
             self.exit()
             return
         from tui.shell import Answer, Confirm  # noqa: PLC0415 - not needed before
@@ -294,7 +296,8 @@ class SsmicApp(Guarded, App[None]):
                 self.exit()
 
         answers: tuple[Answer, ...] = (("stay", "Stay", "primary"), ("quit", "Quit anyway", "error"))
-        self.push_screen(Confirm("Quit?", "\n".join(losses), answers), leave)
+        self._quit_question = Confirm("Quit?", "\n".join(losses), answers)
+        self.push_screen(self._quit_question, leave)
 
     async def run_action(
         self,

@@ -178,6 +178,23 @@ async def test_quitting_asks_where_something_would_be_lost(opened: Opened) -> No
         await until(pilot, lambda: pilot.app._exit)
 
 
+async def test_quitting_asks_over_a_dialog_too(opened: Opened) -> None:
+    """Back in the dialog, what was typed is still there; the key pressed twice quits."""
+    async with opened() as pilot:
+        pilot.app.before_quit.append(lambda: "ours.yaml has unsaved changes.")
+        pilot.app.push_screen(AskText("Pace"))
+        asking = await dialog(pilot, AskText)
+        await pilot.press("m", "a", "ctrl+q")
+        await dialog(pilot, Confirm)
+        await pilot.press("enter", "x")
+        await until(pilot, lambda: pilot.app.screen is asking and asking.query_one(Input).value == "max")
+        await pilot.press("ctrl+q")
+        await dialog(pilot, Confirm)
+        assert not pilot.app._exit
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: pilot.app._exit)
+
+
 async def test_a_file_that_does_not_fit_is_not_taken(opened: Opened, tmp_path: Path) -> None:
     """The dialog says why."""
     (tmp_path / "a.yaml").write_text("x")
