@@ -2,11 +2,6 @@ from .consumer import (
     Consumer as Consumer,
     make_consumer as make_consumer,
 )
-from .contract_ledger import (
-    LedgerEntry as LedgerEntry,
-    LedgerEvent as LedgerEvent,
-    ledger_sha256 as ledger_sha256,
-)
 from .device_events import (
     Announced as Announced,
     Availability as Availability,
@@ -61,7 +56,10 @@ from .late_promises import (
     Promise as Promise,
 )
 from .manager import (
+    LedgerEntry as LedgerEntry,
+    LedgerEvent as LedgerEvent,
     Manager as Manager,
+    ledger_sha256 as ledger_sha256,
 )
 from .messages import (
     MESSAGE_KINDS as MESSAGE_KINDS,

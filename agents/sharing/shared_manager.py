@@ -17,11 +17,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from agents.contract_ledger import MAX_UNCONFIRMED, LedgerEntry, LedgerEvent, UnconfirmedStatements, continued
 from agents.energy import IntArray
 from agents.headroom import Need
 from agents.job_register import JobRegister, RegisteredJob
-from agents.manager import Manager, Party
+from agents.manager import MAX_UNCONFIRMED, LedgerEntry, LedgerEvent, Manager, Party, UnconfirmedStatements, continued
 from agents.messages import (
     MAX_OFFERS,
     MAX_REASON_CHARACTERS,

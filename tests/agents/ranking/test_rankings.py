@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from agents.errors import SettingsError
 from agents.job_register import JobRegister
-from agents.manager import Manager
+from agents.manager.manager import Manager
 from agents.messages import ProducerJoined, Producers, ProducersFor
 from agents.model import MANAGER
 from agents.ranking import NegotiationSettings, known_rankings

@@ -21,10 +21,11 @@ from typing import Literal
 
 import structlog
 
-from agents.contract_ledger import MAX_UNCONFIRMED, LedgerEntry, LedgerEvent, UnconfirmedStatements, continued
 from agents.device_events import JobState
 from agents.headroom import View
 from agents.job_register import JobRegister, RegisteredJob
+from agents.manager.ledger_entries import LedgerEntry, LedgerEvent, continued
+from agents.manager.unconfirmed_statements import MAX_UNCONFIRMED, UnconfirmedStatements
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     AddJob,

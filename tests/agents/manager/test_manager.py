@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agents.contract_ledger import MAX_CHANGES, LedgerEntry, LedgerEvent
 from agents.job_register import JobRegister, digest_of
-from agents.manager import MAX_CANCELLED, Manager
+from agents.manager.ledger_entries import MAX_CHANGES, LedgerEntry, LedgerEvent
+from agents.manager.manager import MAX_CANCELLED, Manager
 from agents.messages import (
     AnyMessage,
     ContractAgreed,
