@@ -59,6 +59,7 @@ from .manager import (
     LedgerEntry as LedgerEntry,
     LedgerEvent as LedgerEvent,
     Manager as Manager,
+    WholeSupply as WholeSupply,
     ledger_sha256 as ledger_sha256,
 )
 from .messages import (
@@ -129,8 +130,8 @@ from .shares import (
 from .sharing import (
     PastForecasts as PastForecasts,
     SharedConsumer as SharedConsumer,
-    SharedManager as SharedManager,
     SharedProducer as SharedProducer,
+    SharedSupply as SharedSupply,
     supplier_of as supplier_of,
 )
 
@@ -217,12 +218,13 @@ __all__ = [
     "SharedConsumer",
     "SharedGatewayConsumer",
     "SharedGatewayProducer",
-    "SharedManager",
     "SharedProducer",
+    "SharedSupply",
     "SharesAmended",
     "Starts",
     "Vacated",
     "Waiting",
+    "WholeSupply",
     "addition_problem",
     "can_run_in_sequence",
     "consumer_agent",
