@@ -2,11 +2,6 @@ from .consumer import (
     Consumer as Consumer,
     make_consumer as make_consumer,
 )
-from .contract_ledger import (
-    LedgerEntry as LedgerEntry,
-    LedgerEvent as LedgerEvent,
-    ledger_sha256 as ledger_sha256,
-)
 from .device_events import (
     Announced as Announced,
     Availability as Availability,
@@ -61,7 +56,11 @@ from .late_promises import (
     Promise as Promise,
 )
 from .manager import (
+    LedgerEntry as LedgerEntry,
+    LedgerEvent as LedgerEvent,
     Manager as Manager,
+    WholeSupply as WholeSupply,
+    ledger_sha256 as ledger_sha256,
 )
 from .messages import (
     MESSAGE_KINDS as MESSAGE_KINDS,
@@ -131,8 +130,8 @@ from .shares import (
 from .sharing import (
     PastForecasts as PastForecasts,
     SharedConsumer as SharedConsumer,
-    SharedManager as SharedManager,
     SharedProducer as SharedProducer,
+    SharedSupply as SharedSupply,
     supplier_of as supplier_of,
 )
 
@@ -219,12 +218,13 @@ __all__ = [
     "SharedConsumer",
     "SharedGatewayConsumer",
     "SharedGatewayProducer",
-    "SharedManager",
     "SharedProducer",
+    "SharedSupply",
     "SharesAmended",
     "Starts",
     "Vacated",
     "Waiting",
+    "WholeSupply",
     "addition_problem",
     "can_run_in_sequence",
     "consumer_agent",

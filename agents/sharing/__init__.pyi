@@ -29,11 +29,11 @@ from .shared_consumer import (
 from .shared_job_negotiation import (
     SharedJobNegotiation as SharedJobNegotiation,
 )
-from .shared_manager import (
-    SharedManager as SharedManager,
-)
 from .shared_producer import (
     SharedProducer as SharedProducer,
+)
+from .shared_supply import (
+    SharedSupply as SharedSupply,
 )
 from .supply_preferences import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
@@ -71,8 +71,8 @@ __all__ = [
     "PricesOfMinutes",
     "SharedConsumer",
     "SharedJobNegotiation",
-    "SharedManager",
     "SharedProducer",
+    "SharedSupply",
     "SupplyRule",
     "SupplySettings",
     "UndersuppliedJobs",

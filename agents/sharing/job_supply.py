@@ -17,12 +17,13 @@ from agents.sequencing import Starts
 from agents.shares import MINUTE_S, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing.composing import Composition, Offers, compose, cost_of, start_without_sun
 from agents.sharing.pricing import EnergyPrices, PriceView
-from agents.sharing.shared_manager import NEARLY_COVERED
 from agents.sharing.supply_preferences import SupplySettings, comes_first
 
 LEAST_GAIN = 0.02
 """A job moves only if this covers at least this additional share of its energy, or lowers its cost by at least this
 share of the cost of its energy at the highest price."""
+NEARLY_COVERED = 0.99
+"""A job of which this share is covered learns of no additional energy and does not move."""
 MAX_WISHES = 3
 """How often a job asks for room, each time for another start."""
 MAX_IN_VAIN = 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,10 @@ from agents import (
     SharedConsumer,
     SharedGatewayConsumer,
     SharedGatewayProducer,
-    SharedManager,
     SharedProducer,
+    SharedSupply,
     Waiting,
+    WholeSupply,
     load_plugin,
     make_consumer,
 )
@@ -140,10 +142,12 @@ class Cast:
         negotiating = _negotiating(scenario, settings)
         self.is_shared = settings.supply.is_shared
         """Whether jobs are supplied by shares."""
-        self.manager = (
-            SharedManager(register, settings.scores, _places(scenario), settings.supply)
+        self.manager = Manager(
+            register,
+            settings.scores,
+            partial(SharedSupply, places=_places(scenario), supply=settings.supply)
             if self.is_shared
-            else Manager(register, settings.scores, negotiating, _places(scenario))
+            else partial(WholeSupply, negotiating=negotiating, places=_places(scenario)),
         )
         self.director: Director | None = None
         if script is not None:

@@ -14,9 +14,9 @@ from s2python.generated.gen_s2 import ControlType, RoleType
 from structlog.testing import capture_logs
 
 from agents import DeviceSaid
-from agents.contract_ledger import LedgerEntry
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
+from agents.manager.ledger_entries import LedgerEntry
 from agents.messages import MESSAGES
 from broker.hosts import Received
 from broker.hosts.host import Host

@@ -9,8 +9,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.energy import LoadProfile, Prediction, Production
+from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract
 from agents.shares import Share
 from agents.sharing import SupplyRule, SupplySettings

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from agents.energy import LoadProfile
-from agents.manager import MAX_CANCELLED
+from agents.manager.ledger import MAX_CANCELLED
 from agents.model import GRID, MANAGER
 from agents.ranking import NegotiationSettings
 from broker.protocol import topics

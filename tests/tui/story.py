@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from agents.contract_ledger import LedgerEntry, LedgerEvent
 from agents.energy import LoadProfile, Prediction, Production
+from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
 from agents.model import Contract, Job
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.job_register import JobRegister, digest_of
+from agents.manager import Manager
 from agents.messages import (
     ContractAgreed,
     Offer,
@@ -20,7 +21,7 @@ from agents.messages import (
 from agents.model import MANAGER, Contract
 from agents.scheduling import AlgorithmSettings, scheduler_for
 from agents.shares import load_mwh, packed
-from agents.sharing import SharedConsumer, SharedManager, SharedProducer, SupplySettings
+from agents.sharing import SharedConsumer, SharedProducer, SharedSupply, SupplySettings
 from broker.protocol import Envelope
 from scenarios.simulation.shared_invariants import HeardShares
 from tests.agents.stage import on_stage, to
@@ -87,7 +88,7 @@ def test_a_consumer_ignores_a_producer_that_gives_less_after_the_job() -> None:
 
 def test_the_manager_forgets_who_signed_and_keeps_the_contract() -> None:
     """Neither party can change a contract whose job ended days ago."""
-    manager = SharedManager(JobRegister([WASH], ["roof"]))
+    manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedSupply)
     with on_stage(manager, START_S) as stage:
         stage.say(("roof", ProducerJoined(producer="roof")), ("roof", PROMISED))
         stage.say((WASH.agent, ContractAgreed(contract=CONTRACT)))
@@ -97,7 +98,9 @@ def test_the_manager_forgets_who_signed_and_keeps_the_contract() -> None:
             now_minute = (START_S + day * DAY_S) // 60
             stage.say(("roof", ProductionExpected(first_minute=now_minute, minutes_mwh=((60, 10_000),))))
 
-        assert not manager._signed
+        supply = manager._supply
+        assert isinstance(supply, SharedSupply)
+        assert supply._shares.jobs() == ()
         stage.say((WASH.agent, SharesAmended(contract=CONTRACT, reason="late")))
         stage.say(("roof", PROMISED))
         stage.wait_until(START_S + 3 * DAY_S + 1)

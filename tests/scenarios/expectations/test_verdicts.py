@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import SHARED, Device, JobExecuted, Share
-from agents.contract_ledger import LedgerEntry, LedgerEvent
+from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
 from agents.model import GRID
 from scenarios.expectations import judge
 from scenarios.gateways import Gateway

@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 import pytest
 
-from agents.contract_ledger import LedgerEntry, canonical_bytes
 from agents.energy import CumulativeSeries, Prediction, Production
+from agents.manager.ledger_entries import LedgerEntry, canonical_bytes
 from agents.messages import AnyMessage
 from agents.model import GRID
 from broker.protocol import topics

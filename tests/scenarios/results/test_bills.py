@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.contract_ledger import LedgerEntry
+from agents.manager.ledger_entries import LedgerEntry
 from scenarios.results.bill_rows import LINES, community_with_key, total_row
 from scenarios.results.export import export_results
 from scenarios.results.files import SimulationSpec, create_results

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from agents.contract_ledger import LedgerEntry, ledger_sha256
+from agents.manager.ledger_entries import LedgerEntry, ledger_sha256
 from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWriteError, record_comparison, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select, Static, TabbedContent
 
-from agents.contract_ledger import LedgerEntry
+from agents.manager.ledger_entries import LedgerEntry
 from broker.clock.pacing import Pace
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes

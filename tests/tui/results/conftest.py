@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.contract_ledger import LedgerEntry, LedgerEvent
+from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from agents.contract_ledger import MAX_CHANGES, LedgerEntry, LedgerEvent
 from agents.job_register import JobRegister, digest_of
-from agents.manager import MAX_CANCELLED, Manager
+from agents.manager.ledger import MAX_CANCELLED
+from agents.manager.ledger_entries import MAX_CHANGES, LedgerEntry, LedgerEvent
+from agents.manager.manager import Manager
 from agents.messages import (
     AnyMessage,
     ContractAgreed,
@@ -82,7 +84,7 @@ def stage() -> Any:
         yield on
 
 
-def ledger(stage: Stage) -> dict[str, LedgerEntry]:
+def ledger(stage: Stage) -> Mapping[str, LedgerEntry]:
     """Return the manager's ledger."""
     assert isinstance(stage.agent, Manager)
     return stage.agent.ledger

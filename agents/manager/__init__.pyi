@@ -1,0 +1,45 @@
+from .joined_producers import (
+    JoinedProducers as JoinedProducers,
+)
+from .ledger import (
+    Ledger as Ledger,
+)
+from .ledger_entries import (
+    LedgerEntry as LedgerEntry,
+    LedgerEvent as LedgerEvent,
+    canonical_bytes as canonical_bytes,
+    continued as continued,
+    ledger_sha256 as ledger_sha256,
+)
+from .manager import (
+    Manager as Manager,
+)
+from .supply_scheme import (
+    MakeSupply as MakeSupply,
+    SupplyScheme as SupplyScheme,
+)
+from .unconfirmed_statements import (
+    MAX_UNCONFIRMED as MAX_UNCONFIRMED,
+    Unconfirmed as Unconfirmed,
+    UnconfirmedStatements as UnconfirmedStatements,
+)
+from .whole_supply import (
+    WholeSupply as WholeSupply,
+)
+
+__all__ = [
+    "MAX_UNCONFIRMED",
+    "JoinedProducers",
+    "Ledger",
+    "LedgerEntry",
+    "LedgerEvent",
+    "MakeSupply",
+    "Manager",
+    "SupplyScheme",
+    "Unconfirmed",
+    "UnconfirmedStatements",
+    "WholeSupply",
+    "canonical_bytes",
+    "continued",
+    "ledger_sha256",
+]
