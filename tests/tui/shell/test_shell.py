@@ -234,3 +234,11 @@ async def test_an_unfinished_text_that_is_offered_is_not_called_wrong_until_it_i
         assert not str(question.query_one(".problem", Static).content)
         await pilot.press("enter")
         await until(pilot, lambda: str(question.query_one(".problem", Static).content) == "Expected max.")
+
+
+async def test_the_key_that_takes_a_path_is_named_for_each_kind_of_question(opened: Opened, tmp_path: Path) -> None:
+    """It was `Choose` where the button beside it said Save."""
+    async with opened(size=(120, 40)) as pilot:
+        pilot.app.push_screen(PickPath("Save as", tmp_path / "ours.yaml", kind="new"))
+        saving = await dialog(pilot, PickPath)
+        await until(pilot, lambda: "^s Accept" in str(saving.query_one(Footer).render()))
