@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.command import CommandList, CommandPalette
+from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from broker.errors import SsmicError
 from tests.tui.driving import click, dialog, until
 from tui.app import SsmicApp
 from tui.areas import AREAS
+from tui.run.algorithms_dialog import AlgorithmsDialog
 from tui.shell.base_screen import AreaScreen
 from tui.shell.dialogs import AskText, Confirm, PickPath
 from tui.shell.error_notices import crash_file
@@ -45,6 +50,25 @@ async def test_every_area_opens_by_its_key_and_by_the_mouse(opened: Opened) -> N
         tabs = list(pilot.app.screen.query(AreaTab))
         await click(pilot, tabs[1])
         await until(pilot, lambda: AREAS[1].id == pilot.app.screen.AREA)
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        (lambda: AlgorithmsDialog((), "2"), "Help: Compare algorithms"),
+        (lambda: AskText("Name of [b]my[/b] house [2]"), "Help: Name of [b]my[/b] house [2]"),
+    ],
+)
+async def test_help_is_titled_as_the_dialog_that_it_is_about(
+    opened: Opened, asked: Callable[[], Screen[Any]], title: str
+) -> None:
+    """Help for the sweep, exports and more was titled `ssmic`, and names with brackets were read as markup."""
+    async with opened() as pilot:
+        pilot.app.push_screen(asked())
+        await until(pilot, lambda: pilot.app.screen.focused is not None)
+        await pilot.press("f1")
+        box = (await dialog(pilot, HelpScreen)).query_one(VerticalScroll)
+        assert Content.from_markup(box.border_title or "").plain == title
 
 
 async def test_a_click_on_a_key_in_the_footer_does_what_the_key_does(opened: Opened) -> None:
