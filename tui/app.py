@@ -52,6 +52,7 @@ from tui.shell import (
     rescued,
     save_preferences,
     short_status,
+    title_of,
 )
 from tui.signals import exit_code
 from tui.start import load_recent, save_recent
@@ -249,7 +250,7 @@ class SsmicApp(Guarded, App[None]):
         if isinstance(screen, HelpScreen):
             screen.dismiss()
         elif not isinstance(screen, SystemModalScreen):
-            title = screen.title or self.TITLE or ""
+            title = title_of(screen) or self.TITLE or ""
             self.push_screen(HelpScreen(title, screen.HELP or "", described(screen), screen.focused))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

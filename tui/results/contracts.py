@@ -86,8 +86,8 @@ class Contracts(Guarded, Vertical):
     Contracts .finding Input { width: 1fr; background: $boost; }
     Contracts .finding .count { width: auto; padding: 0 1; color: $text-muted; }
     Contracts .detail { height: auto; max-height: 3; min-height: 1; padding: 0 1; background: $panel; }
-    .-short Contracts .detail { max-height: 1; }
-    .-short .zoom-contracts Contracts .detail { max-height: 3; }
+    .-short Contracts .detail { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    .-short .zoom-contracts Contracts .detail { max-height: 3; text-wrap: wrap; }
     """
 
     class JobChosen(Message):

@@ -34,6 +34,7 @@ from .help import (
     HelpScreen as HelpScreen,
     described as described,
     is_move as is_move,
+    title_of as title_of,
 )
 from .idle_collector import (
     IdleCollector as IdleCollector,
@@ -114,5 +115,6 @@ __all__ = [
     "save_preferences",
     "short_status",
     "shown_zone",
+    "title_of",
     "whoami",
 ]

@@ -197,7 +197,7 @@ Type a path; `Tab` completes it, `Enter` accepts it. Or go down to the list: `En
 The list shows the folder in the field. `Ctrl+Up` goes to the folder above it.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "accept", "Choose", tooltip="Take the path in the field"),
+        Binding("ctrl+s", "accept", "Accept", tooltip="Take the path in the field"),
         Binding("ctrl+up", "parent", "Parent folder", tooltip="List the folder above"),
         Binding("down", "to_list", show=False),
     ]

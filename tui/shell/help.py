@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -15,6 +15,8 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.markup import escape
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -24,6 +26,12 @@ from tui.shell.footer import Footer
 
 _INLINE = re.compile(r"\*\*(?P<strong>.+?)\*\*|\*(?P<em>.+?)\*|`(?P<code>.+?)`", re.DOTALL)
 _BULLET = "- "
+
+
+def title_of(screen: Screen[Any]) -> str:
+    """Return the title of a screen, or else that of a dialog's box; empty if there is neither."""
+    of_boxes = (Content.from_markup(box.border_title).plain for box in screen.children if box.border_title)
+    return screen.title or next(of_boxes, "")
 
 
 class RenderedOnce:
@@ -171,7 +179,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Text above, keys below."""
         with VerticalScroll() as box:
-            box.border_title = f"Help: {self._title}"
+            box.border_title = escape(f"Help: {self._title}")
             if self._text:
                 yield Prose(self._text)
             yield Static(RenderedOnce(self._keys()), classes="keys")

@@ -333,8 +333,8 @@ class Chart(Widget, can_focus=True):
         cells = [[empty] * columns for _ in range(rows)]
         for series in (s for s in self._series if s.look == "dots"):
             self._fill_dots(cells, series, resampled(series.values, columns * 2) / top * rows * 4)
-        for time_s, _ in self._marks:
-            self._mark(cells, self._column_of(time_s), "╎", "chart--event")
+        for column in {self._column_of(time_s) for time_s, _ in self._marks}:
+            self._mark(cells, column, "╎", "chart--event")
         self._mark(cells, self._column_of(self._now_s), "┊", "chart--now")
         areas = [s for s in self._series if s.look == "area"]
         if areas:
@@ -443,12 +443,15 @@ class Chart(Widget, can_focus=True):
 
     def _due(self, due: Sequence[tuple[float, str]], room: int) -> str:
         """Return what takes place in the period that is drawn, as far as there is room for it."""
-        said = [f"{self._span.tick_text(time_s)} {printable_line(what)}" for time_s, what in due]
-        for count in range(len(said), 0, -1):
-            rest = f", {len(said) - count} more" if count < len(said) else ""
-            if cell_len(written := ", ".join(said[:count]) + rest) <= room:
-                return written
-        return plural(len(said), "event")
+        fitting, said = plural(len(due), "event"), ""
+        for count, (time_s, what) in enumerate(due, start=1):
+            said += f"{', ' if said else ''}{self._span.tick_text(time_s)} {printable_line(what)}"
+            if cell_len(said) > room:
+                break  # an event may repeat thousands of times a day
+            rest = f", {len(due) - count:,} more" if count < len(due) else ""
+            if cell_len(said + rest) <= room:
+                fitting = said + rest
+        return fitting
 
     def _reading(self, column: int, width: int, base: Style) -> Strip:
         """Return the cursor's reading in place of the legend; without names if there is no room."""

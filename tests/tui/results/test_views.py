@@ -11,13 +11,13 @@ import pytest
 from rich.color import ColorSystem
 from textual.color import Color
 from textual.pilot import Pilot
-from textual.widgets import Input, Select, Tab
+from textual.widgets import Input, Select, Static, Tab
 
 from scenarios.monitor.summaries import energy
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_house, view_neighbourhood, view_runs
 from scenarios.scenario import Zone
-from tests.tui.driving import click, dialog, until
+from tests.tui.driving import click, dialog, focus, until
 from tests.tui.results.driving import (
     FIFTY,
     INSERTION,
@@ -336,3 +336,19 @@ async def test_the_views_that_are_not_shown_can_be_read_in_sixteen_colours(opene
                 ]
                 text, ground = (Color(*colour) for colour in shown)
                 assert abs(ground.brightness - text.brightness) > 0.4
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_details_that_do_not_fit_end_with_dots(opened: Opened) -> None:
+    """On 24 lines they have one line, which ended within the window; with the contracts alone, they have three."""
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        detail = pilot.app.screen.query_one("#tab-all Contracts .detail", Static)
+        await focus(pilot, cells(pilot, CONTRACTS))
+        await until(pilot, lambda: "window" in str(detail.content))
+        await pilot.pause()
+        assert [detail.render_line(y).text.rstrip()[-1:] for y in range(detail.size.height)] == ["…"]
+        await pilot.press("z")
+        await until(pilot, lambda: detail.size.height > 1)
+        assert "…" not in "".join(detail.render_line(y).text for y in range(detail.size.height))

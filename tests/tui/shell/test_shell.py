@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.command import CommandList, CommandPalette
+from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from broker.errors import SsmicError
 from tests.tui.driving import click, dialog, until
 from tui.app import SsmicApp
 from tui.areas import AREAS
+from tui.run.algorithms_dialog import AlgorithmsDialog
 from tui.shell.base_screen import AreaScreen
 from tui.shell.dialogs import AskText, Confirm, PickPath
 from tui.shell.error_notices import crash_file
@@ -45,6 +50,25 @@ async def test_every_area_opens_by_its_key_and_by_the_mouse(opened: Opened) -> N
         tabs = list(pilot.app.screen.query(AreaTab))
         await click(pilot, tabs[1])
         await until(pilot, lambda: AREAS[1].id == pilot.app.screen.AREA)
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        (lambda: AlgorithmsDialog((), "2"), "Help: Compare algorithms"),
+        (lambda: AskText("Name of [b]my[/b] house [2]"), "Help: Name of [b]my[/b] house [2]"),
+    ],
+)
+async def test_help_is_titled_as_the_dialog_that_it_is_about(
+    opened: Opened, asked: Callable[[], Screen[Any]], title: str
+) -> None:
+    """Help for the sweep, exports and more was titled `ssmic`, and names with brackets were read as markup."""
+    async with opened() as pilot:
+        pilot.app.push_screen(asked())
+        await until(pilot, lambda: pilot.app.screen.focused is not None)
+        await pilot.press("f1")
+        box = (await dialog(pilot, HelpScreen)).query_one(VerticalScroll)
+        assert Content.from_markup(box.border_title or "").plain == title
 
 
 async def test_a_click_on_a_key_in_the_footer_does_what_the_key_does(opened: Opened) -> None:
@@ -235,3 +259,11 @@ async def test_an_unfinished_text_that_is_offered_is_not_called_wrong_until_it_i
         assert not str(question.query_one(".problem", Static).content)
         await pilot.press("enter")
         await until(pilot, lambda: str(question.query_one(".problem", Static).content) == "Expected max.")
+
+
+async def test_the_key_that_takes_a_path_is_named_for_each_kind_of_question(opened: Opened, tmp_path: Path) -> None:
+    """It was `Choose` where the button beside it said Save."""
+    async with opened(size=(120, 40)) as pilot:
+        pilot.app.push_screen(PickPath("Save as", tmp_path / "ours.yaml", kind="new"))
+        saving = await dialog(pilot, PickPath)
+        await until(pilot, lambda: "^s Accept" in str(saving.query_one(Footer).render()))

@@ -194,3 +194,14 @@ async def test_a_legend_without_room_has_shorter_names_rather_than_cut_ones(
         assert cell_len(legend) == columns
         assert [name for name in names if name not in legend] == []
         assert legend.rstrip().endswith("…") == (names[-1] == "…")
+
+
+async def test_events_of_every_second_of_a_day_are_drawn_without_a_wait() -> None:
+    """A repetition of `1d` begins with the letter 1, every second: the legend tried each number of 86,400 events."""
+    app = OneChart()
+    async with app.run_test(size=(90, 12)) as pilot:
+        chart = app.query_one(Chart)
+        produced = drawn(FORECAST, [1.0], "produced")
+        chart.show((produced,), TimeAxis(0, DAY_S), marks=[(float(time_s), "clouds") for time_s in range(DAY_S)])
+        await pilot.pause()
+        assert chart.render_line(0).text.rstrip().endswith(" 00:00 clouds, 86,397 more")

@@ -83,6 +83,7 @@ async def test_an_event_is_added_filled_in_checked_and_saved(editing: Editing, f
         await person.type_in("duration", "soon")
         assert "a duration is expected, such as 30m" in person.problems_at("duration")
         await person.type_in("duration", "45m")
+        await person.type_in("every", "1")  # each second: drawn before the unit is typed
         await person.type_in("every", "1d")
         assert person.work.problems == ()
         assert "╎ 13:30, every 1d House offline: 1" in str(person.tree.cursor_node.label)
