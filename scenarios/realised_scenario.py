@@ -27,6 +27,7 @@ from agents import (
     load_mwh,
     shares_of,
 )
+from scenarios.metrics import PromisedLoad
 from scenarios.scenario import ProducerSeries, Scenario
 
 IntArray = npt.NDArray[np.int64]
@@ -114,6 +115,21 @@ class Realised:
             else:
                 settled.append(contract.model_copy(update={"start_s": started_s[job_id]}))
         return settled
+
+    def promises(self, contracts: Sequence[Contract]) -> dict[str, PromisedLoad]:
+        """Return what was promised to jobs that real devices executed, by job id; see `settle`.
+
+        With shared supply, no job gets more than that in any case (`as_drawn`).
+        """
+        if self.is_shared or not self.started_s:
+            return {}
+        executed = dict(self.started_s)
+        loads = {job.job_id: job.load_profile for job in self.agreed.jobs}
+        return {
+            contract.job_id: PromisedLoad(contract.start_s, loads[contract.job_id])
+            for contract in contracts
+            if contract.job_id in executed
+        }
 
 
 Said = tuple[str, dict[str, Any]]

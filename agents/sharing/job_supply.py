@@ -5,6 +5,7 @@ What a start and its shares are worth is the energy that they cover, or their co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -52,6 +53,13 @@ class KnownOffer:
         add_at(free_mwh, -taken_mwh, first_minute - self.first_minute)
         return replace(self, free_mwh=np.maximum(free_mwh, 0))
 
+    def covers(self, first_minute: int, wanted_mwh: IntArray) -> bool:
+        """Return whether all of what is wanted from some minute on is offered."""
+        begin = first_minute - self.first_minute
+        if begin < 0 or begin + len(wanted_mwh) > len(self.free_mwh):
+            return False
+        return bool((self.free_mwh[begin : begin + len(wanted_mwh)] >= wanted_mwh).all())
+
 
 @dataclass(frozen=True, slots=True)
 class SupplyCriteria:
@@ -77,6 +85,8 @@ class JobSupply:
         self._energy_mwh = int(load_mwh(self._load, 0).sum())
         self.offers: dict[str, KnownOffer] = {}
         """By producer, its newest offer."""
+        self._contradictions: Counter[str] = Counter()
+        """By producer, how often it still offered what it had refused."""
         self.described: set[str] = set()
         """Producers that know the job."""
         self.pending: dict[str, int] = {}
@@ -95,6 +105,22 @@ class JobSupply:
         """Reservations of moves that came to nothing."""
 
     # What is held.
+
+    def take_refusal(self, producer: str, start_s: int, refused_mwh: IntArray) -> None:
+        """Pass over the offer of a producer that still offers what it has refused, for the second time.
+
+        Once can be a matter of order. A producer that says it has more than it has would use up all rounds of the job.
+
+        Args:
+            producer: Who refused.
+            start_s: The job's start, UNIX seconds.
+            refused_mwh: What it refused, by the minute from then on.
+        """
+        offer = self.offers.get(producer)
+        if offer is not None and offer.covers(start_s // MINUTE_S, refused_mwh):
+            self._contradictions[producer] += 1
+            if self._contradictions[producer] > 1:
+                del self.offers[producer]
 
     def is_held(self, producer: str, start_s: int, series: IntArray) -> bool:
         """Return whether a producer has reserved exactly this, for the contract or for its new version.

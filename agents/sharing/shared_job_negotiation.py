@@ -213,7 +213,9 @@ class SharedJobNegotiation(JobNegotiation):
         for producer, answer in answers.items():
             if producer in promised:
                 continue
-            if not isinstance(answer, SharesAnswered):  # lost, or silent
+            if isinstance(answer, SharesAnswered):
+                supply.take_refusal(producer, start_s, changed[producer])
+            else:  # lost, or silent
                 supply.offers.pop(producer, None)
             if producer in earlier or not isinstance(answer, SharesAnswered):
                 self._undo(producer)

@@ -27,6 +27,9 @@ from scenarios.files import load_text, to_yaml, write_text
 from scenarios.scenario import Scenario, jobs_end_s
 from scenarios.simulation import RunSettings
 
+_HEADER = "# One household's part of a scenario. Written by `ssmic compose --household-files`."
+"""First line of a household's file."""
+
 
 def household_text(scenario: Scenario, house_ids: Sequence[str]) -> str:
     """Return the scenario file of the household of these houses, as YAML.
@@ -51,8 +54,12 @@ def household_text(scenario: Scenario, house_ids: Sequence[str]) -> str:
 def write_household_files(scenario: Scenario, house_ids: Sequence[str], folder: Path) -> dict[str, Path]:
     """Write a file for each household into a folder, which is made if it is missing; return the files by house.
 
+    Files that it has written before are overwritten, and no others: the folder may be the scenario's own, where a house
+    may have a file for its name already.
+
     Raises:
-        ScenarioError: A household needs the whole scenario (nothing is written then), or a file cannot be written.
+        ScenarioError: A household needs the whole scenario, or another file has the name of a household's (nothing is
+            written then), or a file cannot be written.
     """
     texts = {house_id: household_text(scenario, [house_id]) for house_id in house_ids}
     try:
@@ -60,9 +67,23 @@ def write_household_files(scenario: Scenario, house_ids: Sequence[str], folder: 
     except OSError as error:
         raise ScenarioWriteError([Problem(str(folder), f"cannot be made: {error.strerror}")]) from None
     files = {house_id: folder / f"{file_name(house_id)}.yaml" for house_id in house_ids}
+    if others := [file for file in files.values() if not _may_be_overwritten(file)]:
+        what = "would be overwritten, and is no household's file that this command wrote; expected another folder"
+        raise ScenarioWriteError([Problem(str(file), what) for file in others])
     for house_id, file in files.items():
-        write_text(texts[house_id], file)
+        write_text(f"{_HEADER}\n{texts[house_id]}", file)
     return files
+
+
+def _may_be_overwritten(file: Path) -> bool:
+    """Return whether nothing is lost if a household's file is written here."""
+    try:
+        with file.open("rb") as content:
+            return content.read(len(_HEADER)) == _HEADER.encode()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _inseparable(household: str, why: str) -> Problem:

@@ -109,6 +109,13 @@ class Adapter(Protocol):
         """Return the messages that request the device's state, because most of it is not retained."""
         ...
 
+    def new_questions(self) -> Sequence[OutgoingMessage]:
+        """Return the messages that request the device's state, if it can be asked only now, by what `concerns` heard.
+
+        They are returned once.
+        """
+        ...
+
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """Return what a message says.
 

@@ -315,6 +315,7 @@ class DeviceLink:
                 )
             return
         for gateway in self._read_by(delivery.topic, delivery.payload):
+            self._send(self._adapters[gateway.agent].new_questions())
             self._put(
                 WaitingMessage(
                     gateway, gateway.id, delivery.topic, delivery.payload, is_ours=False, retained=delivery.retain

@@ -143,8 +143,8 @@ class _Run:
             self._end_s = min(at_s, self._end_s)
         self._standing = [entry.contract for entry in self._ledger if entry.state == "standing"]
         # As the results are settled: from when the devices really started.
-        contracts = realised.settled(self._standing)
-        self._settled: Settlement = settle(self._scenario, contracts, self._info.start_s, self._end_s)
+        contracts, promises = realised.settled(self._standing), realised.promises(self._standing)
+        self._settled: Settlement = settle(self._scenario, contracts, self._info.start_s, self._end_s, promises)
         not_registered = 0 if at_s is not None else len(self._info.not_registered)
         self._kpis = compute_kpis(
             self._scenario, self._settled, self._ledger, self._end_s, not_registered=not_registered

@@ -11,7 +11,7 @@ import numpy as np
 
 from agents import GRID, SHARED, Contract, FloatArray, Job, LedgerEntry
 from scenarios.device_state import DeviceState
-from scenarios.metrics import MINUTE_S, Settlement, real_production_wh, settle
+from scenarios.metrics import MINUTE_S, PromisedLoad, Settlement, real_production_wh, settle
 from scenarios.realised_scenario import Realised
 from scenarios.scenario import ProducerSeries, Scenario
 
@@ -39,10 +39,12 @@ def states_at(scenario: Scenario, standing: Standing) -> dict[str, dict[str, Any
     """
     now_s = standing.now_s
     contracts = [entry.contract for entry in standing.ledger if entry.state == "standing"]
+    promises: Mapping[str, PromisedLoad] = {}
     if standing.realised is not None:
+        promises = standing.realised.promises(contracts)
         scenario, contracts = standing.realised.scenario, standing.realised.settled(contracts)
     begun = [contract for contract in contracts if contract.start_s <= now_s]
-    settled = settle(scenario, begun, scenario.start_s, now_s)
+    settled = settle(scenario, begun, scenario.start_s, now_s, promises)
     until = max(0, (now_s - settled.start_s) // MINUTE_S)
     return {
         "": _neighbourhood(scenario, settled, until, contracts, now_s),

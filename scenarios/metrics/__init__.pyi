@@ -43,6 +43,7 @@ from .peak_power import (
 from .settlement import (
     MINUTE_S as MINUTE_S,
     IntArray as IntArray,
+    PromisedLoad as PromisedLoad,
     Settlement as Settlement,
     ShareMinutes as ShareMinutes,
     fractions_of as fractions_of,

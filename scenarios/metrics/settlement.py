@@ -4,8 +4,9 @@ A job is supplied by one producer, or by several together, each with its share o
 
 Energy is settled in bins of 60 s on whole UNIX minutes. In each minute a producer delivers the lesser of its production
 and the draw of the jobs that it has contracts with; the rest of its promises is grid power. Delivered energy is shared
-among a producer's jobs in proportion to their draw in that minute. Two identities hold to the last Wh: contracted =
-delivered + shortfall, and consumed = delivered + base load supplied + grid.
+among a producer's jobs in proportion to their draw in that minute. What a real device draws beyond its promise, or at
+other times, comes after all that was promised, so that it takes nothing from others. Two identities hold to the last
+Wh: contracted = delivered + shortfall, and consumed = delivered + base load supplied + grid.
 
 A house's base load comes first: in each minute its own producers serve it before anything else, in proportion to their
 production, because that energy never leaves the house. Contracts get the remaining production, so a promise that the
@@ -17,17 +18,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from agents import SHARED, Contract, CumulativeSeries, FloatArray, Job, Prediction, load_mwh, unpacked
+from agents import SHARED, Contract, CumulativeSeries, FloatArray, Job, LoadProfile, Prediction, load_mwh, unpacked
 from scenarios.metrics.minute_table import MinuteTable, blocks_of
 from scenarios.scenario import ProducerSeries, Scenario
 
 MINUTE_S = 60
 
 IntArray = npt.NDArray[np.int64]
+
+
+class PromisedLoad(NamedTuple):
+    """What a producer promised to a job that really drew something else, or at another time."""
+
+    start_s: int
+    """Start of the contract, UNIX seconds."""
+    load_profile: LoadProfile
+    """The load for which it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +178,13 @@ class Settlement:
         return np.bincount(self.job_minutes.job, weights=values_wh, minlength=len(self.jobs)).astype(np.float64)
 
 
-def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_s: int) -> Settlement:
+def settle(
+    scenario: Scenario,
+    contracts: Sequence[Contract],
+    start_s: int,
+    end_s: int,
+    promises: Mapping[str, PromisedLoad] | None = None,
+) -> Settlement:
     """Settle a run's energy.
 
     Args:
@@ -175,6 +192,7 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
         contracts: The standing contracts, one per job.
         start_s: Start of the run, UNIX seconds.
         end_s: End of the run, UNIX seconds. Forecasts issued later do not count.
+        promises: By job id, what was promised to jobs that drew something else; others drew what was promised to them.
 
     Returns:
         The settlement from the minute in which the run starts to the one in which the run and its last job have ended.
@@ -207,7 +225,12 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
         if base is not None:
             available_wh = np.maximum(available_wh - base.given(begin, end), 0.0)
         np.minimum(available_wh, drawn_wh[begin:end], out=delivered_wh[begin:end])
-    given_wh = contracted_wh * _share(delivered_wh[supplier, minute[entry]], drawn_wh[supplier, minute[entry]])
+    place = supplier, minute[entry]
+    if promises:
+        promised_wh = np.minimum(contracted_wh, _promised(jobs, promises, job, minute, consumed_wh, first_s)[entry])
+        given_wh = _given(contracted_wh, promised_wh, delivered_wh, drawn_wh, place)
+    else:
+        given_wh = contracted_wh * _share(delivered_wh[place], drawn_wh[place])
     covered_wh = np.bincount(entry, weights=given_wh, minlength=len(job)).astype(np.float64, copy=False)
 
     shape = (len(houses), minutes)
@@ -500,6 +523,59 @@ def _split(
         np.concatenate([none, *suppliers]),
         np.concatenate([np.zeros(0), *energies]),
     )
+
+
+def _promised(
+    jobs: Sequence[Job],
+    promises: Mapping[str, PromisedLoad],
+    job: IntArray,
+    minute: IntArray,
+    consumed_wh: FloatArray,
+    first_s: int,
+) -> FloatArray:
+    """Return what was promised for each entry of the jobs' draw, Wh, shape (entries,).
+
+    Args:
+        jobs: The jobs.
+        promises: See `settle`.
+        job: Job index of each entry, shape (entries,), job by job.
+        minute: Minute index of each entry, shape (entries,).
+        consumed_wh: The draw, Wh, shape (entries,), which was promised to jobs that are not in `promises`.
+        first_s: Beginning of the minute with index 0, UNIX seconds.
+    """
+    promised_wh = consumed_wh.copy()
+    begins = np.searchsorted(job, np.arange(len(jobs) + 1))
+    for i, one in enumerate(jobs):
+        if (promise := promises.get(one.job_id)) is not None and begins[i] < begins[i + 1]:
+            own = slice(begins[i], begins[i + 1])
+            edges = np.append(minute[own], minute[own][-1] + 1)  # a job's minutes follow one another
+            edges_s = edges.astype(np.float64) * MINUTE_S + (first_s - promise.start_s)
+            promised_wh[own] = promise.load_profile.energy_per_bin_wh(edges_s)
+    return promised_wh
+
+
+def _given(
+    contracted_wh: FloatArray,
+    promised_wh: FloatArray,
+    delivered_wh: FloatArray,
+    drawn_wh: FloatArray,
+    place: tuple[IntArray, IntArray],
+) -> FloatArray:
+    """Return the energy that each part of the jobs' draw gets: first what was promised, then what is drawn beyond it.
+
+    Args:
+        contracted_wh: The parts, Wh, shape (parts,).
+        promised_wh: What was promised of them, Wh, shape (parts,).
+        delivered_wh: What each producer delivers in each minute, Wh, shape (P, M).
+        drawn_wh: What its jobs draw, Wh, shape (P, M).
+        place: Index of the producer and of the minute of each part.
+    """
+    first_wh = _summed(*place, promised_wh, (drawn_wh.shape[0], drawn_wh.shape[1]))[place]
+    kept_wh = np.minimum(delivered_wh[place], first_wh)
+    beyond_wh = np.maximum(contracted_wh - promised_wh, 0.0)
+    rest_wh = np.maximum(delivered_wh[place] - kept_wh, 0.0)
+    left_wh = np.maximum(drawn_wh[place] - first_wh, 0.0)
+    return promised_wh * _share(kept_wh, first_wh) + beyond_wh * _share(rest_wh, left_wh)
 
 
 def fractions_of(job: Job, contract: Contract) -> dict[str, FloatArray]:

@@ -178,7 +178,8 @@ def average_power_profile(
     for run in runs:
         standing = [entry.contract for entry in results.ledger(run.run) if entry.state == "standing"]
         realised = results.realised(run.run)
-        settled = settle(realised.scenario, realised.settled(standing), start_s, end_s)
+        contracts, promises = realised.settled(standing), realised.promises(standing)
+        settled = settle(realised.scenario, contracts, start_s, end_s, promises)
         profiles.append(power_profile(minutes_of(settled, house, producers), interval_s))
     return _average(profiles)
 

@@ -323,7 +323,8 @@ class ResultsReader:
         standing = [entry.contract for entry in entries if entry.state == "standing"]
         realised = self.realised(run)
         with self._translate_damage():
-            return settle(realised.scenario, realised.settled(standing), info.start_s, info.end_s)
+            contracts, promises = realised.settled(standing), realised.promises(standing)
+            return settle(realised.scenario, contracts, info.start_s, info.end_s, promises)
 
     def kpis(self, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Kpis:
         """Return a run's figures.

@@ -395,7 +395,7 @@ class RunWriter:
         scenario = realised.scenario
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
-        settled = settle(scenario, realised.settled(standing), self._start_s, end_s)
+        settled = settle(scenario, realised.settled(standing), self._start_s, end_s, realised.promises(standing))
         houses = producer_houses(scenario)
         account = account_of(scenario, settled, houses)
         billed = bills_of(scenario, settled, houses, account)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agents.model import MANAGER
+from agents.model import GRID, MANAGER, SHARED
 from scenarios.scenario import Scenario
 from scenarios.simulation.agent_limits import most_messages, most_rounds_a_second
 from tests.deployment.guarded import GuardedBroker
@@ -146,3 +146,35 @@ async def test_a_panel_that_is_kept_busy_over_the_broker_stays(street: Scenario,
     scenario = two_jobs(street)
     member = Member(scenario, MEMBER, "busy-guarded", keeps_a_panel_busy(scenario))
     check_busy(scenario, await attack_guarded(scenario, member, guarded))
+
+
+def offers_a_hundred_times_what_it_has(turn: Turn) -> None:
+    """Attack 123: its panel says that it expects so much, and then refuses what it has not got."""
+
+    def overstate(body: dict[str, Any]) -> None:
+        body["minutes_mwh"] = [[minutes, min(100 * mwh, 10**9)] for minutes, mwh in body["minutes_mwh"]]
+
+    turn.change("ProductionExpected", overstate)
+
+
+def covered_wh(scenario: Scenario, attacked: Attacked) -> dict[str, float]:
+    """Return what producers supply to each job of the other households."""
+    jobs = {job.job_id for job in scenario.jobs if job.house != "adler"}
+    return {
+        contract.job_id: sum(share.minutes().sum() for share in contract.shares) / 1000
+        if contract.producer == SHARED
+        else contract.energy_wh * (contract.producer != GRID)
+        for contract in (entry.contract for entry in attacked.done.ledger if entry.state == "standing")
+        if contract.job_id in jobs
+    }
+
+
+async def test_energy_that_a_panel_only_claims_to_have_costs_no_other_job_its_supply(street: Scenario) -> None:
+    """Jobs pass over a panel that offers what it refuses; the grid supplied a job that other panels could supply."""
+    scenario = replace(street, supply="shared")
+    calm = await attack_in_memory(scenario, Member(scenario, "adler", "calm"))
+    attacked = await attack_in_memory(scenario, Member(scenario, "adler", "loud", offers_a_hundred_times_what_it_has))
+    expected = covered_wh(scenario, calm)
+    lost = {job_id: expected[job_id] - wh for job_id, wh in covered_wh(scenario, attacked).items()}
+    assert lost.keys() == expected.keys()
+    assert max(lost.values()) < 20  # a job that comes second finds its minutes taken

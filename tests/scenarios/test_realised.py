@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from agents import ProductionMeasured
+from agents import Contract, ProductionMeasured
 from scenarios.files.scenario_from_text import load_text
 from scenarios.gateways import Gateway
+from scenarios.metrics import settle
 from scenarios.realised_scenario import realise
 from tests.scenarios.devices.session import STREET
 from tests.scenarios.neighbourhoods import START_S, forecast, neighbourhood, sun
@@ -92,3 +93,72 @@ def test_production_is_what_was_measured_and_else_what_was_assumed() -> None:
     assert actual is not None
     edges_s = [START_S + n * HALF_H_S for n in range(9)]
     assert actual.energy_per_bin_wh(edges_s).tolist() == [1000, 1000, 100, 200, 25, 1000, 10, 1000]
+
+
+STREET_WITH_TWO_WASHERS = """\
+version: 1
+name: two-washers
+start: 2026-06-21T06:00:00+00:00
+seed: 1
+load_profiles: {flat: {step_s: 3600, power_w: [1000]}}
+houses:
+  - id: sunny
+    devices:
+      - {id: pv, type: producer, predictions: [{issued: "00:00", points: [["00:00", 0], ["10:00", 20000]]}]}
+  - {id: honest, devices: [{id: washer, type: consumer, load_profile: flat}]}
+  - {id: other, devices: [{id: washer, type: consumer, load_profile: flat, gateway: {}}]}
+jobs:
+  - {house: honest, device: washer, registered: "00:00", earliest_start: "02:00", latest_start: "02:00"}
+  - {house: other, device: washer, registered: "00:00", earliest_start: "02:00", latest_start: "02:00"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("late_s", "drawn_wh", "expected_wh"),
+    [
+        pytest.param(0, 90_000.0, 1_000.0, id="it draws too much"),
+        pytest.param(0, 500.0, 500.0, id="it draws less"),
+        pytest.param(1_800, 1_500.0, 1_250.0, id="it is late"),
+        pytest.param(-1_800, 1_500.0, 1_250.0, id="it is early"),
+        pytest.param(-HALF_H_S * 2, 3_000.0, 2_000.0, id="it runs an hour before, when nothing was promised"),
+    ],
+)
+def test_a_device_that_draws_more_or_at_another_time_takes_nothing_promised_to_others(
+    late_s: int, drawn_wh: float, expected_wh: float
+) -> None:
+    """A panel gives 2 kW, and promised 1 kW to each of two jobs. What it has left goes to the device's other draw."""
+    street = load_text(STREET_WITH_TWO_WASHERS, "two-washers", None)
+    start_s = street.start_s + 7200
+    contracts = [
+        Contract(
+            contract_id=f"{job.job_id}/1",
+            job_id=job.job_id,
+            producer="pv",
+            start_s=start_s,
+            agreed_s=street.start_s,
+            energy_wh=job.energy_wh,
+        )
+        for job in street.jobs
+    ]
+    executed = {
+        "kind": "JobExecuted",
+        "contract_id": "other/washer/1",
+        "job_id": "other/washer",
+        "state": "FINISHED",
+        "outcome": "on_time",
+        "started_s": start_s + late_s,
+        "measured": {"times_s": [0, 3600], "cumulative_wh": [0.0, drawn_wh]},
+    }
+    realised = realise(street, [("other/washer", executed)])
+
+    settled = settle(
+        realised.scenario,
+        realised.settled(contracts),
+        street.start_s,
+        street.start_s + 36_000,
+        realised.promises(contracts),
+    )
+
+    given_wh = dict(zip([job.job_id for job in settled.jobs], settled.job_delivered_wh.tolist(), strict=True))
+    assert given_wh == {"honest/washer": pytest.approx(1_000.0), "other/washer": pytest.approx(expected_wh)}
+    assert settled.delivered_wh.sum() == pytest.approx(sum(given_wh.values()))

@@ -199,6 +199,10 @@ class Generic:
         """See `Adapter.on_connect`."""
         return [OutgoingMessage(ask.topic, ask.payload.encode()) for ask in self._options.ask]
 
+    def new_questions(self) -> Sequence[OutgoingMessage]:
+        """See `Adapter.new_questions`; it can be asked from the beginning."""
+        return []
+
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
         options = self._options

@@ -103,6 +103,10 @@ class Inverter:
         """See `Adapter.on_connect`: inverters report by themselves."""
         return []
 
+    def new_questions(self) -> Sequence[OutgoingMessage]:
+        """See `Adapter.new_questions`; it can be asked from the beginning."""
+        return []
+
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`; retained power is out of date, a retained counter is not."""
         text = text_of(payload)

@@ -83,6 +83,10 @@ class Shelly:
         call = {"id": self._calls, "src": self._source, "method": method, "params": params}
         return OutgoingMessage(f"{self._prefix}/rpc", json.dumps(call).encode())
 
+    def new_questions(self) -> Sequence[OutgoingMessage]:
+        """See `Adapter.new_questions`; it can be asked from the beginning."""
+        return []
+
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
         if topic == f"{self._prefix}/online":

@@ -89,6 +89,10 @@ class Tasmota:
             OutgoingMessage(self._topic(0, "STATUS"), b"10"),
         ]
 
+    def new_questions(self) -> Sequence[OutgoingMessage]:
+        """See `Adapter.new_questions`; it can be asked from the beginning."""
+        return []
+
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`; of the retained messages, only the last will is used."""
         if topic == self._availability:

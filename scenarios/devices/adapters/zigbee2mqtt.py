@@ -60,6 +60,8 @@ class Zigbee2Mqtt:
         self._base = options.base
         self._name = options.name
         self._name_before = ""
+        self._is_to_ask = False
+        """Whether it has been named since it was last asked for its state."""
         suffix = f"_{options.endpoint}" if options.endpoint else ""
         self._state, self._power, self._energy = f"state{suffix}", f"power{suffix}", f"energy{suffix}"
         self._is_bridge_online: bool | None = None
@@ -95,16 +97,22 @@ class Zigbee2Mqtt:
             name = _named(payload).get(self._options.ieee_address)
             if name is not None and _friendly(name) != self._name:
                 self._name, self._name_before = _friendly(name), self._name
+                self._is_to_ask = True
         except MessageError:
             pass  # `take` says so
 
     def on_connect(self) -> Sequence[OutgoingMessage]:
-        """See `Adapter.on_connect`."""
+        """See `Adapter.on_connect`; a device that is known by its address is asked once the bridge has named it."""
+        self._is_to_ask = False
         if not self._name:
             return []
         return [
             OutgoingMessage(f"{self._base}/{self._name}/get", json.dumps({self._state: "", self._power: ""}).encode())
         ]
+
+    def new_questions(self) -> Sequence[OutgoingMessage]:
+        """See `Adapter.new_questions`."""
+        return self.on_connect() if self._is_to_ask else []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""

@@ -131,3 +131,17 @@ def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["compose", "street", "--household-files", str(tmp_path / "own")])
     assert result.stdout == ""
     assert result.exit_code != 0
+
+
+@pytest.mark.parametrize("name", ["adler.yaml", "fuchs.yaml"])
+def test_only_households_files_are_overwritten(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scenario, or a part that it includes, may be called like one of its houses, and lie in the same folder."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(bundled_text("street"), encoding="utf-8")
+    result = CliRunner().invoke(app, ["compose", name, "--household-files", "."])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{name}: would be overwritten, and is no household's file that this command wrote" in result.stderr
+    assert Path(name).read_text(encoding="utf-8") == bundled_text("street")
+    assert [path.name for path in Path().iterdir()] == [name]
+    for _ in range(2):
+        assert CliRunner().invoke(app, ["compose", name, "--household-files", "own"]).exit_code == 0

@@ -235,6 +235,21 @@ async def plugged_in(
         yield run, device, plug
 
 
+@needs_mosquitto
+async def test_a_zigbee_plug_is_asked_for_its_state_once_its_bridge_has_named_it(tmp_path: Path) -> None:
+    """Its state is not retained, and its name is known only from the list of the bridge, which comes later."""
+    plug = zigbee()
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {plug.gateway}")
+    async with session(tmp_path, text) as run, run.device(f"{WASHER}/#", "zigbee2mqtt/+/+/get") as device:
+        for _ in range(2):
+            plug.hello(device.say)
+        device.say("zigbee2mqtt/wash/er", {"state": "OFF", "power": 7})
+        await device.until(lambda: device.on("state") and device.on("state")[-1]["power_w"] == 7)
+        await device.until(lambda: device.on("get"))
+        assert device.on("get") == [{"state": "", "power": ""}]
+        await run.stop()
+
+
 PLUGS = pytest.mark.parametrize("make", [tasmota, shelly, zigbee, generic])
 
 
