@@ -267,6 +267,8 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
             raise ScenarioError([Problem(f"{where}:{reader.line_num}", f"is not valid CSV: {error}")]) from None
     if not rows:
         raise ScenarioError([Problem(where, "is empty; lines with a time and a value are expected")])
+    if len(rows) == 1 and not _is_data(rows[0][1]):
+        raise ScenarioError([Problem(where, "has no line with a time and a value; at least two are expected")])
     first = _first_row(rows)
     header, units = _header(rows[:first])
     width = max(len(row[1]) for row in rows[first : first + LOOKED_AT])

@@ -179,6 +179,8 @@ def test_compressed_files_and_parquet(tmp_path: Path) -> None:
         ("time,kW\n06/07/2026 10:00,1\n06/07/2026 11:00,1\n", BERLIN, "is ambiguous (day or month first)"),
         ("time,kW\n10:00,1\n11:00,1\n", BERLIN, "meter.csv:2: '10:00' is a time without a date"),
         ("PK\x03\x04", "", "save the table as CSV"),
+        ("time,kW\n", "", "meter.csv: has no line with a time and a value; at least two are expected"),
+        ("time,kW\n2026-06-21T10:00Z,1\n", "", "meter.csv: at least two rows are needed, found 1"),
         ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n2026-06-21T12:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501 - a file's text
         ("time,kW\n2026-06-21T10:00Z,-1\n2026-06-21T11:00Z,1\n", "", "has 1 negative value (the lowest -1000 W at 2026-06-21 10:00Z)"),  # noqa: E501 - a file's text
         ("time,kW\n2026-06-21T10:00Z,1,5\n2026-06-21T11:00Z,1\n", "", "meter.csv:2: has 3 columns, and the header names 2: a number that contains a comma"),  # noqa: E501 - a file's text
