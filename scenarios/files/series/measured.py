@@ -296,7 +296,9 @@ def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
     return "interval"
 
 
-def _without_noise(where: str, values: NDArray[np.float64], notes: list[str]) -> NDArray[np.float64]:
+def _without_noise(
+    where: str, grid: _Grid, values: NDArray[np.float64], unit: str, notes: list[str]
+) -> NDArray[np.float64]:
     """Return values with small negative ones, which are noted, replaced by 0.
 
     Raises:
@@ -306,7 +308,9 @@ def _without_noise(where: str, values: NDArray[np.float64], notes: list[str]) ->
     if not count:
         return values
     if values.min() < -_NOISE * values.max():
-        what = f"has {plural(count, 'negative value')}; energy cannot be negative"
+        lowest = int(values.argmin())
+        least = f"{values[lowest]:g} {unit} at {_shown(grid.times_s[lowest])}"
+        what = f"has {plural(count, 'negative value')} (the lowest {least}); energy cannot be negative"
         raise ScenarioError([Problem(where, what)])
     notes.append(f"{plural(count, 'value')} slightly below 0 {'counts' if count == 1 else 'count'} as 0.")
     return np.maximum(values, 0.0)
@@ -324,7 +328,7 @@ def _cumulated(
             listed = ", ".join(_shown(grid.times_s[i + 1]) for i in resets[:3]) + (", ..." if len(resets) > 3 else "")
             notes.append(f"the counter resets {plural(len(resets), 'time')} ({listed}); that step counts as 0 Wh.")
         return grid.times_s, _summed(np.maximum(steps, 0.0))
-    values = _without_noise(table.where, values, notes)
+    values = _without_noise(table.where, grid, values, "W" if reading == "power" else "Wh", notes)
     energies = np.zeros(len(grid.points_s) - 1)
     energies[grid.places] = values * grid.lengths_s / 3600 if reading == "power" else values
     return grid.points_s, _summed(energies)

@@ -150,8 +150,7 @@ def parsed_rows(
         if len(cells) > most and is_nothing(cells[value_column]):
             continue
         try:
-            if len(cells) <= most:
-                raise ValueError(f"has {len(cells)} columns, {most + 1} are expected")  # noqa: TRY301 - reported like the others
+            _check_width(table, cells, most + 1, value_column)
             time_s = of_time.time_s(cells, times)
             value = _value(cells[value_column], numbers, unit)
             if _is_repeated(time_s, value, times, values, of_time.text(cells)):
@@ -169,6 +168,15 @@ def parsed_rows(
     if repeated:
         notes.append(f"{plural(repeated, 'row')} like the one before {'was' if repeated == 1 else 'were'} left out.")
     return times, values
+
+
+def _check_width(table: Table, cells: Sequence[Any], least: int, value_column: int) -> None:
+    """Raise ValueError if a row has too few columns, or so many that a number was split."""
+    if len(cells) < least:
+        raise ValueError(f"has {len(cells)} columns, {least} are expected")
+    problem = table.split_problem(value_column, cells)
+    if problem is not None:
+        raise ValueError(problem)
 
 
 def _is_repeated(time_s: int, value: float, times: Sequence[int], values: Sequence[float], text: object) -> bool:

@@ -41,6 +41,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _GROUPED_BY_DOTS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _GROUPED_BY_COMMAS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _BETWEEN_GROUPS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3})")
+_DIGITS = re.compile(r"\d+\b")
 _UNIT = re.compile(r"[\[(]?\s*[kM]?Wh?\s*[\])]?", re.IGNORECASE)
 _BESIDE_UNITS = re.compile(r"|-|UTC|[\[(].*[\])]|[YyMDdHhmSs.:/ T-]{5,}")
 """What a row of units says of other columns: nothing, something in brackets, or how dates are written."""
@@ -64,6 +65,8 @@ class Table:
     """Whether a comma cannot be a separator of columns, and so is one of decimals."""
     notes: tuple[str, ...] = ()
     """Skipped parts, one sentence each."""
+    named_columns: int | None = None
+    """How many columns the header names, if commas separate them; otherwise None."""
     derived: dict[object, object] = field(default_factory=dict, repr=False)
     """What readers have found out about whole columns, such as their times; kept as long as the table is."""
 
@@ -87,8 +90,26 @@ class Table:
         found = (cells[column] for _, cells in self.rows[:most] if column < len(cells))
         return [cell for cell in found if not is_nothing(cell)]
 
+    def split_problem(self, column: int, cells: Sequence[Any]) -> str | None:
+        """Return why a row's number in a column cannot be trusted; None if it can.
+
+        Where commas separate columns, an unquoted `1,5` is two cells, and its row has one more than the header.
+        """
+        if self.named_columns is None or column >= self.named_columns:
+            return None
+        if not any(_DIGITS.match(cell) for cell in cells[self.named_columns :]):
+            return None
+        more = f"has {len(cells)} columns, and the header names {self.named_columns}"
+        return f"{more}: a number that contains a comma is written in quotation marks, or semicolons separate columns"
+
+    @cached_property
+    def _has_split_cells(self) -> bool:
+        return any(self.split_problem(0, cells) is not None for _, cells in self.rows)
+
     def plain_column(self, column: int) -> NDArray[np.float64] | None:
         """Return a column as numbers, shape (rows,); None unless each is plain, so that `Numbers` would agree."""
+        if self.named_columns is not None and column < self.named_columns and self._has_split_cells:
+            return None
         cells = self._columns[column] if column < len(self._columns) else ()
         kinds = set(map(type, cells))
         if kinds != {float} and not (kinds == {str} and _PLAIN_CHARACTERS.fullmatch("".join(cells))):
@@ -246,6 +267,8 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
             raise ScenarioError([Problem(f"{where}:{reader.line_num}", f"is not valid CSV: {error}")]) from None
     if not rows:
         raise ScenarioError([Problem(where, "is empty; lines with a time and a value are expected")])
+    if len(rows) == 1 and not _is_data(rows[0][1]):
+        raise ScenarioError([Problem(where, "has no line with a time and a value; at least two are expected")])
     first = _first_row(rows)
     header, units = _header(rows[:first])
     width = max(len(row[1]) for row in rows[first : first + LOOKED_AT])
@@ -260,7 +283,9 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
         notes.append(f"{before} before the table {'was' if skipped == 1 else 'were'} left out.")
     units += ("",) * (len(columns) - len(units))
     has_decimal_comma = separator != ","
-    return _checked(Table(where, columns, units, rows[first:], header is not None, has_decimal_comma, tuple(notes)))
+    named = None if has_decimal_comma or header is None else len(header[1])
+    data = rows[first:]
+    return _checked(Table(where, columns, units, data, header is not None, has_decimal_comma, tuple(notes), named))
 
 
 def _counts(line: str) -> bool:

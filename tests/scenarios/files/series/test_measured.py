@@ -82,6 +82,8 @@ BERLIN = "zone: Europe/Berlin"
         ("Period;kWh\n21.06.26 10:00 - 10:30;0,5\n21.06.26 10:30 - 11:00;1,0\n21.06.26 11:00 - 11:30;0,25\n", BERLIN),
         ("entity_id,state,last_changed\nsensor.pv,unavailable,2026-06-21T07:30:00.000Z\nsensor.pv,1000,2026-06-21T08:00:00.123Z\nsensor.pv,2000,2026-06-21T08:30:00.000Z\nsensor.pv,500,2026-06-21T09:00:00.000Z\n", "unit: W"),  # noqa: E501 - a file's text
         ("time,kW\n2026-06-21T09:00Z,0.5\n2026-06-21T08:30Z,2\n2026-06-21T08:00Z,1\n", ""),
+        ("time,kW\n2026-06-21T08:00Z,1,ok,\n2026-06-21T08:30Z,2,,\n2026-06-21T09:00Z,0.5,estimated,see below\n", ""),
+        ("time,kW\n2026-06-21T08:00Z,7,500\n2026-06-21T08:30Z,8,1000\n2026-06-21T09:00Z,9,250\n", "columns: {value: 3}\nunit: Wh\nreading: interval"),  # noqa: E501 - a file's text
         ("Time;kWh\n46194,4166666667;0,5\n46194,4375;1\n46194,4583333333;0,25\n", BERLIN),
         ("time,power\n2026-06-21 10:00 CEST,1000 W\n2026-06-21 10:30 CEST,2 kW\n2026-06-21 11:00 CEST,500 W\n", ""),
         ("2026-06-21 10:00 1,0\n2026-06-21 10:30 2,0\n2026-06-21 11:00 0,5\n", f"{BERLIN}\nunit: kW"),
@@ -177,8 +179,13 @@ def test_compressed_files_and_parquet(tmp_path: Path) -> None:
         ("time,kW\n06/07/2026 10:00,1\n06/07/2026 11:00,1\n", BERLIN, "is ambiguous (day or month first)"),
         ("time,kW\n10:00,1\n11:00,1\n", BERLIN, "meter.csv:2: '10:00' is a time without a date"),
         ("PK\x03\x04", "", "save the table as CSV"),
+        ("time,kW\n", "", "meter.csv: has no line with a time and a value; at least two are expected"),
+        ("time,kW\n2026-06-21T10:00Z,1\n", "", "meter.csv: at least two rows are needed, found 1"),
         ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n2026-06-21T12:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501 - a file's text
-        ("time,kW\n2026-06-21T10:00Z,-1\n2026-06-21T11:00Z,1\n", "", "1 negative value"),
+        ("time,kW\n2026-06-21T10:00Z,-1\n2026-06-21T11:00Z,1\n", "", "has 1 negative value (the lowest -1000 W at 2026-06-21 10:00Z)"),  # noqa: E501 - a file's text
+        ("time,kW\n2026-06-21T10:00Z,1,5\n2026-06-21T11:00Z,1\n", "", "meter.csv:2: has 3 columns, and the header names 2: a number that contains a comma"),  # noqa: E501 - a file's text
+        ("time,kW\n2026-06-21T10:00Z,1,5\n2026-06-21T11:00Z,2,5\n", "", "meter.csv:3: has 3 columns"),
+        ("date,W\n2026-06-21T10:00Z,900\n2026-06-21T11:00Z,1,000\n", "columns: {value: 2}", "meter.csv:3: has 3 columns"),  # noqa: E501 - a file's text
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is not a unit of a counter"),
     ],
 )  # fmt: skip
