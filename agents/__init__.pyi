@@ -72,6 +72,7 @@ from .messages import (
     ChangePrices as ChangePrices,
     ChangeStrategy as ChangeStrategy,
     ContractAgreed as ContractAgreed,
+    Declined as Declined,
     DeviceSaid as DeviceSaid,
     DropJob as DropJob,
     Follow as Follow,

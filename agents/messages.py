@@ -50,6 +50,8 @@ MAX_PRODUCERS = 10_000
 """Limit on producers in one message."""
 MAX_OFFERS = 100
 """Limit on offers in one message."""
+MAX_REFUSED = 100
+"""Limit on jobs whose refusal one message reports."""
 MAX_REASON_CHARACTERS = 1_000
 
 Reason = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]
@@ -340,11 +342,19 @@ class JobsRegistered(Message):
 
 
 class Declined(Message):
-    """For the scores: the sending producer declined the job."""
+    """For the scores: what the sending producer declined in a round."""
 
     kind: Literal["Declined"] = "Declined"
     job_id: Id
+    """The first job that it declined."""
     producer: AgentId
+    others: Annotated[tuple[Id, ...], Field(max_length=MAX_REFUSED - 1)] = ()
+    """Further jobs that it declined in the same round, in this order."""
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """All jobs that it declined."""
+        return (self.job_id, *self.others)
 
 
 class Scored(Message):

@@ -16,6 +16,7 @@ from agents.job_register import digest_of
 from agents.late_promises import PUSHED_OUT, Provisional, is_firm
 from agents.messages import (
     MAX_REASON_CHARACTERS,
+    MAX_REFUSED,
     Accept,
     AcceptProvisionally,
     Amend,
@@ -95,6 +96,8 @@ class Producer(Agent[AnyMessage]):
         """Requests of consumers and releases of jobs that were handled in this round; each is handled only once per
         round."""
         self._waiting = DeclinedJobs()
+        self._refused: list[str] = []
+        """Jobs that it has declined in this round, and has not reported to the manager yet."""
         self._known_state: ProducerState | None = None
         """The state as it was last decided on in this round: many jobs that become known at once ask the same
         producer, which declines most of them."""
@@ -132,6 +135,7 @@ class Producer(Agent[AnyMessage]):
                     self._obey(received)
                 else:
                     await self._take(received)
+            self._report_refusals()
 
     async def _take(self, received: Received[AnyMessage]) -> None:
         sender = received.sender
@@ -279,9 +283,19 @@ class Producer(Agent[AnyMessage]):
 
     def _decline(self, received: Received[AnyMessage], job_id: str, reason: str) -> None:
         self.reply(received, Decline(job_id=job_id, reason=reason[:MAX_REASON_CHARACTERS]))
-        self.send(MANAGER, Declined(job_id=job_id, producer=self.id))
+        self._refused.append(job_id)
         if self._provisional is not None:
             self._provisional.declined(job_id, self.now_s)
+
+    def _report_refusals(self) -> None:
+        """Report to the manager all jobs that were declined in this round.
+
+        In a large neighbourhood many jobs become known at once, and ask the same producers in the same round.
+        """
+        for begin in range(0, len(self._refused), MAX_REFUSED):
+            first, *others = self._refused[begin : begin + MAX_REFUSED]
+            self.send(MANAGER, Declined(job_id=first, producer=self.id, others=tuple(others)))
+        self._refused.clear()
 
     def _promise(self, job_id: str, start_s: int) -> None:
         """Report to the manager the promise that the job's consumer receives."""

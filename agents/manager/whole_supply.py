@@ -117,24 +117,36 @@ class WholeSupply:
         else:
             self._manager.reject(producer, "reports its headroom, but has not joined as a producer")
 
+    def _may_state(self, sender: str, statement: Promised | PromiseWithdrawn | Declined) -> bool:
+        """Return whether a producer may make a statement; reject it if not."""
+        problem = ""
+        if sender not in self._producers:
+            problem = f"sends a {statement.kind}, but is not a producer that has joined"
+        elif isinstance(statement, Declined) and statement.producer != sender:
+            problem = f"says that {statement.producer!r} declined a job; each producer speaks for itself"
+        if problem:
+            self._manager.reject(sender, problem)
+        return not problem
+
     def _take_statement(
         self, received: Received[AnyMessage], statement: Promised | PromiseWithdrawn | Declined
     ) -> None:
-        producer, job, reject = received.sender, self._register.get(statement.job_id), self._manager.reject
-        if producer not in self._producers:
-            reject(producer, f"sends a {statement.kind}, but is not a producer that has joined")
-        elif job is None:
-            reject(producer, f"sends a {statement.kind} for job {statement.job_id!r}, which does not exist")
-        else:
+        producer = received.sender
+        if not self._may_state(producer, statement):
+            return
+        for job_id in statement.job_ids if isinstance(statement, Declined) else (statement.job_id,):
+            job = self._register.get(job_id)
+            if job is None:
+                problem = f"sends a {statement.kind} for job {job_id!r}, which does not exist"
+                self._manager.reject(producer, problem)
+                continue
             match statement:
                 case Promised():
                     self._take_promise(producer, job, statement)
-                case PromiseWithdrawn(job_id=job_id, reason=reason):
+                case PromiseWithdrawn(reason=reason):
                     if self._may_withdraw(producer, job_id):
                         self._statements.add(job_id, producer, self._manager.now_s, _Statement(None, reason))
-                case Declined(producer=named) if named != producer:
-                    reject(producer, f"says that {named!r} declined a job; each producer speaks for itself")
-                case Declined(job_id=job_id):
+                case Declined():
                     self._lists.take_refusal(received, job, job_id)
 
     def _take_promise(self, producer: str, job: RegisteredJob, promise: Promised) -> None:

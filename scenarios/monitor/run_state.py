@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents import MANAGER, NEW_PRODUCER, TIMELINE, Contract, LedgerEntry, LoadProfile, Prediction
+from agents import MANAGER, NEW_PRODUCER, TIMELINE, Contract, Declined, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
 from scenarios.events import action_in_words
@@ -298,7 +298,7 @@ class ObservedRun:
                 for producer_id in contract.producers:
                     self._sign(producer_id, contract.job_id, "consumer")
             case "Declined" if body["producer"] == sender:
-                self._producer(sender).declined += 1
+                self._producer(sender).declined += len(Declined.model_validate(body).job_ids)
 
     def _sign(self, producer_id: str, job_id: str, side: ContractSide) -> None:
         """Record that one side reports a contract, and count it once when both have."""

@@ -108,6 +108,11 @@ def _executed(body: Body, zone: Zone) -> str:
     return f"{at}: {body['outcome']}" if body["outcome"] else at
 
 
+def _declined(body: Body) -> str:
+    others = ", ".join(body.get("others", ()))
+    return f"{body['producer']} declined; also {others}" if others else f"{body['producer']} declined"
+
+
 _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ProducerJoined": lambda body, _: f"{body['producer']} is ready for requests",
     "ProducersFor": _whom,
@@ -135,7 +140,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "PromiseVoid": lambda body, zone: f"Released from {zone.clock(body['start_s'])}: {body['reason']}",
     "JobsRegistered": lambda body, _: f"{plural(len(body['digests']), 'job')} may be requested",
     "Scored": lambda body, _: f"{plural(len(body['left_out']), 'producer')} scored for jobs whose lists left them out",
-    "Declined": lambda body, _: f"{body['producer']} declined",
+    "Declined": lambda body, _: _declined(body),
     "ProducerLeft": lambda body, _: f"{body['producer']} has left",
     "Happened": lambda body, _: _event(body),
     "Follow": lambda body, _: f"Report on {', '.join(body['job_ids'])}",

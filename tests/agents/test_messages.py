@@ -124,6 +124,7 @@ EXAMPLES: list[Message] = [
     Scored(left_out={"roof": 2}),
     JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
+    Declined(job_id="wash", producer="roof", others=("dry", "charge")),
     DeviceSaid(device="washer", said=Reported(power_w=5.0)),
     JobWithdrawn(job_id="wash"),
     JobExecuted(contract_id="wash/1", job_id="wash", state="FINISHED", outcome="on_time", started_s=60),

@@ -223,6 +223,18 @@ def test_the_manager_receives_the_same_reports_as_the_consumer() -> None:
         assert [type(message) for message in to(MANAGER, sent)] == [PromiseWithdrawn]
 
 
+def test_the_refusals_of_a_round_are_one_message_to_the_manager() -> None:
+    """In a large neighbourhood many jobs ask the same panel in the same round; it answers each of them."""
+    with panel((0, ONE_KW)) as stage:
+        sent = stage.say(
+            *((f"{house}/machine", wanted(house, f"j{n}", hours((17, 18)))) for n, house in enumerate("cde"))
+        )
+        assert to(MANAGER, sent) == [Declined(job_id="j0", producer="pv", others=("j1", "j2"))]
+        assert all(isinstance(answer, Decline) for house in "cde" for answer in to(f"{house}/machine", sent))
+        sent = stage.say(("c/machine", wanted("c", "j3", hours((17, 18)))))
+        assert to(MANAGER, sent) == [Declined(job_id="j3", producer="pv")]
+
+
 @pytest.mark.parametrize(
     ("sender", "change"),
     [

@@ -476,7 +476,7 @@ class Liar:
             "Promised": own | {"consumer": random.choice(self._agents), "start_s": start_s, "energy_wh": energy_wh},
             "PromiseWithdrawn": own | {"reason": "no"},
             "PromiseVoid": own | {"start_s": start_s, "reason": "no"},
-            "Declined": own | {"producer": producer},
+            "Declined": own | {"producer": producer, "others": random.sample(self._jobs, min(2, len(self._jobs)))},
             "ContractAgreed": {"kind": kind, "contract": contract},
             "ContractAmended": {"kind": kind, "contract_id": contract_id, "start_s": start_s},
             "ContractCancelled": {"kind": kind, "contract_id": contract_id, "reason": "no"},

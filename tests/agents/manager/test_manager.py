@@ -459,6 +459,15 @@ def test_no_other_agent_changes_a_producers_score(stage: Stage) -> None:
     assert stage.agent.scores.by_producer() == {"roof": 9, "shed": 10}
 
 
+def test_each_job_that_a_producer_declined_in_a_round_raises_its_score(stage: Stage) -> None:
+    """One message names them all; a job that does not exist is rejected, and the others count."""
+    stage.say(("shed", Declined(job_id="wash", producer="shed", others=("ghost", "dry"))))
+    assert rejected(stage) == ["shed"]
+    stage.say((WASHER, ProducersFor(job_id="wash")))
+    assert isinstance(stage.agent, Manager)
+    assert stage.agent.scores.by_producer() == {"roof": 10, "shed": 12}
+
+
 # The order within a step.
 
 

@@ -293,6 +293,18 @@ def test_a_member_is_shown_with_what_it_says_of_itself_only(
     assert state.events == quiet.events
 
 
+def test_each_refusal_of_a_round_counts_for_the_score_that_is_shown() -> None:
+    """One message reports them all; a malformed list counts nothing."""
+    state = ObservedRun(RUN)
+    topic = topics.inbox(RUN, "manager", "1")
+    for seq, others in enumerate((["b", "c"], [""])):
+        body = {"kind": "Declined", "job_id": "a", "producer": "pv", "others": others}
+        envelope = Envelope(session="s", step=seq, time=seq, round=0, sender="pv", seq=seq, to="manager", body=body)
+        state.take(topic, Envelopes([envelope]).encoded())
+    assert state.producers["pv"].declined == 3
+    assert next(line.text for line in state.lines.since(0)) == "pv declined; also b, c"
+
+
 def test_every_kind_of_message_has_words() -> None:
     """A new one cannot be forgotten."""
     kinds = {member.model_fields["kind"].default for member in get_args(get_args(AnyMessage)[0])}
