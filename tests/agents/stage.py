@@ -39,9 +39,9 @@ class Stage:
             self.agent.deliver(received, None if re is None else re.seq)
         return self._sent()
 
-    def wait_until(self, time_s: int) -> list[Outgoing]:
-        """Advance virtual time to a moment; return what the agent sends then."""
-        self.agent.advance(time_s)
+    def wait_until(self, time_s: int, step: int = 0) -> list[Outgoing]:
+        """Advance virtual time to a moment, and to a step of the run; return what the agent sends then."""
+        self.agent.advance(time_s, step)
         return self._sent()
 
     def close(self) -> list[Outgoing]:
