@@ -109,6 +109,7 @@ from .plugins import (
 )
 from .producer import (
     Producer as Producer,
+    WholeJobSupply as WholeJobSupply,
 )
 from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
 from .sequencing import (
@@ -225,6 +226,7 @@ __all__ = [
     "Starts",
     "Vacated",
     "Waiting",
+    "WholeJobSupply",
     "addition_problem",
     "can_run_in_sequence",
     "consumer_agent",

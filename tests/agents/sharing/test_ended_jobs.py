@@ -52,15 +52,15 @@ def test_a_producer_keeps_what_it_gave_and_forgets_the_jobs() -> None:
     roof = days_of_sun(0, 3)
     with on_stage(roof, START_S) as stage:
         stage.say((WASH.agent, RESERVE))
-        given = dict(roof.shares)
+        given = dict(roof.supply.shares)
         stage.wait_until(START_S + 3 * DAY_S)
 
-        assert not roof._jobs
+        assert not roof.supply._jobs
         late = Reserve(job_id="wash", start_s=START_S, minutes_mwh=((1, 1),), keeps_earlier=False, job=WASH.as_sent)
         for message in (Withdraw(job_id="wash"), late):
             stage.say((WASH.agent, message))
             assert [rejection.sender for rejection in roof.take_rejections()] == [WASH.agent]
-    assert roof.shares == given == {"wash": (START_S, RUNS)}
+    assert roof.supply.shares == given == {"wash": (START_S, RUNS)}
 
 
 def test_a_consumer_ignores_a_producer_that_gives_less_after_the_job() -> None:
