@@ -59,7 +59,7 @@ from .manager import (
     LedgerEntry as LedgerEntry,
     LedgerEvent as LedgerEvent,
     Manager as Manager,
-    WholeSupply as WholeSupply,
+    WholeSupplyScheme as WholeSupplyScheme,
     ledger_sha256 as ledger_sha256,
 )
 from .messages import (
@@ -109,6 +109,7 @@ from .plugins import (
 )
 from .producer import (
     Producer as Producer,
+    WholeProducerSupply as WholeProducerSupply,
 )
 from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
 from .sequencing import (
@@ -132,7 +133,7 @@ from .sharing import (
     PastForecasts as PastForecasts,
     SharedConsumer as SharedConsumer,
     SharedProducer as SharedProducer,
-    SharedSupply as SharedSupply,
+    SharedSupplyScheme as SharedSupplyScheme,
     supplier_of as supplier_of,
 )
 
@@ -220,12 +221,13 @@ __all__ = [
     "SharedGatewayConsumer",
     "SharedGatewayProducer",
     "SharedProducer",
-    "SharedSupply",
+    "SharedSupplyScheme",
     "SharesAmended",
     "Starts",
     "Vacated",
     "Waiting",
-    "WholeSupply",
+    "WholeProducerSupply",
+    "WholeSupplyScheme",
     "addition_problem",
     "can_run_in_sequence",
     "consumer_agent",

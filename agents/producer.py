@@ -1,13 +1,18 @@
 """A producer: decides which jobs its production can supply, and keeps its promises as long as the forecast allows.
 
+`Producer` is the agent: it knows its forecasts and whether it takes part. Its `ProducerSupply` decides on jobs and
+keeps the promises: `WholeProducerSupply` here, where one producer supplies a whole job, or `SharedProducerSupply` of
+`agents.sharing`.
+
 Requests and forecasts are processed one by one; of those that arrive at the same moment, forecasts come first. Energy
 stays committed until a job has run. A new forecast triggers rescheduling, but running jobs are never moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from agents.energy import CumulativeSeries, Outlook, Prediction, Production
 from agents.expected_production import ExpectedProduction
@@ -45,14 +50,70 @@ from agents.messages import (
 from agents.model import MANAGER, TIMELINE, Job
 from agents.openings import DeclinedJobs
 from agents.ranking import RANKED, NegotiationSettings
-from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
+from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.sequencing import Starts, covers
 from broker import SsmicError
 from broker.hosts import Agent, Received
 
 
+class ProducerSupply(Protocol):
+    """How a producer gives its production to jobs: to whole ones, or in shares (`agents.sharing.SharedSupply`).
+
+    The producer tells it what happens; it makes, keeps and withdraws the promises, and reports them to the manager.
+    """
+
+    @property
+    def promised_s(self) -> Mapping[str, int]:
+        """See `Producer.promised_s`."""
+        ...
+
+    def begin_round(self) -> None:
+        """Called before the messages of a round."""
+        ...
+
+    async def take(self, received: Received[AnyMessage]) -> bool:
+        """Take a message about jobs; return False if it is not one."""
+        ...
+
+    def end_round(self) -> None:
+        """Called after the messages of a round."""
+        ...
+
+    def change_algorithm(self, algorithm: AlgorithmSettings) -> None:
+        """Decide by another algorithm from now on."""
+        ...
+
+    def promise_late(self) -> None:
+        """See `Producer.promise_late`."""
+        ...
+
+    def learn(self, production: Outlook) -> None:
+        """Take note of what is expected from now on, even while the producer takes no part."""
+        ...
+
+    def follow_forecast(self) -> None:
+        """Keep as many promises as a new forecast allows."""
+        ...
+
+    def introduce(self) -> None:
+        """Tell the manager what there is to give: the producer has just joined."""
+        ...
+
+    def stop(self, reason: str) -> None:
+        """Take back the promises for jobs that have not started: the producer leaves."""
+        ...
+
+    def resume(self) -> None:
+        """Called when the producer has come back."""
+        ...
+
+    def forget_consumers(self, consumers: frozenset[str]) -> None:
+        """Forget the jobs of lost consumers, except running ones."""
+        ...
+
+
 class Producer(Agent[AnyMessage]):
-    """The agent of one producer device."""
+    """The agent of one producer device: knows its forecasts, and whether it takes part; its `supply` does the rest."""
 
     def __init__(
         self,
@@ -64,6 +125,7 @@ class Producer(Agent[AnyMessage]):
         negotiating: NegotiationSettings | None = None,
         own_use: CumulativeSeries | None = None,
         counter: Production | None = None,
+        supply: Callable[[Producer], ProducerSupply] | None = None,
     ) -> None:
         """Create a producer.
 
@@ -77,78 +139,206 @@ class Producer(Agent[AnyMessage]):
                 promises only what it expects to have left; None: none.
             counter: Its production, by which it corrects its forecasts; only the part that has passed is read. None:
                 forecasts are used as issued.
+            supply: Makes what gives its production to jobs; None: it gives to whole jobs, by the scheduler.
         """
         super().__init__(agent_id)
-        self._expects = ExpectedProduction(predictions, own_use, counter)
-        self._provisional: Provisional | None = None
-        self._scheduler = scheduler
-        self._is_there = is_there
+        self.expects = ExpectedProduction(predictions, own_use, counter)
+        self.is_there = is_there
+        """Whether it takes part at present."""
         self.negotiating = negotiating or NegotiationSettings(RANKED)
-        self._headroom = PublishedHeadroom()
-        self._committed: dict[str, Commitment] = {}
-        self._supplied_s: dict[str, int] = {}
-        self._clients: dict[str, str] = {}
-        self._registered: set[str] = set()
-        """Digests of the jobs that may be requested."""
-        self._jobs: dict[str, Job] = {}
-        """Jobs that have been requested, and are registered."""
-        self._dealt_with: set[tuple[str, str]] = set()
-        """Requests of consumers and releases of jobs that were handled in this round; each is handled only once per
-        round."""
-        self._waiting = DeclinedJobs()
-        self._refused: list[str] = []
-        """Jobs that it has declined in this round, and has not reported to the manager yet."""
-        self._known_state: ProducerState | None = None
-        """The state as it was last decided on in this round: many jobs that become known at once ask the same
-        producer, which declines most of them."""
+        self.supply: ProducerSupply = WholeProducerSupply(self, scheduler) if supply is None else supply(self)
 
     def promise_late(self) -> None:
         """Make promises provisional until shortly before the start; the scheduler may push jobs out until then."""
-        self._provisional = Provisional()
+        self.supply.promise_late()
 
     @property
     def promised_s(self) -> Mapping[str, int]:
         """By job id, the start of each job that it supplies or has supplied, UNIX seconds: its side of the ledger."""
-        return self._supplied_s | {job_id: commitment.start_s for job_id, commitment in self._committed.items()}
-
-    @property
-    def _production(self) -> Outlook | None:
-        """The production on which it decides; None: it has no forecast yet."""
-        return self._expects.outlook
+        return self.supply.promised_s
 
     async def run(self) -> None:
         """Process forecasts when they are issued, and messages when they arrive."""
+        expects, supply = self.expects, self.supply
         while True:
             # The counter is compared with the old forecast, which was in force during the past hours.
-            corrected = self._expects.read_counter(self.now_s, is_there=self._is_there)
-            if corrected is not None and not self._expects.is_due(self.now_s):
-                self._adopt(Prediction(issued_s=self.now_s, production=corrected))
-            while self._expects.is_due(self.now_s):
-                self._take_forecast(self._expects.take_due())
-            self._dealt_with.clear()
-            self._headroom.begin_round()
-            self._known_state = None
-            batch = await self.receive_round(until_s=self._expects.next_timer_s)
+            corrected = expects.read_counter(self.now_s, is_there=self.is_there)
+            if corrected is not None and not expects.is_due(self.now_s):
+                self.adopt(Prediction(issued_s=self.now_s, production=corrected))
+            while expects.is_due(self.now_s):
+                self._take_forecast(expects.take_due())
+            supply.begin_round()
+            batch = await self.receive_round(until_s=expects.next_timer_s)
             # A change by the timeline takes effect before any request, as does a forecast of the same moment.
             for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
                 if received.sender == TIMELINE:
                     self._obey(received)
-                else:
-                    await self._take(received)
-            self._report_refusals()
+                elif not await supply.take(received):
+                    self.take_other(received)
+            supply.end_round()
 
-    async def _take(self, received: Received[AnyMessage]) -> None:
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """Take a message that is not about jobs; a subclass that expects such messages overrides this."""
+        kind = received.message.kind
+        self.reject(received.sender, f"sends a {kind}, which is not for a producer or not from it")
+
+    def _obey(self, received: Received[AnyMessage]) -> None:
+        """Carry out an event of the scenario's timeline."""
+        match received.message:
+            case NewForecast(production=production, replaces_later=replaces_later):
+                if replaces_later:
+                    self.expects.discard_later()
+                self._take_forecast(Prediction(issued_s=self.now_s, production=production))
+            case ChangeAlgorithm(algorithm=algorithm):
+                self.supply.change_algorithm(algorithm)
+            case Leave(reason=reason):
+                self._leave(reason)
+            case Join():
+                self._join()
+            case message:
+                self.reject(received.sender, f"sends a {message.kind}, which is not for a producer")
+
+    def on_lost(self, agents: frozenset[str]) -> None:
+        """Forget the jobs of lost consumers, except running ones."""
+        self.supply.forget_consumers(agents)
+
+    # Forecasts.
+
+    def _take_forecast(self, issued: Prediction) -> None:
+        """Adopt a new forecast, corrected if this producer corrects its forecasts."""
+        self.adopt(self.expects.corrected(issued, self.now_s))
+
+    def adopt(self, prediction: Prediction) -> None:
+        """Expect what a forecast says from now on; a subclass that knows better changes the forecast first."""
+        joins = self.expects.outlook is None
+        prediction = self.expects.adopt(prediction, self.now_s)
+        assert self.expects.outlook is not None  # noqa: S101 - it has just adopted one
+        self.supply.learn(self.expects.outlook)
+        if not self.is_there:
+            return
+        self._publish_forecast(prediction)
+        if joins:
+            self._join_manager()
+        else:
+            self.supply.follow_forecast()
+
+    def _publish_forecast(self, prediction: Prediction) -> None:
+        sent = prediction.model_copy(update={"production": prediction.production.as_sent})
+        self.publish(self.id, sent, "forecast")
+
+    # Leaving and joining.
+
+    def _leave(self, reason: str) -> None:
+        """Cancel all promises for jobs that have not started, and take no part until `_join`."""
+        if not self.is_there:
+            return
+        self.is_there = False
+        self.supply.stop(reason)
+        if self.expects.outlook is not None:
+            self.send(MANAGER, ProducerLeft(producer=self.id))
+
+    def _join(self) -> None:
+        if not self.is_there:
+            self.is_there = True
+            self.expects.start_over(self.now_s)
+            if self.expects.newest is not None:
+                self._publish_forecast(self.expects.newest)
+                self._join_manager()
+        self.supply.resume()
+
+    def _join_manager(self) -> None:
+        self.send(MANAGER, ProducerJoined(producer=self.id))
+        self.supply.introduce()
+
+
+class WholeProducerSupply:
+    """The supply of a producer that gives each job all of its energy, or none."""
+
+    __slots__ = (
+        "_clients",
+        "_committed",
+        "_dealt_with",
+        "_expects",
+        "_headroom",
+        "_jobs",
+        "_known_state",
+        "_producer",
+        "_provisional",
+        "_refused",
+        "_registered",
+        "_scheduler",
+        "_supplied_s",
+        "_waiting",
+    )
+
+    def __init__(self, producer: Producer, scheduler: Scheduler) -> None:
+        """Begin without promises.
+
+        Args:
+            producer: The producer, which sends the messages.
+            scheduler: Decides on requests.
+        """
+        self._producer = producer
+        self._expects = producer.expects
+        self._scheduler = scheduler
+        self._provisional: Provisional | None = None
+        self._headroom = PublishedHeadroom()
+        self._committed: dict[str, Commitment] = {}
+        """By job id, what is promised and has not been carried out."""
+        self._supplied_s: dict[str, int] = {}
+        """By job id, the starts of those that have been carried out, UNIX seconds."""
+        self._clients: dict[str, str] = {}
+        """By job id, its consumer."""
+        self._registered: set[str] = set()
+        """Digests of the jobs that may be requested."""
+        self._jobs: dict[str, Job] = {}
+        """Jobs that have been requested, and are registered."""
+        self._dealt_with: dict[tuple[str, str], None] = {}
+        """Requests of consumers and releases of jobs that were handled in this round; each is handled only once per
+        round. (An empty set takes three times as much memory.)"""
+        self._waiting = DeclinedJobs()
+        self._refused: list[str] = []
+        """Jobs that were declined in this round, and of which the manager has not been informed yet."""
+        self._known_state: ProducerState | None = None
+        """The state as it was last decided on in this round: many jobs that become known at once ask the same
+        producer, which declines most of them."""
+
+    @property
+    def promised_s(self) -> Mapping[str, int]:
+        """See `Producer.promised_s`."""
+        return self._supplied_s | {job_id: commitment.start_s for job_id, commitment in self._committed.items()}
+
+    def promise_late(self) -> None:
+        """See `Producer.promise_late`."""
+        self._provisional = Provisional()
+
+    def change_algorithm(self, algorithm: AlgorithmSettings) -> None:
+        """See `ProducerSupply.change_algorithm`."""
+        self._scheduler = scheduler_for(algorithm, pushes_out=self._provisional is not None)
+
+    def begin_round(self) -> None:
+        """See `ProducerSupply.begin_round`."""
+        self._dealt_with.clear()
+        self._headroom.begin_round()
+        self._known_state = None
+
+    def end_round(self) -> None:
+        """See `ProducerSupply.end_round`."""
+        self._report_refusals()
+
+    async def take(self, received: Received[AnyMessage]) -> bool:
+        """See `ProducerSupply.take`."""
         sender = received.sender
         match received.message:
             case Request(job=job) as request:
                 if not self._is_registered(job, sender):
-                    self.reject(sender, f"requests job {job.job_id!r}, which is not registered as its own")
-                    self.reply(received, Decline(job_id=job.job_id, reason="the job is not registered"))
+                    self._producer.reject(sender, f"requests job {job.job_id!r}, which is not registered as its own")
+                    self._producer.reply(received, Decline(job_id=job.job_id, reason="the job is not registered"))
                 elif self._is_first("request", sender):
                     await self._decide(received, request)
                 else:
-                    self.reject(sender, "requests several jobs at once; a device plans one after the other")
-                    self.reply(received, Decline(job_id=job.job_id, reason="one request at a time"))
+                    self._producer.reject(sender, "requests several jobs at once; a device plans one after the other")
+                    self._producer.reply(received, Decline(job_id=job.job_id, reason="one request at a time"))
             case Hold(job_id=job_id):
                 self._hold(received, job_id)
             case Release(job_id=job_id, starts=starts):
@@ -163,16 +353,8 @@ class Producer(Agent[AnyMessage]):
                     del self._committed[job_id]
                     self._announce_openings()
             case _:
-                self.take_other(received)
-
-    def take_other(self, received: Received[AnyMessage]) -> None:
-        """Take a message that no consumer sends; a subclass that expects such messages overrides this."""
-        kind = received.message.kind
-        self.reject(received.sender, f"sends a {kind}, which is not for a producer or not from it")
-
-    def adopt(self, prediction: Prediction) -> None:
-        """Take over a forecast that was not known at the beginning."""
-        self._adopt(prediction)
+                return False
+        return True
 
     def _is_registered(self, job: Job, consumer: str) -> bool:
         """Return whether a job is registered, as it is, as its consumer's own."""
@@ -187,39 +369,25 @@ class Producer(Agent[AnyMessage]):
     def _is_first(self, what: str, whose: str) -> bool:
         """Return whether something is handled for the first time in this round, and record it."""
         is_first = (what, whose) not in self._dealt_with
-        self._dealt_with.add((what, whose))
+        self._dealt_with[what, whose] = None
         return is_first
 
     def _withdraw(self, consumer: str, job_id: str) -> None:
         self._waiting.withdraw(consumer, job_id)
         if self._unstarted(consumer, job_id) is not None:
             del self._committed[job_id]
-            self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason="its consumer has withdrawn the request"))
+            self._producer.send(
+                MANAGER, PromiseWithdrawn(job_id=job_id, reason="its consumer has withdrawn the request")
+            )
             self._announce_openings()
         elif job_id in self._jobs and self._jobs[job_id].agent != consumer:
-            self.reject(consumer, f"withdraws job {job_id!r}, which is not its own")
+            self._producer.reject(consumer, f"withdraws job {job_id!r}, which is not its own")
 
-    def _obey(self, received: Received[AnyMessage]) -> None:
-        """Carry out an event of the scenario's timeline."""
-        match received.message:
-            case NewForecast(production=production, replaces_later=replaces_later):
-                if replaces_later:
-                    self._expects.discard_later()
-                self._take_forecast(Prediction(issued_s=self.now_s, production=production))
-            case ChangeAlgorithm(algorithm=algorithm):
-                self._scheduler = scheduler_for(algorithm, pushes_out=self._provisional is not None)
-            case Leave(reason=reason):
-                self._leave(reason)
-            case Join():
-                self._join()
-            case message:
-                self.reject(received.sender, f"sends a {message.kind}, which is not for a producer")
-
-    def on_lost(self, agents: frozenset[str]) -> None:
-        """Forget the jobs of lost consumers, except running ones."""
-        self._waiting.forget_consumers(agents)
+    def forget_consumers(self, consumers: frozenset[str]) -> None:
+        """See `ProducerSupply.forget_consumers`."""
+        self._waiting.forget_consumers(consumers)
         for job_id, commitment in list(self._committed.items()):
-            if self._clients[job_id] in agents and commitment.start_s > self.now_s:
+            if self._clients[job_id] in consumers and commitment.start_s > self._producer.now_s:
                 del self._committed[job_id]
         self._announce_openings()
 
@@ -228,20 +396,22 @@ class Producer(Agent[AnyMessage]):
     async def _decide(self, received: Received[AnyMessage], request: Request) -> None:
         state, job = self._state(), request.job
         task = Task.among(request.starts, job.job_id, job.load_profile)
-        if not self._is_there:
+        if not self._producer.is_there:
             # No refusal for the scores: the manager does not name it at present.
-            self.reply(received, Decline(job_id=job.job_id, reason="takes no part at present"))
+            self._producer.reply(received, Decline(job_id=job.job_id, reason="takes no part at present"))
             return
         if state is None or job.job_id in self._committed:
             self._decline(received, job.job_id, "no forecast yet" if state is None else "supplies this job already")
             return
         if self._provisional is not None:
             was_told = self._waiting.was_told(job.job_id)
-            state = replace(state, may_push=self._provisional.may_push(job.job_id, self.now_s, was_told=was_told))
+            state = replace(
+                state, may_push=self._provisional.may_push(job.job_id, self._producer.now_s, was_told=was_told)
+            )
         if self._scheduler.is_heavy:
-            decision = await self.compute(self._scheduler.place, state, task, self.rng)
+            decision = await self._producer.compute(self._scheduler.place, state, task, self._producer.rng)
         else:
-            decision = self._scheduler.place(state, task, self.rng)
+            decision = self._scheduler.place(state, task, self._producer.rng)
         if isinstance(decision, Schedule):
             self._waiting.remove(job.job_id)
             self._check(decision, state, task)
@@ -262,39 +432,40 @@ class Producer(Agent[AnyMessage]):
             else:
                 self._waiting.remove(job.job_id)
             if (view := self._headroom.explain_refusal(state, task)) is not None:
-                self.send(MANAGER, Headroom(view=view))
+                self._producer.send(MANAGER, Headroom(view=view))
             self._decline(received, job.job_id, decision.reason)
 
     def _accept(self, received: Received[AnyMessage], job_id: str, start_s: int) -> None:
-        if self._provisional is None or is_firm(start_s, self.now_s):
-            self.reply(received, Accept(job_id=job_id, start_s=start_s))
+        if self._provisional is None or is_firm(start_s, self._producer.now_s):
+            self._producer.reply(received, Accept(job_id=job_id, start_s=start_s))
         else:
-            self.reply(received, AcceptProvisionally(job_id=job_id, start_s=start_s))
+            self._producer.reply(received, AcceptProvisionally(job_id=job_id, start_s=start_s))
 
     def _push_out(self, starts_s: Mapping[str, int]) -> None:
         """End the promises to jobs that a schedule has no start for; their consumers look elsewhere."""
         if self._provisional is None:
             return
         for job_id in [job_id for job_id in self._committed if job_id not in starts_s]:
-            self._provisional.pushed(job_id, self.now_s)
+            self._provisional.pushed(job_id, self._producer.now_s)
             del self._committed[job_id]
-            self.send(self._clients[job_id], PushOut(job_id=job_id, reason=PUSHED_OUT))
-            self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=PUSHED_OUT))
+            self._producer.send(self._clients[job_id], PushOut(job_id=job_id, reason=PUSHED_OUT))
+            self._producer.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=PUSHED_OUT))
 
     def _decline(self, received: Received[AnyMessage], job_id: str, reason: str) -> None:
-        self.reply(received, Decline(job_id=job_id, reason=reason[:MAX_REASON_CHARACTERS]))
+        self._producer.reply(received, Decline(job_id=job_id, reason=reason[:MAX_REASON_CHARACTERS]))
         self._refused.append(job_id)
         if self._provisional is not None:
-            self._provisional.declined(job_id, self.now_s)
+            self._provisional.declined(job_id, self._producer.now_s)
 
     def _report_refusals(self) -> None:
         """Report to the manager all jobs that were declined in this round.
 
         In a large neighbourhood many jobs become known at once, and ask the same producers in the same round.
         """
+        producer = self._producer
         for begin in range(0, len(self._refused), MAX_REFUSED):
             first, *others = self._refused[begin : begin + MAX_REFUSED]
-            self.send(MANAGER, Declined(job_id=first, producer=self.id, others=tuple(others)))
+            producer.send(MANAGER, Declined(job_id=first, producer=producer.id, others=tuple(others)))
         self._refused.clear()
 
     def _promise(self, job_id: str, start_s: int) -> None:
@@ -302,7 +473,7 @@ class Producer(Agent[AnyMessage]):
         promised = Promised(
             job_id=job_id, consumer=self._clients[job_id], start_s=start_s, energy_wh=self._jobs[job_id].energy_wh
         )
-        self.send(MANAGER, promised)
+        self._producer.send(MANAGER, promised)
 
     def _check(self, schedule: Schedule, state: ProducerState, task: Task) -> None:
         """Raise if a schedule breaks a promise: the scheduler has a bug, and the run would be worthless."""
@@ -325,7 +496,7 @@ class Producer(Agent[AnyMessage]):
         for job_id, commitment in self._committed.items():
             if starts_s[job_id] != commitment.start_s:
                 self._committed[job_id] = Commitment(commitment.task, starts_s[job_id])
-                self.send(self._clients[job_id], Amend(job_id=job_id, start_s=starts_s[job_id]))
+                self._producer.send(self._clients[job_id], Amend(job_id=job_id, start_s=starts_s[job_id]))
                 self._promise(job_id, starts_s[job_id])
 
     # Holding and releasing jobs.
@@ -334,10 +505,10 @@ class Producer(Agent[AnyMessage]):
         """Fix a job at its start until its consumer releases it."""
         commitment = self._unstarted(received.sender, job_id)
         if commitment is None:
-            self.reply(received, Decline(job_id=job_id, reason="it runs, or is not supplied"))
+            self._producer.reply(received, Decline(job_id=job_id, reason="it runs, or is not supplied"))
             return
         self._committed[job_id] = _held(commitment)
-        self.reply(received, Accept(job_id=job_id, start_s=commitment.start_s))
+        self._producer.reply(received, Accept(job_id=job_id, start_s=commitment.start_s))
 
     def _release(self, consumer: str, job_id: str, starts: Starts) -> None:
         """Let a job move among these starts, which may make room for waiting jobs."""
@@ -347,7 +518,7 @@ class Producer(Agent[AnyMessage]):
         job = self._jobs[job_id]
         is_within = job.earliest_start_s <= starts[0][0] and starts[-1][1] <= job.latest_start_s
         if not is_within or not covers(starts, commitment.start_s) or not self._is_first("release", job_id):
-            self.reject(consumer, f"releases job {job_id!r} to starts that it may not have, or twice at once")
+            self._producer.reject(consumer, f"releases job {job_id!r} to starts that it may not have, or twice at once")
             return
         task = Task.among(starts, job_id, commitment.task.load)
         self._committed[job_id] = Commitment(task, commitment.start_s)
@@ -356,124 +527,89 @@ class Producer(Agent[AnyMessage]):
     def _unstarted(self, consumer: str, job_id: str) -> Commitment | None:
         """Return the commitment to a consumer's job, if the job has not started."""
         commitment = self._committed.get(job_id)
-        if commitment is None or commitment.start_s <= self.now_s or self._clients[job_id] != consumer:
+        if commitment is None or commitment.start_s <= self._producer.now_s or self._clients[job_id] != consumer:
             return None
         return commitment
 
-    # Predictions.
+    # Forecasts.
 
-    def _take_forecast(self, issued: Prediction) -> None:
-        """Adopt a new forecast, corrected if this producer corrects its forecasts."""
-        self._adopt(self._expects.corrected(issued, self.now_s))
+    def learn(self, production: Outlook) -> None:
+        """See `ProducerSupply.learn`: it is read when a decision is made."""
 
-    def _adopt(self, prediction: Prediction) -> None:
-        joins = self._production is None
-        prediction = self._expects.adopt(prediction, self.now_s)
-        assert self._production is not None  # noqa: S101 - it has just adopted one
-        self._remember(self._production)
-        if not self._is_there:
-            return
-        self._publish_forecast(prediction)
+    def follow_forecast(self) -> None:
+        """See `ProducerSupply.follow_forecast`: jobs are moved, and those that fit nowhere are cancelled."""
         state = self._state()
-        if joins or state is None:
-            self._join_manager()
+        if state is None:
             return
-        self._replan(state)
-
-    def _remember(self, production: Outlook) -> None:
-        """Called with the production that is expected from now on."""
-
-    def _replan(self, state: ProducerState) -> None:
-        """Keep as many promises as a new forecast allows."""
         replanning = self._scheduler.replan(state)
         for job_id, why in replanning.cancelled.items():
             reason = why[:MAX_REASON_CHARACTERS]
             del self._committed[job_id]
-            self.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
-            self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
+            self._producer.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
+            self._producer.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
         self._move(replanning.starts_s)
         self._announce_openings()
 
-    # Headroom published to the manager.
-
-    def _show_headroom(self, state: ProducerState) -> None:
-        """Publish the headroom to the manager if it has risen."""
-        if self.negotiating.leaves_out and (view := self._headroom.renew(state)) is not None:
-            self.send(MANAGER, Headroom(view=view))
-
-    def _publish_forecast(self, prediction: Prediction) -> None:
-        sent = prediction.model_copy(update={"production": prediction.production.as_sent})
-        self.publish(self.id, sent, "forecast")
-
-    # Leaving and joining.
-
-    def _leave(self, reason: str) -> None:
-        """Cancel all promises for jobs that have not started, and take no part until `_join`."""
-        if not self._is_there:
-            return
-        self._is_there = False
-        self._break_promises(reason)
-        if self._production is not None:
-            self.send(MANAGER, ProducerLeft(producer=self.id))
-
-    def _break_promises(self, reason: str) -> None:
-        """Cancel all promises for jobs that have not started."""
+    def stop(self, reason: str) -> None:
+        """See `ProducerSupply.stop`."""
         self._waiting.clear()
         for job_id, commitment in list(self._committed.items()):
-            if commitment.start_s > self.now_s:
+            if commitment.start_s > self._producer.now_s:
                 del self._committed[job_id]
-                self.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
-                self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
+                self._producer.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
+                self._producer.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
 
-    def _join(self) -> None:
-        if self._is_there:
-            return
-        self._is_there = True
-        self._expects.start_over(self.now_s)
-        if self._expects.newest is not None:
-            self._publish_forecast(self._expects.newest)
-            self._join_manager()
+    def resume(self) -> None:
+        """See `ProducerSupply.resume`: all that was promised before has been cancelled."""
 
-    def _join_manager(self) -> None:
-        self.send(MANAGER, ProducerJoined(producer=self.id))
+    # Headroom and openings.
+
+    def introduce(self) -> None:
+        """See `ProducerSupply.introduce`."""
         self._headroom.retract()
         if (state := self._state()) is not None:
             self._show_headroom(state)
 
+    def _show_headroom(self, state: ProducerState) -> None:
+        """Publish the headroom to the manager if it has risen."""
+        if self._producer.negotiating.leaves_out and (view := self._headroom.renew(state)) is not None:
+            self._producer.send(MANAGER, Headroom(view=view))
+
     def _announce_openings(self) -> None:
         """Inform each waiting job that would be accepted now."""
         state = self._state()
-        self._waiting.forget_late(self.now_s)
+        self._waiting.forget_late(self._producer.now_s)
         if state is None:
             return
         self._show_headroom(state)
         for job in self._waiting.take_openings(state, self._expects.adopted, self._scheduler, self._provisional):
-            self.send(job.consumer, Opening(job_id=job.task.job_id))
+            self._producer.send(job.consumer, Opening(job_id=job.task.job_id))
 
     def _state(self) -> ProducerState | None:
         """Return the state on which decisions are made, without jobs that have ended.
 
         Promises hold minute by minute: what a job drew in the current minute counts until the minute is over.
         """
-        minute_s = self.now_s - self.now_s % 60
+        now_s, production = self._producer.now_s, self._expects.outlook
+        minute_s = now_s - now_s % 60
         for job_id, commitment in list(self._committed.items()):
             if commitment.start_s + commitment.task.load.duration_s <= minute_s:
                 self._supplied_s[job_id] = commitment.start_s
                 del self._committed[job_id]
-        if self._production is None:
+        if production is None:
             return None
         committed = tuple(self._committed.values())
         if self._provisional is None:
             known = self._known_state
-            is_known = known is not None and known.production is self._production and known.now_s == self.now_s
+            is_known = known is not None and known.production is production and known.now_s == now_s
             if known is None or not is_known or known.committed != committed:
-                self._known_state = known = ProducerState(self._production, committed, self.now_s)
+                self._known_state = known = ProducerState(production, committed, now_s)
             return known
         return ProducerState(
-            self._production,
+            production,
             committed,
-            self.now_s,
-            firm=self._provisional.firm(committed, self.now_s),
+            now_s,
+            firm=self._provisional.firm(committed, now_s),
             waiting=self._waiting.tasks,
         )
 

@@ -147,16 +147,16 @@ def measure(houses: int, negotiation: str, *, profiled: bool) -> Measured:
 
 def _counting_requests() -> Callable[[], int]:
     """Count the requests that producers decide on from now on; return a function that says how many there were."""
-    from agents import Producer  # noqa: PLC0415 - only the measured process counts
+    from agents import WholeProducerSupply  # noqa: PLC0415 - only the measured process counts
 
-    count, decide = 0, Producer._decide  # noqa: SLF001 - one call a request
+    count, decide = 0, WholeProducerSupply._decide  # noqa: SLF001 - one call a request
 
-    async def counted(self: Producer, *arguments: Any) -> None:  # noqa: ANN401 - passed on
+    async def counted(self: WholeProducerSupply, *arguments: Any) -> None:  # noqa: ANN401 - passed on
         nonlocal count
         count += 1
         await decide(self, *arguments)
 
-    Producer._decide = counted  # type: ignore[assignment,method-assign]  # noqa: SLF001 - see above
+    WholeProducerSupply._decide = counted  # type: ignore[assignment,method-assign]  # noqa: SLF001 - see above
     return lambda: count
 
 

@@ -122,12 +122,12 @@ class GatewayProducer(DeviceAgent, Producer):
             self._add_point()
             self._correct(report.power_w)
 
-    def _adopt(self, prediction: Prediction) -> None:
-        """See `Producer._adopt`; while the meter shows less than was forecast, less can be promised."""
+    def adopt(self, prediction: Prediction) -> None:
+        """See `Producer.adopt`; while the meter shows less than was forecast, less can be promised."""
         if self._lowers_forecast:
             promisable = self._outlook.take_forecast(self.now_s, prediction.production)
             prediction = prediction.model_copy(update={"production": promisable})
-        super()._adopt(prediction)
+        super().adopt(prediction)
 
     def _correct(self, power_w: float | None) -> None:
         """Promise no more than what was just metered allows, or as much as before again."""
@@ -137,7 +137,7 @@ class GatewayProducer(DeviceAgent, Producer):
         if promisable is not None:
             share = self._outlook.share
             log.info("forecast corrected by the meter", device=self._device, produced_share_of_forecast=share)
-            super()._adopt(Prediction(issued_s=self.now_s, production=promisable))
+            super().adopt(Prediction(issued_s=self.now_s, production=promisable))
 
     def _add_point(self) -> None:
         point = (self.now_s, max(self._meter.energy_wh, self._points[-1][1] if self._points else 0.0))

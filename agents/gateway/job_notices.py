@@ -72,13 +72,13 @@ class JobNotices:
             terms: How the device is told of its jobs' supply.
         """
         self.terms = terms
-        self._price_changes: list[PriceChange] = []
+        self._price_changes: tuple[PriceChange, ...] = ()
         self._shown: dict[str, dict[str, Any]] = {}
         """By job id, the newest notice without its time."""
 
     def change_prices(self, change: PriceChange) -> None:
         """Calculate with other prices from a time on."""
-        self._price_changes.append(change)
+        self._price_changes += (change,)
 
     def newest(
         self, course: JobCourse, contract: Contract | None, now_s: int, *, again: bool = False

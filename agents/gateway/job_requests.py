@@ -34,6 +34,8 @@ class RequestError(Exception):
 class DeviceProfiles:
     """The load profiles that are known of a device: declared, announced by itself, or learned from its jobs."""
 
+    __slots__ = ("_known", "_own")
+
     def __init__(self, known: Mapping[str, LoadProfile], own: str = "") -> None:
         """Create them.
 

@@ -27,6 +27,8 @@ class Waiting:
 class WaitingDetector:
     """Detects that an appliance waits; it has to be switched off before it can be found waiting again."""
 
+    __slots__ = ("_may_wait", "_since_s")
+
     def __init__(self) -> None:
         self._since_s: int | None = None
         """Since when its power has been between the limits, UNIX seconds; None: it is not."""

@@ -23,8 +23,8 @@ from .unconfirmed_statements import (
     Unconfirmed as Unconfirmed,
     UnconfirmedStatements as UnconfirmedStatements,
 )
-from .whole_supply import (
-    WholeSupply as WholeSupply,
+from .whole_supply_scheme import (
+    WholeSupplyScheme as WholeSupplyScheme,
 )
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
     "SupplyScheme",
     "Unconfirmed",
     "UnconfirmedStatements",
-    "WholeSupply",
+    "WholeSupplyScheme",
     "canonical_bytes",
     "continued",
     "ledger_sha256",

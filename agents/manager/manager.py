@@ -2,7 +2,8 @@
 
 - `JoinedProducers` knows who takes part, and the producers' scores.
 - `Ledger` has the contracts.
-- `SupplyScheme` is how jobs find producers, and producers confirm contracts: `WholeSupply`, or `SharedSupply`.
+- `SupplyScheme` is how jobs find producers, and producers confirm contracts: `WholeSupplyScheme`, or
+  `SharedSupplyScheme`.
 
 A contract stands when its consumer and its producers have reported the same. The producers report first, and the
 consumer's report confirms theirs. Either party may end a contract that has not started.
@@ -23,7 +24,7 @@ from agents.manager.joined_producers import JoinedProducers
 from agents.manager.ledger import Ledger
 from agents.manager.ledger_entries import LedgerEntry
 from agents.manager.supply_scheme import MakeSupply
-from agents.manager.whole_supply import WholeSupply
+from agents.manager.whole_supply_scheme import WholeSupplyScheme
 from agents.messages import (
     AddJob,
     AnyMessage,
@@ -63,7 +64,7 @@ class Manager(Agent[AnyMessage]):
     """The agent that introduces producers to consumers, and keeps the ledger."""
 
     def __init__(
-        self, register: JobRegister, scores: Mapping[str, int] | None = None, supply: MakeSupply = WholeSupply
+        self, register: JobRegister, scores: Mapping[str, int] | None = None, supply: MakeSupply = WholeSupplyScheme
     ) -> None:
         """Create a manager.
 

@@ -32,8 +32,8 @@ from .shared_job_negotiation import (
 from .shared_producer import (
     SharedProducer as SharedProducer,
 )
-from .shared_supply import (
-    SharedSupply as SharedSupply,
+from .shared_supply_scheme import (
+    SharedSupplyScheme as SharedSupplyScheme,
 )
 from .supply_preferences import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
@@ -72,7 +72,7 @@ __all__ = [
     "SharedConsumer",
     "SharedJobNegotiation",
     "SharedProducer",
-    "SharedSupply",
+    "SharedSupplyScheme",
     "SupplyRule",
     "SupplySettings",
     "UndersuppliedJobs",

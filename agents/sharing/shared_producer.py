@@ -11,13 +11,12 @@ were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from typing_extensions import override
 
-from agents.energy import IntArray, Outlook
+from agents.energy import CumulativeSeries, IntArray, Outlook, Prediction, Production
 from agents.expected_production import PAST_KEPT_S
 from agents.job_register import digest_of
 from agents.messages import (
@@ -37,7 +36,7 @@ from agents.messages import (
 )
 from agents.model import MANAGER, Job
 from agents.producer import Producer
-from agents.scheduling import ProducerState
+from agents.scheduling import AlgorithmSettings, Scheduler
 from agents.second_counts import SecondCounts
 from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, add_at, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh
@@ -112,12 +111,18 @@ class _Given:
         return packed(self.minutes_mwh)
 
 
-class SharedProducer(Producer):
-    """The agent of one producer device that supplies shares."""
+class SharedProducerSupply:
+    """The supply of a producer that gives shares to jobs, minute by minute; see `agents.producer.ProducerSupply`."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        """Create a producer; see `Producer`."""
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # exactly those of `Producer`
+    def __init__(self, producer: Producer) -> None:
+        """Begin without reservations.
+
+        Args:
+            producer: The producer, which sends the messages.
+        """
+        self._producer = producer
+        self._jobs: dict[str, Job] = {}
+        """By job id, how its consumer described it."""
         self._reserved: dict[str, Reservation] = {}
         """By job id, in the order of reservation."""
         self._newer: dict[str, Reservation] = {}
@@ -150,11 +155,24 @@ class SharedProducer(Producer):
         return {job_id: (share.start_s, runs) for job_id, share in kept.items() if (runs := share.runs)}
 
     @property
-    @override
     def promised_s(self) -> Mapping[str, int]:
+        """See `Producer.promised_s`."""
         return {job_id: start_s for job_id, (start_s, _) in self.shares.items()}
 
-    async def _take(self, received: Received[AnyMessage]) -> None:
+    def begin_round(self) -> None:
+        """See `ProducerSupply.begin_round`: nothing is kept for a round only."""
+
+    def end_round(self) -> None:
+        """See `ProducerSupply.end_round`: nothing waits for the end of a round."""
+
+    def change_algorithm(self, algorithm: AlgorithmSettings) -> None:
+        """See `ProducerSupply.change_algorithm`: consumers compose the shares, so no algorithm decides here."""
+
+    def promise_late(self) -> None:
+        """See `Producer.promise_late`: no job is pushed out, because jobs share the minutes."""
+
+    async def take(self, received: Received[AnyMessage]) -> bool:
+        """See `ProducerSupply.take`."""
         sender = received.sender
         match received.message:
             case Reserve() as reserve:
@@ -168,16 +186,21 @@ class SharedProducer(Producer):
             case ShareVoid(job_id=job_id, reason=reason) if sender == MANAGER:
                 self._take_void(job_id, reason)
             case message:
-                await self._take_other(received, message)
+                return self._refuse(sender, message)
+        return True
 
-    async def _take_other(self, received: Received[AnyMessage], message: AnyMessage) -> None:
+    def _refuse(self, sender: str, message: AnyMessage) -> bool:
+        """Reject a message about jobs that its sender may not send; return False if it is not about jobs."""
         if isinstance(message, Conclude | Withdraw | RoomWanted):
             if message.job_id in self._jobs or not isinstance(message, RoomWanted):
-                self.reject(received.sender, f"sends a {message.kind} for job {message.job_id!r}, which is not its own")
+                self._producer.reject(
+                    sender, f"sends a {message.kind} for job {message.job_id!r}, which is not its own"
+                )
         elif message.kind in {"Request", "Hold", "Release", "PromiseVoid", "JobsRegistered"}:
-            self.reject(received.sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
+            self._producer.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
         else:
-            await super()._take(received)
+            return False
+        return True
 
     def _is_of(self, consumer: str, job_id: str) -> bool:
         """Return whether a job that was described is a consumer's own."""
@@ -192,19 +215,19 @@ class SharedProducer(Producer):
             # The job's real consumer may still describe it.
             invented = self._jobs.pop(job_id)
             self._inventors.add(invented.house)
-            self.reject(invented.agent, f"reserves for job {job_id!r}, which is not registered so")
+            self._producer.reject(invented.agent, f"reserves for job {job_id!r}, which is not registered so")
 
     # What is left.
 
     def _free_mwh(self, job_id: str, first_minute: int, minutes: int) -> IntArray:
         """Return what a job could have in each minute, its own share included, mWh, shape (minutes,)."""
-        if self._production is None or not self._is_there:
+        if self._producer.expects.outlook is None or not self._producer.is_there:
             return np.zeros(minutes, dtype=np.int64)
         free_mwh = self._book.left_mwh(first_minute, minutes)
         if job_id in self._booked:
             begin, own_mwh = self._booked[job_id]
             add_at(free_mwh, own_mwh, begin - first_minute)
-        free_mwh[: max(0, self.now_s // MINUTE_S - first_minute)] = 0
+        free_mwh[: max(0, self._producer.now_s // MINUTE_S - first_minute)] = 0
         return np.maximum(free_mwh, 0)
 
     def _rebook(self, job_id: str) -> None:
@@ -223,14 +246,17 @@ class SharedProducer(Producer):
 
     def _forget_ended(self) -> None:
         for job_id, reservation in list(self._reserved.items()):
-            if reservation.start_s + self._jobs[job_id].duration_s <= self.now_s and job_id not in self._newer:
+            if (
+                reservation.start_s + self._jobs[job_id].duration_s <= self._producer.now_s
+                and job_id not in self._newer
+            ):
                 self._given[job_id] = _Given.of(self._reserved.pop(job_id))
                 self._booked.pop(job_id, None)
 
     def _forget_descriptions(self) -> None:
         """Forget the jobs that must have ended a day ago: nobody speaks of them any more."""
         for job_id, job in list(self._jobs.items()):
-            has_ended = job.latest_start_s + job.duration_s + PAST_KEPT_S <= self.now_s
+            has_ended = job.latest_start_s + job.duration_s + PAST_KEPT_S <= self._producer.now_s
             if has_ended and job_id not in self._reserved and job_id not in self._newer:
                 del self._jobs[job_id]
                 self._digests.pop(job_id, None)
@@ -244,7 +270,7 @@ class SharedProducer(Producer):
         wanted = Reservation.of(reserve.start_s, unpacked(reserve.minutes_mwh))
         if problem or self._has_less(job_id, wanted):
             if problem and problem != TAKEN:
-                self.reject(consumer, problem)
+                self._producer.reject(consumer, problem)
             self._decline_share(reserve, consumer, problem or "less is left")
             if is_new:  # the manager compares the description only of a job that is promised something
                 self._jobs.pop(job_id, None)
@@ -259,14 +285,14 @@ class SharedProducer(Producer):
 
     def _has_less(self, job_id: str, wanted: Reservation) -> bool:
         """Return whether less is left than a job wants, in any minute that has not passed."""
-        skipped = max(0, self.now_s // MINUTE_S - wanted.first_minute)
+        skipped = max(0, self._producer.now_s // MINUTE_S - wanted.first_minute)
         free_mwh = self._free_mwh(job_id, wanted.first_minute, len(wanted.minutes_mwh))
         return bool((wanted.minutes_mwh[skipped:] > free_mwh[skipped:]).any())
 
     def _decline_share(self, reserve: Reserve, consumer: str, reason: str) -> None:
         if reserve.minutes_mwh:
             declined = ShareDeclined(job_id=reserve.job_id, consumer=consumer, reason=reason[:MAX_REASON_CHARACTERS])
-            self.send(MANAGER, declined)
+            self._producer.send(MANAGER, declined)
 
     def _problem_with_job(self, reserve: Reserve, consumer: str) -> str:
         """Take a consumer's description of its job; return the problem, empty if the job is its own and known."""
@@ -285,15 +311,15 @@ class SharedProducer(Producer):
     def _problem_with(self, reserve: Reserve) -> str:
         """Return the problem of a reservation that does not depend on the uncommitted production; empty: none."""
         job_id = reserve.job_id
-        if self._reservations.add(job_id, self.now_s) > MAX_RESERVATIONS:
+        if self._reservations.add(job_id, self._producer.now_s) > MAX_RESERVATIONS:
             return f"reserves more than {MAX_RESERVATIONS} times for job {job_id!r} in one second"
         job, wanted = self._jobs[job_id], unpacked(reserve.minutes_mwh)
         needed = load_mwh(job.load_profile, reserve.start_s)
         if len(wanted) > len(needed) or (wanted > needed[: len(wanted)]).any():
             return f"reserves more for job {job_id!r} than it draws"
         earlier = self._reserved.get(job_id)
-        if earlier is not None and earlier.start_s <= self.now_s:
-            passed = max(0, self.now_s // MINUTE_S - earlier.first_minute)
+        if earlier is not None and earlier.start_s <= self._producer.now_s:
+            passed = max(0, self._producer.now_s // MINUTE_S - earlier.first_minute)
             before, after = earlier.between(earlier.first_minute, passed), unpacked(reserve.minutes_mwh, passed)
             if earlier.start_s != reserve.start_s or (before != after).any():
                 return f"changes what job {job_id!r} has been given already"
@@ -303,7 +329,7 @@ class SharedProducer(Producer):
 
     def _may_start_at(self, job: Job, start_s: int, wanted: IntArray) -> bool:
         """Return whether a start is possible; a job that runs already can be given what is still to come."""
-        passed = max(0, self.now_s // MINUTE_S - start_s // MINUTE_S)
+        passed = max(0, self._producer.now_s // MINUTE_S - start_s // MINUTE_S)
         return job.earliest_start_s <= start_s <= job.latest_start_s and not wanted[:passed].any()
 
     def _replace(self, job_id: str, wanted: Reservation) -> None:
@@ -331,9 +357,9 @@ class SharedProducer(Producer):
         reservation = self._reserved.get(job_id)
         if reservation is None:
             return
-        if reservation.start_s <= self.now_s:
+        if reservation.start_s <= self._producer.now_s:
             kept = reservation.minutes_mwh.copy()
-            kept[self.now_s // MINUTE_S - reservation.first_minute :] = 0
+            kept[self._producer.now_s // MINUTE_S - reservation.first_minute :] = 0
             self._reserved[job_id] = Reservation.of(reservation.start_s, kept)
         else:
             del self._reserved[job_id]
@@ -356,7 +382,7 @@ class SharedProducer(Producer):
             digest=self._digests[job_id],
             is_answer=is_answer,
         )
-        self.send(MANAGER, promised)
+        self._producer.send(MANAGER, promised)
 
     # Room for other jobs.
 
@@ -365,15 +391,15 @@ class SharedProducer(Producer):
 
         The other job may be unknown here, because the producer had nothing left for it to reserve.
         """
-        if self._wishes.add(consumer, self.now_s) > MAX_WISHES_TAKEN:
-            self.reject(consumer, f"wants room more than {MAX_WISHES_TAKEN} times in one second")
+        if self._wishes.add(consumer, self._producer.now_s) > MAX_WISHES_TAKEN:
+            self._producer.reject(consumer, f"wants room more than {MAX_WISHES_TAKEN} times in one second")
             return
-        own = next((share for share in wanted.shares if share.producer == self.id), None)
+        own = next((share for share in wanted.shares if share.producer == self._producer.id), None)
         if own is None:
-            self.reject(consumer, "wants room at a producer whose share is not among the wanted")
+            self._producer.reject(consumer, "wants room at a producer whose share is not among the wanted")
             return
         if len(wanted.model_dump_json()) > MAX_ROOM_BYTES:
-            self.reject(consumer, f"wants room in more than {MAX_ROOM_BYTES} bytes")
+            self._producer.reject(consumer, f"wants room in more than {MAX_ROOM_BYTES} bytes")
             return
         wish = Reservation(wanted.start_s, own.minutes(), own.minutes_mwh)
         minutes = len(wish.minutes_mwh)
@@ -382,7 +408,7 @@ class SharedProducer(Producer):
         overlaps = [
             (int(np.minimum(reservation.between(wish.first_minute, minutes), lacking_mwh).sum()), job_id)
             for job_id, reservation in self._reserved.items()
-            if job_id != wanted.job_id and reservation.start_s > self.now_s
+            if job_id != wanted.job_id and reservation.start_s > self._producer.now_s
         ]
         for overlap_mwh, job_id in sorted(overlaps, key=lambda pair: (-pair[0], pair[1]))[:MAX_ASKED_FOR_ROOM]:
             if overlap_mwh:
@@ -394,22 +420,22 @@ class SharedProducer(Producer):
                     start_s=wanted.start_s,
                     shares=wanted.shares,
                 )
-                self.send(self._jobs[job_id].agent, needed)
+                self._producer.send(self._jobs[job_id].agent, needed)
 
     def _left_for(self, job_id: str) -> tuple[int, IntArray]:
         """Return what an unstarted job could have, from which UNIX minute on, mWh in each minute."""
         job = self._jobs[job_id]
-        first_minute = max(job.earliest_start_s, self.now_s) // MINUTE_S
+        first_minute = max(job.earliest_start_s, self._producer.now_s) // MINUTE_S
         minutes = max(1, -(-(job.latest_start_s + job.duration_s) // MINUTE_S) - first_minute)
         free_mwh = self._free_mwh(job_id, first_minute, minutes)
         return first_minute, np.minimum(free_mwh, most_mwh(job))
 
     # Forecasts, leaving, lost consumers.
 
-    def _remember(self, production: Outlook) -> None:
-        super()._remember(production)
-        self.past_forecasts.take(production, self.now_s)
-        first_minute = self.now_s // MINUTE_S
+    def learn(self, production: Outlook) -> None:
+        """See `ProducerSupply.learn`."""
+        self.past_forecasts.take(production, self._producer.now_s)
+        first_minute = self._producer.now_s // MINUTE_S
         runs = packed(self._book.adopt(production, first_minute)[:MAX_MINUTES])
         self._expected = []
         for begin in range(0, max(1, len(runs)), MAX_RUNS):
@@ -417,22 +443,21 @@ class SharedProducer(Producer):
             self._expected.append((first_minute, part))
             first_minute += sum(count for count, _ in part)
 
-    def _show_headroom(self, state: ProducerState) -> None:  # noqa: ARG002 - the board has the shares
-        """Send the expected production to the manager's board; shares are not subtracted, because it knows them."""
-        now_minute = self.now_s // MINUTE_S
+    def introduce(self) -> None:
+        """See `ProducerSupply.introduce`: the manager's board subtracts the shares from it, because it knows them."""
+        if self._producer.expects.outlook is None:
+            return
+        now_minute = self._producer.now_s // MINUTE_S
         for first_minute, runs in self._expected:
             passed = now_minute - first_minute
             if passed > 0:
                 first_minute, runs = now_minute, packed(unpacked(runs)[passed:])  # noqa: PLW2901 - what is to come
-            self.send(MANAGER, ProductionExpected(first_minute=first_minute, minutes_mwh=runs))
+            self._producer.send(MANAGER, ProductionExpected(first_minute=first_minute, minutes_mwh=runs))
 
-    def _replan(self, state: ProducerState) -> None:
-        """Shrink shares until the new forecast covers them, the latest first."""
-        self._show_headroom(state)
+    def follow_forecast(self) -> None:
+        """See `ProducerSupply.follow_forecast`: shares shrink until the new forecast covers them, the latest first."""
+        self.introduce()
         self._shrink("the new forecast has less sun")
-
-    def _announce_openings(self) -> None:
-        """Do nothing: the manager informs jobs of what its board shows."""
 
     def _shrink(self, reason: str) -> None:
         self._why_shrunk = reason
@@ -454,21 +479,21 @@ class SharedProducer(Producer):
                 minutes_mwh=shrunk.runs,
                 reason=reason[:MAX_REASON_CHARACTERS],
             )
-            self.send(self._jobs[job_id].agent, shrink)
+            self._producer.send(self._jobs[job_id].agent, shrink)
             self._promise_share(job_id, shrunk)
 
     def _kept(self) -> Iterator[tuple[str, IntArray]]:
         """Yield what the forecast leaves of each reservation, in the order of reservation."""
         if not self._reserved:
             return
-        now = self.now_s // MINUTE_S
+        now = self._producer.now_s // MINUTE_S
         last = max(r.first_minute + len(r.minutes_mwh) for r in self._reserved.values())
         minutes = max(0, last - now)
         left_mwh = np.zeros(minutes, dtype=np.int64)
-        if self._production is not None and self._is_there:
+        if self._producer.expects.outlook is not None and self._producer.is_there:
             left_mwh = self._book.produced_mwh(now, minutes)
         for job_id, reservation in self._reserved.items():
-            if not self._is_there and reservation.start_s <= self.now_s:
+            if not self._producer.is_there and reservation.start_s <= self._producer.now_s:
                 yield job_id, reservation.minutes_mwh
                 continue
             future_mwh = np.minimum(reservation.between(now, minutes), left_mwh)
@@ -482,23 +507,50 @@ class SharedProducer(Producer):
                 kept_mwh[passed:] = future_mwh[begin + passed : begin + len(kept_mwh)]
             yield job_id, kept_mwh
 
-    def _break_promises(self, reason: str) -> None:
-        """Take the shares back from jobs that have not started."""
+    def stop(self, reason: str) -> None:
+        """See `ProducerSupply.stop`."""
         self.was_away = True
         self._shrink(reason)
 
-    def _join(self) -> None:
-        super()._join()
+    def resume(self) -> None:
+        """See `ProducerSupply.resume`: the forecast may have fallen meanwhile."""
         self._shrink("its producer was away, and its forecast has less sun")
 
-    def on_lost(self, agents: frozenset[str]) -> None:
-        """Forget the jobs of lost consumers, except running ones."""
+    def forget_consumers(self, consumers: frozenset[str]) -> None:
+        """See `ProducerSupply.forget_consumers`."""
         for job_id, reservation in list(self._reserved.items()):
-            if self._jobs[job_id].agent in agents:
+            if self._jobs[job_id].agent in consumers:
                 self._newer.pop(job_id, None)
-                if reservation.start_s > self.now_s:
+                if reservation.start_s > self._producer.now_s:
                     del self._reserved[job_id]
                 self._rebook(job_id)
+
+
+class SharedProducer(Producer):
+    """The agent of one producer device that supplies shares."""
+
+    supply: SharedProducerSupply
+
+    def __init__(
+        self,
+        agent_id: str,
+        predictions: Sequence[Prediction],
+        scheduler: Scheduler,
+        *,
+        is_there: bool = True,
+        own_use: CumulativeSeries | None = None,
+        counter: Production | None = None,
+    ) -> None:
+        """Create a producer; see `Producer` for the arguments."""
+        super().__init__(
+            agent_id,
+            predictions,
+            scheduler,
+            is_there=is_there,
+            own_use=own_use,
+            counter=counter,
+            supply=SharedProducerSupply,
+        )
 
 
 _NOTHING: IntArray = np.zeros(0, dtype=np.int64)

@@ -30,9 +30,9 @@ from agents import (
     SharedGatewayConsumer,
     SharedGatewayProducer,
     SharedProducer,
-    SharedSupply,
+    SharedSupplyScheme,
     Waiting,
-    WholeSupply,
+    WholeSupplyScheme,
     load_plugin,
     make_consumer,
 )
@@ -145,9 +145,9 @@ class Cast:
         self.manager = Manager(
             register,
             settings.scores,
-            partial(SharedSupply, places=_places(scenario), supply=settings.supply)
+            partial(SharedSupplyScheme, places=_places(scenario), supply=settings.supply)
             if self.is_shared
-            else partial(WholeSupply, negotiating=negotiating, places=_places(scenario)),
+            else partial(WholeSupplyScheme, negotiating=negotiating, places=_places(scenario)),
         )
         self.director: Director | None = None
         if script is not None:

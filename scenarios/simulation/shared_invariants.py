@@ -75,7 +75,7 @@ class SharedSides:
             sides.contracts.update(consumer.contracts)
         for producer, agent in cast.producers.items():
             if isinstance(agent, SharedProducer):
-                sides.promised[producer] = dict(agent.shares)
+                sides.promised[producer] = dict(agent.supply.shares)
         return sides
 
 
@@ -291,9 +291,9 @@ def double_booked(
 def forecasts_of(cast: Cast) -> dict[str, PastForecasts]:
     """Return the forecasts of those producers of this process that have never been away, for `double_booked`."""
     return {
-        producer: agent.past_forecasts
+        producer: agent.supply.past_forecasts
         for producer, agent in cast.producers.items()
-        if isinstance(agent, SharedProducer) and not agent.was_away
+        if isinstance(agent, SharedProducer) and not agent.supply.was_away
     }
 
 

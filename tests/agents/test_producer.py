@@ -18,8 +18,11 @@ from agents.messages import (
     Declined,
     Hold,
     JobsRegistered,
+    Join,
+    Leave,
     Opening,
     ProducerJoined,
+    ProducerLeft,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
@@ -27,7 +30,7 @@ from agents.messages import (
     Request,
     Withdraw,
 )
-from agents.model import MANAGER, Job
+from agents.model import MANAGER, TIMELINE, Job
 from agents.producer import Producer
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import ProducerState, Rejection, Replanning, Schedule, Task
@@ -331,7 +334,7 @@ def test_a_producer_forgets_forecasts_of_more_than_a_day_ago() -> None:
     with panel(*days) as stage:
         for day in range(1, 10):
             stage.wait_until(at(24 * day))
-        outlook = stage.agent._production  # type: ignore[attr-defined]  # a producer
+        outlook = stage.agent.expects.outlook  # type: ignore[attr-defined]  # a producer
         assert outlook.start_s >= at(24 * 8) - 24 * HOUR_S
         assert outlook.end_s == at(24 * 11)
 
@@ -363,3 +366,46 @@ def test_a_schedule_that_begins_in_the_past_ends_the_run() -> None:
         stage.wait_until(at(7))
         with pytest.raises(AssertionError, match=r"starts job 'mine' at \d+, which it may not"):
             stage.say(("c/machine", wanted("c", "mine", hours((0, 10)))))
+
+
+# Leaving and coming back.
+
+
+def test_a_producer_that_leaves_cancels_what_has_not_started_and_keeps_what_runs() -> None:
+    """Consumers and manager are told; until it comes back it declines, which is no refusal for the scores."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))))
+        stage.say(("d/machine", wanted("d", "theirs", hours((8, 8)))))
+        stage.wait_until(at(7))
+        sent = stage.say((TIMELINE, Leave(reason="repairs", is_gone=False)))
+        assert to("c/machine", sent) == []
+        assert to("d/machine", sent) == [Cancel(job_id="theirs", reason="repairs")]
+        assert to(MANAGER, sent) == [
+            PromiseWithdrawn(job_id="theirs", reason="repairs"),
+            ProducerLeft(producer="pv"),
+        ]
+        sent = stage.say(("e/machine", wanted("e", "elsewhere", hours((9, 9)))))
+        assert to("e/machine", sent) == [Decline(job_id="elsewhere", reason="takes no part at present")]
+        assert to(MANAGER, sent) == []
+
+
+def test_a_producer_that_comes_back_joins_with_its_newest_forecast() -> None:
+    """It decides by the forecast that was issued meanwhile; to join a second time changes nothing."""
+    dark = ((6 * HOUR_S, 0.0), (14 * HOUR_S, 0.0))
+    with panel((0, ONE_KW), (8, dark)) as stage:
+        stage.say((TIMELINE, Leave(reason="repairs", is_gone=False)))
+        assert stage.wait_until(at(8)) == []
+        assert to(MANAGER, stage.say((TIMELINE, Join()))) == [ProducerJoined(producer="pv")]
+        sent = stage.say(("c/machine", wanted("c", "mine", hours((9, 9)))))
+        assert isinstance(to("c/machine", sent)[0], Decline)
+        assert stage.say((TIMELINE, Join())) == []
+
+
+def test_the_jobs_of_a_lost_consumer_make_room_unless_they_run() -> None:
+    """A running machine does not stop because its reports are lost."""
+    for after, is_opened in ((6, True), (7, False)):
+        with panel((0, ONE_KW)) as stage:
+            stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))))
+            stage.say(("d/machine", wanted("d", "waits", hours((7, 7.5)))))
+            stage.wait_until(at(after))
+            assert to("d/machine", stage.lose("c/machine")) == ([Opening(job_id="waits")] if is_opened else [])

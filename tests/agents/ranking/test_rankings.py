@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from agents.errors import SettingsError
 from agents.job_register import JobRegister
-from agents.manager import Manager, WholeSupply
+from agents.manager import Manager, WholeSupplyScheme
 from agents.messages import ProducerJoined, Producers, ProducersFor
 from agents.model import MANAGER
 from agents.ranking import NegotiationSettings, known_rankings
@@ -30,7 +30,7 @@ SCORES = {"on-a": 12, "on-b": 13, "on-c": 11, "on-d": 10}
 
 async def asked(ranking: str, places: Places = PLACES) -> list[str]:
     """Return the order in which the manager names all producers to the job of house b."""
-    supply = partial(WholeSupply, negotiating=NegotiationSettings("ranked", ranking=ranking), places=places)
+    supply = partial(WholeSupplyScheme, negotiating=NegotiationSettings("ranked", ranking=ranking), places=places)
     keeper = Manager(JobRegister((WASH,), ROOFS), SCORES, supply)
     first, more = ProducersFor(job_id="wash"), ProducersFor(job_id="wash", asked=("x",), part="next")
     consumer = Correspondent(WASH.agent, (5, MANAGER, first), (5, MANAGER, more))

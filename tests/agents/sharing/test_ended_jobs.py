@@ -21,7 +21,7 @@ from agents.messages import (
 from agents.model import MANAGER, Contract
 from agents.scheduling import AlgorithmSettings, scheduler_for
 from agents.shares import load_mwh, packed
-from agents.sharing import SharedConsumer, SharedProducer, SharedSupply, SupplySettings
+from agents.sharing import SharedConsumer, SharedProducer, SharedSupplyScheme, SupplySettings
 from broker.protocol import Envelope
 from scenarios.simulation.shared_invariants import HeardShares
 from tests.agents.stage import on_stage, to
@@ -53,15 +53,15 @@ def test_a_producer_keeps_what_it_gave_and_forgets_the_jobs() -> None:
     roof = days_of_sun(0, 3)
     with on_stage(roof, START_S) as stage:
         stage.say((WASH.agent, RESERVE))
-        given = dict(roof.shares)
+        given = dict(roof.supply.shares)
         stage.wait_until(START_S + 3 * DAY_S)
 
-        assert not roof._jobs
+        assert not roof.supply._jobs
         late = Reserve(job_id="wash", start_s=START_S, minutes_mwh=((1, 1),), keeps_earlier=False, job=WASH.as_sent)
         for message in (Withdraw(job_id="wash"), late):
             stage.say((WASH.agent, message))
             assert [rejection.sender for rejection in roof.take_rejections()] == [WASH.agent]
-    assert roof.shares == given == {"wash": (START_S, RUNS)}
+    assert roof.supply.shares == given == {"wash": (START_S, RUNS)}
 
 
 def test_a_consumer_ignores_a_producer_that_gives_less_after_the_job() -> None:
@@ -88,7 +88,7 @@ def test_a_consumer_ignores_a_producer_that_gives_less_after_the_job() -> None:
 
 def test_the_manager_forgets_who_signed_and_keeps_the_contract() -> None:
     """Neither party can change a contract whose job ended days ago."""
-    manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedSupply)
+    manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedSupplyScheme)
     with on_stage(manager, START_S) as stage:
         stage.say(("roof", ProducerJoined(producer="roof")), ("roof", PROMISED))
         stage.say((WASH.agent, ContractAgreed(contract=CONTRACT)))
@@ -99,7 +99,7 @@ def test_the_manager_forgets_who_signed_and_keeps_the_contract() -> None:
             stage.say(("roof", ProductionExpected(first_minute=now_minute, minutes_mwh=((60, 10_000),))))
 
         supply = manager._supply
-        assert isinstance(supply, SharedSupply)
+        assert isinstance(supply, SharedSupplyScheme)
         assert supply._shares.jobs() == ()
         stage.say((WASH.agent, SharesAmended(contract=CONTRACT, reason="late")))
         stage.say(("roof", PROMISED))

@@ -7,14 +7,21 @@ from collections.abc import Iterator
 import pytest
 
 from agents.messages import (
+    AnyMessage,
+    Hold,
+    JobsRegistered,
     Join,
     Leave,
     ProductionExpected,
+    PromiseVoid,
+    Release,
+    Request,
     Reserve,
     RoomNeeded,
     RoomWanted,
     ShareDeclined,
     SharePromised,
+    Shrink,
 )
 from agents.model import MANAGER, TIMELINE, Job
 from agents.scheduling import AlgorithmSettings, scheduler_for
@@ -119,3 +126,32 @@ def test_the_minutes_that_a_running_job_has_had_do_not_change(
     assert isinstance(answer, SharePromised if is_promised else ShareDeclined)
     changed = ["changes what job 'wash' has been given already"]
     assert [rejection.why for rejection in roof.agent.take_rejections()] == ([] if is_promised else changed)
+
+
+def test_a_producer_that_leaves_takes_shares_back_unless_their_jobs_run(roof: Stage) -> None:
+    """The running job is given all that it was promised."""
+    reserve(roof, WASH, START_S, (60, 4_000))
+    reserve(roof, DRY, START_S + 3_600, (60, 4_000))
+    roof.wait_until(START_S + 60)
+    sent = roof.say((TIMELINE, Leave(reason="repairs", is_gone=False)))
+    assert to(WASH.agent, sent) == []
+    (shrink,) = to(DRY.agent, sent)
+    assert shrink == Shrink(
+        job_id="dry", start_s=START_S + 3_600, before_mwh=((60, 4_000),), minutes_mwh=(), reason="repairs"
+    )
+
+
+@pytest.mark.parametrize("kind", ["Request", "Hold", "Release", "PromiseVoid", "JobsRegistered"])
+def test_messages_about_whole_jobs_are_rejected(roof: Stage, kind: str) -> None:
+    """Nobody sends them in a neighbourhood that shares its supply."""
+    starts = ((START_S, START_S),)
+    messages: dict[str, AnyMessage] = {
+        "Request": Request(job=WASH, patient=True, starts=starts, held=False),
+        "Hold": Hold(job_id="wash"),
+        "Release": Release(job_id="wash", starts=starts),
+        "PromiseVoid": PromiseVoid(job_id="wash", start_s=START_S, reason="x"),
+        "JobsRegistered": JobsRegistered(digests=()),
+    }
+    assert roof.say((WASH.agent, messages[kind])) == []
+    why = f"sends a {kind}, and this neighbourhood shares its supply"
+    assert [rejection.why for rejection in roof.agent.take_rejections()] == [why]

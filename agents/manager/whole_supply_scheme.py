@@ -39,7 +39,7 @@ class _Statement:
     reason: str = field(default="", compare=False)
 
 
-class WholeSupply:
+class WholeSupplyScheme:
     """The supply scheme by which one producer, or the grid, supplies a whole job; see `SupplyScheme`."""
 
     def __init__(

@@ -45,7 +45,7 @@ from broker.hosts import Agent, Received
 log = structlog.get_logger(__name__)
 
 
-class SharedSupply:
+class SharedSupplyScheme:
     """The supply scheme by which producers share jobs, minute by minute; see `agents.manager.SupplyScheme`."""
 
     def __init__(

@@ -28,7 +28,7 @@ from agents.messages import (
 )
 from agents.model import GRID, SHARED, Contract
 from agents.shares import Share
-from agents.sharing import SharedSupply
+from agents.sharing import SharedSupplyScheme
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load
 
@@ -53,7 +53,7 @@ def contract(*roofs: str, runs: tuple[tuple[int, int], ...] = SOME) -> Contract:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     """The manager, with the roofs `roof` and `shed`."""
-    with on_stage(Manager(JobRegister([WASH], ["roof", "shed"]), supply=SharedSupply), START_S) as on:
+    with on_stage(Manager(JobRegister([WASH], ["roof", "shed"]), supply=SharedSupplyScheme), START_S) as on:
         on.say(*((roof, ProducerJoined(producer=roof)) for roof in ("roof", "shed")))
         yield on
 
