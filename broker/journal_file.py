@@ -51,6 +51,7 @@ _PAGE_BYTES, _CHANGES, _PAGES, _LENGTH_IS_OF = slice(16, 18), slice(24, 28), sli
 """Parts of the header of an SQLite file: the size of a page, the number of changes, the number of pages, and of which
 change the latter is."""
 _NO_CHAIN = "a journal of an earlier release; finish the run with that release, or"
+_OTHER_FORMAT = "is not in the format of this release: finish the run with the release that wrote it, or"
 _DAMAGED = "was changed or cut after it was written, and cannot be used; restore it from a backup, or"
 _REMEDY = "remove it and begin again under another run id"
 
@@ -348,7 +349,7 @@ class JournalFile:
         return JournalError(f"journal {self.path} {_DAMAGED} {_REMEDY} ({which})")
 
     def _unreadable(self, which: str) -> JournalError:
-        return JournalError(f"journal {self.path}: {which} is not in the format of this release: {_NO_CHAIN} {_REMEDY}")
+        return JournalError(f"journal {self.path}: {which} {_OTHER_FORMAT} {_REMEDY}")
 
     def _save_progress(self, progress_json: str, *, is_final: bool) -> None:
         """Store how far the process has come since its last state, replacing what was stored before.

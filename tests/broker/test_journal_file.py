@@ -187,7 +187,9 @@ def test_a_round_of_another_release_is_reported_as_such(tmp_path: Path) -> None:
     """The chain is intact, but the content has another format."""
     with ClockJournal(tmp_path / "clock.sqlite", IDENTITY) as journal:
         journal._save_state('{"surprise": 1}')
-        with pytest.raises(JournalError, match="is not in the format of this release"):
+        with pytest.raises(
+            JournalError, match="is not in the format of this release: finish the run with the release that"
+        ):
             journal.load_round()
 
 
