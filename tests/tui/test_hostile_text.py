@@ -297,8 +297,7 @@ async def test_the_results_area_shows_text_only(opened: Opened, crafted: Path, t
         await until(pilot, lambda: "quarantined:" in picture(pilot))
         for tab in ("house", "runs", "bills", "log", "scores"):
             the_screen(pilot).simulation.show_tab(tab)
-            await pilot.pause()
-            assert the_screen(pilot).simulation.tab == tab
+            await until(pilot, lambda tab=tab: the_screen(pilot).simulation.tab == tab)  # type: ignore[misc]
             picture(pilot)
 
 
