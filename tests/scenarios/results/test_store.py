@@ -16,6 +16,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import structlog
@@ -116,6 +117,24 @@ def test_a_run_whose_file_stays_locked_at_its_end_is_kept_in_a_file_beside_it(
         assert (results.runs()[0].state, results.ledger(1)) == ("interrupted", (entry,))
     with ResultsReader(path) as results:
         assert (results.runs()[0].state, results.ledger(1)) == ("running", ())
+
+
+def test_a_lock_that_soon_ends_is_no_news(simulation: SimulationSpec, tmp_path: Path) -> None:
+    """The processes of a simulation write their runs to one file, each for a moment."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    with (
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
+        RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer,
+        structlog.testing.capture_logs() as logs,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        written = Timer(0.05, other.rollback)
+        written.start()
+        writer.finish("done", START_S)
+        written.join()
+    assert logs == []
+    with ResultsReader(path) as results:
+        assert results.runs()[0].state == "done"
 
 
 def test_a_large_scenario_takes_little_space(tmp_path: Path) -> None:
