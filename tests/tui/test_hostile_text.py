@@ -297,7 +297,11 @@ async def test_the_results_area_shows_text_only(opened: Opened, crafted: Path, t
         await until(pilot, lambda: "quarantined:" in picture(pilot))
         for tab in ("house", "runs", "bills", "log", "scores"):
             the_screen(pilot).simulation.show_tab(tab)
-            await until(pilot, lambda tab=tab: the_screen(pilot).simulation.tab == tab)  # type: ignore[misc]
+
+            def is_shown(wanted: str = tab) -> bool:
+                return the_screen(pilot).simulation.tab == wanted
+
+            await until(pilot, is_shown)
             picture(pilot)
 
 
