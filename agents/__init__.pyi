@@ -45,7 +45,6 @@ from .gateway import (
     Prices as Prices,
     PricesAt as PricesAt,
     SharedGatewayConsumer as SharedGatewayConsumer,
-    SharedGatewayProducer as SharedGatewayProducer,
     Waiting as Waiting,
 )
 from .job_register import (
@@ -108,8 +107,8 @@ from .plugins import (
     plugin_name as plugin_name,
 )
 from .producer import (
+    MakeProducerSupply as MakeProducerSupply,
     Producer as Producer,
-    WholeProducerSupply as WholeProducerSupply,
 )
 from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
 from .sequencing import (
@@ -132,10 +131,11 @@ from .shares import (
 from .sharing import (
     PastForecasts as PastForecasts,
     SharedConsumer as SharedConsumer,
-    SharedProducer as SharedProducer,
+    SharedProducerSupply as SharedProducerSupply,
     SharedSupplyScheme as SharedSupplyScheme,
     supplier_of as supplier_of,
 )
+from .whole_producer_supply import WholeProducerSupply as WholeProducerSupply
 
 __all__ = [
     "AGENTS",
@@ -196,6 +196,7 @@ __all__ = [
     "LedgerEvent",
     "Left",
     "LoadProfile",
+    "MakeProducerSupply",
     "Manager",
     "NewForecast",
     "Occupied",
@@ -219,8 +220,7 @@ __all__ = [
     "SharePromised",
     "SharedConsumer",
     "SharedGatewayConsumer",
-    "SharedGatewayProducer",
-    "SharedProducer",
+    "SharedProducerSupply",
     "SharedSupplyScheme",
     "SharesAmended",
     "Starts",

@@ -13,7 +13,6 @@ from .gateway_settings import (
 )
 from .shared_gateways import (
     SharedGatewayConsumer as SharedGatewayConsumer,
-    SharedGatewayProducer as SharedGatewayProducer,
 )
 from .waiting_appliance import (
     Waiting as Waiting,
@@ -28,6 +27,5 @@ __all__ = [
     "Prices",
     "PricesAt",
     "SharedGatewayConsumer",
-    "SharedGatewayProducer",
     "Waiting",
 ]

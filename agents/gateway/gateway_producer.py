@@ -24,8 +24,7 @@ from agents.gateway.measured_outlook import MeasuredOutlook
 from agents.gateway.represented_device import DeviceAgent
 from agents.messages import AnyMessage, DeviceSaid, ProductionMeasured
 from agents.model import MANAGER
-from agents.producer import Producer
-from agents.scheduling import Scheduler
+from agents.producer import MakeProducerSupply, Producer
 from broker.hosts import Received
 
 log = structlog.get_logger(__name__)
@@ -42,7 +41,7 @@ class GatewayProducer(DeviceAgent, Producer):
         self,
         agent_id: str,
         predictions: Sequence[Prediction],
-        scheduler: Scheduler,
+        supply: MakeProducerSupply,
         *,
         gateway: GatewaySettings,
         is_there: bool = True,
@@ -53,12 +52,12 @@ class GatewayProducer(DeviceAgent, Producer):
         Args:
             agent_id: The device's id in the scenario.
             predictions: Its predictions in the scenario; forecasts of the device replace them.
-            scheduler: As for every producer.
+            supply: As for every producer.
             gateway: The device.
             is_there: As for every producer.
             own_use: As for every producer.
         """
-        super().__init__(agent_id, predictions, scheduler, is_there=is_there, own_use=own_use)
+        super().__init__(agent_id, predictions, supply, is_there=is_there, own_use=own_use)
         self._stand_for(gateway)
         self._outlook = MeasuredOutlook()
         self._lowers_forecast = gateway.learns and gateway.rules >= 2

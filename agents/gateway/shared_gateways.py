@@ -20,7 +20,6 @@ import numpy as np
 
 from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer
-from agents.gateway.gateway_producer import GatewayProducer
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse
 from agents.job_negotiation import ConsumerJob, JobChanged, JobEvent, JobNegotiation, RunEnds
@@ -33,7 +32,6 @@ from agents.sharing import (
     PricesOfMinutes,
     SharedConsumer,
     SharedJobNegotiation,
-    SharedProducer,
     SupplySettings,
 )
 from broker.hosts import Received, TimeUp
@@ -248,7 +246,3 @@ class _SharedDeviceRun(SharedJobNegotiation):
             if not self._supply.is_as_before(contract.start_s, held):
                 self._conclude(contract.start_s, held)
                 self._agent.amend(self._job, ENDED_EARLY)
-
-
-class SharedGatewayProducer(GatewayProducer, SharedProducer):
-    """Represents one real producer device, or a guest that may join, whose energy several jobs share."""

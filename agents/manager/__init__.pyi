@@ -15,7 +15,7 @@ from .manager import (
     Manager as Manager,
 )
 from .supply_scheme import (
-    MakeSupply as MakeSupply,
+    MakeSupplyScheme as MakeSupplyScheme,
     SupplyScheme as SupplyScheme,
 )
 from .unconfirmed_statements import (
@@ -33,7 +33,7 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "LedgerEvent",
-    "MakeSupply",
+    "MakeSupplyScheme",
     "Manager",
     "SupplyScheme",
     "Unconfirmed",

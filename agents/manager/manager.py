@@ -23,7 +23,7 @@ from agents.job_register import JobRegister
 from agents.manager.joined_producers import JoinedProducers
 from agents.manager.ledger import Ledger
 from agents.manager.ledger_entries import LedgerEntry
-from agents.manager.supply_scheme import MakeSupply
+from agents.manager.supply_scheme import MakeSupplyScheme
 from agents.manager.whole_supply_scheme import WholeSupplyScheme
 from agents.messages import (
     AddJob,
@@ -64,7 +64,10 @@ class Manager(Agent[AnyMessage]):
     """The agent that introduces producers to consumers, and keeps the ledger."""
 
     def __init__(
-        self, register: JobRegister, scores: Mapping[str, int] | None = None, supply: MakeSupply = WholeSupplyScheme
+        self,
+        register: JobRegister,
+        scores: Mapping[str, int] | None = None,
+        supply: MakeSupplyScheme = WholeSupplyScheme,
     ) -> None:
         """Create a manager.
 

@@ -98,5 +98,5 @@ class SupplyScheme(Protocol):
         ...
 
 
-MakeSupply = Callable[[Agent[AnyMessage], JobRegister, JoinedProducers, Ledger], SupplyScheme]
+MakeSupplyScheme = Callable[[Agent[AnyMessage], JobRegister, JoinedProducers, Ledger], SupplyScheme]
 """Makes the supply scheme of a manager: the agent that sends and receives, and what it keeps."""

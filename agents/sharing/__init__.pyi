@@ -29,8 +29,8 @@ from .shared_consumer import (
 from .shared_job_negotiation import (
     SharedJobNegotiation as SharedJobNegotiation,
 )
-from .shared_producer import (
-    SharedProducer as SharedProducer,
+from .shared_producer_supply import (
+    SharedProducerSupply as SharedProducerSupply,
 )
 from .shared_supply_scheme import (
     SharedSupplyScheme as SharedSupplyScheme,
@@ -71,7 +71,7 @@ __all__ = [
     "PricesOfMinutes",
     "SharedConsumer",
     "SharedJobNegotiation",
-    "SharedProducer",
+    "SharedProducerSupply",
     "SharedSupplyScheme",
     "SupplyRule",
     "SupplySettings",

@@ -11,12 +11,12 @@ were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from agents.energy import CumulativeSeries, IntArray, Outlook, Prediction, Production
+from agents.energy import IntArray, Outlook
 from agents.expected_production import PAST_KEPT_S
 from agents.job_register import digest_of
 from agents.messages import (
@@ -36,7 +36,7 @@ from agents.messages import (
 )
 from agents.model import MANAGER, Job
 from agents.producer import Producer
-from agents.scheduling import AlgorithmSettings, Scheduler
+from agents.scheduling import AlgorithmSettings
 from agents.second_counts import SecondCounts
 from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, add_at, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh
@@ -524,33 +524,6 @@ class SharedProducerSupply:
                 if reservation.start_s > self._producer.now_s:
                     del self._reserved[job_id]
                 self._rebook(job_id)
-
-
-class SharedProducer(Producer):
-    """The agent of one producer device that supplies shares."""
-
-    supply: SharedProducerSupply
-
-    def __init__(
-        self,
-        agent_id: str,
-        predictions: Sequence[Prediction],
-        scheduler: Scheduler,
-        *,
-        is_there: bool = True,
-        own_use: CumulativeSeries | None = None,
-        counter: Production | None = None,
-    ) -> None:
-        """Create a producer; see `Producer` for the arguments."""
-        super().__init__(
-            agent_id,
-            predictions,
-            scheduler,
-            is_there=is_there,
-            own_use=own_use,
-            counter=counter,
-            supply=SharedProducerSupply,
-        )
 
 
 _NOTHING: IntArray = np.zeros(0, dtype=np.int64)

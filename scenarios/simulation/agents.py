@@ -21,6 +21,7 @@ from agents import (
     GatewaySettings,
     Job,
     JobRegister,
+    MakeProducerSupply,
     Manager,
     Places,
     Prices,
@@ -28,10 +29,10 @@ from agents import (
     Producer,
     SharedConsumer,
     SharedGatewayConsumer,
-    SharedGatewayProducer,
-    SharedProducer,
+    SharedProducerSupply,
     SharedSupplyScheme,
     Waiting,
+    WholeProducerSupply,
     WholeSupplyScheme,
     load_plugin,
     make_consumer,
@@ -216,12 +217,15 @@ class _Making:
             predictions = ()  # it joins with the first forecast of its device
         scheduler = scheduler_for(self._settings.algorithm, pushes_out=self._scenario.promise == "late")
         is_there = device.agent not in self._absent
+        supply: MakeProducerSupply = partial(WholeProducerSupply, scheduler=scheduler)
+        if self._settings.supply.is_shared:
+            supply = SharedProducerSupply
         if gateway is not None:
-            real = SharedGatewayProducer if self._settings.supply.is_shared else GatewayProducer
-            return real(device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use)
-        kind = SharedProducer if self._settings.supply.is_shared else Producer
+            return GatewayProducer(
+                device.agent, predictions, supply, gateway=gateway, is_there=is_there, own_use=own_use
+            )
         counter = self._counters.get(device.id)
-        return kind(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use, counter=counter)
+        return Producer(device.agent, predictions, supply, is_there=is_there, own_use=own_use, counter=counter)
 
     def consumer(self, device: Device) -> Consumer:
         """Make the agent of a consumer."""

@@ -23,7 +23,7 @@ from agents import (
     Job,
     LedgerEntry,
     PastForecasts,
-    SharedProducer,
+    SharedProducerSupply,
     SharePromised,
     SharesAmended,
     addition_problem,
@@ -74,7 +74,7 @@ class SharedSides:
         for consumer in cast.consumers.values():
             sides.contracts.update(consumer.contracts)
         for producer, agent in cast.producers.items():
-            if isinstance(agent, SharedProducer):
+            if isinstance(agent.supply, SharedProducerSupply):
                 sides.promised[producer] = dict(agent.supply.shares)
         return sides
 
@@ -293,7 +293,7 @@ def forecasts_of(cast: Cast) -> dict[str, PastForecasts]:
     return {
         producer: agent.supply.past_forecasts
         for producer, agent in cast.producers.items()
-        if isinstance(agent, SharedProducer) and not agent.supply.was_away
+        if isinstance(agent.supply, SharedProducerSupply) and not agent.supply.was_away
     }
 
 

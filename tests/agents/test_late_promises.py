@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 import looptime
@@ -35,6 +36,7 @@ from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings
 from agents.scheduling.time_grid import fits
+from agents.whole_producer_supply import WholeProducerSupply
 from broker.hosts.agent import Outgoing
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
@@ -67,7 +69,7 @@ def panel() -> Iterator[Stage]:
     """Put a panel with late promises on stage."""
     predictions = [Prediction(issued_s=START_S, production=sun(*ONE_KW))]
     scheduler = scheduler_for(AlgorithmSettings(), pushes_out=True)
-    producer = Producer("pv", predictions, scheduler)
+    producer = Producer("pv", predictions, partial(WholeProducerSupply, scheduler=scheduler))
     producer.promise_late()
     with on_stage(producer, START_S) as stage:
         stage.say((MANAGER, JobsRegistered(digests=tuple(digest_of(of) for of in JOBS.values()))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 
 import pytest
@@ -36,6 +37,7 @@ from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import ProducerState, Rejection, Replanning, Schedule, Task
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from agents.sequencing import Starts
+from agents.whole_producer_supply import WholeProducerSupply
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load, sun
 
@@ -63,7 +65,7 @@ def panel(*forecasts: tuple[float, tuple[tuple[int, float], ...]], algorithm: st
     """Put a panel with forecasts, each with its hour of issue, on stage."""
     predictions = [Prediction(issued_s=at(hour), production=sun(*points)) for hour, points in forecasts]
     scheduler = scheduler_for(AlgorithmSettings(algorithm))
-    with on_stage(Producer("pv", predictions, scheduler), START_S) as stage:
+    with on_stage(Producer("pv", predictions, partial(WholeProducerSupply, scheduler=scheduler)), START_S) as stage:
         assert to(MANAGER, stage.first) == [ProducerJoined(producer="pv")]
         names = (*(f"{letter}{n}" for letter in "jk" for n in range(8)), *NAMES)
         digests = tuple(digest_of(wash(house, name)) for house in "cde" for name in names)
@@ -361,7 +363,8 @@ class Hasty:
 
 def test_a_schedule_that_begins_in_the_past_ends_the_run() -> None:
     """The scheduler has a bug, and its promises would be worth nothing."""
-    with on_stage(Producer("pv", [Prediction(issued_s=at(0), production=sun(*ONE_KW))], Hasty()), START_S) as stage:
+    predictions = [Prediction(issued_s=at(0), production=sun(*ONE_KW))]
+    with on_stage(Producer("pv", predictions, partial(WholeProducerSupply, scheduler=Hasty())), START_S) as stage:
         stage.say((MANAGER, JobsRegistered(digests=(digest_of(wash("c", "mine")),))))
         stage.wait_until(at(7))
         with pytest.raises(AssertionError, match=r"starts job 'mine' at \d+, which it may not"):

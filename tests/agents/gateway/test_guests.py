@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from agents.gateway.gateway_producer import GatewayProducer
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.messages import DeviceSaid, ProductionMeasured
 from agents.scheduling import Insertion
+from agents.whole_producer_supply import WholeProducerSupply
 from broker.hosts.agent import Outgoing
 from tests.agents.stage import Stage, on_stage
 
@@ -55,7 +57,9 @@ def consumer() -> GatewayConsumer:
 
 def producer() -> GatewayProducer:
     """Return the agent of a place for a producer."""
-    return GatewayProducer("adler/guest-1/out", (NOTHING,), Insertion(), gateway=PLACE)
+    return GatewayProducer(
+        "adler/guest-1/out", (NOTHING,), partial(WholeProducerSupply, scheduler=Insertion()), gateway=PLACE
+    )
 
 
 @pytest.fixture(params=["consumer", "producer"])

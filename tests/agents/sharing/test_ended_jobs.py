@@ -19,9 +19,9 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, Contract
-from agents.scheduling import AlgorithmSettings, scheduler_for
+from agents.producer import Producer
 from agents.shares import load_mwh, packed
-from agents.sharing import SharedConsumer, SharedProducer, SharedSupplyScheme, SupplySettings
+from agents.sharing import SharedConsumer, SharedProducerSupply, SharedSupplyScheme, SupplySettings
 from broker.protocol import Envelope
 from scenarios.simulation.shared_invariants import HeardShares
 from tests.agents.stage import on_stage, to
@@ -39,13 +39,13 @@ CONTRACT = Contract(
 )
 
 
-def days_of_sun(*days: int) -> SharedProducer:
+def days_of_sun(*days: int) -> Producer:
     """Return a roof that expects the same at the beginning of each of these days."""
     forecasts = [
         forecast(sun((day * DAY_S, 0.0), (day * DAY_S + 7_200, 900.0)), START_S + day * DAY_S).predictions
         for day in days
     ]
-    return SharedProducer("roof", [one for some in forecasts for one in some], scheduler_for(AlgorithmSettings()))
+    return Producer("roof", [one for some in forecasts for one in some], SharedProducerSupply)
 
 
 def test_a_producer_keeps_what_it_gave_and_forgets_the_jobs() -> None:
@@ -53,15 +53,17 @@ def test_a_producer_keeps_what_it_gave_and_forgets_the_jobs() -> None:
     roof = days_of_sun(0, 3)
     with on_stage(roof, START_S) as stage:
         stage.say((WASH.agent, RESERVE))
-        given = dict(roof.supply.shares)
+        supply = roof.supply
+        assert isinstance(supply, SharedProducerSupply)
+        given = dict(supply.shares)
         stage.wait_until(START_S + 3 * DAY_S)
 
-        assert not roof.supply._jobs
+        assert not supply._jobs
         late = Reserve(job_id="wash", start_s=START_S, minutes_mwh=((1, 1),), keeps_earlier=False, job=WASH.as_sent)
         for message in (Withdraw(job_id="wash"), late):
             stage.say((WASH.agent, message))
             assert [rejection.sender for rejection in roof.take_rejections()] == [WASH.agent]
-    assert roof.supply.shares == given == {"wash": (START_S, RUNS)}
+    assert supply.shares == given == {"wash": (START_S, RUNS)}
 
 
 def test_a_consumer_ignores_a_producer_that_gives_less_after_the_job() -> None:

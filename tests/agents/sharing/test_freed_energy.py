@@ -20,9 +20,10 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, SHARED, Contract
-from agents.scheduling import AlgorithmSettings, scheduler_for
+from agents.producer import Producer
 from agents.shares import Share, load_mwh, packed
-from agents.sharing import SharedProducer, SharedSupplyScheme
+from agents.sharing import SharedSupplyScheme
+from agents.sharing.shared_producer_supply import SharedProducerSupply
 from tests.agents.stage import on_stage, to
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
 
@@ -62,9 +63,7 @@ def test_energy_of_a_share_that_ends_is_offered_to_another_job(how: str) -> None
 
 def test_a_consumer_that_wants_room_a_thousand_times_in_a_second_is_rejected() -> None:
     """Each of its wishes could lead to four messages; in the next second it may want room again."""
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, SharedProducerSupply)
     wish = (WASH.agent, RoomWanted(job_id="wash", start_s=START_LATER_S, shares=(SHARE,)))
     with on_stage(roof, START_S) as stage:
         stage.say(*[wish] * 1_000)
@@ -76,9 +75,7 @@ def test_a_consumer_that_wants_room_a_thousand_times_in_a_second_is_rejected() -
 
 def test_an_honest_consumer_may_reserve_and_wish_often_in_one_second() -> None:
     """Its job composes again when others were faster; only far more than that is an offence."""
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, SharedProducerSupply)
     reserve = Reserve(
         job_id="wash", start_s=START_LATER_S, minutes_mwh=((60, 6_000),), keeps_earlier=False, job=WASH.as_sent
     )
@@ -92,9 +89,7 @@ def test_an_honest_consumer_may_reserve_and_wish_often_in_one_second() -> None:
 
 def test_the_four_jobs_with_the_most_of_what_is_lacking_are_asked_for_room() -> None:
     """Neither those that have less, nor one that starts now; and none if enough is free anyway."""
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (7200, 400.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 400.0))).predictions, SharedProducerSupply)
     later_s = START_S + 60
     shares = {f"job-{n}": ((10, 100 * n),) for n in range(1, 7)} | {"elsewhere": ((10, 0), (10, 3_333))}
     jobs = {name: job(name, name, load((0, 0.0), (3600, 400.0))) for name in (*shares, "running")}
@@ -123,9 +118,7 @@ def test_the_four_jobs_with_the_most_of_what_is_lacking_are_asked_for_room() -> 
 @pytest.mark.parametrize(("start_s", "is_freed"), [(START_S, False), (START_LATER_S, True)])
 def test_a_job_whose_household_is_lost_frees_its_energy_unless_it_runs(start_s: int, *, is_freed: bool) -> None:
     """A running machine does not stop because its reports are lost."""
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, SharedProducerSupply)
     share = {"minutes_mwh": ((60, 6_000),), "keeps_earlier": False}
     with on_stage(roof, START_S) as stage:
         stage.say((WASH.agent, Reserve(job_id="wash", start_s=start_s, job=WASH.as_sent, **share)))
@@ -138,9 +131,7 @@ def test_a_job_whose_household_is_lost_frees_its_energy_unless_it_runs(start_s: 
 
 def test_a_job_that_ends_early_keeps_the_minutes_that_have_passed_and_frees_the_present_one() -> None:
     """What it has had is settled; from the present minute on, another job can have the energy."""
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, SharedProducerSupply)
     with on_stage(roof, START_S) as stage:
         share = Reserve(
             job_id="wash", start_s=START_S, minutes_mwh=((60, 6_000),), keeps_earlier=False, job=WASH.as_sent

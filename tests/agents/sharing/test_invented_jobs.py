@@ -19,9 +19,10 @@ from agents.messages import (
     ShareVoid,
 )
 from agents.model import MANAGER, SHARED, Contract
-from agents.scheduling import AlgorithmSettings, scheduler_for
+from agents.producer import Producer
 from agents.shares import Share, load_mwh, packed
-from agents.sharing import SharedProducer, SharedSupplyScheme
+from agents.sharing import SharedSupplyScheme
+from agents.sharing.shared_producer_supply import SharedProducerSupply
 from broker.protocol import MAX_PAYLOAD_BYTES
 from tests.agents.stage import on_stage, to
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
@@ -45,9 +46,7 @@ def reserve(of: str = "a") -> Reserve:
 def test_a_job_that_another_household_invents_costs_its_owner_one_refusal_and_the_inventor_a_rejection() -> None:
     """The producer promises, the manager does not know such a job, and the energy is free again."""
     liar = WASH.model_copy(update={"house": "b"}).agent
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, SharedProducerSupply)
     with on_stage(roof, START_S) as stage:
         (promised,) = to(MANAGER, stage.say((liar, reserve("b"))))
         assert isinstance(promised, SharePromised)
@@ -72,9 +71,7 @@ def test_a_job_that_another_household_invents_costs_its_owner_one_refusal_and_th
 
 def test_a_job_that_is_declined_is_forgotten_so_that_its_id_stays_free_for_its_owner() -> None:
     """The manager compares only what a producer promises, so nothing else would ever free the id, or the memory."""
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (7200, 100.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 100.0))).predictions, SharedProducerSupply)
     with on_stage(roof, START_S) as stage:
         liar = WASH.model_copy(update={"house": "b"}).agent
         too_much = reserve("b").model_copy(update={"minutes_mwh": ((1, 10**6),)})

@@ -24,9 +24,9 @@ from agents.messages import (
     Shrink,
 )
 from agents.model import MANAGER, TIMELINE, Job
-from agents.scheduling import AlgorithmSettings, scheduler_for
+from agents.producer import Producer
 from agents.shares import Share
-from agents.sharing import SharedProducer
+from agents.sharing import SharedProducerSupply
 from broker.hosts.agent import Outgoing
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
@@ -42,7 +42,7 @@ DRY = job("dry", "b", HOUR, (0, 7_200))
 def roof() -> Iterator[Stage]:
     """Return a roof with 10,000 mWh in each minute of three hours."""
     predictions = forecast(sun((0, 0.0), (10_800, 1_800.0))).predictions
-    with on_stage(SharedProducer("roof", predictions, scheduler_for(AlgorithmSettings())), START_S) as stage:
+    with on_stage(Producer("roof", predictions, SharedProducerSupply), START_S) as stage:
         yield stage
 
 

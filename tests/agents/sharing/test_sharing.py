@@ -14,6 +14,7 @@ from agents.energy import LoadProfile, Production
 from agents.errors import SettingsError
 from agents.messages import Conclude, Reserve, RoomNeeded, RoomWanted, SharePromised
 from agents.model import MANAGER, SHARED, Contract, Job
+from agents.producer import Producer
 from agents.scheduling import AlgorithmSettings, ProducerState, Schedule, Task, scheduler_for
 from agents.shares import Share, giving_periods_s, load_mwh, packed, unpacked
 from agents.sharing import (
@@ -25,7 +26,7 @@ from agents.sharing import (
     cost_of,
     start_without_sun,
 )
-from agents.sharing.shared_producer import SharedProducer
+from agents.sharing.shared_producer_supply import SharedProducerSupply
 from tests.agents.stage import on_stage, to
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
 
@@ -221,9 +222,7 @@ def test_all_problems_of_settings_are_reported_at_once() -> None:
 def test_a_wish_for_room_that_would_not_fit_into_a_message_is_not_passed_on() -> None:
     """The producer would be blamed for an oversized message."""
     wash, dry = (job(name, house, load((0, 0.0), (3600, 800.0))) for name, house in (("wash", "a"), ("dry", "b")))
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, SharedProducerSupply)
     with on_stage(roof, START_S) as stage:
         for each, part in ((dry, 2), (wash, 100)):
             some = packed(load_mwh(each.load_profile, START_S + 60) // part)
@@ -250,9 +249,7 @@ def test_a_wish_for_room_that_would_not_fit_into_a_message_is_not_passed_on() ->
 def test_two_reservations_of_a_job_take_no_more_than_the_larger_one() -> None:
     """Until its consumer says which of the two remains, another job can have the rest."""
     wash, dry = (job(name, name, load((0, 0.0), (3600, 400.0)), (0, 7_200)) for name in ("wash", "dry"))
-    roof = SharedProducer(
-        "roof", forecast(sun((0, 0.0), (10_800, 1_800.0))).predictions, scheduler_for(AlgorithmSettings())
-    )
+    roof = Producer("roof", forecast(sun((0, 0.0), (10_800, 1_800.0))).predictions, SharedProducerSupply)
     with on_stage(roof, START_S) as stage:
 
         def is_promised(of: Job, mwh: int, *, keeps_earlier: bool = False) -> bool:
