@@ -27,11 +27,11 @@ class SupplyScheme(Protocol):
         ...
 
     def add_producer(self, producer: str) -> None:
-        """Take a producer that takes part from now on."""
+        """Let jobs find a producer that takes part from now on."""
         ...
 
     def remove_producer(self, producer: str) -> None:
-        """Take that a producer has left. It may come back, and still reports on its promises."""
+        """Let jobs find a producer no more: it has left. It may come back, and still reports on its promises."""
         ...
 
     def answer(self, received: Received[AnyMessage], question: ProducersFor) -> None:
@@ -48,7 +48,7 @@ class SupplyScheme(Protocol):
         ...
 
     def replace_prices(self, prices: Mapping[str, int | float]) -> None:
-        """Take other prices from now on, EUR/kWh, by the tariff's keys."""
+        """Use other prices from now on, EUR/kWh, by the tariff's keys."""
         ...
 
     def end_round(self) -> None:

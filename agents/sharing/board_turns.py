@@ -114,7 +114,7 @@ class BoardTurns:
         self._answers.setdefault(job_id, _Answers()).add(producer, is_promised=is_promised)
 
     def take_coverage(self, job_id: str) -> None:
-        """Take that other shares than before are signed for a job. It keeps waiting: more may cover more of it."""
+        """Note that the signed shares of a job have changed. It keeps waiting: more may cover more of it."""
         self._undersupplied.covered(job_id, self._shares.covered_mwh(job_id))
 
     def stop_waiting(self, job_id: str) -> None:

@@ -44,7 +44,7 @@ class JobOffers:
         """By house, the numbers of its producers."""
 
     def take_newcomer(self) -> None:
-        """Take that a producer has joined, so a house may have one more."""
+        """Note that a producer has joined: a house may have one more."""
         self._own.clear()
 
     def of(

@@ -121,7 +121,7 @@ class SignedShares:
     # The end of a contract.
 
     def drop(self, job_id: str) -> None:
-        """Take that a consumer has ended a contract; its producers are informed at the end of the second."""
+        """Note that a consumer has ended a contract; its producers are informed at the end of the second."""
         for producer in self._signed.pop(job_id, {}):
             self._drop(job_id, producer)
 
