@@ -60,7 +60,7 @@ class ProducerSupply(Protocol):
         ...
 
     def learn(self, production: Outlook) -> None:
-        """Take note of what is expected from now on, even while the producer takes no part."""
+        """Note what is expected from now on, even while the producer takes no part."""
         ...
 
     def follow_forecast(self) -> None:
@@ -114,7 +114,7 @@ class Producer(Agent[AnyMessage]):
         self.is_there = is_there
         """Whether it takes part at present."""
         self.negotiating = NegotiationSettings(RANKED)
-        """How jobs find a supplier; whoever makes the agent may change it before the run."""
+        """How jobs find a supplier; may be replaced before the run."""
         self.supply = supply(self)
 
     def promise_late(self) -> None:
@@ -221,4 +221,4 @@ class Producer(Agent[AnyMessage]):
 
 
 MakeProducerSupply = Callable[[Producer], ProducerSupply]
-"""Makes the supply of a producer, which it is given."""
+"""Makes the supply of the producer that it is given."""

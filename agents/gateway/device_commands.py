@@ -27,7 +27,7 @@ class DeviceCommands:
         self.occupied_by = ""
         """The run that commands the device instead of this one; empty: none does."""
 
-    def count_anew(self) -> None:
+    def restart_counts(self) -> None:
         """Count the commands to another device that takes this one's place."""
         self.sent = self.answered = 0
 

@@ -107,7 +107,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
         super()._stand_for_guest(device)
         self._profiles = DeviceProfiles(self._gateway.profiles)
         if self._gateway.rules >= 5:
-            self._commands.count_anew()
+            self._commands.restart_counts()
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """See `Consumer._obey`; the device is informed of the new prices of its jobs."""

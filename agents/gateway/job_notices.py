@@ -1,4 +1,4 @@
-"""What a device and its watchers are told of a job: its state, who supplies it, when it starts, what it costs.
+"""What a device and its watchers learn about a job: its state, who supplies it, when it starts, what it costs.
 
 A job is published on its device's topic `job` whenever any of this changes (`docs/devices.md`).
 """

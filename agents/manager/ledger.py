@@ -169,7 +169,7 @@ class Ledger:
         self._write(entry.model_copy(update={"contract": contract, "history": continued(history, amended)}))
 
     def end(self, entry: LedgerEntry, reason: str) -> None:
-        """Cancel a contract that stands; whoever does not know it yet has to be informed.
+        """Cancel a contract that stands; the caller informs the parties that do not know it yet.
 
         Args:
             entry: The contract.

@@ -100,7 +100,7 @@ class SharedSupplyScheme:
         return True
 
     def add_producer(self, producer: str) -> None:  # noqa: ARG002 - jobs learn of it with its forecast
-        """Take a producer; jobs learn of it once it has said what it expects to produce."""
+        """See `SupplyScheme.add_producer`; jobs find it once it has reported what it expects to produce."""
         self._offers.take_newcomer()
 
     def remove_producer(self, producer: str) -> None:

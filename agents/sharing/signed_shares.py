@@ -159,7 +159,7 @@ class SignedShares:
         self._signed.pop(job_id, None)
 
     def jobs(self) -> tuple[str, ...]:
-        """Return the jobs for which someone has signed, or nobody but the grid."""
+        """Return the jobs whose contracts are signed, also those that only the grid supplies."""
         return tuple(self._signed)
 
     # The end of a second.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import islice
@@ -22,9 +22,8 @@ from scenarios.results.summary import simulation_json
 
 Value = str | int | float | None
 Row = tuple[Value, ...]
-Kind = Literal["text", "free_text", "int", "float", "instant"]
-"""An `instant` is in UNIX seconds and its name ends in `_s`; an ISO 8601 column ending in `_utc` is added. A
-`free_text` may come from a device or another member; a `text` is an id of the scenario, begins with one, or is ours."""
+Kind = Literal["text", "int", "float", "instant"]
+"""An `instant` is in UNIX seconds and its name ends in `_s`; an ISO 8601 column ending in `_utc` is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,9 @@ class ExportColumn:
 
     name: str
     kind: Kind
+    is_free_text: bool = False
+    """Whether a device or another member may choose the text; others are ids of the scenario, begin with one, or are
+    ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ def tables(results: ResultsReader) -> tuple[ExportTable, ...]:
     )
 
 
-def _columns(**kinds: Kind) -> tuple[ExportColumn, ...]:
-    return tuple(ExportColumn(name, kind) for name, kind in kinds.items())
+def _columns(*, free_texts: Collection[str] = (), **kinds: Kind) -> tuple[ExportColumn, ...]:
+    return tuple(ExportColumn(name, kind, is_free_text=name in free_texts) for name, kind in kinds.items())
 
 
 def _kpi_columns() -> tuple[ExportColumn, ...]:
@@ -72,6 +74,7 @@ def _kpi_columns() -> tuple[ExportColumn, ...]:
 
 
 RUNS = _columns(
+    free_texts=("error",),
     run="int",
     run_id="text",
     seed="int",
@@ -83,15 +86,16 @@ RUNS = _columns(
     negotiations="int",
     wall_s="float",
     not_registered="int",
-    error="free_text",
+    error="text",
     covered_share="float",
 )
 KPIS = (*_columns(run="int", seed="int"), *_kpi_columns(), *_columns(state="text", covered_share="float"))
 CONTRACTS = _columns(
+    free_texts=("source_id", "profile"),
     run="int",
     contract_id="text",
     job_id="text",
-    source_id="free_text",
+    source_id="text",
     house="text",
     device="text",
     producer="text",
@@ -103,10 +107,17 @@ CONTRACTS = _columns(
     agreed_s="instant",
     energy_wh="float",
     delivered_wh="float",
-    profile="free_text",
+    profile="text",
 )
 HISTORY = _columns(
-    run="int", contract_id="text", n="int", at_s="instant", what="text", start_s="instant", reason="free_text"
+    free_texts=("reason",),
+    run="int",
+    contract_id="text",
+    n="int",
+    at_s="instant",
+    what="text",
+    start_s="instant",
+    reason="text",
 )
 MESSAGES = _columns(
     run="int",
@@ -277,7 +288,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS_A_FRAME = 50_000
-_TYPES = {"text": "string", "free_text": "string", "int": "Int64", "float": "float64", "instant": "Int64"}
+_TYPES = {"text": "string", "int": "Int64", "float": "float64", "instant": "Int64"}
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 _FORMULA = r"^(?=[=+\-@\t\r])"
 """The beginning of a cell that a spreadsheet takes for a formula, which can send what other cells contain elsewhere."""
@@ -289,7 +300,7 @@ def write_csv(table: ExportTable, path: Path) -> None:
     An apostrophe precedes a free text that a spreadsheet would take for a formula. Ids are left as they are: tables are
     joined by them.
     """
-    free_texts = [column.name for column in table.columns if column.kind == "free_text"]
+    free_texts = [column.name for column in table.columns if column.is_free_text]
     with path.open("w", encoding="utf-8", newline="") as file:
         for n, frame in enumerate(_frames(table)):
             for name in free_texts:

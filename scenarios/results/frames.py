@@ -20,7 +20,7 @@ from scenarios.scenario import Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-_TYPES: Final[dict[Kind, Any]] = {"text": "string", "free_text": "string", "int": "Int64", "float": "Float64"}
+_TYPES: Final[dict[Kind, Any]] = {"text": "string", "int": "Int64", "float": "Float64"}
 
 
 class ResultFrames:

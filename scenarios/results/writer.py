@@ -65,8 +65,8 @@ MAX_WAITING_MESSAGES = 2000
 """Messages buffered at most before they are written, even if nothing was agreed."""
 _BUSY_WALL_S = 0.05
 """How long a commit during the run waits for a file that another process has locked; the run waits for it."""
-_NO_LOCK_WALL_S = 0.5
-"""A lock that lasts less is no news: the other processes of a simulation write their runs to the same file."""
+_BRIEF_LOCK_WALL_S = 0.5
+"""A lock that lasts less is expected: the other processes of a simulation write their runs to the same file."""
 _INTERRUPTED_BUSY_WALL_S = 1.0
 """How long an interrupted run waits for a locked file; a signal leaves its process 4.5 s."""
 _RETRY_WALL_S = 0.5
@@ -329,7 +329,7 @@ class RunWriter:
 
     def _is_locked(self) -> bool:
         try:
-            with transaction(self._connection, _NO_LOCK_WALL_S):
+            with transaction(self._connection, _BRIEF_LOCK_WALL_S):
                 return False
         except sqlite3.Error as error:
             return is_busy(error)  # `finish` reports all others

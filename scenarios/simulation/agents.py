@@ -215,17 +215,20 @@ class _Making:
         predictions = self._scenario.producers[device.id].predictions
         if gateway is not None and not any(p.production.energy_wh for p in predictions):
             predictions = ()  # it joins with the first forecast of its device
-        scheduler = scheduler_for(self._settings.algorithm, pushes_out=self._scenario.promise == "late")
-        is_there = device.agent not in self._absent
-        supply: MakeProducerSupply = partial(WholeProducerSupply, scheduler=scheduler)
-        if self._settings.supply.is_shared:
-            supply = SharedProducerSupply
+        is_there, supply = device.agent not in self._absent, self._supply()
         if gateway is not None:
             return GatewayProducer(
                 device.agent, predictions, supply, gateway=gateway, is_there=is_there, own_use=own_use
             )
         counter = self._counters.get(device.id)
         return Producer(device.agent, predictions, supply, is_there=is_there, own_use=own_use, counter=counter)
+
+    def _supply(self) -> MakeProducerSupply:
+        """Return what makes a producer's supply."""
+        if self._settings.supply.is_shared:
+            return SharedProducerSupply
+        scheduler = scheduler_for(self._settings.algorithm, pushes_out=self._scenario.promise == "late")
+        return partial(WholeProducerSupply, scheduler=scheduler)
 
     def consumer(self, device: Device) -> Consumer:
         """Make the agent of a consumer."""

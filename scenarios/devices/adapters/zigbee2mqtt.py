@@ -60,7 +60,7 @@ class Zigbee2Mqtt:
         self._base = options.base
         self._name = options.name
         self._name_before = ""
-        self._is_to_ask = False
+        self._must_be_asked = False
         """Whether it has been named since it was last asked for its state."""
         suffix = f"_{options.endpoint}" if options.endpoint else ""
         self._state, self._power, self._energy = f"state{suffix}", f"power{suffix}", f"energy{suffix}"
@@ -97,13 +97,13 @@ class Zigbee2Mqtt:
             name = _named(payload).get(self._options.ieee_address)
             if name is not None and _friendly(name) != self._name:
                 self._name, self._name_before = _friendly(name), self._name
-                self._is_to_ask = True
+                self._must_be_asked = True
         except MessageError:
             pass  # `take` says so
 
     def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`; a device that is known by its address is asked once the bridge has named it."""
-        self._is_to_ask = False
+        self._must_be_asked = False
         if not self._name:
             return []
         return [
@@ -112,7 +112,7 @@ class Zigbee2Mqtt:
 
     def new_questions(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.new_questions`."""
-        return self.on_connect() if self._is_to_ask else []
+        return self.on_connect() if self._must_be_asked else []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""

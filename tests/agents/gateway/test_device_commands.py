@@ -58,7 +58,7 @@ def test_only_commands_to_start_are_counted_and_not_for_another_device() -> None
     sent.stop("w", START_S)
     assert sent.sent == 2
     sent.answered = 1
-    sent.count_anew()
+    sent.restart_counts()
     assert (sent.sent, sent.answered) == (0, 0)
 
 

@@ -62,11 +62,12 @@ def test_the_ledger_is_the_same_where_each_household_has_only_its_own_file(name:
     assert ledger_with_own_files(scenario, supply) == ledger_with_whole_files(scenario, supply)
 
 
-SOME = ("street", "late-joiner", "flaky-network")
+QUICK = ("street", "late-joiner", "flaky-network")
+"""Scenarios that `make test` tries; the long tests try the others."""
 
 
 @pytest.mark.parametrize(
-    "name", [it if it in SOME else pytest.param(it, marks=pytest.mark.long) for it in bundled_names()]
+    "name", [it if it in QUICK else pytest.param(it, marks=pytest.mark.long) for it in bundled_names()]
 )
 def test_a_households_file_contains_nothing_of_the_others(name: str) -> None:
     """No id of another house, nor of its devices and jobs, and no expectation about the whole."""

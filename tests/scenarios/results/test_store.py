@@ -119,7 +119,7 @@ def test_a_run_whose_file_stays_locked_at_its_end_is_kept_in_a_file_beside_it(
         assert (results.runs()[0].state, results.ledger(1)) == ("running", ())
 
 
-def test_a_lock_that_soon_ends_is_no_news(simulation: SimulationSpec, tmp_path: Path) -> None:
+def test_there_is_no_warning_of_a_brief_lock(simulation: SimulationSpec, tmp_path: Path) -> None:
     """The processes of a simulation write their runs to one file, each for a moment."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     with (
