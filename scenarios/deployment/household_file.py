@@ -68,7 +68,7 @@ def write_household_files(scenario: Scenario, house_ids: Sequence[str], folder: 
         raise ScenarioWriteError([Problem(str(folder), f"cannot be made: {error.strerror}")]) from None
     files = {house_id: folder / f"{file_name(house_id)}.yaml" for house_id in house_ids}
     if others := [file for file in files.values() if not _may_be_overwritten(file)]:
-        what = "would be overwritten, and is no household's file that this command wrote; expected another folder"
+        what = "exists, and this command has not written it; expected a folder in which nothing is overwritten"
         raise ScenarioWriteError([Problem(str(file), what) for file in others])
     for house_id, file in files.items():
         write_text(f"{_HEADER}\n{texts[house_id]}", file)

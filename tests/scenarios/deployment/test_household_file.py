@@ -141,7 +141,7 @@ def test_only_households_files_are_overwritten(name: str, tmp_path: Path, monkey
     Path(name).write_text(bundled_text("street"), encoding="utf-8")
     result = CliRunner().invoke(app, ["compose", name, "--household-files", "."])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"{name}: would be overwritten, and is no household's file that this command wrote" in result.stderr
+    assert f"{name}: exists, and this command has not written it" in result.stderr
     assert Path(name).read_text(encoding="utf-8") == bundled_text("street")
     assert [path.name for path in Path().iterdir()] == [name]
     for _ in range(2):
