@@ -7,83 +7,22 @@ than the difference of the means.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.metrics import (
-    DEFAULT_INTERVAL_S,
-    FIGURES,
-    Figure,
-    SampleStatistics,
-    sample_statistics,
-    statistics_by_figure,
+from scenarios.metrics import DEFAULT_INTERVAL_S, Figure, SampleStatistics, sample_statistics
+from scenarios.results.comparison.compared_simulation import (
+    COMPARED_FIGURES,
+    Compared,
+    compared,
+    labels_of,
+    read_simulation,
 )
-from scenarios.results.connection import ResultsError, SameSimulationError
-from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import RunInfo, SimulationInfo
-from scenarios.scenario import SCENARIO
-
-OF_BEST = "share_of_best"
-OF_SHARED_BEST = "share_of_shared_best"
-COMPARED_FIGURES: tuple[Figure, ...] = (
-    *FIGURES,
-    Figure(
-        OF_BEST, "Share of the best plan", "share", "Delivered, over what the best plan known delivers (--compare)."
-    ),
-    Figure(
-        OF_SHARED_BEST,
-        "Share of the shared optimum",
-        "share",
-        "Delivered, over what the best plan known with shared supply delivers (--compare-supply shared).",
-    ),
-    Figure("negotiations", "Negotiations", "count", "How often a job asked for a supplier."),
-    Figure("messages", "Messages", "count", "Sent between agents."),
-)
-"""Figures that simulations are compared by, in the order of the tables."""
-
-_SETTINGS = {
-    "days": "days",
-    "patient": "waiting for a better offer",
-    "promise": "when promises are firm",
-    "forecast": "how forecasts are used",
-    "prefer": "what consumers prefer",
-}
-"""Settings other than the algorithm and its own that change what is simulated."""
-_OF_SHARED_SUPPLY = {"forecast", "prefer"}
-"""Those among them that decide nothing with whole jobs."""
-_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "forecast", "expectations", "faults"}
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One of the compared simulations."""
-
-    path: Path
-    """Its results file."""
-    info: SimulationInfo
-    label: str
-    """Unique label: the algorithm, and what distinguishes it from another simulation of the same algorithm."""
-    by_seed: Mapping[int, Mapping[str, float | None]]
-    """Figures of each completed run, by seed."""
-    figures: Mapping[str, SampleStatistics]
-    """Statistics over these runs."""
-    excluded: tuple[tuple[int, str], ...]
-    """Seed and state of each run that started but did not complete."""
-
-    @property
-    def not_begun(self) -> int:
-        """Number of planned runs that never started."""
-        return len(self.info.seeds) - len(self.by_seed) - len(self.excluded)
-
-    @property
-    def is_alike(self) -> bool:
-        """Whether several seeds gave the same figures, so that intervals over them have zero width."""
-        return len(self.by_seed) > 1 and all(not of.standard_deviation for of in self.figures.values())
+from scenarios.results.comparison.comparison_warnings import comparison_warnings
+from scenarios.results.connection import SameSimulationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +74,6 @@ class SimulationComparison:
 _NOTHING = sample_statistics(())
 
 
-@dataclass(frozen=True)
-class _Read:
-    path: Path
-    info: SimulationInfo
-    runs: tuple[RunInfo, ...]
-    figures: dict[int, dict[str, float | None]]
-    digest: str
-    """Of the scenario, without anything in which runs may differ."""
-
-    @cached_property
-    def neighbourhood(self) -> str:
-        """That scenario as JSON, which takes long for a large one."""
-        with ResultsReader(self.path) as results:
-            content = json.loads(SCENARIO.dump_json(results.scenario, exclude=_NOT_THE_NEIGHBOURHOOD))
-        return json.dumps(content, sort_keys=True)
-
-    def is_same_scenario(self, other: _Read) -> bool:
-        """Return whether both simulated the same neighbourhood; files of other versions may describe it otherwise."""
-        if self.digest == other.digest or self.info.scenario != other.info.scenario:
-            return self.digest == other.digest
-        return self.neighbourhood == other.neighbourhood
-
-
 def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> SimulationComparison:
     """Read simulations and compare them; every later one is compared with each earlier one.
 
@@ -171,14 +87,14 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
         IntervalError: The interval is not a positive number of whole minutes.
     """
     _check_files_differ(paths)
-    read = [_read(path, interval_s) for path in paths]
+    read = [read_simulation(path, interval_s) for path in paths]
     for one, other in combinations(read, 2):
         # The run id is not sufficient: a deployment may reuse one.
         is_copy = one.info.created_utc == other.info.created_utc
         if is_copy and {run.run_id for run in one.runs} & {run.run_id for run in other.runs}:
             raise SameSimulationError(f"{one.path} and {other.path} hold the same simulation: choose different ones")
-    labels = _labels(read)
-    simulations = tuple(_compared(one, label) for one, label in zip(read, labels, strict=True))
+    labels = labels_of(read)
+    simulations = tuple(compared(one, label) for one, label in zip(read, labels, strict=True))
     pairs = list(combinations(range(len(read)), 2))
     differences = tuple(
         difference
@@ -189,7 +105,7 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
     return SimulationComparison(
         simulations,
         differences,
-        tuple(_warnings(read, simulations, differences)),
+        tuple(comparison_warnings(read, simulations, {(of.reference, of.other): of.seeds for of in differences})),
         all(one.is_same_scenario(read[0]) for one in read),
     )
 
@@ -235,56 +151,6 @@ def _check_files_differ(paths: Sequence[Path]) -> None:
         seen.add(path.resolve())
 
 
-def _read(path: Path, interval_s: int) -> _Read:
-    with ResultsReader(path) as results:
-        runs = results.runs()
-        done = [run for run in runs if run.state == "done"]
-        if not done:
-            what = f"has no finished run ({', '.join(run.state for run in runs)})" if runs else "has no run yet"
-            raise ResultsError(f"{path}: {what}, so there is nothing to compare")
-        figures = {run.seed: _figures(results, run, interval_s) for run in done}
-        return _Read(path, results.info, runs, figures, results.scenario_digest(_NOT_THE_NEIGHBOURHOOD))
-
-
-def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, float | None]:
-    known = {
-        **results.kpis(run.run, interval_s).as_dict(),
-        OF_BEST: _share(run, "optimum"),
-        OF_SHARED_BEST: _share(run, "shared_optimum"),
-        "negotiations": run.negotiations,
-        "messages": run.messages,
-    }
-    return {figure.name: known.get(figure.name) for figure in COMPARED_FIGURES}
-
-
-def _share(run: RunInfo, name: str) -> float | None:
-    """Return the share of an optimum that a run reached; None if it was not sought."""
-    optimum = run.comparison.get(name)
-    return optimum.get("share") if isinstance(optimum, dict) else None
-
-
-def _compared(read: _Read, label: str) -> Compared:
-    excluded = tuple((run.seed, run.state) for run in read.runs if run.state != "done")
-    return Compared(
-        read.path, read.info, label, read.figures, statistics_by_figure(list(read.figures.values())), excluded
-    )
-
-
-def _labels(read: Sequence[_Read]) -> list[str]:
-    """Return the algorithms; where two are the same, with the scenario, the date or a number."""
-    ways: tuple[Callable[[_Read], str], ...] = (
-        lambda one: one.info.algorithm,
-        lambda one: f"{one.info.algorithm} ({one.info.scenario})",
-        lambda one: f"{one.info.algorithm} ({one.info.created_utc[:16].replace('T', ' ')})",
-        lambda one: f"{one.info.algorithm} ({one.info.created_utc[:19].replace('T', ' ')})",
-    )
-    for way in ways:
-        labels = [way(one) for one in read]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [f"{one.info.algorithm} ({n})" for n, one in enumerate(read, start=1)]
-
-
 def _difference(simulations: Sequence[Compared], reference: int, other: int) -> list[Difference]:
     one, more = simulations[reference].by_seed, simulations[other].by_seed
     seeds = tuple(seed for seed in one if seed in more)
@@ -297,98 +163,3 @@ def _difference(simulations: Sequence[Compared], reference: int, other: int) -> 
 
 def _less(minuend: float | None, subtrahend: float | None) -> float | None:
     return None if minuend is None or subtrahend is None else minuend - subtrahend
-
-
-def _warnings(read: Sequence[_Read], simulations: Sequence[Compared], differences: Sequence[Difference]) -> list[str]:
-    return [
-        *_scenario_warnings(read, simulations),
-        *_settings_warnings(simulations),
-        *(_excluded_warning(one) for one in simulations if one.excluded or one.not_begun > 0),
-        *(
-            f"{one.label}: all {len(one.by_seed)} seeds gave the same figures, so its intervals have zero width."
-            for one in simulations
-            if one.is_alike
-        ),
-        *_seed_warnings(read, simulations, differences),
-    ]
-
-
-def _scenario_warnings(read: Sequence[_Read], simulations: Sequence[Compared]) -> list[str]:
-    names = list(dict.fromkeys(one.info.scenario for one in read))
-    if len(names) > 1:
-        why = "energies and counts depend on the scenario, and there are no paired differences between them"
-        return [f"The scenarios differ ({', '.join(names)}): compare shares and ratios only, for {why}."]
-    first = simulations[0].label
-    others = zip(read[1:], simulations[1:], strict=True)
-    changed = [(one, other.label) for one, other in others if not one.is_same_scenario(read[0])]
-    return [
-        f'In the lab, jobs were interrupted or panels limited, which changed "{names[0]}": {first} and {label} are not '
-        "paired by seed."
-        if "lab" in {**read[0].info.settings, **one.info.settings}
-        else f'The scenario "{names[0]}" was changed between {first} and {label}: they are not paired by seed.'
-        for one, label in changed
-    ]
-
-
-def _settings_warnings(simulations: Sequence[Compared]) -> list[str]:
-    found = []
-    for setting, what in _SETTINGS.items():
-        values = [_value_of(one, setting) for one in simulations]
-        if setting in _OF_SHARED_SUPPLY and None in values:
-            continue  # whole jobs have no preferences and correct no forecasts, and the supply is compared on purpose
-        if any(value != values[0] for value in values):
-            said = ", ".join(f"{one.label}: {_said(value)}" for one, value in zip(simulations, values, strict=True))
-            found.append(f"The runs differ in {what} ({said}).")
-    scores = [_start_scores(one) for one in simulations]
-    shared = set.intersection(*(set(of) for of in scores)) if scores else set()
-    if any(of[seed] != scores[0][seed] for of in scores for seed in shared):
-        found.append("The runs began with different producer scores.")
-    return found
-
-
-def _value_of(one: Compared, setting: str) -> object:
-    value = one.info.settings.get(setting)
-    if setting == "forecast" and value is None and one.info.settings.get("supply") == "shared":
-        return "issued"  # as it was before forecasts could be corrected, when results did not say so
-    return value
-
-
-def _said(value: object) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return " before ".join(map(str, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "as the scenario says" if value is None else str(value)
-
-
-def _start_scores(one: Compared) -> dict[int, dict[str, int]]:
-    scores = one.info.settings.get("scores") or {}
-    return {seed: scores.get(str(seed)) or {} for seed in one.by_seed}
-
-
-def _excluded_warning(one: Compared) -> str:
-    parts = []
-    if one.excluded:
-        seeds = ", ".join(f"{seed} {state}" for seed, state in one.excluded)
-        parts.append(f"{len(one.excluded)} unfinished (seed {seeds})")
-    if one.not_begun > 0:
-        parts.append(f"{one.not_begun} that did not begin")
-    return f"{one.label}: {len(one.by_seed)} of {len(one.info.seeds)} runs count; excluded: {', '.join(parts)}."
-
-
-def _seed_warnings(
-    read: Sequence[_Read], simulations: Sequence[Compared], differences: Sequence[Difference]
-) -> list[str]:
-    found = []
-    paired = {(of.reference, of.other): of for of in differences}
-    for reference, other in combinations(range(len(read)), 2):
-        if not read[reference].is_same_scenario(read[other]):
-            continue
-        one, more = simulations[reference], simulations[other]
-        of = paired.get((reference, other))
-        if of is None:
-            found.append(f"{one.label} and {more.label} have no seed in common: there are no paired differences.")
-        elif len(of.seeds) < max(len(one.by_seed), len(more.by_seed)):
-            seeds = f"{len(of.seeds)} seed{'' if len(of.seeds) == 1 else 's'}"
-            found.append(f"{one.label} and {more.label} have {seeds} in common: only these are paired.")
-    return found
