@@ -13,7 +13,7 @@ from .table import (
     CellTable as CellTable,
     VirtualTable as VirtualTable,
 )
-from .table_rendering import (
+from .table_columns import (
     Cell as Cell,
     Column as Column,
 )

@@ -15,7 +15,8 @@ from textual.strip import Strip
 from typing_extensions import override
 
 from broker import plural
-from tui.widgets.table_rendering import Cell, Column, Ground, Lines, Painter
+from tui.widgets.table_columns import Cell, Column
+from tui.widgets.table_rendering import Ground, Lines, Painter
 
 __all__ = ["Cell", "Column", "VirtualTable"]
 

@@ -39,7 +39,7 @@ from tui.shell.dialogs import AskText, ChooseOne, Confirm
 from tui.shell.header import StatusLine
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
-from tui.widgets.table_rendering import placed
+from tui.widgets.table_columns import placed
 from tui.widgets.text import Words
 
 Opened = Any
