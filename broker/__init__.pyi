@@ -38,6 +38,9 @@ from .journal_file import (
     JournalWriteError as JournalWriteError,
     setup_parts as setup_parts,
 )
+from .large_pages import (
+    keep_in_large_pages as keep_in_large_pages,
+)
 from .plain_text import (
     first_few as first_few,
     plural as plural,
@@ -75,6 +78,7 @@ __all__ = [
     "first_few",
     "identifier_problem",
     "inode_of",
+    "keep_in_large_pages",
     "long_lived_objects",
     "make_private_folder",
     "may_be_topic",

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from agents import MESSAGES
 from agents.scheduling import one_blas_thread
-from broker import RunFailedError, long_lived_objects, no_collections
+from broker import RunFailedError, keep_in_large_pages, long_lived_objects, no_collections
 from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
@@ -342,14 +342,18 @@ class _LocalRun:
             for host in hosts:
                 running = _fail_after_the_clock(host.run(self._link_of(host)), clock_task)
                 members.append(tasks.create_task(running, name=f"host[{host.host_id}]"))
-            looking = tasks.create_task(look_after(files), name="look after files")
+            beside = (
+                tasks.create_task(look_after(files), name="look after files"),
+                tasks.create_task(keep_in_large_pages(), name="large pages"),
+            )
             try:
                 await asyncio.wait(members)
             except asyncio.CancelledError:
                 # A session with real devices has no other end, and can be repeated only if that is recorded.
                 self.is_cut = self._has_devices and not await _stopped(clock, members)
                 raise
-            looking.cancel()
+            for task in beside:
+                task.cancel()
 
     async def end_disturbances(self) -> None:
         """End what the timeline does to links, however the run ended."""
@@ -490,9 +494,13 @@ async def run_hosts(
                         clock_signs=signs,
                     )
                     members.append(tasks.create_task(host.run(broker), name=f"host[{host_id}]"))
-                looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
+                beside = (
+                    tasks.create_task(look_after([j for j in journals.values() if j is not None])),
+                    tasks.create_task(keep_in_large_pages()),
+                )
                 await asyncio.wait(members)
-                looking.cancel()
+                for task in beside:
+                    task.cancel()
         except ExceptionGroup as group:
             raise root_cause(group) from group
 
