@@ -200,7 +200,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 what, _, expected = problem.partition("; expected ")
                 self._complain(self._topic_of_report, what, expected)
             for running in self._courses:
-                if running.is_running:
+                if running.is_running and self._has_meter_of(running):
                     running.was_offline |= self._meter.resets > resets
                     self._meter_run(running)
             self._look_for_start_by_hand(before_w)
@@ -210,6 +210,10 @@ class GatewayConsumer(DeviceAgent, Consumer):
         elif report.job is not None and self._course(report.job) is None:
             self._complain("report", f"there is no open job {report.job!r}", self._open_ids())
         self._look_for_waiting()
+
+    def _has_meter_of(self, course: JobCourse) -> bool:
+        """Return whether the meter is that of a job's device, not of another guest that came in the same second."""
+        return course.device == self._device or self._gateway.rules < 7
 
     def _look_for_start_by_hand(self, before_w: float | None) -> None:
         """Notice that an appliance behind a plug begins its programme before its contract does.
@@ -316,7 +320,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _meter_run(self, course: JobCourse) -> None:
         """Add a reading to what a running job drew."""
-        if course.add_reading(self.now_s, self._meter, self._gateway.idle_w):
+        if course.add_reading(self.now_s, self._meter, self._gateway):
             course.wake()
 
     def _meter_until_end(self, course: JobCourse) -> None:
