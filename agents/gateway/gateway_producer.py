@@ -100,12 +100,23 @@ class GatewayProducer(DeviceAgent, Producer):
                 self._expect_nothing()
             case Availability(online=online):
                 self._is_available = online
+                if not online and self._gateway.rules >= 7:
+                    self._stop_metering()
             case Forecasted(production=production):
                 self.adopt(Prediction(issued_s=self.now_s, production=production))
             case Reported():
                 self._take_report(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
                 self._complain(topic, problem, expected, payload)
+
+    def _stop_metering(self) -> None:
+        """Measure nothing until the next reading: a roof without a counter is offline, as an inverter is at night."""
+        if self._meter.counter_wh is None and self._meter.power_w is not None:
+            self._meter.pause(self.now_s)
+            self._add_point()
+            self._record()
+            self._points = []
+            self._outlook.stop_metering()
 
     def _expect_nothing(self) -> None:
         """Promise nothing more of a device that has left; when it comes back, it says what it expects."""

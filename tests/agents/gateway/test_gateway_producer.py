@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from agents.device_events import DeviceEvent, Forecasted, Reported
+from agents.device_events import Availability, DeviceEvent, Forecasted, Reported
 from agents.energy import Prediction, Production
 from agents.gateway.gateway_producer import GatewayProducer
 from agents.gateway.gateway_settings import GatewaySettings
@@ -70,3 +70,24 @@ def test_nothing_remains_of_a_reading_that_was_passed_over_in_what_a_roof_gave(r
     given_wh = [wh[-1] - wh[0] for _, wh in roof.recorded]
     assert sum(given_wh) == pytest.approx(660.0)
     assert max(given_wh) <= 420.0
+
+
+def test_a_roof_without_a_counter_is_not_metered_while_it_is_offline(roof: Roof) -> None:
+    """Its last power of the evening counted until the morning: 4 kW for eight hours."""
+    roof.say(600, Reported(power_w=4_000.0))
+    roof.say(1_500, Reported(power_w=4_000.0))
+    roof.say(1_590, Availability(online=False))
+    roof.say(30_000, Availability(online=False))
+    roof.say(30_600, Availability(online=True), Reported(power_w=1_000.0))
+    roof.say(31_500, Reported(power_w=1_000.0))
+    roof.end()
+    assert roof.recorded == [([600, 1_500, 1_590], [0.0, 1_000.0, 1_100.0]), ([30_600, 31_500], [1_100.0, 1_350.0])]
+
+
+def test_a_counter_goes_on_while_its_roof_is_offline(roof: Roof) -> None:
+    """It says afterwards what was produced meanwhile."""
+    for at_s, counter_wh in ((600, 5_000.0), (1_500, 6_000.0), (3_000, 7_000.0)):
+        roof.say(at_s, Reported(power_w=4_000.0, counter_wh=counter_wh))
+        roof.say(at_s + 60, Availability(online=False))
+    roof.end()
+    assert roof.recorded == [([600, 1_500, 3_000], [0.0, 1_000.0, 2_000.0])]
