@@ -66,6 +66,8 @@ class Zigbee2Mqtt:
         self._state, self._power, self._energy = f"state{suffix}", f"power{suffix}", f"energy{suffix}"
         self._is_bridge_online: bool | None = None
         self._is_device_online: bool | None = None
+        self._is_listed = True
+        """Whether the bridge has the device: one that was removed may join again."""
         self._was_online: bool | None = None
 
     def filters(self) -> Sequence[str]:
@@ -142,7 +144,7 @@ class Zigbee2Mqtt:
         return self._availability()
 
     def _availability(self) -> Sequence[DeviceEvent]:
-        is_online = self._is_bridge_online is not False and self._is_device_online is not False
+        is_online = self._is_listed and self._is_bridge_online is not False and self._is_device_online is not False
         if is_online == self._was_online:
             return []
         self._was_online = is_online
@@ -154,11 +156,8 @@ class Zigbee2Mqtt:
         if wanted and wanted in named:
             _friendly(named[wanted])
             self._learn_name(payload)
-            return []
-        if (wanted and wanted not in named) or (not wanted and self._name not in named.values()):
-            self._is_device_online = False
-            return self._availability()
-        return []
+        was_listed, self._is_listed = self._is_listed, wanted in named if wanted else self._name in named.values()
+        return [] if was_listed == self._is_listed else self._availability()
 
     def _logged(self, payload: bytes) -> Sequence[DeviceEvent]:
         said = json_of(payload)

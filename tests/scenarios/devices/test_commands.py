@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from agents import DeviceCommand, Reported
+from agents import Availability, DeviceCommand, Reported
 from scenarios.devices.adapter import Adapter
 from scenarios.devices.adapters import adapter_for
 from scenarios.gateways import Gateway
@@ -155,3 +155,19 @@ def test_a_shelly_behind_a_roof_reports_what_it_returns() -> None:
     assert says(apower=2.5, aenergy={"total": 12.0}, ret_aenergy={"total": 8000.0}) == (0.0, 8000.0)
     assert says(apower=-310.0, aenergy={"total": 12.5}, ret_aenergy={"total": 8005.0}) == (310.0, 8005.0)
     assert says(apower=-320.0) == (320.0, None)
+
+
+@pytest.mark.parametrize("options", [{"ieee_address": "0x1"}, {"name": "plug"}])
+def test_a_zigbee_device_that_was_removed_from_its_bridge_and_joins_again_is_available(options: dict[str, str]) -> None:
+    """It stayed unavailable for the rest of the run, so that its jobs vanished."""
+    gateway = Gateway(
+        id="d", house="a", device="d", type="consumer", agent="a/d", adapter="zigbee2mqtt", options=options
+    )
+    made, listed = adapter_for(gateway), b'[{"ieee_address": "0x1", "friendly_name": "plug"}]'
+    said = [
+        event
+        for devices in (listed, b"[]", b"[]", listed, listed)
+        for event in made.take("zigbee2mqtt/bridge/devices", devices, retained=False)
+    ]
+    assert said == [Availability(online=False), Availability(online=True)]
+    assert made.take("zigbee2mqtt/bridge/state", b"offline", retained=False) == [Availability(online=False)]
