@@ -117,7 +117,7 @@ class Zigbee2Mqtt:
         return self.on_connect() if self._must_be_asked else []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
-        """See `Adapter.take`."""
+        """See `Adapter.take`; the state that the broker kept may be old, the one asked for after connecting is not."""
         own = {f"{self._base}/{name}" for name in self._names if name}
         of_bridge = {"state": self._heard_bridge, "devices": self._found, "logging": self._logged}
         if not payload:
@@ -127,13 +127,12 @@ class Zigbee2Mqtt:
         if topic not in own and topic.removesuffix("/availability") in own:
             self._is_device_online = _is_online(payload)
             return self._availability()
-        if topic not in own:
+        if topic not in own or retained:
             return []
         said = json_of(payload)
         state = said.get(self._state)
         report = Reported(
-            # What the broker kept may be old; the state asked for after connecting is not.
-            is_on=None if retained or state is None else either(state, "ON", "OFF", self._state),
+            is_on=None if state is None else either(state, "ON", "OFF", self._state),
             power_w=number_of(said.get(self._power), "W", "power"),
             counter_wh=number_of(said.get(self._energy), "kWh", "energy"),
         )

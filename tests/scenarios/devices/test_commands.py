@@ -157,6 +157,27 @@ def test_a_shelly_behind_a_roof_reports_what_it_returns() -> None:
     assert says(apower=-320.0) == (320.0, None)
 
 
+@pytest.mark.parametrize(
+    ("adapter", "options", "topic", "payload"),
+    [
+        ("opendtu", {"serial": "1"}, "solar/1/0/yieldday", b"5000"),
+        ("opendtu", {"serial": "1"}, "solar/1/0/power", b"400"),
+        ("ahoydtu", {"name": "roof"}, "inverter/roof/ch0/YieldDay", b"5000"),
+        ("ahoydtu", {"name": "roof"}, "inverter/roof/ch0", b'{"P_AC": 400, "YieldDay": 5000}'),
+        ("zigbee2mqtt", {"name": "plug"}, "zigbee2mqtt/plug", b'{"state": "ON", "power": 400, "energy": 5}'),
+        ("tasmota", {"topic": "plug"}, "tele/plug/SENSOR", b'{"ENERGY": {"Power": 400, "Total": 5}}'),
+        ("shelly", {"prefix": "s"}, "s/status/switch:0", b'{"apower": 400, "aenergy": {"total": 5000}}'),
+    ],
+)
+def test_no_reading_that_the_broker_has_kept_is_metered(
+    adapter: str, options: dict[str, Any], topic: str, payload: bytes
+) -> None:
+    """A counter of yesterday became the first reading, and what was counted since then was settled in a minute."""
+    gateway = Gateway(id="d", house="a", device="d", type="producer", agent="d", adapter=adapter, options=options)
+    assert adapter_for(gateway).take(topic, payload, retained=True) == []
+    assert len(adapter_for(gateway).take(topic, payload, retained=False)) == 1
+
+
 @pytest.mark.parametrize("options", [{"ieee_address": "0x1"}, {"name": "plug"}])
 def test_a_zigbee_device_that_was_removed_from_its_bridge_and_joins_again_is_available(options: dict[str, str]) -> None:
     """It stayed unavailable for the rest of the run, so that its jobs vanished."""
