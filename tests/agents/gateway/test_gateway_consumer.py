@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -24,16 +26,25 @@ CONTRACT_S = START_S + 4 * HOUR_S
 """When the job of every test is to start."""
 
 
-@pytest.fixture
-def washer() -> Iterator[Stage]:
-    """Return a washing machine with a job of an hour, which has a contract."""
-    gateway = GatewaySettings(id="w", house="adler", device="washer", profile="eco", profiles={"eco": ECO})
+GATEWAY = GatewaySettings(id="w", house="adler", device="washer", profile="eco", profiles={"eco": ECO})
+
+
+@contextmanager
+def with_contract(gateway: GatewaySettings) -> Iterator[Stage]:
+    """Have a washing machine with a job of an hour, which has a contract."""
     with on_stage(GatewayConsumer(AGENT, (), patient=True, gateway=gateway), START_S) as stage:
         sent = report(stage, JobAsked(id="wash", latest_start_s=START_S + 10 * HOUR_S))
         question = next(outgoing for outgoing in sent if isinstance(outgoing.message, ProducersFor))
         job_id = question.message.job_id  # type: ignore[attr-defined]  # see the line above
         asks = only(stage.say((MANAGER, Producers(job_id=job_id, producers=("pv",))), re=question))
         stage.say(("pv", Accept(job_id=job_id, start_s=CONTRACT_S)), re=asks)
+        yield stage
+
+
+@pytest.fixture
+def washer() -> Iterator[Stage]:
+    """Return a washing machine with a job of an hour, which has a contract."""
+    with with_contract(GATEWAY) as stage:
         yield stage
 
 
@@ -101,6 +112,29 @@ def test_nothing_remains_of_a_reading_that_was_passed_over_in_what_a_job_drew(
 def test_a_job_that_starts_at_a_wrong_reading_is_measured_from_the_next_one(washer: Stage) -> None:
     """Its 3,000 Wh were taken for what had been drawn before, so that the job drew nothing until the end."""
     assert measured_wh(washer, 5_000.0, 5_010.0, 5_200.0, 5_400.0, in_between=3_000.0) == [0.0, 0.0, 190.0, 390.0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (Reported(power_w=0.0), Reported(power_w=2_000.0), [("EXECUTING", "on_time")]),
+        (Reported(power_w=0.0), Reported(power_w=4.0), []),  # at most `idle_w`
+        (Reported(counter_wh=10.0), Reported(counter_wh=12.0), [("EXECUTING", "on_time")]),
+        (Reported(counter_wh=10.0), Reported(counter_wh=10.0), []),
+        (Reported(power_w=0.0, is_on=False), Reported(power_w=2_000.0), []),
+    ],
+    ids=["power", "idle", "counter", "counter stands", "reports its switch"],
+)
+def test_a_device_that_reports_no_switch_answers_a_command_by_what_it_draws(
+    before: Reported, after: Reported, expected: list[tuple[str, str]]
+) -> None:
+    """It drew 2 kW, and its job was given up as not answered, so that nothing of that was settled."""
+    with with_contract(replace(GATEWAY, is_switched=True, has_own_topics=True)) as plug:
+        plug.wait_until(CONTRACT_S - 10)
+        report(plug, before)
+        plug.wait_until(CONTRACT_S)
+        plug.wait_until(CONTRACT_S + 30)
+        assert executed(report(plug, after)) == expected
 
 
 def said_by(device: str, event: DeviceEvent) -> tuple[str, DeviceSaid]:
