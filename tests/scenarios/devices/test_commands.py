@@ -192,3 +192,30 @@ def test_a_zigbee_device_that_was_removed_from_its_bridge_and_joins_again_is_ava
     ]
     assert said == [Availability(online=False), Availability(online=True)]
     assert made.take("zigbee2mqtt/bridge/state", b"offline", retained=False) == [Availability(online=False)]
+
+
+@pytest.mark.parametrize(
+    ("full_topic", "command", "report"),
+    [
+        ("%prefix%/%topic%/", "cmnd/plug", "tele/plug"),
+        ("home/%topic%/%prefix%", "home/plug/cmnd", "home/plug/tele"),
+        ("home/%topic%/", "home/plug/cmnd", "home/plug"),
+        ("%topic%", "plug/cmnd", "plug"),
+    ],
+)
+def test_a_tasmota_is_commanded_where_its_firmware_listens(full_topic: str, command: str, report: str) -> None:
+    """Commands without %prefix% were published where the plug reports, and counted as its answer without any plug."""
+    gateway = Gateway(
+        id="d",
+        house="a",
+        device="d",
+        type="consumer",
+        agent="a/d",
+        adapter="tasmota",
+        options={"topic": "plug", "full_topic": full_topic},
+    )
+    made = adapter_for(gateway)
+    sent = made.command(DeviceCommand(command="start", device="d", job="wash-1", time_s=0, run_s=60))
+    assert [message.topic for message in sent] == [f"{command}/PulseTime1", f"{command}/POWER"]
+    assert not {message.topic for message in (*sent, *made.on_connect())} & set(made.filters())
+    assert f"{report}/SENSOR" in made.filters()
