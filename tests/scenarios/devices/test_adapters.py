@@ -527,6 +527,27 @@ TASMOTA_CONFIG = {
 }  # fmt: skip
 
 
+def test_no_meter_counts_as_the_production_of_two_roofs() -> None:
+    """Each kWh of it was settled twice."""
+    devices = [
+        "energy: {topic: roof, path: e, unit: kWh}, power: {topic: roof, path: p, unit: W}",
+        "energy: {topic: roof, path: e, unit: kWh}",
+        "energy: {topic: roof, path: e2, unit: kWh}",
+    ]
+    entries = "".join(
+        f"      - {{id: pv{i}, type: producer, gateway: {{adapter: generic, {options}}}}}\n"
+        for i, options in enumerate(devices)
+    )
+    with pytest.raises(ScenarioError) as raised:
+        load_text(
+            f"version: 1\nname: n\nstart: 2026-06-21T06:00:00Z\nseed: 1\nhouses:\n  - id: a\n    devices:\n{entries}",
+            "f",
+            None,
+        )
+    (problem,) = raised.value.problems
+    assert "devices[1].gateway: 'roof' is read as the production of another device already" in str(problem)
+
+
 def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it() -> None:
     """Every kind of discovery, once each; nonsense is passed over; the YAML can be read back."""
     zigbee = [
