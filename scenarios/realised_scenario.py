@@ -218,8 +218,10 @@ def _measured(series: ProducerSeries, parts: Sequence[Production]) -> Production
     times_s = measured_s
     if outlook is not None:
         outlook_s = outlook.times_s.astype(np.int64)
-        is_assumed = (outlook_s < measured_s[0]) | (outlook_s > measured_s[-1])
-        times_s = np.union1d(measured_s, outlook_s[is_assumed])
+        is_measured = np.zeros(len(outlook_s), dtype=np.bool_)
+        for part in parts:
+            is_measured |= (part.start_s <= outlook_s) & (outlook_s <= part.end_s)
+        times_s = np.union1d(measured_s, outlook_s[~is_measured])
     steps_wh = np.zeros(len(times_s) - 1) if outlook is None else outlook.energy_per_bin_wh(times_s)
     # All points of a part are among the times. Where parts overlap, the first one counts.
     for part in reversed(parts):

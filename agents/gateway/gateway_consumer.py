@@ -44,6 +44,7 @@ from broker.protocol import clipped
 
 log = structlog.get_logger(__name__)
 
+_HOUR_S = 3600
 MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
 
@@ -85,6 +86,8 @@ class GatewayConsumer(DeviceAgent, Consumer):
         self._commands = DeviceCommands(gateway)
         self._notices = JobNotices(terms or WholeJobTerms(gateway))
         self._appliance = WaitingDetector()
+        self._shows_switch = False
+        """Whether the device has reported the state of a switch."""
 
     @override
     async def run(self) -> None:
@@ -193,17 +196,20 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _take_report(self, report: Reported) -> None:
         self._is_available = True if self._is_available is None else self._is_available
+        self._shows_switch |= report.is_on is not None
         if report.power_w is not None or report.counter_wh is not None:
             resets, before_w = self._meter.resets, self._meter.power_w
+            before_s, before_wh = self._meter.at_s, self._meter.energy_wh
             problem = self._meter.take(self.now_s, report.power_w, report.counter_wh)
             if problem:
                 what, _, expected = problem.partition("; expected ")
                 self._complain(self._topic_of_report, what, expected)
             for running in self._courses:
-                if running.is_running:
+                if running.is_running and self._has_meter_of(running):
                     running.was_offline |= self._meter.resets > resets
                     self._meter_run(running)
             self._look_for_start_by_hand(before_w)
+            self._look_for_answer(before_s, before_wh)
         course = self._course_of(report)
         if course is not None:
             self._take_state(course, report)
@@ -211,14 +217,39 @@ class GatewayConsumer(DeviceAgent, Consumer):
             self._complain("report", f"there is no open job {report.job!r}", self._open_ids())
         self._look_for_waiting()
 
+    def _has_meter_of(self, course: JobCourse) -> bool:
+        """Return whether the meter is that of a job's device, not of another guest that came in the same second."""
+        return course.device == self._device or self._gateway.rules < 7
+
+    def _look_for_answer(self, before_s: int | None, before_wh: float) -> None:
+        """Notice that a device without a switch of its own, which cannot answer otherwise, obeys by what it draws.
+
+        Args:
+            before_s: When the meter was read before, UNIX seconds; None: never.
+            before_wh: What had been metered then, Wh.
+        """
+        if not self._gateway.is_switched or self._shows_switch or self._gateway.rules < 7:
+            return
+        power_w = self._meter.power_w
+        if power_w is None and before_s is not None and before_s < self.now_s:
+            power_w = _HOUR_S * (self._meter.energy_wh - before_wh) / (self.now_s - before_s)
+        asked = next((course for course in self._courses if course.awaits_answer), None)
+        if asked is not None and power_w is not None and power_w > self._most_idle_w:
+            self._take_start(asked)
+
+    @property
+    def _most_idle_w(self) -> float:
+        """What the device draws at most if no programme runs, W."""
+        waiting = self._gateway.waiting
+        return max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
+
     def _look_for_start_by_hand(self, before_w: float | None) -> None:
         """Notice that an appliance behind a plug begins its programme before its contract does.
 
         Args:
             before_w: What it drew before, W; None: not known, so that it may have been at something else all along.
         """
-        waiting, power_w = self._gateway.waiting, self._meter.power_w
-        most_w = max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
+        power_w, most_w = self._meter.power_w, self._most_idle_w
         if not self._gateway.is_switched or before_w is None or power_w is None or not before_w <= most_w < power_w:
             return
         is_open = [course for course in self._courses.open if course.device == self._device]
@@ -316,7 +347,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _meter_run(self, course: JobCourse) -> None:
         """Add a reading to what a running job drew."""
-        if course.add_reading(self.now_s, self._meter, self._gateway.idle_w):
+        if course.add_reading(self.now_s, self._meter, self._gateway):
             course.wake()
 
     def _meter_until_end(self, course: JobCourse) -> None:

@@ -21,6 +21,7 @@ from agents.device_events import (
 from agents.energy import CumulativeSeries, Prediction, Production
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.measured_outlook import MeasuredOutlook
+from agents.gateway.meter import at_most
 from agents.gateway.represented_device import DeviceAgent
 from agents.messages import AnyMessage, DeviceSaid, ProductionMeasured
 from agents.model import MANAGER
@@ -99,12 +100,23 @@ class GatewayProducer(DeviceAgent, Producer):
                 self._expect_nothing()
             case Availability(online=online):
                 self._is_available = online
+                if not online and self._gateway.rules >= 7:
+                    self._stop_metering()
             case Forecasted(production=production):
                 self.adopt(Prediction(issued_s=self.now_s, production=production))
             case Reported():
                 self._take_report(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
                 self._complain(topic, problem, expected, payload)
+
+    def _stop_metering(self) -> None:
+        """Measure nothing until the next reading: a roof without a counter is offline, as an inverter is at night."""
+        if self._meter.counter_wh is None and self._meter.power_w is not None:
+            self._meter.pause(self.now_s)
+            self._add_point()
+            self._record()
+            self._points = []
+            self._outlook.stop_metering()
 
     def _expect_nothing(self) -> None:
         """Promise nothing more of a device that has left; when it comes back, it says what it expects."""
@@ -130,7 +142,7 @@ class GatewayProducer(DeviceAgent, Producer):
 
     def _correct(self, power_w: float | None) -> None:
         """Promise no more than what was just metered allows, or as much as before again."""
-        if not self._lowers_forecast:
+        if not self._lowers_forecast or self._awaits_next_reading:
             return
         promisable = self._outlook.take_reading(self.now_s, power_w, self._meter.energy_wh)
         if promisable is not None:
@@ -138,13 +150,21 @@ class GatewayProducer(DeviceAgent, Producer):
             log.info("forecast corrected by the meter", device=self._device, produced_share_of_forecast=share)
             super().adopt(Prediction(issued_s=self.now_s, production=promisable))
 
+    @property
+    def _awaits_next_reading(self) -> bool:
+        """Whether nothing follows from the last reading before the next one."""
+        return self._gateway.rules >= 7 and self._meter.is_doubtful
+
     def _add_point(self) -> None:
+        if self._gateway.rules >= 7:
+            self._points = at_most(self._points, self._meter.energy_wh)
         point = (self.now_s, max(self._meter.energy_wh, self._points[-1][1] if self._points else 0.0))
         if len(self._points) > 1 and self.now_s - self._points[-2][0] < _LEAST_STEP_S:
             self._points[-1] = point
         elif not self._points or self._points[-1][0] < self.now_s:
             self._points.append(point)
-        if len(self._points) > 1 and self.now_s - self._points[0][0] >= RECORD_EVERY_S:
+        is_long = len(self._points) > 1 and self.now_s - self._points[0][0] >= RECORD_EVERY_S
+        if is_long and not self._awaits_next_reading:
             self._record()
 
     def _record(self) -> None:

@@ -28,7 +28,9 @@ programme that takes far longer than planned is not cut off while it draws more 
 takes a free place has a meter of its own, and a device that has left is not metered by its last power. 6: a reading of
 0 W that comes with an open switch does not show that the programme was over before, and a device that reports its
 switch closed after its connection has ended did not lose power. 7: if a job started by hand ends after its contract
-has started, it ends as soon as its device says so, not only when the gateway next looks at it."""
+has started, it ends as soon as its device says so, not only when the gateway next looks at it; nothing remains of a
+reading that was passed over, and one that is only repeated confirms nothing; a roof without a counter is not metered by
+its last power while it is offline; and a device that reports no switch answers a command by what it draws."""
 
 
 @dataclass(frozen=True, slots=True)

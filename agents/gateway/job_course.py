@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from agents.device_events import ExecutionOutcome, JobState
 from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings
-from agents.gateway.meter import Meter
+from agents.gateway.meter import Meter, at_most
 from agents.model import Job
 from broker.hosts import Channel
 
@@ -132,15 +132,18 @@ class JobCourse:
         self.base_wh = meter.energy_wh
         self.points = [(0, 0.0)]
 
-    def add_reading(self, now_s: int, meter: Meter, idle_w: float) -> bool:
+    def add_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
         """Add a reading to what a running job drew; return whether the device has just become idle.
 
         Args:
             now_s: Virtual time.
             meter: The device's, with the reading.
-            idle_w: Highest power of an appliance whose programme is over, W.
+            gateway: The device's settings.
         """
+        idle_w = gateway.idle_w
         after_s = now_s - (self.started_s or now_s)
+        if gateway.rules >= 7:
+            self._pass_over(meter)
         drawn_wh = max(self.points[-1][1], meter.energy_wh - self.base_wh)
         self.readings += 1
         if after_s > self.points[-1][0]:
@@ -159,6 +162,11 @@ class JobCourse:
             self.idle_since_s = now_s
             return True
         return False
+
+    def _pass_over(self, meter: Meter) -> None:
+        """Take back what the job drew by a reading that `meter` has shown to be wrong."""
+        self.base_wh = min(self.base_wh, meter.energy_wh)
+        self.points = at_most(self.points, meter.energy_wh - self.base_wh)
 
     def is_over_when_switched_off(self, now_s: int, rules: int) -> bool:
         """Return whether its programme is over if its switch opens now; otherwise its power was cut.

@@ -107,6 +107,11 @@ class MeasuredOutlook:
         self.share, self.corrected_s = share, now_s
         return self._rest_from(now_s)
 
+    def stop_metering(self) -> None:
+        """Conclude nothing from the readings so far, nor from the time until the next one."""
+        self._readings.clear()
+        self._power_w = None
+
     def _scale_to(self, production: Production, now_s: int) -> float:
         """Return the proportion of a new forecast to the last one, now; 1 if they cannot be compared."""
         if self._forecast is None or production.start_s > now_s:

@@ -10,6 +10,8 @@ MAX_COUNTER_WH = 1e12
 """No household's meter has ever counted more than this."""
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
+BEHIND_S = 600
+"""How long a counter may be behind, seconds; for so long, a repetition of a doubtful reading does not confirm it."""
 _HOUR_S = 3600
 
 
@@ -18,7 +20,7 @@ class Meter:
     """Integrates meter readings: power, which applies until the next reading, or a counter as soon as there is one."""
 
     energy_wh: float = 0.0
-    """Metered so far, without jumps at resets, Wh."""
+    """Metered so far, without jumps at resets, Wh. It falls only when a reading shows that a reset was a wrong one."""
     power_w: float | None = None
     """The last reading, W."""
     counter_wh: float | None = None
@@ -29,10 +31,19 @@ class Meter:
     passes_over: bool = True
     """Whether a single reading that no meter can have counted, or one of 0, is passed over once the next one shows it;
     False: the counter is counted on from there."""
+    knows_repeats: bool = True
+    """Whether a reading that comes twice confirms nothing: many devices send each reading on two topics."""
     _suspect_wh: float | None = None
     """The last reading, if no meter can have counted it: of another meter, if the next one goes on from it."""
     _before_reset: tuple[float, float] | None = None
     """Before the last reading, if that was a reset: the counter and `energy_wh`."""
+    _doubtful_since_s: int = 0
+    """When the last reading was first taken that was a reset, or that no meter can have counted."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the last reading was a reset, which the next one can show to be wrong; `energy_wh` falls then."""
+        return self._before_reset is not None and self.energy_wh > self._before_reset[1]
 
     def take(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
         """Process a reading; return its problem, empty if it is valid. An invalid reading changes nothing.
@@ -67,6 +78,8 @@ class Meter:
 
     def _count(self, counter_wh: float, limit_wh: float) -> None:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
+        if self.knows_repeats and self._repeats(counter_wh):
+            return
         suspect_wh, self._suspect_wh = self._suspect_wh, None
         before_reset, self._before_reset = self._before_reset, None
         before_wh = self.counter_wh
@@ -77,10 +90,17 @@ class Meter:
         if before_wh is not None:
             if counter_wh < before_wh:
                 self._before_reset = (before_wh, self.energy_wh) if self.passes_over else None
+                self._doubtful_since_s = self.at_s or 0
                 self.resets += 1
                 before_wh = 0.0
             self.energy_wh += counter_wh - before_wh
         self.counter_wh = counter_wh
+
+    def _repeats(self, counter_wh: float) -> bool:
+        """Return whether a reading only repeats one of which the next other one says whether it was wrong."""
+        is_reset_again = self._before_reset is not None and counter_wh == self.counter_wh
+        is_recent = self.at_s is not None and self.at_s <= self._doubtful_since_s + BEHIND_S
+        return is_recent and (is_reset_again or counter_wh == self._suspect_wh)
 
     @staticmethod
     def _follows(before_wh: float | None, counter_wh: float, limit_wh: float) -> bool:
@@ -89,7 +109,7 @@ class Meter:
 
     def _limit_wh(self, now_s: int) -> float:
         """Return how much a meter can have counted since the last reading, Wh; a counter may be behind by minutes."""
-        return 0.0 if self.at_s is None else MAX_POWER_W * (now_s - self.at_s + 600) / _HOUR_S
+        return 0.0 if self.at_s is None else MAX_POWER_W * (now_s - self.at_s + BEHIND_S) / _HOUR_S
 
     def _problem(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
         if power_w is not None and not 0 <= power_w <= MAX_POWER_W:
@@ -107,15 +127,27 @@ class Meter:
             return ""
         if counter_wh < before and (RESET_BELOW * before <= counter_wh or counter_wh > limit_wh):
             if counter_wh < RESET_BELOW * before:
-                self._suspect(counter_wh)
+                self._suspect(now_s, counter_wh)
             return f"counter falls from {before:g} to {counter_wh:g} Wh; expected to rise, or to restart at 0"
         if counter_wh - before > limit_wh:
-            self._suspect(counter_wh)
+            self._suspect(now_s, counter_wh)
             return f"counter jumps from {before:g} to {counter_wh:g} Wh; expected at most {limit_wh:.0f} Wh more"
         return ""
 
-    def _suspect(self, counter_wh: float) -> None:
+    def _suspect(self, now_s: int, counter_wh: float) -> None:
         if self.passes_over:
-            self._suspect_wh = counter_wh
+            self._suspect_wh, self._doubtful_since_s = counter_wh, now_s
         else:
             self.counter_wh = counter_wh
+
+
+def at_most(points: list[tuple[int, float]], most_wh: float) -> list[tuple[int, float]]:
+    """Return points of metered energy, none of which is above what has been metered in the end.
+
+    Args:
+        points: Times, seconds, and the energy until then, Wh, which never falls.
+        most_wh: Metered in the end, Wh: less than the last point if a reading before it was wrong.
+    """
+    if not points or points[-1][1] <= most_wh:
+        return points
+    return [(at_s, min(wh, most_wh)) for at_s, wh in points]

@@ -403,8 +403,11 @@ class RunControl:
         self._changed.set()
 
     def paced_time_s(self, now_s: int) -> int:
-        """Return the virtual time that the pace has reached, UNIX seconds; without a pace, or paused: `now_s`."""
-        return now_s if self._paused or self.pace.factor is None else max(now_s, math.floor(self._pacer.at_s))
+        """Return the virtual time reached, UNIX seconds, at least `now_s`.
+
+        While the run is paused, and at the pace `max`, no time passes without rounds, but some may have passed before.
+        """
+        return max(now_s, math.floor(self._pacer.at_s))
 
     def permits(self, moment: Moment, now: Moment) -> bool:
         """Return whether a round may run now, regardless of the pace.

@@ -151,6 +151,35 @@ def _parse(topic: str) -> Address | None:
 _parse_cached = lru_cache(maxsize=65_536)(_parse)
 
 
+@dataclass(frozen=True, slots=True)
+class MisspeltDevice:
+    """A topic of a device whose id is not written there as in topics."""
+
+    level: str
+    """The level that should be the id."""
+    part: str
+    """The last level."""
+    error_topic: str
+    """The topic `error` beside it."""
+    problem: str
+    expected: str
+
+
+def misspelt_device(run: str, topic: str) -> MisspeltDevice | None:
+    """Return how a device's id should be written in a topic that `parse` does not know; None: it is no device's."""
+    beginning = _build(run, "devices", "")
+    level, slash, part = topic.removeprefix(beginning).partition("/")
+    if not topic.startswith(beginning) or not (level and slash and part) or "/" in part:
+        return None
+    identifier = unquote(level, errors="replace")
+    problem = f"the device's id is not percent-encoded in the topic: {shown(level)}"
+    try:
+        expected = f"{shown(encode(identifier))} in its place"
+    except ValueError as error:
+        problem, expected = str(error), "an id of visible characters, percent-encoded as UTF-8"
+    return MisspeltDevice(level, part, f"{beginning}{level}/error", problem, expected)
+
+
 def _build(run: str, *levels: str) -> str:
     return "/".join((ROOT, encode(run), *levels))
 

@@ -252,6 +252,7 @@ class Connection(aiomqtt.Client):
             raise ConnectionBrokenError
         header = _HEADER_BYTES if ticket is None else _HEADER_QOS_1_BYTES
         self._note_sent(topic, header + len(topic.encode()) + len(payload), len(payload))
+        self._last_sent_wall_s = self._loop.time()  # paho has asked to write already
         if ticket is not None:
             self._tickets[info.mid] = (ticket, self._sent)
 

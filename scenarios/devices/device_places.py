@@ -111,6 +111,16 @@ class DevicePlaces(Mapping[str, Gateway]):
             return None  # it has left, or is a leftover of one that has, or belongs to another process
         return PlaceRefusal(problem, expected) if self._is_news(device, problem) else None
 
+    def refuse_topic(self, level: str, problem: str, expected: str) -> PlaceRefusal | None:
+        """Return what to tell a device whose topics are not as they should be; None: nothing, as in `welcome`.
+
+        Args:
+            level: The level of its topics that should be its id.
+            problem: What is wrong with it.
+            expected: How it is written.
+        """
+        return PlaceRefusal(problem, expected) if self._is_only_one and self._is_news(level, problem) else None
+
     def _open_houses(self) -> str:
         """Return which houses have room for a guest."""
         return "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places}))

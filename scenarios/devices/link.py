@@ -314,6 +314,8 @@ class DeviceLink:
                     WaitingMessage(gateway, device, part, delivery.payload, is_ours=True, retained=delivery.retain)
                 )
             return
+        if address is None and delivery.payload and (misspelt := topics.misspelt_device(self._run, delivery.topic)):
+            self._correct_topic(misspelt, delivery.topic, delivery.payload)
         for gateway in self._read_by(delivery.topic, delivery.payload):
             self._send(self._adapters[gateway.agent].new_questions())
             self._put(
@@ -343,6 +345,15 @@ class DeviceLink:
             self._publish(DeviceNotice(part="error", device=device, content={**content, "time": self._now_s}))
             return None
         return found
+
+    def _correct_topic(self, misspelt: topics.MisspeltDevice, topic: str, payload: bytes) -> None:
+        """Tell a device in whose topics its id is not percent-encoded how it is written there."""
+        refusal = self._devices.refuse_topic(misspelt.level, misspelt.problem, misspelt.expected)
+        if refusal is not None:
+            problem, expected = _plain_text(refusal.problem), _plain_text(refusal.expected)
+            log.warning("device refused", topic=topic, problem=problem, expected=expected)
+            content = {"topic": misspelt.part, "problem": problem, "expected": expected, "payload": _shown(payload)}
+            self._queue(_NOTICE, misspelt.error_topic, _json({"v": 1, **content, "time": self._now_s}))
 
     def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         """Return what a message says, at the virtual time at which it is taken."""
@@ -398,6 +409,8 @@ class DeviceLink:
             raise MessageError("a retained message (a leftover)", "a message that is not retained")
         gateway = message.gateway
         if self._devices.get(message.device) is not gateway:
+            if message.topic == "availability":
+                return []  # it has left in this second, and says that it is offline, or its last will does
             is_announced = message.topic == "announce" and bool(message.payload)
             self._devices.give_back(gateway, message.device, is_announced=is_announced)
         elif message.topic == "announce" and not message.payload and not gateway.id:

@@ -221,6 +221,9 @@ def _tasmota(said: dict[str, Any]) -> Iterator[FoundDevice]:
         gateway: dict[str, Any] = {"topic": topic}
         if said.get("ft") not in {None, "%prefix%/%topic%/"}:
             gateway["full_topic"] = said["ft"]
+            for token, key in (("%hostname%", "hn"), ("%id%", "mac")):
+                if isinstance(said["ft"], str) and isinstance(own := said.get(key), str):
+                    gateway["full_topic"] = gateway["full_topic"].replace(token, own)
         if said.get("tp") not in (None, ["cmnd", "stat", "tele"]):
             gateway["prefixes"] = said["tp"]
         if len(switches) > 1:

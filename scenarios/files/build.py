@@ -11,7 +11,7 @@ from agents import GRID, MANAGER, SHARED, TIMELINE, CumulativeSeries, Device, Ho
 from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
-from scenarios.devices.adapters import adapter_problems, address_of
+from scenarios.devices.adapters import adapter_problems, address_of, readings_of
 from scenarios.errors import suggest
 from scenarios.events import TimelineEvent
 from scenarios.files.lab_faults import build_faults
@@ -120,6 +120,8 @@ class _ScenarioBuilder:
     gateway_ids: dict[str, KeyPath] = field(default_factory=dict)
     addresses: dict[tuple[object, ...], KeyPath] = field(default_factory=dict)
     """By what a real device switches and measures, the first one that does."""
+    readings: dict[tuple[str, ...], KeyPath] = field(default_factory=dict)
+    """Where a device of any kind reads its production, and its place in the file."""
 
     def build(self) -> Scenario:
         file = self.file
@@ -286,6 +288,12 @@ class _ScenarioBuilder:
             self.collector.at((*path, "adapter"), f"another device ({other}) already represents the same one")
         if address is not None:
             self.addresses.setdefault(address, path)
+        for reading in [] if problems else readings_of(made):
+            other_path = self.readings.setdefault(reading, path)
+            if other_path != path:
+                what = f"{reading[0]!r} is read as the production of another device already"
+                self.collector.at(path, f"{what} ({self.collector.locate(other_path)}); it would count twice")
+                break
         self.gateways[device.agent] = made
 
     def _guests(self, house: str, guests: int, path: KeyPath) -> list[Device]:

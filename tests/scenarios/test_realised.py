@@ -95,6 +95,23 @@ def test_production_is_what_was_measured_and_else_what_was_assumed() -> None:
     assert actual.energy_per_bin_wh(edges_s).tolist() == [1000, 1000, 100, 200, 25, 1000, 10, 1000]
 
 
+def test_production_that_was_assumed_between_two_measurements_is_produced_when_it_was_assumed() -> None:
+    """A roof that was offline from the evening until the morning gave nothing at night."""
+    night = sun((0, 0), (HALF_H_S, 100), (7 * HALF_H_S, 100), (8 * HALF_H_S, 200))
+    scenario = neighbourhood({"a": {"pv": forecast(night)}}, [])
+    gateway = Gateway(id="pv", house="a", device="pv", type="producer", agent="pv")
+    scenario = replace(scenario, gateways={"pv": gateway})
+    parts = (sun((0, 0), (HALF_H_S // 2, 30)), sun((int(7.5 * HALF_H_S), 30), (8 * HALF_H_S, 90)))
+    said = [
+        ("pv", ProductionMeasured(producer="pv", production=part).model_dump(mode="json", exclude_none=True))
+        for part in parts
+    ]
+    actual = realise(scenario, said).scenario.producers["pv"].actual
+    assert actual is not None
+    ends_s = [START_S + int(half_h * HALF_H_S) for half_h in (0, 0.5, 1, 7, 7.5, 8)]
+    assert actual.energy_per_bin_wh(ends_s).tolist() == pytest.approx([30, 50, 0, 50, 60])
+
+
 STREET_WITH_TWO_WASHERS = """\
 version: 1
 name: two-washers

@@ -7,6 +7,7 @@ from .registry import (
     address_of as address_of,
     guest_of as guest_of,
     language_for as language_for,
+    readings_of as readings_of,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "address_of",
     "guest_of",
     "language_for",
+    "readings_of",
 ]

@@ -157,7 +157,18 @@ class GenericOptions(BaseModel):
             raise ValueError("'switch', 'power', 'energy' or 'command' is expected: where it is measured or switched")
         if self.timer is not None and self.command is None:
             raise ValueError("'timer' needs a 'command', before which it is published")
+        written = [target.topic for target in (self.command, self.timer, *self.ask) if target is not None]
+        if echoed := sorted({source.topic for source in self.sources} & set(written)):
+            raise ValueError(
+                f"{echoed[0]!r} is written and read: what is written would count as said by the device; expected the "
+                "topics on which the device itself reports"
+            )
         return self
+
+    @property
+    def sources(self) -> tuple[ValueSource, ...]:
+        """Everything that is read."""
+        return tuple(s for s in (self.switch, self.power, self.energy, self.availability) if s is not None)
 
     @property
     def address(self) -> tuple[object, ...] | None:
@@ -180,9 +191,7 @@ class Generic:
 
     def filters(self) -> Sequence[str]:
         """See `Adapter.filters`."""
-        options = self._options
-        sources = (options.switch, options.power, options.energy, options.availability)
-        return list(dict.fromkeys(source.topic for source in sources if source is not None))
+        return list(dict.fromkeys(source.topic for source in self._options.sources))
 
     def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""

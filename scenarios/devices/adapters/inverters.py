@@ -108,9 +108,12 @@ class Inverter:
         return []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
-        """See `Adapter.take`; retained power is out of date, a retained counter is not."""
+        """See `Adapter.take`; of the retained messages, only those on availability are used.
+
+        The broker may have kept a counter for days: what it has counted since then is not of this run.
+        """
         text = text_of(payload)
-        if not text:
+        if not text or (retained and topic not in {self._inverter, self._bridge}):
             return []
         if topic in {self._inverter, self._bridge}:
             if text.lower() not in self._online | _OFFLINE:
@@ -124,14 +127,14 @@ class Inverter:
             self._was_online = is_online
             return [Availability(online=is_online)]
         if topic == self._together:
-            said = {} if retained else json_of(payload)
+            said = json_of(payload)
             power, counter = (said.get(key.rpartition("/")[2]) for key in (self._power, self._counter))
             report = Reported(
                 power_w=number_of(power, "W", "power"), counter_wh=number_of(counter, "Wh", "the day's energy")
             )
             return [] if report == Reported() else [report]
         if topic == self._power:
-            return [] if retained else [Reported(power_w=number_of(text, "W", "power"))]
+            return [Reported(power_w=number_of(text, "W", "power"))]
         return [Reported(counter_wh=number_of(text, "Wh", "the day's energy"))]
 
     def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:

@@ -102,6 +102,17 @@ def address_of(gateway: Gateway) -> tuple[object, ...] | None:
     return None if address is None else (gateway.adapter, *address)
 
 
+def readings_of(gateway: Gateway) -> list[tuple[str, ...]]:
+    """Return where the production of a producer with a generic adapter is read: others have an address instead.
+
+    Its options must be valid.
+    """
+    if gateway.type != "producer" or ADAPTERS.get(gateway.adapter) is not ADAPTERS["generic"]:
+        return []
+    options = GenericOptions.model_validate(gateway.options)
+    return [(s.topic, s.path, s.template) for s in (options.power, options.energy) if s is not None]
+
+
 def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:
     """Return the problems of a device's adapter options in the scenario file: key path and problem."""
     if gateway.adapter in {SSMIC, *LANGUAGES}:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import OutgoingMessage
@@ -16,6 +17,7 @@ MAX_PULSE_S = 64_800
 """Longest time after which a plug switches itself off; PulseTime adds 100 to it."""
 
 
+_PREFIX, _TOPIC = "%prefix%", "%topic%"
 _ANSWERS = ("StatusSNS", "StatusSTS")
 """Keys under which an answer to `Status` holds what `tele` messages say."""
 
@@ -27,7 +29,7 @@ class TasmotaOptions(BaseModel):
 
     topic: Topic
     """Its own part of the topics, `%topic%`."""
-    full_topic: Topic = "%prefix%/%topic%/"
+    full_topic: Topic = f"{_PREFIX}/{_TOPIC}/"
     """The order of the levels, as its FullTopic."""
     prefixes: tuple[Topic, Topic, Topic] = ("cmnd", "stat", "tele")
     """First levels of commands, of answers and of reports."""
@@ -36,6 +38,18 @@ class TasmotaOptions(BaseModel):
     tele_period_s: int = Field(10, ge=10, le=3600)
     """How often it reports, seconds, as its TelePeriod."""
 
+    @model_validator(mode="after")
+    def _keeps_apart(self) -> Self:
+        """Refuse topics that are not the plug's, or on which a command would count as its answer."""
+        unknown = re.findall(r"%\w+%", self.full_topic.replace(_PREFIX, "").replace(_TOPIC, ""))
+        if unknown:
+            raise ValueError(
+                f"full_topic has {unknown[0]}; expected what the plug has in its place, or %prefix%, %topic%"
+            )
+        if len(set(self.prefixes)) < len(self.prefixes):
+            raise ValueError("prefixes: all three are different; expected those of the plug, such as cmnd, stat, tele")
+        return self
+
     @property
     def address(self) -> tuple[object, ...]:
         """The switch and meter that it represents: no other device of a run may represent the same."""
@@ -43,8 +57,11 @@ class TasmotaOptions(BaseModel):
 
     def full_of(self, prefix: int) -> str:
         """Return the beginning of a topic: prefix 0 is for commands, 1 for answers, 2 for telemetry."""
-        full = self.full_topic.replace("%prefix%", self.prefixes[prefix]).replace("%topic%", self.topic)
-        return full.rstrip("/")
+        # As its firmware does: otherwise it would take what it reports for commands.
+        is_bare = prefix == 0 and _PREFIX not in self.full_topic
+        full = f"{self.full_topic}/{_PREFIX}" if is_bare else self.full_topic
+        full = full.replace(_PREFIX, self.prefixes[prefix]).replace(_TOPIC, self.topic)
+        return full.replace("//", "/").rstrip("/")
 
 
 class Tasmota:

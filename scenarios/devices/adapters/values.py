@@ -50,7 +50,7 @@ def json_of(payload: bytes) -> dict[str, Any]:
 
 
 def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN401 - whatever a device sent
-    """Return a `value` in `unit` as power in W or energy in Wh; None for null. Several phases are added up.
+    """Return a `value` in `unit` as power in W or energy in Wh; None for null. Known phases are added up.
 
     Errors name it as `what`.
 
@@ -60,6 +60,8 @@ def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN40
     if value is None or value == "":
         return None
     parts = value if isinstance(value, list) else [value]
+    if all(part is None for part in parts):
+        return None
     try:
         number = sum(float(part) for part in parts if part is not None) * SCALE[unit]
     except (TypeError, ValueError, OverflowError):

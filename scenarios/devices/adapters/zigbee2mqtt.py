@@ -66,6 +66,8 @@ class Zigbee2Mqtt:
         self._state, self._power, self._energy = f"state{suffix}", f"power{suffix}", f"energy{suffix}"
         self._is_bridge_online: bool | None = None
         self._is_device_online: bool | None = None
+        self._is_listed = True
+        """Whether the bridge has the device: one that was removed may join again."""
         self._was_online: bool | None = None
 
     def filters(self) -> Sequence[str]:
@@ -115,7 +117,7 @@ class Zigbee2Mqtt:
         return self.on_connect() if self._must_be_asked else []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
-        """See `Adapter.take`."""
+        """See `Adapter.take`; the state that the broker kept may be old, the one asked for after connecting is not."""
         own = {f"{self._base}/{name}" for name in self._names if name}
         of_bridge = {"state": self._heard_bridge, "devices": self._found, "logging": self._logged}
         if not payload:
@@ -125,13 +127,12 @@ class Zigbee2Mqtt:
         if topic not in own and topic.removesuffix("/availability") in own:
             self._is_device_online = _is_online(payload)
             return self._availability()
-        if topic not in own:
+        if topic not in own or retained:
             return []
         said = json_of(payload)
         state = said.get(self._state)
         report = Reported(
-            # What the broker kept may be old; the state asked for after connecting is not.
-            is_on=None if retained or state is None else either(state, "ON", "OFF", self._state),
+            is_on=None if state is None else either(state, "ON", "OFF", self._state),
             power_w=number_of(said.get(self._power), "W", "power"),
             counter_wh=number_of(said.get(self._energy), "kWh", "energy"),
         )
@@ -142,7 +143,7 @@ class Zigbee2Mqtt:
         return self._availability()
 
     def _availability(self) -> Sequence[DeviceEvent]:
-        is_online = self._is_bridge_online is not False and self._is_device_online is not False
+        is_online = self._is_listed and self._is_bridge_online is not False and self._is_device_online is not False
         if is_online == self._was_online:
             return []
         self._was_online = is_online
@@ -154,11 +155,8 @@ class Zigbee2Mqtt:
         if wanted and wanted in named:
             _friendly(named[wanted])
             self._learn_name(payload)
-            return []
-        if (wanted and wanted not in named) or (not wanted and self._name not in named.values()):
-            self._is_device_online = False
-            return self._availability()
-        return []
+        was_listed, self._is_listed = self._is_listed, wanted in named if wanted else self._name in named.values()
+        return [] if was_listed == self._is_listed else self._availability()
 
     def _logged(self, payload: bytes) -> Sequence[DeviceEvent]:
         said = json_of(payload)

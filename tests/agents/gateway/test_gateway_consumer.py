@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
-from agents.device_events import DeviceEvent, JobAsked, Reported
+from agents.device_events import Announced, DeviceEvent, JobAsked, Left, Reported
 from agents.energy import LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
@@ -24,16 +26,25 @@ CONTRACT_S = START_S + 4 * HOUR_S
 """When the job of every test is to start."""
 
 
-@pytest.fixture
-def washer() -> Iterator[Stage]:
-    """Return a washing machine with a job of an hour, which has a contract."""
-    gateway = GatewaySettings(id="w", house="adler", device="washer", profile="eco", profiles={"eco": ECO})
+GATEWAY = GatewaySettings(id="w", house="adler", device="washer", profile="eco", profiles={"eco": ECO})
+
+
+@contextmanager
+def with_contract(gateway: GatewaySettings) -> Iterator[Stage]:
+    """Have a washing machine with a job of an hour, which has a contract."""
     with on_stage(GatewayConsumer(AGENT, (), patient=True, gateway=gateway), START_S) as stage:
         sent = report(stage, JobAsked(id="wash", latest_start_s=START_S + 10 * HOUR_S))
         question = next(outgoing for outgoing in sent if isinstance(outgoing.message, ProducersFor))
         job_id = question.message.job_id  # type: ignore[attr-defined]  # see the line above
         asks = only(stage.say((MANAGER, Producers(job_id=job_id, producers=("pv",))), re=question))
         stage.say(("pv", Accept(job_id=job_id, start_s=CONTRACT_S)), re=asks)
+        yield stage
+
+
+@pytest.fixture
+def washer() -> Iterator[Stage]:
+    """Return a washing machine with a job of an hour, which has a contract."""
+    with with_contract(GATEWAY) as stage:
         yield stage
 
 
@@ -54,6 +65,101 @@ def test_a_job_started_by_hand_ends_when_its_device_says_so_also_after_its_contr
     assert executed(washer.wait_until(CONTRACT_S)) == []
     washer.wait_until(CONTRACT_S + HOUR_S // 2)
     assert executed(report(washer, Reported(state="FINISHED"))) == [("FINISHED", "started_by_hand")]
+
+
+def measured_wh(washer: Stage, *readings: float, in_between: float | None = None) -> list[float]:
+    """Return what the job drew by ten-minute readings of its counter, Wh since its start.
+
+    Args:
+        washer: With its job.
+        readings: The counter at the start and every ten minutes from then on; the last one comes with the end.
+        in_between: A reading a minute before the start; None: there is none.
+    """
+    if in_between is not None:
+        washer.wait_until(CONTRACT_S - 120)
+        report(washer, Reported(counter_wh=readings[0]))
+        washer.wait_until(CONTRACT_S - 60)
+        report(washer, Reported(counter_wh=in_between))
+    washer.wait_until(CONTRACT_S)
+    first, *others, last = readings
+    report(washer, Reported(state="EXECUTING", counter_wh=first if in_between is None else None))
+    for number, reading_wh in enumerate(others, start=1):
+        washer.wait_until(CONTRACT_S + 600 * number)
+        report(washer, Reported(counter_wh=reading_wh))
+    washer.wait_until(CONTRACT_S + 600 * (len(others) + 1))
+    sent = report(washer, Reported(state="FINISHED", counter_wh=last))
+    measured = next(message.measured for message in to(MANAGER, sent) if isinstance(message, JobExecuted))
+    assert measured is not None
+    return list(measured.cumulative_wh)
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected_wh"),
+    [
+        ([5_000.0, 5_010.0, 3_000.0, 5_030.0, 5_060.0], [0.0, 10.0, 30.0, 30.0, 60.0]),
+        ([5_000.0, 3_001.0, 5_002.0, 3_003.0, 5_004.0], [0.0, 2.0, 2.0, 4.0, 4.0]),  # two devices on one topic
+        ([5_000.0, 5_010.0, 20.0, 50.0, 60.0], [0.0, 10.0, 30.0, 60.0, 70.0]),  # a reset
+    ],
+    ids=["wrong", "two", "reset"],
+)
+def test_nothing_remains_of_a_reading_that_was_passed_over_in_what_a_job_drew(
+    washer: Stage, readings: list[float], expected_wh: list[float]
+) -> None:
+    """The counter of 3,000 Wh counted as 3,000 Wh since a reset, and they stayed although it was none."""
+    assert measured_wh(washer, *readings) == pytest.approx(expected_wh)
+
+
+def test_a_job_that_starts_at_a_wrong_reading_is_measured_from_the_next_one(washer: Stage) -> None:
+    """Its 3,000 Wh were taken for what had been drawn before, so that the job drew nothing until the end."""
+    assert measured_wh(washer, 5_000.0, 5_010.0, 5_200.0, 5_400.0, in_between=3_000.0) == [0.0, 0.0, 190.0, 390.0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (Reported(power_w=0.0), Reported(power_w=2_000.0), [("EXECUTING", "on_time")]),
+        (Reported(power_w=0.0), Reported(power_w=4.0), []),  # at most `idle_w`
+        (Reported(counter_wh=10.0), Reported(counter_wh=12.0), [("EXECUTING", "on_time")]),
+        (Reported(counter_wh=10.0), Reported(counter_wh=10.0), []),
+        (Reported(power_w=0.0, is_on=False), Reported(power_w=2_000.0), []),
+    ],
+    ids=["power", "idle", "counter", "counter stands", "reports its switch"],
+)
+def test_a_device_that_reports_no_switch_answers_a_command_by_what_it_draws(
+    before: Reported, after: Reported, expected: list[tuple[str, str]]
+) -> None:
+    """It drew 2 kW, and its job was given up as not answered, so that nothing of that was settled."""
+    with with_contract(replace(GATEWAY, is_switched=True, has_own_topics=True)) as plug:
+        plug.wait_until(CONTRACT_S - 10)
+        report(plug, before)
+        plug.wait_until(CONTRACT_S)
+        plug.wait_until(CONTRACT_S + 30)
+        assert executed(report(plug, after)) == expected
+
+
+def said_by(device: str, event: DeviceEvent) -> tuple[str, DeviceSaid]:
+    """Return what a guest says, with its sender."""
+    return AGENT, DeviceSaid(device=device, said=event)
+
+
+def test_the_meter_of_a_guest_says_nothing_about_the_job_of_the_one_that_left_in_that_second() -> None:
+    """Its energy begins at 0, which is not what the other one has drawn."""
+    place = GatewaySettings(id="", house="adler", device="guest-1")
+    with on_stage(GatewayConsumer(AGENT, (), patient=True, gateway=place), START_S) as stage:
+        asked = JobAsked(id="charge", load=ECO, latest_start_s=START_S)
+        sent = stage.say(*[said_by("old", event) for event in (Announced(type="consumer"), asked)])
+        question = next(outgoing for outgoing in sent if isinstance(outgoing.message, ProducersFor))
+        job_id = question.message.job_id  # type: ignore[attr-defined]  # see the line above
+        asks = only(stage.say((MANAGER, Producers(job_id=job_id, producers=("pv",))), re=question))
+        stage.say(("pv", Accept(job_id=job_id, start_s=START_S)), re=asks)
+        stage.say(said_by("old", Reported(state="EXECUTING", counter_wh=0.0)))
+        stage.wait_until(START_S + 600)
+        stage.say(said_by("old", Reported(counter_wh=100.0)))
+        stage.wait_until(START_S + 900)
+        came = [said_by("new", event) for event in (Announced(type="consumer"), Reported(counter_wh=0.0))]
+        sent = stage.say(said_by("old", Left()), *came)
+    ended = next(message for message in to(MANAGER, sent) if isinstance(message, JobExecuted))
+    assert (ended.outcome, ended.measured and ended.measured.energy_wh) == ("vanished", 100.0)
 
 
 @pytest.mark.long

@@ -49,7 +49,7 @@ def _end(
 def _reads(course: JobCourse, *readings: tuple[int, float, float]) -> None:
     """Take readings: seconds since the start, W, and Wh since then."""
     for after_s, power_w, energy_wh in readings:
-        course.add_reading(START_S + after_s, Meter(energy_wh=energy_wh, power_w=power_w), GATEWAY.idle_w)
+        course.add_reading(START_S + after_s, Meter(energy_wh=energy_wh, power_w=power_w), GATEWAY)
 
 
 def test_a_pause_in_the_first_half_is_not_the_end(course: JobCourse) -> None:

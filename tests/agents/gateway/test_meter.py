@@ -38,6 +38,11 @@ def test_a_counter_that_falls_to_what_no_meter_can_have_counted_since_adds_nothi
         ([2_000_000, 0, 2_000_001, 2_000_003], 3.0, 0),
         ([10_000, 0, 7, 9], 9.0, 0),  # a reset
         ([10_000, 5_000_000, 5_000_010, 5_000_020], 20.0, 1),  # another meter
+        ([10_000, 1e12, 1e12, 10_001, 10_001], 1.0, 1),  # each reading on two topics
+        ([10_000, 10_000, 0, 0, 10_001, 10_001], 1.0, 0),
+        ([10_000, 3_000, 3_000, 10_001], 1.0, 0),
+        ([10_000, 10_000, 0, 0, 7, 7, 9, 9], 9.0, 0),
+        ([10_000, 5_000_000, 5_000_000, 5_000_010, 5_000_010], 10.0, 1),
     ],
 )
 def test_a_single_reading_that_cannot_be_true_is_passed_over(
@@ -48,6 +53,20 @@ def test_a_single_reading_that_cannot_be_true_is_passed_over(
     problems = [meter.take(60 * i, None, reading) for i, reading in enumerate(readings)]
     assert meter.energy_wh == energy_wh
     assert len([problem for problem in problems if problem]) == refused
+
+
+@pytest.mark.parametrize(
+    ("reading", "next_reading", "energy_wh"), [(0.0, 13_000.0, 13_000.0), (5_000_000.0, 5_000_010.0, 10.0)]
+)
+def test_a_reading_that_stands_for_long_enough_is_true(reading: float, next_reading: float, energy_wh: float) -> None:
+    """An inverter counts 0 from midnight on, and may be read again only in the evening."""
+    meter = Meter()
+    meter.take(0, None, 12_000.0)
+    for minute in range(1, 12):
+        meter.take(60 * minute, None, reading)
+    assert not meter.take(720, None, reading)
+    assert not meter.take(43_200, None, next_reading)
+    assert meter.energy_wh == energy_wh
 
 
 def test_a_counter_may_be_behind_by_minutes() -> None:

@@ -97,3 +97,18 @@ async def test_time_owed_is_reported_within_its_limit_at_any_pace(catch_up: str,
     assert control.lag_wall_s(at(round(control.state.reached_s))) == pytest.approx(1_000 * owed_s)
     control.leave_out(loop.time(), loop.time() + 10**12)
     assert control.lag_wall_s(at(0)) <= MAX_TIME_S
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("command", [Control(command="pace", pace="max"), Control(command="pause")], ids=str)
+async def test_time_that_has_passed_does_not_come_again_for_input_from_outside(command: Control) -> None:
+    """After a quiet hour, a device's message at the pace `max` counted as one of a second after the last event."""
+    control = RunControl(Pace.parse("60x"), 0)
+    control.start()
+    waiting = asyncio.create_task(control.wait_for_others())
+    await asyncio.sleep(60)
+    assert control.reached_s(at(0)) == control.paced_time_s(0) == HOUR_S
+    control.apply(command, at(0))
+    await asyncio.sleep(60)
+    await waiting
+    assert control.reached_s(at(0)) == control.paced_time_s(0) == HOUR_S

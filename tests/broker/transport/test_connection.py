@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -188,6 +188,25 @@ async def test_a_broker_with_a_limit_of_connections() -> None:
             with pytest.raises(BrokerAwayError, match=r"limit of connections \(Mosquitto: max_connections\)"):
                 async with broker.connect("second"), broker.connect("third"):
                     pass
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_a_disconnection_is_logged_with_the_time_since_the_last_packet(qos: int) -> None:
+    """After messages of QoS 1 only, it was logged with the time since the machine was started."""
+    began_wall_s = asyncio.get_running_loop().time()
+    async with AsyncExitStack() as life:
+        running = await life.enter_async_context(managed_mosquitto())
+        with capture_logs() as logs, suppress(BrokerLostError):
+            async with MqttBroker(running.url, lost_after_wall_s=0.1).connect("device") as bus:
+                await bus.publish("a", b"x", qos=qos)
+                await bus.flush()
+                await life.aclose()
+                async for _ in bus.messages():
+                    pass
+    reason = next(entry["reason"] for entry in logs if entry["event"] == "connection broke")
+    assert reason.startswith("closed by the other side ")
+    assert float(reason.split()[5]) <= asyncio.get_running_loop().time() - began_wall_s
 
 
 @needs_mosquitto

@@ -527,6 +527,27 @@ TASMOTA_CONFIG = {
 }  # fmt: skip
 
 
+def test_no_meter_counts_as_the_production_of_two_roofs() -> None:
+    """Each kWh of it was settled twice."""
+    devices = [
+        "energy: {topic: roof, path: e, unit: kWh}, power: {topic: roof, path: p, unit: W}",
+        "energy: {topic: roof, path: e, unit: kWh}",
+        "energy: {topic: roof, path: e2, unit: kWh}",
+    ]
+    entries = "".join(
+        f"      - {{id: pv{i}, type: producer, gateway: {{adapter: generic, {options}}}}}\n"
+        for i, options in enumerate(devices)
+    )
+    with pytest.raises(ScenarioError) as raised:
+        load_text(
+            f"version: 1\nname: n\nstart: 2026-06-21T06:00:00Z\nseed: 1\nhouses:\n  - id: a\n    devices:\n{entries}",
+            "f",
+            None,
+        )
+    (problem,) = raised.value.problems
+    assert "devices[1].gateway: 'roof' is read as the production of another device already" in str(problem)
+
+
 def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it() -> None:
     """Every kind of discovery, once each; nonsense is passed over; the YAML can be read back."""
     zigbee = [
@@ -604,6 +625,13 @@ def test_a_scan_finds_every_switch_of_a_device_that_has_several() -> None:
     }
 
 
+def test_a_scan_writes_the_topics_of_a_tasmota_as_they_are() -> None:
+    """The tokens for its name and address are unknown to a scenario file."""
+    said = {"t": "plug", "rl": [1], "ft": "%hostname%/%id%/%prefix%/", "hn": "plug-1234", "mac": "A1B2C3D4E5F6"}
+    (found,) = found_in({"tasmota/discovery/A1B2C3D4E5F6/config": json.dumps(said).encode()})
+    assert found.gateway == {"topic": "plug", "full_topic": "plug-1234/A1B2C3D4E5F6/%prefix%/"}
+
+
 def test_a_scan_names_a_shelly_by_the_prefix_of_its_topics() -> None:
     """Not by its id, to which nothing is published if the owner chose another prefix."""
     said = b'{"id": "shellyplugsg3-1", "gen": 3, "name": null, "model": "S3PL-00112EU"}'
@@ -647,6 +675,10 @@ def test_what_would_fail_or_be_switched_twice_is_named_before_the_run() -> None:
         'gateway: {adapter: generic, command: {topic: x, on: "{{ oops"}}',
         "gateway: {adapter: zigbee2mqtt, name: plug}",
         "gateway: {adapter: zigbee2mqtt, name: plug, endpoint: l2}",
+        "gateway: {adapter: generic, switch: {topic: x}, command: {topic: x}}",
+        "gateway: {adapter: generic, power: {topic: x, unit: W}, ask: [{topic: x}]}",
+        plug.format("bath, full_topic: '%id%/%prefix%'"),
+        plug.format("bath, prefixes: [cmnd, stat, stat]"),
     ]
     lines = "".join(f"      - {{id: d{i}, type: consumer, {gateway}}}\n" for i, gateway in enumerate(devices))
     with pytest.raises(ScenarioError) as raised:
@@ -656,11 +688,21 @@ def test_what_would_fail_or_be_switched_twice_is_named_before_the_run() -> None:
             None,
         )
     problems = [str(problem) for problem in raised.value.problems]
-    assert len(problems) == 5
+    assert len(problems) == 9
     for problem, device, words in zip(
         problems,
-        (1, 3, 4, 5, 6),
-        ("another device", "+ and #", "+ and #", "not a valid template", "not a valid template"),
+        (1, 3, 4, 5, 6, 9, 10, 11, 12),
+        (
+            "another device",
+            "+ and #",
+            "+ and #",
+            "not a valid template",
+            "not a valid template",
+            "'x' is written and read",
+            "'x' is written and read",
+            "has %id%",
+            "all three are different",
+        ),
         strict=True,
     ):
         assert f"devices[{device}]" in problem

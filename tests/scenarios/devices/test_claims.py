@@ -265,7 +265,7 @@ def test_one_plug_has_one_name_however_it_is_written() -> None:
     """Its relay is the first one by default, and its topics may be in any order; any other plug has another name."""
     names = {
         switch_id(address_of(plug(**options)) or ())
-        for options in ({}, {"relay": 1}, {"full_topic": "%prefix%/kitchen"}, {"full_topic": "cmnd/%topic%/"})
+        for options in ({}, {"relay": 1}, {"full_topic": "%prefix%/kitchen"}, {"full_topic": "%prefix%//%topic%"})
     }
     assert names == {"tasmota/cmnd/kitchen/1"}
     assert switch_id(address_of(plug(relay=2)) or ()) not in names

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from agents import DeviceCommand, Reported
+from agents import Availability, DeviceCommand, Reported
 from scenarios.devices.adapter import Adapter
 from scenarios.devices.adapters import adapter_for
 from scenarios.gateways import Gateway
@@ -155,3 +155,67 @@ def test_a_shelly_behind_a_roof_reports_what_it_returns() -> None:
     assert says(apower=2.5, aenergy={"total": 12.0}, ret_aenergy={"total": 8000.0}) == (0.0, 8000.0)
     assert says(apower=-310.0, aenergy={"total": 12.5}, ret_aenergy={"total": 8005.0}) == (310.0, 8005.0)
     assert says(apower=-320.0) == (320.0, None)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "options", "topic", "payload"),
+    [
+        ("opendtu", {"serial": "1"}, "solar/1/0/yieldday", b"5000"),
+        ("opendtu", {"serial": "1"}, "solar/1/0/power", b"400"),
+        ("ahoydtu", {"name": "roof"}, "inverter/roof/ch0/YieldDay", b"5000"),
+        ("ahoydtu", {"name": "roof"}, "inverter/roof/ch0", b'{"P_AC": 400, "YieldDay": 5000}'),
+        ("zigbee2mqtt", {"name": "plug"}, "zigbee2mqtt/plug", b'{"state": "ON", "power": 400, "energy": 5}'),
+        ("tasmota", {"topic": "plug"}, "tele/plug/SENSOR", b'{"ENERGY": {"Power": 400, "Total": 5}}'),
+        ("shelly", {"prefix": "s"}, "s/status/switch:0", b'{"apower": 400, "aenergy": {"total": 5000}}'),
+    ],
+)
+def test_no_reading_that_the_broker_has_kept_is_metered(
+    adapter: str, options: dict[str, Any], topic: str, payload: bytes
+) -> None:
+    """A counter of yesterday became the first reading, and what was counted since then was settled in a minute."""
+    gateway = Gateway(id="d", house="a", device="d", type="producer", agent="d", adapter=adapter, options=options)
+    assert adapter_for(gateway).take(topic, payload, retained=True) == []
+    assert len(adapter_for(gateway).take(topic, payload, retained=False)) == 1
+
+
+@pytest.mark.parametrize("options", [{"ieee_address": "0x1"}, {"name": "plug"}])
+def test_a_zigbee_device_that_was_removed_from_its_bridge_and_joins_again_is_available(options: dict[str, str]) -> None:
+    """It stayed unavailable for the rest of the run, so that its jobs vanished."""
+    gateway = Gateway(
+        id="d", house="a", device="d", type="consumer", agent="a/d", adapter="zigbee2mqtt", options=options
+    )
+    made, listed = adapter_for(gateway), b'[{"ieee_address": "0x1", "friendly_name": "plug"}]'
+    said = [
+        event
+        for devices in (listed, b"[]", b"[]", listed, listed)
+        for event in made.take("zigbee2mqtt/bridge/devices", devices, retained=False)
+    ]
+    assert said == [Availability(online=False), Availability(online=True)]
+    assert made.take("zigbee2mqtt/bridge/state", b"offline", retained=False) == [Availability(online=False)]
+
+
+@pytest.mark.parametrize(
+    ("full_topic", "command", "report"),
+    [
+        ("%prefix%/%topic%/", "cmnd/plug", "tele/plug"),
+        ("home/%topic%/%prefix%", "home/plug/cmnd", "home/plug/tele"),
+        ("home/%topic%/", "home/plug/cmnd", "home/plug"),
+        ("%topic%", "plug/cmnd", "plug"),
+    ],
+)
+def test_a_tasmota_is_commanded_where_its_firmware_listens(full_topic: str, command: str, report: str) -> None:
+    """Commands without %prefix% were published where the plug reports, and counted as its answer without any plug."""
+    gateway = Gateway(
+        id="d",
+        house="a",
+        device="d",
+        type="consumer",
+        agent="a/d",
+        adapter="tasmota",
+        options={"topic": "plug", "full_topic": full_topic},
+    )
+    made = adapter_for(gateway)
+    sent = made.command(DeviceCommand(command="start", device="d", job="wash-1", time_s=0, run_s=60))
+    assert [message.topic for message in sent] == [f"{command}/PulseTime1", f"{command}/POWER"]
+    assert not {message.topic for message in (*sent, *made.on_connect())} & set(made.filters())
+    assert f"{report}/SENSOR" in made.filters()

@@ -370,6 +370,36 @@ async def test_an_unknown_device_gets_one_error_for_each_mistake() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("my car", "'my%20car' in its place"),
+        ("Küche", "'K%C3%BCche' in its place"),
+        ("%zz", "'%25zz' in its place"),
+        ("wash%2der", "'wash-er' in its place"),
+        ("a%00b", "an id of visible characters, percent-encoded as UTF-8"),
+    ],
+)
+async def test_a_device_whose_id_is_not_encoded_in_its_topics_is_told_how_it_is_written(
+    level: str, expected: str
+) -> None:
+    """It announced itself and got no answer at all."""
+    broker = MemoryBroker()
+    scenario = load_text(STREET, "test", None)
+    guests = [gateway for gateway in scenario.gateways.values() if not gateway.id and gateway.type == "consumer"]
+    link = DeviceLink(RUN, broker, {"adler": guests}, {}, Zone(0))
+    async with broker.connect("device") as bus:
+        await bus.subscribe(f"ssmic/{RUN}/devices/{level}/error")
+        async with link.connected():
+            for _ in range(2):
+                await bus.publish(f"ssmic/{RUN}/devices/{level}/announce", b'{"type": "consumer"}', qos=1)
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            event = await anext(bus.messages())
+    assert isinstance(event, Delivery)
+    error = json.loads(event.payload)
+    assert (error["topic"], error["expected"], error["payload"]) == ("announce", expected, '{"type": "consumer"}')
+
+
 async def test_of_too_many_announcements_the_last_one_counts() -> None:
     """A guest that comes and goes a thousand times in one second has left, and another one has its place."""
     broker, here = MemoryBroker(), b'{"type": "consumer", "house": "adler"}'
@@ -426,6 +456,8 @@ async def test_a_guest_that_leaves_and_comes_back_within_a_second_keeps_its_plac
         ((second, *_),) = await say("oven", ("announce", here))
         assert second != first
         assert await say("kettle", ("announce", here)) == []
+        gone = await say("oven", ("announce", b""), ("availability", b"offline"))
+        assert gone == [(second, "oven", Left)]  # no error, although it has left
 
 
 async def test_a_guest_that_left_before_a_restart_leaves_its_place_to_others() -> None:

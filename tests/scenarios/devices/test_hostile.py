@@ -373,6 +373,12 @@ def test_numbers_of_any_unit_are_power_in_w_or_energy_in_wh(value: object, unit:
     assert number_of(value, unit, "x") == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("value", [None, "", [], [None, None]], ids=str)
+def test_phases_of_which_nothing_is_known_are_no_reading_of_0(value: object) -> None:
+    """A counter at 0 is a reset, and a power of 0 W the end of a programme."""
+    assert number_of(value, "kWh", "x") is None
+
+
 def test_a_path_in_json_may_count_from_the_end() -> None:
     """A position beyond either end finds nothing."""
     phases = {"a": [1, 2, 3]}
