@@ -219,7 +219,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _has_meter_of(self, course: JobCourse) -> bool:
         """Return whether the meter is that of a job's device, not of another guest that came in the same second."""
-        return course.device == self._device or self._gateway.rules < 7
+        return course.device == self._device or self._gateway.rules < 8
 
     def _look_for_answer(self, before_s: int | None, before_wh: float) -> None:
         """Notice that a device without a switch of its own, which cannot answer otherwise, obeys by what it draws.
@@ -228,7 +228,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             before_s: When the meter was read before, UNIX seconds; None: never.
             before_wh: What had been metered then, Wh.
         """
-        if not self._gateway.is_switched or self._shows_switch or self._gateway.rules < 7:
+        if not self._gateway.is_switched or self._shows_switch or self._gateway.rules < 8:
             return
         power_w = self._meter.power_w
         if power_w is None and before_s is not None and before_s < self.now_s:

@@ -100,7 +100,7 @@ class GatewayProducer(DeviceAgent, Producer):
                 self._expect_nothing()
             case Availability(online=online):
                 self._is_available = online
-                if not online and self._gateway.rules >= 7:
+                if not online and self._gateway.rules >= 8:
                     self._stop_metering()
             case Forecasted(production=production):
                 self.adopt(Prediction(issued_s=self.now_s, production=production))
@@ -153,10 +153,10 @@ class GatewayProducer(DeviceAgent, Producer):
     @property
     def _awaits_next_reading(self) -> bool:
         """Whether nothing follows from the last reading before the next one."""
-        return self._gateway.rules >= 7 and self._meter.is_doubtful
+        return self._gateway.rules >= 8 and self._meter.is_doubtful
 
     def _add_point(self) -> None:
-        if self._gateway.rules >= 7:
+        if self._gateway.rules >= 8:
             self._points = at_most(self._points, self._meter.energy_wh)
         point = (self.now_s, max(self._meter.energy_wh, self._points[-1][1] if self._points else 0.0))
         if len(self._points) > 1 and self.now_s - self._points[-2][0] < _LEAST_STEP_S:

@@ -19,7 +19,7 @@ MINUTE_S = 60
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
-DEVICE_RULES = 7
+DEVICE_RULES = 8
 """The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay
 has the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less.
 3: a single reading that no meter can have counted is passed over, and a device that has left is there again once it
@@ -28,7 +28,7 @@ programme that takes far longer than planned is not cut off while it draws more 
 takes a free place has a meter of its own, and a device that has left is not metered by its last power. 6: a reading of
 0 W that comes with an open switch does not show that the programme was over before, and a device that reports its
 switch closed after its connection has ended did not lose power. 7: if a job started by hand ends after its contract
-has started, it ends as soon as its device says so, not only when the gateway next looks at it; nothing remains of a
+has started, it ends as soon as its device says so, not only when the gateway next looks at it. 8: nothing remains of a
 reading that was passed over, and one that is only repeated confirms nothing; a roof without a counter is not metered by
 its last power while it is offline; and a device that reports no switch answers a command by what it draws."""
 

@@ -142,7 +142,7 @@ class JobCourse:
         """
         idle_w = gateway.idle_w
         after_s = now_s - (self.started_s or now_s)
-        if gateway.rules >= 7:
+        if gateway.rules >= 8:
             self._pass_over(meter)
         drawn_wh = max(self.points[-1][1], meter.energy_wh - self.base_wh)
         self.readings += 1

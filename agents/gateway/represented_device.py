@@ -41,7 +41,7 @@ class DeviceAgent(Agent[AnyMessage], ABC):
         self._shown: dict[str, Any] = {}
 
     def _new_meter(self) -> Meter:
-        return Meter(passes_over=self._gateway.rules >= 3, knows_repeats=self._gateway.rules >= 7)
+        return Meter(passes_over=self._gateway.rules >= 3, knows_repeats=self._gateway.rules >= 8)
 
     def _take_from_device(self, message: DeviceSaid) -> None:
         """Take what the device says; it comes from this agent itself."""
