@@ -37,3 +37,16 @@ async def test_keys_that_come_at_once_tick_the_lines_under_the_cursor(editing: E
         at_once(person.pilot, "down", "space", "down", "space", "enter")
         await person.until(lambda: answers)
     assert answers == [("b", "c")]
+
+
+async def test_a_label_that_is_too_long_ends_in_dots_and_keeps_its_mark(editing: Editing, file: Path) -> None:
+    """The tree cut long labels at its edge without a sign; the mark of a problem was cut as well."""
+    long = "The dishwasher of the aunt in the attic"
+    wrong = file.read_text().replace("name: Washer", f"name: {long} below").replace("name: Dishwasher", f"name: {long}")
+    file.write_text(wrong.replace("load_profile: dish}\n\njobs", "load_profile: none}\n\njobs"))
+    async with editing(file, size=(80, 24)) as person:
+        await person.show("houses", 1, "devices", 0)
+        lines = [person.tree.render_line(y).text.rstrip() for y in range(person.tree.size.height)]
+        assert sum(line.endswith("The dishwasher of t… ✗") for line in lines) == 1
+        assert sum(line.endswith("The dishwasher of t…") for line in lines) == 1
+        assert all(len(line) <= person.tree.size.width for line in lines)

@@ -51,6 +51,33 @@ async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opene
 
 
 @pytest.mark.long
+async def test_the_record_under_the_cursor_is_shown_in_full(opened: Opened, newest: Path) -> None:
+    """At 80 columns "event of the timeline" was cut, and nothing showed long records to the end."""
+    with ResultsReader(newest) as results:
+        start_s = results.runs()[0].start_s
+    why = "the broker did not answer for a long time, and the limit of this run has passed by now"
+    records = [
+        {"event": "event of the timeline", "level": "info", "run": 1, "now_s": start_s - 2, "n": 1},
+        {
+            "event": "waiting for the results file: locked by another process",
+            "run": 1,
+            "now_s": start_s - 1,
+            "why": why,
+        },
+    ]
+    newest.with_suffix(".log.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("E")
+        await until(pilot, lambda: text(pilot, "#tab-log .record") == "event of the timeline: n 1")
+        log = table(pilot, "#log-rows")
+        assert "event of the timeline" in log.render_line(1).text
+        await pilot.press("down")
+        await until(pilot, lambda: text(pilot, "#tab-log .record").endswith(f"another process: why {why}"))
+
+
+@pytest.mark.long
 @pytest.mark.usefixtures("newest")
 async def test_a_missing_log_is_reported(opened: Opened) -> None:
     """The history of contracts is in the results themselves."""
