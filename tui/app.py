@@ -39,6 +39,7 @@ from tui.shell import (
     HelpScreen,
     IdleCollector,
     Intent,
+    KeyOrder,
     MonitoredRun,
     OpenNeighbourhood,
     ParsedStyles,
@@ -139,6 +140,7 @@ class SsmicApp(Guarded, App[None]):
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)
         """The monitored run, in any area."""
+        self.key_order = KeyOrder(self, super().on_event)
         self._quit_question: Screen[Any] | None = None
         """The dialog that asked last whether to quit."""
         self._last_seen: tuple[Feed | None, RunStatus | None] = (None, None)
@@ -168,6 +170,7 @@ class SsmicApp(Guarded, App[None]):
         """Show the first area."""
         await self.switch_mode(self._first_area if self._first_intent is None else self._first_intent.area)
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_preferences())
+        self.screen_change_signal.subscribe(self, lambda _: self.key_order.look_again())
         self.set_interval(REFRESH_WALL_S, self._tick)
         if self._first_intent is not None:
             self.post_message(self._first_intent)
@@ -180,12 +183,15 @@ class SsmicApp(Guarded, App[None]):
             self._collector.end()
 
     async def on_event(self, event: events.Event) -> None:
-        """Record the time of the last user input."""
+        """Record the time of the last user input, and keep keys in order."""
         if isinstance(event, events.InputEvent):
             self.last_input_wall_s = time.monotonic()
             if self._collector is not None:
                 self._collector.key(self.last_input_wall_s)
-        await super().on_event(event)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.key_order.take(event)
+        else:
+            await super().on_event(event)
 
     def _tick(self) -> None:
         self.monitored_run.tick(time.monotonic())
