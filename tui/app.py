@@ -57,7 +57,7 @@ from tui.shell import (
 )
 from tui.signals import exit_code
 from tui.start import load_recent, save_recent
-from tui.widgets import DEFAULT_VARIABLES, THEMES
+from tui.widgets import DEFAULT_VARIABLES, THEMES, legible
 
 make_textual_safe()
 
@@ -165,6 +165,11 @@ class SsmicApp(Guarded, App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our own colours, for themes that define none."""
         return DEFAULT_VARIABLES
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the variables of the theme; colours that would be illegible on its background are changed."""
+        self.theme_variables = legible(super().get_css_variables())
+        return self.theme_variables
 
     async def on_mount(self) -> None:
         """Show the first area."""
