@@ -61,6 +61,9 @@ from tui.widgets import DEFAULT_VARIABLES, THEMES, legible
 
 make_textual_safe()
 
+LEAST_SIZE = (80, 24)
+"""Columns and lines that the screens need."""
+
 
 class SsmicApp(Guarded, App[None]):
     """Build a neighbourhood, run it, watch it negotiate, read the results."""
@@ -87,6 +90,7 @@ class SsmicApp(Guarded, App[None]):
     Screen { background: $background; }
     Toast { max-width: 76; }
     DataTable > .datatable--header { background: $panel; color: $primary; text-style: bold; }
+    SelectCurrent Static#label { text-wrap: nowrap; text-overflow: ellipsis; }
     SearchIcon { display: none; }
     CommandPalette CommandInput { padding-left: 1; }
     """
@@ -149,6 +153,8 @@ class SsmicApp(Guarded, App[None]):
         """Returns what is open in *Neighbourhoods*."""
         self.allow_outside = allow_outside
         self.devices_broker = ""
+        self._is_small = False
+        """Whether the terminal is smaller than `LEAST_SIZE`."""
         self._first_area = first_area
         self._first_intent = first_intent
         self._remember = remember
@@ -197,6 +203,16 @@ class SsmicApp(Guarded, App[None]):
             await self.key_order.take(event)
         else:
             await super().on_event(event)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say, once, that the terminal is smaller than the screens need."""
+        was_small, self._is_small = (
+            self._is_small,
+            event.size.width < LEAST_SIZE[0] or event.size.height < LEAST_SIZE[1],
+        )
+        if self._is_small and not was_small:
+            needed, there = (f"{width} columns and {height} lines" for width, height in (LEAST_SIZE, event.size))
+            self.notify(f"This terminal has {there}. Below {needed}, texts are cut.", severity="warning", markup=False)
 
     def _tick(self) -> None:
         self.monitored_run.tick(time.monotonic())
