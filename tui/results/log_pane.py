@@ -139,7 +139,7 @@ class LogPane(Guarded, Vertical):
 
     def compose(self) -> ComposeResult:
         """The records, the one under the cursor in full, and where they are from."""
-        yield CellTable[LogRow](_columns(Zone()), key=lambda row: row.number, empty="Nothing was logged", id="log-rows")
+        yield CellTable[LogRow](_columns(Zone()), key=lambda row: row.number, empty="No records", id="log-rows")
         yield Words(classes="record")
         yield Words(classes="detail")
 

@@ -152,3 +152,20 @@ async def test_a_file_without_scores_is_read(opened: Opened, newest: Path) -> No
         await until(pilot, lambda: table(pilot, "#score-rows").rows)
         assert "This run has no scores" in text(pilot, "#tab-scores .detail")
         assert the_screen(pilot).simulation.tab == "scores"
+
+
+@pytest.mark.parametrize(("key", "rows"), [("dollar_sign", "#bill-rows"), ("S", "#score-rows")])
+async def test_a_file_that_vanished_says_nothing_of_its_scenario(
+    opened: Opened, newest: Path, key: str, rows: str
+) -> None:
+    """Another terminal moved it: the view said that the scenario had no tariff, or no producer."""
+    async with opened(first_area="results", size=(100, 30)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        newest.unlink()
+        await pilot.press(key)
+        await until(pilot, lambda: "there is no such file" in text(pilot, "SimulationPane .problem"))
+        await until(pilot, lambda: table(pilot, rows).size.height > 2)
+        shown = "".join(table(pilot, rows).render_line(y).text for y in range(table(pilot, rows).size.height))
+        assert "No " in shown
+        assert "scenario" not in shown
