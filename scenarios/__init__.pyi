@@ -11,6 +11,10 @@ from .errors import (
     ScenarioWriteError as ScenarioWriteError,
     suggest as suggest,
 )
+from .event_marks import (
+    EventMark as EventMark,
+    EventMarks as EventMarks,
+)
 from .events import (
     AddJobs as AddJobs,
     Happening as Happening,
@@ -48,6 +52,8 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "AddJobs",
     "Appliance",
+    "EventMark",
+    "EventMarks",
     "FigureKind",
     "FigureKindError",
     "Happening",

@@ -39,6 +39,7 @@ from tui.shell import (
     HelpScreen,
     IdleCollector,
     Intent,
+    KeyOrder,
     MonitoredRun,
     OpenNeighbourhood,
     ParsedStyles,
@@ -56,9 +57,12 @@ from tui.shell import (
 )
 from tui.signals import exit_code
 from tui.start import load_recent, save_recent
-from tui.widgets import DEFAULT_VARIABLES, THEMES
+from tui.widgets import DEFAULT_VARIABLES, THEMES, legible
 
 make_textual_safe()
+
+LEAST_SIZE = (80, 24)
+"""Columns and lines that the screens need."""
 
 
 class SsmicApp(Guarded, App[None]):
@@ -86,6 +90,7 @@ class SsmicApp(Guarded, App[None]):
     Screen { background: $background; }
     Toast { max-width: 76; }
     DataTable > .datatable--header { background: $panel; color: $primary; text-style: bold; }
+    SelectCurrent Static#label { text-wrap: nowrap; text-overflow: ellipsis; }
     SearchIcon { display: none; }
     CommandPalette CommandInput { padding-left: 1; }
     """
@@ -139,6 +144,7 @@ class SsmicApp(Guarded, App[None]):
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)
         """The monitored run, in any area."""
+        self.key_order = KeyOrder(self, super().on_event)
         self._quit_question: Screen[Any] | None = None
         """The dialog that asked last whether to quit."""
         self._last_seen: tuple[Feed | None, RunStatus | None] = (None, None)
@@ -147,6 +153,8 @@ class SsmicApp(Guarded, App[None]):
         """Returns what is open in *Neighbourhoods*."""
         self.allow_outside = allow_outside
         self.devices_broker = ""
+        self._is_small = False
+        """Whether the terminal is smaller than `LEAST_SIZE`."""
         self._first_area = first_area
         self._first_intent = first_intent
         self._remember = remember
@@ -164,10 +172,16 @@ class SsmicApp(Guarded, App[None]):
         """Return our own colours, for themes that define none."""
         return DEFAULT_VARIABLES
 
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the variables of the theme; colours that would be illegible on its background are changed."""
+        self.theme_variables = legible(super().get_css_variables())
+        return self.theme_variables
+
     async def on_mount(self) -> None:
         """Show the first area."""
         await self.switch_mode(self._first_area if self._first_intent is None else self._first_intent.area)
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_preferences())
+        self.screen_change_signal.subscribe(self, lambda _: self.key_order.look_again())
         self.set_interval(REFRESH_WALL_S, self._tick)
         if self._first_intent is not None:
             self.post_message(self._first_intent)
@@ -180,12 +194,25 @@ class SsmicApp(Guarded, App[None]):
             self._collector.end()
 
     async def on_event(self, event: events.Event) -> None:
-        """Record the time of the last user input."""
+        """Record the time of the last user input, and keep keys in order."""
         if isinstance(event, events.InputEvent):
             self.last_input_wall_s = time.monotonic()
             if self._collector is not None:
                 self._collector.key(self.last_input_wall_s)
-        await super().on_event(event)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.key_order.take(event)
+        else:
+            await super().on_event(event)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say, once, that the terminal is smaller than the screens need."""
+        was_small, self._is_small = (
+            self._is_small,
+            event.size.width < LEAST_SIZE[0] or event.size.height < LEAST_SIZE[1],
+        )
+        if self._is_small and not was_small:
+            needed, there = (f"{width} columns and {height} lines" for width, height in (LEAST_SIZE, event.size))
+            self.notify(f"This terminal has {there}. Below {needed}, texts are cut.", severity="warning", markup=False)
 
     def _tick(self) -> None:
         self.monitored_run.tick(time.monotonic())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents import MANAGER, NEW_PRODUCER, TIMELINE, Contract, Declined, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
+from scenarios.event_marks import EventMark, EventMarks
 from scenarios.events import action_in_words
 from scenarios.monitor import plausibility
 from scenarios.monitor.devices import ObservedDevices
@@ -42,8 +43,8 @@ class ScenarioContext:
     """Initial scores of producers, by id; others have that of a new producer."""
     zone: Zone | None = None
     """Display zone of times; None: that of the run's roster."""
-    planned: tuple[tuple[int, str], ...] = ()
-    """Events of the timeline whose time is known before the run: UNIX seconds, in words."""
+    planned: tuple[EventMark, ...] = ()
+    """Events of the timeline whose time is known before the run, by time."""
     expected: tuple[tuple[int, str], ...] = ()
     """Expectations that have a time: UNIX seconds, in words."""
 
@@ -66,7 +67,11 @@ def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> Scenari
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
         zone=scenario.zone,
         planned=tuple(
-            (event.at_s, action_in_words(event.action)) for event in scenario.timeline if event.at_s is not None
+            EventMarks(
+                sorted(
+                    (event.at_s, action_in_words(event.action)) for event in scenario.timeline if event.at_s is not None
+                )
+            )
         ),
         expected=scenario.expected,
     )
@@ -160,7 +165,7 @@ class ObservedRun:
         """Number of duplicate messages."""
         self.changes = 0
         """Increases with every update."""
-        self.events: deque[tuple[int, str]] = deque(maxlen=_KEPT_EVENTS)
+        self.events = EventMarks(most=_KEPT_EVENTS)
         """Events of the timeline that took place: UNIX seconds, in words."""
         self._seen = Deduplicator(from_the_start=from_the_start)
         self._host_of: dict[str, str] = {}
@@ -269,7 +274,7 @@ class ObservedRun:
             self._score(envelope.sender, kind, body)
         elif kind == "Happened" and envelope.sender == TIMELINE:
             happening = happening_of(envelope.time, body)
-            self.events.append((happening.at_s, action_in_words(happening.action)[: plausibility.MOST_TEXT]))
+            self.events.add(happening.at_s, action_in_words(happening.action)[: plausibility.MOST_TEXT])
 
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
@@ -390,25 +395,29 @@ class ObservedRun:
         )
         return producer.day(start_s, end_s, bins, profiles)
 
-    def events_between(self, start_s: int, end_s: int) -> list[tuple[int, str]]:
-        """Return the events and expectations of a period, those to come included: UNIX seconds, in words; by time.
+    def events_between(self, start_s: int, end_s: int) -> list[EventMark]:
+        """Return the events and expectations of a period, those to come included, by time.
 
         Args:
             start_s: Beginning, UNIX seconds.
             end_s: End, UNIX seconds.
         """
         now_s = start_s - 1 if self.time is None else self.time.time
-        told = list(self.events)
-        known = set(told)
         # An observer who joined late has not received earlier messages.
-        first_s = None if self.from_the_start else min((at_s for at_s, _ in told), default=now_s)
-        planned = (
-            (at_s, text)
-            for at_s, text in self.scenario_context.planned
-            if (at_s >= now_s or (first_s is not None and at_s < first_s)) and (at_s, text) not in known
-        )
-        expected = self.scenario_context.expected
-        return sorted(event for event in (*told, *planned, *expected) if start_s <= event[0] < end_s)
+        first_s = None if self.from_the_start else min((mark.at_s for mark in self.events), default=now_s)
+        told = {mark: mark for mark in self.events if start_s <= mark.at_s < end_s}
+        planned = []
+        for mark in self.scenario_context.planned:
+            if not start_s <= mark.at_s < end_s:
+                continue
+            begun = self.events.like(mark)
+            if begun in told:
+                # Repetitions of which some are still to come.
+                told[begun] = replace(begun, count=max(begun.count, mark.count))
+            elif mark.at_s >= now_s or (first_s is not None and mark.at_s < first_s):
+                planned.append(mark)
+        expected = (EventMark(*one) for one in self.scenario_context.expected if start_s <= one[0] < end_s)
+        return sorted((*told.values(), *planned, *expected))
 
     @property
     def first_s(self) -> int | None:

@@ -25,7 +25,7 @@ from tui.editor.forms import Origin
 from tui.editor.preview_chart import Artist, Picture, load_picture
 from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import Tree, text
-from tui.shell import Dialog, Footer
+from tui.shell import MOST_FOUND, Dialog, Footer
 from tui.widgets import Chart, TimeAxis, ranked
 
 
@@ -130,12 +130,17 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
             options.append(Option("No match", disabled=True))
             found = [item for item in items if item.is_way]
         group = ""
-        for item in found:
+        listed_items = found[:MOST_FOUND]
+        if not wanted.strip() and self._current not in {item.id for item in listed_items}:
+            listed_items = [*(item for item in found if item.id == self._current), *listed_items]
+        for item in listed_items:
             if item.group != group and not wanted.strip():  # search results are in order of relevance
                 group = item.group
                 options.append(Option(f"[b $primary]{_plain(group)}[/]", disabled=True))
             details = f"  [dim]{_plain(item.details)}[/]" if item.details else ""
             options.append(Option(f"{_plain(item.title)}{details}", id=item.id))
+        if len(found) > len(listed_items):
+            options.append(Option(f"{len(found) - len(listed_items):,} more: type to search", disabled=True))
         listed = self.query_one(OptionList)
         listed.clear_options()
         listed.add_options(options)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
 from broker import plural
-from scenarios import ProducerSeries, Zone
+from scenarios import EventMark, ProducerSeries, Zone
 from scenarios.files import (
     MAX_DAYS,
     LoadProfileEntry,
@@ -34,9 +34,8 @@ STEPS = 288
 _NO_SPAN = TimeAxis(0, 1)
 _MOST_SAID = 10
 """Events in the caption; the chart marks all of them."""
-_MOST_REPEATED = 100_000
-"""As for a timeline: no more repetitions are drawn than a run may have."""
 _DAY_S = 86_400
+_HOUR_S = 3600
 Kept = dict[int, tuple[object, object, Production | None]]
 """By `id()` of an entry: further cache key, the entry itself, its production."""
 MOST_KEPT = 5_000
@@ -54,7 +53,7 @@ class Picture:
     """Caption under the title."""
     days: Days | None = None
     """The days to choose from; None: not a chart of a day."""
-    marks: tuple[tuple[float, str], ...] = ()
+    marks: tuple[EventMark, ...] = ()
     """Events, by their time."""
 
 
@@ -224,7 +223,7 @@ class Artist:
             said += f", base load {float(base_w.mean()) * (end_s - start_s) / 3_600_000:.1f} kWh"
         marks = self.marks(start_s, end_s)
         if marks:
-            said += "\n╎ " + ", ".join(f"{self._zone.clock(int(at_s))} {what}" for at_s, what in marks[:_MOST_SAID])
+            said += "\n╎ " + ", ".join(f"{self._zone.clock(int(mark.at_s))} {mark}" for mark in marks[:_MOST_SAID])
         return Picture(title, series, span, said, days, marks)
 
     def _day_count(self, start_s: int, loads: Sequence[tuple[int, LoadProfile]]) -> int:
@@ -249,7 +248,7 @@ class Artist:
             return self.day(None)
         return replace(self, day_index=(at_s - start_s) // _DAY_S).day(None)
 
-    def marks(self, start_s: int, end_s: int) -> tuple[tuple[float, str], ...]:
+    def marks(self, start_s: int, end_s: int) -> tuple[EventMark, ...]:
         """Return what is due in a period: the events whose time is known before the run, and timed expectations.
 
         Args:
@@ -257,36 +256,48 @@ class Artist:
             end_s: Its end.
 
         Returns:
-            The times in order, each with what takes place.
+            The marks in order of time. Repetitions within a step of the chart are one mark.
         """
-        found: list[tuple[float, str]] = []
+        found: list[EventMark] = []
         for _, entry in tree_model.items(self.tree.get("timeline")):
             said = event_in_words(entry)
-            found += [(at_s, said) for at_s in self._times_s(entry, end_s) if start_s <= at_s < end_s]
+            found += [EventMark(at_s, said, count) for at_s, count in self._times_s(entry, start_s, end_s)]
         for _, entry in tree_model.items(self.tree.get("expect")):
             at_s = moment_s(self.tree, entry.get("at"))
             if at_s is not None and start_s <= at_s < end_s:
-                found.append((at_s, f"expected: {text(entry.get('name')) or condition_of(entry)}"))
+                found.append(EventMark(at_s, f"expected: {text(entry.get('name')) or condition_of(entry)}"))
         return tuple(sorted(found))
 
-    def _times_s(self, entry: dict[str, Any], end_s: int) -> Iterator[int]:
-        """Yield the times of an event before a time, repetitions included."""
+    def _times_s(self, entry: dict[str, Any], start_s: int, end_s: int) -> Iterator[tuple[int, int]]:
+        """Yield the times of an event in a period: the first repetition of each step, and how many that step has."""
         first_s = moment_s(self.tree, entry.get("at"))
-        repeat = entry.get("repeat")
         if first_s is None:
             return
-        yield first_s
+        repeat = entry.get("repeat")
         every_s = _span_s(repeat.get("every")) if isinstance(repeat, dict) else None
-        if not isinstance(repeat, dict) or not every_s:
+        if not isinstance(repeat, dict) or every_s is None or every_s < 1:
+            if start_s <= first_s < end_s:
+                yield first_s, 1
             return
         times, until_s = repeat.get("times"), moment_s(self.tree, repeat.get("until"))
-        most = times if isinstance(times, int) else _MOST_REPEATED
-        for n in range(1, min(most, _MOST_REPEATED)):
+        last_s = end_s - 1 if until_s is None else min(end_s - 1, until_s)
+        at_once = max(1, (end_s - start_s) // STEPS // every_s)
+        # Repetitions of whole days keep the time of day: clocks may have moved one into the period.
+        moved_s = _DAY_S if every_s >= _HOUR_S else 0
+        n = max(0, -(-(start_s - moved_s - first_s) // every_s))
+        while not isinstance(times, int) or n < times:
             days, rest_s = divmod(every_s * n, _DAY_S)
             at_s = first_s + every_s * n if rest_s else self._zone.days_later_s(first_s, days)
-            if at_s >= end_s or (until_s is not None and at_s > until_s):
+            if at_s > last_s:
                 return
-            yield at_s
+            if at_s < start_s:
+                n += 1
+                continue
+            count = min(at_once, (last_s - at_s) // every_s + 1)
+            if isinstance(times, int):
+                count = min(count, times - n)
+            yield at_s, count
+            n += count
 
     def _waiting(self) -> str:
         """Return how many events wait for a job, whose time is known only in the run."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -303,49 +303,61 @@ file.
     def _field_asked(self, event: FieldRow.Asked) -> None:
         is_script = event.path[:1] in {tree_model.EVENTS, tree_model.EXPECTATIONS}
         pick = self.script.pick_value if is_script else self.edits.fields.pick_value
-        self.workspace.begin(pick, event.path)
+        self._begin(pick, event.path)
 
     @on(CoveragePanel.Chosen)
     def _way_chosen(self, event: CoveragePanel.Chosen) -> None:
         self.workspace.begin(self.edits.bring_together, event.way)
 
+    def _begin(self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object, group: str = "default") -> None:
+        """Run a task in the background that may ask the user something; keys wait for its dialogs."""
+        end = self.ssmic.key_order.expect_dialog()
+
+        async def asking() -> None:
+            try:
+                await task(*args)
+            finally:
+                end()
+
+        self.workspace.begin(asking, group=group)
+
     # Keys: files.
 
     def action_new(self) -> None:
         """Begin a neighbourhood from scratch."""
-        self.workspace.begin(self.files.new)
+        self._begin(self.files.new)
 
     def action_open(self) -> None:
         """Open a scenario file."""
-        self.workspace.begin(self.files.ask_and_open)
+        self._begin(self.files.ask_and_open)
 
     def action_copy_bundled(self) -> None:
         """Open a copy of a bundled scenario."""
-        self.workspace.begin(self.files.ask_and_copy)
+        self._begin(self.files.ask_and_copy)
 
     def action_import(self) -> None:
         """Import a neighbourhood of PySSMic or GreenCharge, or a series of a meter."""
-        self.workspace.begin(self.files.ask_and_import)
+        self._begin(self.files.ask_and_import)
 
     def action_generate(self) -> None:
         """Generate a neighbourhood, and open it."""
-        self.workspace.begin(self.files.generate)
+        self._begin(self.files.generate)
 
     def action_save(self) -> None:
         """Save to the file, or ask for one if the neighbourhood has none."""
-        self.workspace.begin(self.files.save, group="save")
+        self._begin(self.files.save, group="save")
 
     def action_save_as(self) -> None:
         """Save to another file."""
-        self.workspace.begin(self.files.save_as, group="save")
+        self._begin(self.files.save_as, group="save")
 
     def action_close(self) -> None:
         """Close the open neighbourhood."""
-        self.workspace.begin(self.files.close)
+        self._begin(self.files.close)
 
     def action_run_it(self) -> None:
         """Prepare a run of the open neighbourhood."""
-        self.workspace.begin(self._run_it)
+        self._begin(self._run_it)
 
     async def _run_it(self) -> None:
         source = await self.files.source_for_run()
@@ -360,31 +372,31 @@ file.
 
     def action_add_device(self) -> None:
         """Pick a device to add."""
-        self.workspace.begin(self.edits.add_device)
+        self._begin(self.edits.add_device)
 
     def action_add_job(self) -> None:
         """Add a job to the selected device, or to one that is picked."""
-        self.workspace.begin(self.edits.add_job)
+        self._begin(self.edits.add_job)
 
     def action_add_forecast(self) -> None:
         """Add a forecast to the selected producer."""
-        self.workspace.begin(self.edits.add_forecast)
+        self._begin(self.edits.add_forecast)
 
     def action_add_profile(self) -> None:
         """Add a load profile."""
-        self.workspace.begin(self.edits.add_profile)
+        self._begin(self.edits.add_profile)
 
     def action_add_jobs_xml(self) -> None:
         """Add the jobs of a PySSMic XML file to the devices that they name."""
-        self.workspace.begin(self.edits.add_jobs_xml)
+        self._begin(self.edits.add_jobs_xml)
 
     def action_add_event(self) -> None:
         """Pick what happens, and add it."""
-        self.workspace.begin(self.script.add_event)
+        self._begin(self.script.add_event)
 
     def action_add_expectation(self) -> None:
         """Pick what must come out, and add it."""
-        self.workspace.begin(self.script.add_expectation)
+        self._begin(self.script.add_expectation)
 
     def action_remove(self) -> None:
         """Remove the selected part; undo brings it back."""
@@ -410,7 +422,7 @@ file.
 
     def action_find(self) -> None:
         """Find a part by its text."""
-        self.workspace.begin(self.edits.find)
+        self._begin(self.edits.find)
 
     def action_to_tree(self) -> None:
         """Give the tree the focus."""
@@ -424,7 +436,7 @@ file.
 
     def action_choose_day(self) -> None:
         """Ask which day to draw."""
-        self.workspace.begin(self._choose_day)
+        self._begin(self._choose_day)
 
     async def _choose_day(self) -> None:
         days = self.workspace.preview.days

@@ -18,6 +18,8 @@ from tui.editor.forms import Origin, in_words, key_of
 from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import COMMUNITY, EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref
 
+_MARK = " ✗"
+"""At the end of the label of a part with problems, also where the label is cut."""
 CONSUMER, PRODUCER, JOB, HOUSE, EVENT, EXPECTATION = "▽", "▲", "•", "⌂", "╎", "="
 
 
@@ -208,7 +210,7 @@ class NeighbourhoodTree(Tree[Ref]):
         """Return what a node says, and remember it."""
         self._said[ref] = sign, label = outline.said(ref)
         said = f"{sign} {label}" if sign else label
-        return Text(f"{said} ✗" if ref in self._marked else said, no_wrap=True)
+        return Text(f"{said}{_MARK}" if ref in self._marked else said, no_wrap=True)
 
     def _relabel(self) -> None:
         if self._outline is None:
@@ -228,9 +230,22 @@ class NeighbourhoodTree(Tree[Ref]):
         prefix = len(label.plain) - len(str(node.label))
         if sign in looks:
             label.stylize(self.get_component_rich_style(looks[sign], partial=True), prefix, prefix + len(sign))
+        mark = Text()
         if ref in self._marked:
             label.stylize(self.get_component_rich_style("sign--wrong", partial=True), len(label.plain) - 1)
-        return label
+            mark = label[-len(_MARK) :]
+            label.right_crop(len(_MARK))
+        if (room := self._room_for(node) - mark.cell_len) > 0:
+            label.truncate(room, overflow="ellipsis")
+        return label.append_text(mark)
+
+    def _room_for(self, node: TreeNode[Ref]) -> int:
+        """Return the cells that a label may have; 0 or less before the tree has a width."""
+        depth = 0
+        while node.parent is not None:
+            node = node.parent
+            depth += 1
+        return self.scrollable_content_region.width - depth * self.guide_depth
 
     # The cursor.
 

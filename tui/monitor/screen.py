@@ -264,7 +264,7 @@ The newest million messages are here; the results file has all of them.
         self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enable leaving only while a run is watched."""
-        if action == "leave":
+        """Enable leaving, and the panes, only while a run is watched."""
+        if action in {"leave", "pane", "next_pane"}:
             return self.ssmic.monitored_run.feed is not None
         return super().check_action(action, parameters)

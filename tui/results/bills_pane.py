@@ -155,9 +155,7 @@ class BillsPane(Guarded, Vertical):
         with Horizontal(classes="key"):
             yield Static("Allocation key")
             yield Select[str](options, id="allocation-key", compact=True, allow_blank=False)
-        yield CellTable[BillRow](
-            _COLUMNS, key=lambda row: row.house, empty="The scenario has no tariff", id="bill-rows"
-        )
+        yield CellTable[BillRow](_COLUMNS, key=lambda row: row.house, empty="No bills", id="bill-rows")
         yield Words(classes="detail")
 
     def show(self, sheet: BillsSheet) -> None:

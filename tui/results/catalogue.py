@@ -88,7 +88,7 @@ class Catalogue(Reads):
         columns: tuple[Column[IndexEntry], ...] = (
             Column(" ", lambda entry: (MARK if entry.path in self.marked else "", "accent"), 1),
             Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
-            Column("scenario", lambda entry: entry.listed.scenario or (entry.path.stem, "muted"), 16, 14),
+            Column("scenario", lambda entry: entry.listed.scenario or (entry.path.stem, "muted"), 16, 14, wide=28),
             Column("algorithm", lambda entry: entry.listed.algorithm, 11),
             Column("runs", _runs, 7, right=True, sort=lambda entry: entry.listed.planned_runs),
             Column("state", lambda entry: state_cell(entry.state), 13),

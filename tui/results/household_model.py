@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agents import GRID
 from broker import plural
-from scenarios import Zone, action_in_words
+from scenarios import EventMark, EventMarks, Zone, action_in_words
 from scenarios.results import (
     ContractRow,
     HouseholdRow,
@@ -59,7 +59,7 @@ class Sheet:
     """Empty for one household."""
     zone: Zone
     """Display zone of times."""
-    events: tuple[tuple[float, str], ...] = ()
+    events: tuple[EventMark, ...] = ()
     """Events of the timeline, by their time."""
     houses: tuple[tuple[str, str], ...] = ()
     """Ids and names of all houses; empty for one household."""
@@ -132,8 +132,8 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
     )
 
 
-def _events(results: ResultsReader, run: int) -> tuple[tuple[float, str], ...]:
-    return tuple((one.at_s, action_in_words(one.action)) for one in results.happenings(run))
+def _events(results: ResultsReader, run: int) -> tuple[EventMark, ...]:
+    return tuple(EventMarks((one.at_s, action_in_words(one.action)) for one in results.happenings(run)))
 
 
 def _verdicts(results: ResultsReader, run: int) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
-from scenarios import Zone
+from scenarios import EventMark, Zone
 from scenarios.results import PowerProfile
 from tui.formatting import kwh
 from tui.results.contracts import Contracts
@@ -102,7 +102,7 @@ MOST_MINUTES = 1440
 Zoom = Literal["all", "contracts", "households", "day"]
 
 
-def draw_day(chart: Chart, day: PowerProfile, zone: Zone, marks: Sequence[tuple[float, str]] = ()) -> None:
+def draw_day(chart: Chart, day: PowerProfile, zone: Zone, marks: Sequence[EventMark] = ()) -> None:
     """Draw stacked local and grid consumption in front of production.
 
     Args:

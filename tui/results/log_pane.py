@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
@@ -18,7 +19,7 @@ from scenarios import Zone
 from scenarios.results import ResultsReader
 from tui.logs import log_file_of
 from tui.shell import Guarded
-from tui.widgets import Cell, CellTable, Column, Words
+from tui.widgets import Cell, CellTable, Column, VirtualTable, Words
 
 MOST_RECORDS = 20_000
 """Maximum number of log records shown; older ones are omitted."""
@@ -122,7 +123,7 @@ def _columns(zone: Zone) -> tuple[Column[LogRow], ...]:
             sort=lambda row: row.number,
         ),
         Column("level", level, 8),
-        Column("event", lambda row: row.event, 16, 14),
+        Column("event", lambda row: row.event, 22, wide=40),
         Column("details", lambda row: row.details),
     )
 
@@ -132,12 +133,14 @@ class LogPane(Guarded, Vertical):
 
     DEFAULT_CSS = """
     LogPane { height: 1fr; }
-    LogPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
+    LogPane Words { height: auto; min-height: 1; padding: 0 1; background: $panel; }
+    LogPane .record { max-height: 3; }
     """
 
     def compose(self) -> ComposeResult:
-        """The records, and where they are from."""
-        yield CellTable[LogRow](_columns(Zone()), key=lambda row: row.number, empty="Nothing was logged", id="log-rows")
+        """The records, the one under the cursor in full, and where they are from."""
+        yield CellTable[LogRow](_columns(Zone()), key=lambda row: row.number, empty="No records", id="log-rows")
+        yield Words(classes="record")
         yield Words(classes="detail")
 
     def show(self, sheet: LogSheet) -> None:
@@ -145,4 +148,13 @@ class LogPane(Guarded, Vertical):
         table = self.query_one("#log-rows", CellTable)
         table.show_columns(_columns(sheet.zone))
         table.show_rows(sheet.rows)
+        if not sheet.rows:
+            self.query_one(".record", Words).say("")
         self.query_one(".detail", Words).say(sheet.said)
+
+    @on(VirtualTable.Highlighted)
+    def _show_in_full(self, event: VirtualTable.Highlighted) -> None:
+        """Show the record under the cursor, of which columns show a part."""
+        event.stop()
+        row: LogRow = event.row
+        self.query_one(".record", Words).say(f"{row.event}: {row.details}" if row.details else row.event)

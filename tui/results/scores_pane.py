@@ -103,9 +103,7 @@ class ScoresPane(Guarded, Vertical):
 
     def compose(self) -> ComposeResult:
         """The producers, and what scores are."""
-        yield CellTable[ScoreRow](
-            _COLUMNS, key=lambda row: row.producer, empty="The scenario has no producer", id="score-rows"
-        )
+        yield CellTable[ScoreRow](_COLUMNS, key=lambda row: row.producer, empty="No scores", id="score-rows")
         yield Words(classes="detail")
 
     def show(self, sheet: ScoresSheet) -> None:

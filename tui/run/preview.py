@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from agents import FloatArray
-from scenarios import Scenario, Zone, action_in_words
+from scenarios import EventMark, EventMarks, Scenario, Zone, action_in_words
 from scenarios.metrics import real_production_wh
 from scenarios.monitor import energy
 from tui.widgets import DEMAND, PRODUCTION, Chart, TimeAxis, drawn
@@ -28,8 +28,8 @@ class FirstDay:
     sun_wh: FloatArray
     """As in results, see `scenarios.metrics.settlement.real_production_wh`."""
     demand_wh: FloatArray
-    events: tuple[tuple[int, str], ...] = ()
-    """Events of the timeline on that day whose time is known: UNIX seconds, in words."""
+    events: tuple[EventMark, ...] = ()
+    """Events of the timeline on that day whose time is known, and timed expectations, by time."""
 
 
 def first_day(scenario: Scenario) -> FirstDay:
@@ -43,13 +43,14 @@ def first_day(scenario: Scenario) -> FirstDay:
             demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
     for base_load in scenario.base_loads.values():
         demand_wh += base_load.energy_per_bin_wh(edges_s)
-    events = tuple(
+    events = (
         (event.at_s, action_in_words(event.action))
         for event in scenario.timeline
         if event.at_s is not None and event.at_s < edges_s[-1]
     )
     expected = ((at_s, said) for at_s, said in scenario.expected if at_s < edges_s[-1])
-    return FirstDay(scenario.start_s, scenario.zone, produced_wh, demand_wh, tuple(sorted((*events, *expected))))
+    marks = tuple(EventMarks(sorted((*events, *expected))))
+    return FirstDay(scenario.start_s, scenario.zone, produced_wh, demand_wh, marks)
 
 
 class Preview(Vertical):

@@ -39,6 +39,9 @@ from .help import (
 from .idle_collector import (
     IdleCollector as IdleCollector,
 )
+from .key_order import (
+    KeyOrder as KeyOrder,
+)
 from .monitored_run import (
     REFRESH_WALL_S as REFRESH_WALL_S,
     MonitoredRun as MonitoredRun,
@@ -93,6 +96,7 @@ __all__ = [
     "HelpScreen",
     "IdleCollector",
     "Intent",
+    "KeyOrder",
     "MonitoredRun",
     "OpenNeighbourhood",
     "OpenResults",

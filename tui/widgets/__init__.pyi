@@ -4,6 +4,9 @@ from .chart import (
     TimeAxis as TimeAxis,
     drawn as drawn,
 )
+from .legibility import (
+    legible as legible,
+)
 from .path_field import (
     PathInput as PathInput,
     meant_path as meant_path,
@@ -63,6 +66,7 @@ __all__ = [
     "VirtualTable",
     "Words",
     "drawn",
+    "legible",
     "meant_path",
     "rank_of",
     "ranked",

@@ -25,7 +25,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from broker import plural, printable_line
-from scenarios import Zone
+from scenarios import EventMark, Zone
 from tui.widgets.theme_colours import Look, SeriesStyle
 
 FloatArray = npt.NDArray[np.float64]
@@ -187,7 +187,7 @@ class Chart(Widget, can_focus=True):
         self._now_s: float | None = None
         self._unit: Callable[[float], str] = watts
         self._top = 0.0
-        self._marks: tuple[tuple[float, str], ...] = ()
+        self._marks: tuple[EventMark, ...] = ()
         self._cursor_s: float | None = None
         self._drawn: tuple[object, list[Strip]] | None = None
 
@@ -199,7 +199,7 @@ class Chart(Widget, can_focus=True):
         now_s: float | None = None,
         unit: Callable[[float], str] = watts,
         top: float = 0.0,
-        marks: Sequence[tuple[float, str]] = (),
+        marks: Sequence[EventMark] = (),
     ) -> None:
         """Show new data.
 
@@ -333,7 +333,7 @@ class Chart(Widget, can_focus=True):
         cells = [[empty] * columns for _ in range(rows)]
         for series in (s for s in self._series if s.look == "dots"):
             self._fill_dots(cells, series, resampled(series.values, columns * 2) / top * rows * 4)
-        for column in {self._column_of(time_s) for time_s, _ in self._marks}:
+        for column in {self._column_of(mark.at_s) for mark in self._marks}:
             self._mark(cells, column, "╎", "chart--event")
         self._mark(cells, self._column_of(self._now_s), "┊", "chart--now")
         areas = [s for s in self._series if s.look == "area"]
@@ -422,7 +422,7 @@ class Chart(Widget, can_focus=True):
     def _legend(self, width: int, base: Style) -> Strip:
         """Return what each series means; closer together, and with shorter names, if there is no room."""
         is_now_drawn = self._column_of(self._now_s) is not None
-        due = [(time_s, said) for time_s, said in self._marks if self._column_of(time_s) is not None]
+        due = [mark for mark in self._marks if self._column_of(mark.at_s) is not None]
         segments: list[Segment] = []
         for indent, gap, is_short in _LEGEND_FORMS:
             segments = [Segment(" " * indent, base)]
@@ -441,14 +441,16 @@ class Chart(Widget, can_focus=True):
                 break
         return _fitted(segments, width, base)
 
-    def _due(self, due: Sequence[tuple[float, str]], room: int) -> str:
+    def _due(self, due: Sequence[EventMark], room: int) -> str:
         """Return what takes place in the period that is drawn, as far as there is room for it."""
-        fitting, said = plural(len(due), "event"), ""
-        for count, (time_s, what) in enumerate(due, start=1):
-            said += f"{', ' if said else ''}{self._span.tick_text(time_s)} {printable_line(what)}"
+        to_come = sum(mark.count for mark in due)
+        fitting, said = plural(to_come, "event"), ""
+        for mark in due:
+            said += f"{', ' if said else ''}{self._span.tick_text(mark.at_s)} {printable_line(str(mark))}"
             if cell_len(said) > room:
-                break  # an event may repeat thousands of times a day
-            rest = f", {len(due) - count:,} more" if count < len(due) else ""
+                break
+            to_come -= mark.count
+            rest = f", {to_come:,} more" if to_come else ""
             if cell_len(said + rest) <= room:
                 fitting = said + rest
         return fitting
@@ -466,7 +468,7 @@ class Chart(Widget, can_focus=True):
             room = width - sum(cell_len(segment.text) for segment in segments)
             if room >= 0:
                 break
-        if labels := "; ".join(text for time_s, text in self._marks if self._column_of(time_s) == column):
+        if labels := "; ".join(str(mark) for mark in self._marks if self._column_of(mark.at_s) == column):
             segments.append(Segment(f"   ╎ {labels}", base))
         indent = min(_AXIS_WIDTH, max(0, room))
         return _fitted([Segment(" " * indent, base), *segments], width, base)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TypeVar
 
 ThingT = TypeVar("ThingT")
@@ -91,23 +92,34 @@ def rank_of(wanted: str, title: str, details: str = "") -> int | None:
 def _rank_of_word(word: str, title: str, details: str) -> int | None:
     """Return 1 if a word of the title begins so, 2 for a synonym there, 3 within a word, 4 and 5 for the details."""
     is_short = len(word) < _SUBSTRING_FROM
-    alike = [group for group in SYNONYMS if word in group]
     if _begins_word(word, title):
         return 1
-    if any(_has(known, title) for group in alike for known in group):
+    if any(_has(known, title) for known in _synonyms(word)):
         return 2
     if not is_short and word in title:
         return 3
     if _has(word, details) if is_short else word in details:
         return 4
-    if not is_short:
-        alike = [group for group in SYNONYMS if any(known.startswith(word) for known in group)]
-    return 5 if any(_has(known, f"{title} {details}") for group in alike for known in group) else None
+    both = f"{title} {details}"
+    return 5 if any(_has(known, both) for known in (_synonyms if is_short else _synonyms_begun)(word)) else None
+
+
+@lru_cache(maxsize=1_000)
+def _synonyms(word: str) -> tuple[str, ...]:
+    """Return the words that mean the same as a word."""
+    return tuple(known for group in SYNONYMS if word in group for known in group)
+
+
+@lru_cache(maxsize=1_000)
+def _synonyms_begun(word: str) -> tuple[str, ...]:
+    """Return the words that mean the same as one that begins with a word."""
+    return tuple(known for group in SYNONYMS if any(one.startswith(word) for one in group) for known in group)
 
 
 def _begins_word(word: str, text: str) -> bool:
-    return any(text.startswith(word, found.start()) for found in _WORD.finditer(text))
+    # Thousands of texts are searched at each key, and hardly any has the word.
+    return word in text and any(text.startswith(word, found.start()) for found in _WORD.finditer(text))
 
 
 def _has(known: str, text: str) -> bool:
-    return re.search(rf"\b{re.escape(known)}\b", text) is not None
+    return known in text and re.search(rf"\b{re.escape(known)}\b", text) is not None

@@ -17,7 +17,7 @@ import pytest
 from agents.energy import CumulativeSeries, Prediction, Production
 from agents.manager.ledger_entries import LedgerEntry, canonical_bytes
 from agents.messages import AnyMessage
-from agents.model import GRID
+from agents.model import GRID, TIMELINE
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes, envelopes_of
 from broker.protocol.wire import Batch, Control, Roster, RunPhase, TimeReport
@@ -25,6 +25,7 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
+from scenarios.events import Note, TimelineEvent
 from scenarios.load import load_scenario
 from scenarios.monitor.devices import KEPT_DEVICE_MESSAGES
 from scenarios.monitor.feed import BusFeed, RunFinder
@@ -290,7 +291,27 @@ def test_a_member_is_shown_with_what_it_says_of_itself_only(
     state.take(topics.forecast(RUN, agent_of[liar], victim), nothing.model_dump_json().encode())
     assert state.lines.total == quiet.lines.total + len(lies)
     assert shown(state) == shown(quiet)
-    assert state.events == quiet.events
+    assert list(state.events) == list(quiet.events)
+
+
+def test_an_event_of_every_second_has_as_many_marks_as_a_chart_has_steps(street: Scenario) -> None:
+    """All 86,400 were returned, and drawn, at each refresh of the screen; none is counted twice as it takes place."""
+    start_s = street.start_s
+    day = range(start_s, start_s + 86_400)
+    note = Note(text="Tick")
+    scenario = replace(street, timeline=tuple(TimelineEvent(at_s=at_s, action=note) for at_s in day))
+    state = ObservedRun(RUN, context_of_scenario(scenario), from_the_start=True)
+    counts = []
+    for seq in range(0, 900, 450):
+        assert len(state.events_between(start_s, start_s + 86_400)) == 288
+        counts.append(sum(mark.count for mark in state.events_between(start_s, start_s + 86_400)))
+        for n in range(seq, seq + 450):
+            body = {"kind": "Happened", "n": n + 1, "event": {"do": "note", "text": "Tick"}}
+            told = Envelope(
+                session="s", step=n, time=start_s + n, round=0, sender=TIMELINE, seq=n, to="manager", body=body
+            )
+            state.take(topics.inbox(RUN, "manager", "clock"), Envelopes([told]).encoded())
+    assert counts == [86_400, 86_400]
 
 
 def test_each_refusal_of_a_round_counts_for_the_score_that_is_shown() -> None:

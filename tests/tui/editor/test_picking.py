@@ -15,7 +15,7 @@ from scenarios.appliances import APPLIANCES
 from tests.tui.driving import at_once, dialog, focus, until
 from tui.cli.app import app
 from tui.editor.forms.form_model import form_of
-from tui.editor.picker import DEFAULT_SKY, Picker, profile_items, sky_items
+from tui.editor.picker import DEFAULT_SKY, Item, Picker, profile_items, sky_items
 from tui.run.form import about
 from tui.run.form_view import RunForm
 from tui.shell.dialogs import PickPath
@@ -139,6 +139,22 @@ async def test_keys_that_come_all_at_once_are_obeyed_in_order(
         at_once(person.pilot, *"oven", *keys)
         await person.until(lambda: len(person.work.tree["houses"][1]["devices"]) == 2)
         assert person.work.tree["houses"][1]["devices"][1]["id"] == expected
+
+
+async def test_the_first_of_thousands_of_parts_are_listed_and_all_are_found(opened: Opened) -> None:
+    """Each key in the search built a list of all 7,000 parts of 1,000 houses; the current one is always there."""
+    items = [Item(str(n), f"House {n}", "house", "Houses") for n in range(3000)]
+    chosen: list[str | None] = []
+    async with opened() as pilot:
+        pilot.app.push_screen(Picker("Find", items, current="2500"), chosen.append)
+        asking = await dialog(pilot, Picker)
+        listed = asking.query_one(OptionList)
+        assert listed.option_count == 503  # the group, the current one, 500 others, and how many more there are
+        assert listed.get_option_at_index(502).prompt == "2,499 more: type to search"
+        assert listed.highlighted_option is not None
+        assert listed.highlighted_option.id == "2500"
+        await pilot.press(*"2999", "enter")
+        await until(pilot, lambda: chosen == ["2999"])
 
 
 async def test_a_focused_field_shows_its_explanation(editing: Editing, file: Path) -> None:

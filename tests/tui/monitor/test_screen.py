@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, OptionList, Select, Static, TabbedContent
+from textual.widgets import Button, Input, OptionList, Select, Static, TabbedContent
 
 from agents.manager.ledger_entries import LedgerEntry
 from broker.clock.pacing import Pace
@@ -474,3 +474,13 @@ def test_a_quarantined_host_is_shown_with_the_reason(street: Scenario) -> None:
     row = next(row for row in HostRows(watched, street.zone) if row.id == "host brandt")
     assert row.state == ("✗ quarantined", "bad")
     assert row.detail == "it lied"
+
+
+async def test_keys_of_panes_leave_the_focus_where_there_is_no_run(opened: Opened) -> None:
+    """They gave it to a hidden table: Enter no longer pressed a button, and the footer offered to find messages."""
+    async with opened(first_area="negotiations") as pilot:
+        screen = pilot.app.screen
+        await until(pilot, lambda: isinstance(screen.focused, Button))
+        before = screen.focused
+        await pilot.press("M", "J", "right_square_bracket")
+        assert screen.focused is before

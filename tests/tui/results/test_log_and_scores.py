@@ -51,6 +51,33 @@ async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opene
 
 
 @pytest.mark.long
+async def test_the_record_under_the_cursor_is_shown_in_full(opened: Opened, newest: Path) -> None:
+    """At 80 columns "event of the timeline" was cut, and nothing showed long records to the end."""
+    with ResultsReader(newest) as results:
+        start_s = results.runs()[0].start_s
+    why = "the broker did not answer for a long time, and the limit of this run has passed by now"
+    records = [
+        {"event": "event of the timeline", "level": "info", "run": 1, "now_s": start_s - 2, "n": 1},
+        {
+            "event": "waiting for the results file: locked by another process",
+            "run": 1,
+            "now_s": start_s - 1,
+            "why": why,
+        },
+    ]
+    newest.with_suffix(".log.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("E")
+        await until(pilot, lambda: text(pilot, "#tab-log .record") == "event of the timeline: n 1")
+        log = table(pilot, "#log-rows")
+        assert "event of the timeline" in log.render_line(1).text
+        await pilot.press("down")
+        await until(pilot, lambda: text(pilot, "#tab-log .record").endswith(f"another process: why {why}"))
+
+
+@pytest.mark.long
 @pytest.mark.usefixtures("newest")
 async def test_a_missing_log_is_reported(opened: Opened) -> None:
     """The history of contracts is in the results themselves."""
@@ -125,3 +152,20 @@ async def test_a_file_without_scores_is_read(opened: Opened, newest: Path) -> No
         await until(pilot, lambda: table(pilot, "#score-rows").rows)
         assert "This run has no scores" in text(pilot, "#tab-scores .detail")
         assert the_screen(pilot).simulation.tab == "scores"
+
+
+@pytest.mark.parametrize(("key", "rows"), [("dollar_sign", "#bill-rows"), ("S", "#score-rows")])
+async def test_a_file_that_vanished_says_nothing_of_its_scenario(
+    opened: Opened, newest: Path, key: str, rows: str
+) -> None:
+    """Another terminal moved it: the view said that the scenario had no tariff, or no producer."""
+    async with opened(first_area="results", size=(100, 30)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        newest.unlink()
+        await pilot.press(key)
+        await until(pilot, lambda: "there is no such file" in text(pilot, "SimulationPane .problem"))
+        await until(pilot, lambda: table(pilot, rows).size.height > 2)
+        shown = "".join(table(pilot, rows).render_line(y).text for y in range(table(pilot, rows).size.height))
+        assert "No " in shown
+        assert "scenario" not in shown

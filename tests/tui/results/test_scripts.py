@@ -27,7 +27,7 @@ def test_expectations_come_with_their_values_and_events_are_on_the_days_chart(tm
         sheet = neighbourhood_sheet(results, 1, 900)
     assert sheet.figures[0] == ("Expectation fails", "jobs == 7 (jobs = 6)")
     assert ("Expectations", "3 of 4 hold") in sheet.figures
-    assert [text for _, text in sheet.events][:2] == [
+    assert [mark.text for mark in sheet.events][:2] == [
         "Clouds from the west",
         "clouds over pv-adler, pv-dorn: 85 % less sun for 3 h",
     ]
@@ -40,5 +40,5 @@ def test_the_editor_marks_events_before_the_run() -> None:
 
     picture = Artist(plain(spans_of(text)), None).day(None)  # type: ignore[arg-type]  # a mapping at the top
 
-    assert [round((at_s - picture.span.start_s) / 3600, 2) for at_s, _ in picture.marks] == [9.5, 9.67]
-    assert [said for _, said in picture.marks] == ["Clouds from the west", "Cloud front: pv-adler, pv-dorn"]
+    assert [round((mark.at_s - picture.span.start_s) / 3600, 2) for mark in picture.marks] == [9.5, 9.67]
+    assert [mark.text for mark in picture.marks] == ["Clouds from the west", "Cloud front: pv-adler, pv-dorn"]

@@ -52,14 +52,14 @@ async def test_expectations_with_a_time_are_judged_during_the_run(tmp_path: Path
     assert lines[5].details == "events = 4"
     assert {line.state for line in lines[:5]} == {"held"}
     watched = client.feeds[0].watched
-    marked = [text for _, text in watched.events_between(scenario.start_s, scenario.start_s + 86_400)]
+    marked = [mark.text for mark in watched.events_between(scenario.start_s, scenario.start_s + 86_400)]
     expected = [text for text in marked if text.startswith("expected: ")]
     assert [text for text in marked if text not in expected][:2] == [
         "Clouds from the west",
         "clouds over pv-adler, pv-dorn: 85 % less sun for 3 h",
     ]
     assert len(expected) == 3
-    assert set(expected) <= {text for _, text in first_day(scenario).events}
+    assert set(expected) <= {mark.text for mark in first_day(scenario).events}
 
 
 @pytest.mark.long

@@ -267,3 +267,23 @@ async def test_the_key_that_takes_a_path_is_named_for_each_kind_of_question(open
         pilot.app.push_screen(PickPath("Save as", tmp_path / "ours.yaml", kind="new"))
         saving = await dialog(pilot, PickPath)
         await until(pilot, lambda: "^s Accept" in str(saving.query_one(Footer).render()))
+
+
+async def test_a_terminal_that_is_too_small_is_named_once(opened: Opened) -> None:
+    """Each time that it becomes too small."""
+    async with opened(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert notices(pilot.app) == []
+        for width, height in ((80, 23), (70, 20), (80, 24), (79, 40)):
+            await pilot.resize_terminal(width, height)
+        await until(pilot, lambda: len(notices(pilot.app)) == 2)
+        small = "This terminal has 80 columns and 23 lines. Below 80 columns and 24 lines, texts are cut."
+        assert notices(pilot.app)[0][-1] == small
+
+
+async def test_a_chosen_option_that_is_too_long_ends_in_dots(opened: Opened) -> None:
+    """The household of a result was cut within its name."""
+    async with opened(first_area="run", size=(80, 24)) as pilot:
+        await until(pilot, lambda: pilot.app.screen.query("SelectCurrent #label"))
+        labels = pilot.app.screen.query("SelectCurrent #label").results(Static)
+        assert {label.styles.text_overflow for label in labels} == {"ellipsis"}

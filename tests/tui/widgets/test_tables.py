@@ -11,6 +11,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
+from scenarios.event_marks import EventMark, EventMarks
 from scenarios.scenario import Zone
 from tui.formatting import fit
 from tui.monitor.job_negotiations import _columns as job_columns
@@ -169,7 +170,7 @@ class OneChart(App[None]):
     def on_mount(self) -> None:
         """Show it."""
         long = drawn(DEMAND, [1.0], "jobs at their earliest start", short_name="jobs, earliest")
-        marks = ((3600.0, "clouds"), (7200.0, "rain"))
+        marks = (EventMark(3600.0, "clouds"), EventMark(7200.0, "rain"))
         self.query_one(Chart).show((drawn(FORECAST, [1.0], "produced"), long), TimeAxis(0, DAY_S), marks=marks)
 
 
@@ -202,6 +203,14 @@ async def test_events_of_every_second_of_a_day_are_drawn_without_a_wait() -> Non
     async with app.run_test(size=(90, 12)) as pilot:
         chart = app.query_one(Chart)
         produced = drawn(FORECAST, [1.0], "produced")
-        chart.show((produced,), TimeAxis(0, DAY_S), marks=[(float(time_s), "clouds") for time_s in range(DAY_S)])
+        chart.show(
+            (produced,),
+            TimeAxis(0, DAY_S),
+            marks=tuple(EventMarks((float(time_s), "clouds") for time_s in range(DAY_S))),
+        )
         await pilot.pause()
-        assert chart.render_line(0).text.rstrip().endswith(" 00:00 clouds, 86,397 more")
+        assert (
+            chart.render_line(0)
+            .text.rstrip()
+            .endswith(" 00:00 clouds (300 times), 00:05 clouds (300 times), 85,800 more")
+        )

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from rich.cells import set_cell_size
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,6 +21,7 @@ from tui.editor.forms.form_model import shown
 from tui.editor.forms.form_parts import Field, Layout, PartForm
 from tui.editor.forms.time_fields import Origin, join, offset_name, seconds, shifted, split
 from tui.editor.tree_model import Ref, Tree, text
+from tui.formatting import fit
 from tui.widgets import FieldHelp, update_if_changed
 
 
@@ -51,7 +51,7 @@ class PickButton(Static, can_focus=True):
     def render(self) -> str:
         """Render the value, with an arrow at the right."""
         width = max(1, self.content_size.width - 2)
-        return set_cell_size(self._said.replace("\n", " "), width).replace("[", r"\[") + " ▾"
+        return fit(self._said, width).replace("[", r"\[") + " ▾"
 
     def action_press(self) -> None:
         """Request the picker; the form knows what can be picked."""
@@ -300,13 +300,26 @@ def _same_number(field: Input, value: str) -> bool:
     return not isinstance(typed, str) and text(typed) == value and field.has_focus
 
 
+class ButtonRow(Horizontal):
+    """Buttons side by side; below each other where there is no room."""
+
+    DEFAULT_CSS = """
+    ButtonRow { height: auto; margin: 1 0 0 1; }
+    ButtonRow.stacked { layout: vertical; }
+    ButtonRow Button { margin-right: 1; min-width: 8; }
+    """
+
+    def on_resize(self) -> None:
+        """Arrange the buttons."""
+        needed = sum(button.outer_size.width + button.styles.margin.width for button in self.query(Button))
+        self.set_class(needed > self.size.width, "stacked")
+
+
 class FormBody(Vertical):
     """Fields and buttons of one layout, reused for all forms with it."""
 
     DEFAULT_CSS = """
     FormBody { height: auto; }
-    FormBody > .buttons { height: auto; margin: 1 0 0 1; }
-    FormBody .buttons Button { margin-right: 1; min-width: 8; }
     """
 
     def __init__(self, form: PartForm) -> None:
@@ -317,7 +330,7 @@ class FormBody(Vertical):
     def compose(self) -> ComposeResult:
         """The buttons, where there are any."""
         if self._buttons:
-            with Horizontal(classes="buttons"):
+            with ButtonRow():
                 for label, action in self._buttons:
                     yield Button(label, action=action, compact=True)
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,6 +20,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 from scenarios import Zone
 from scenarios.files import UNITS, Measured, zone_of
 from tui.editor.series.series_model import PARTS, READINGS, OpenedSeries, assumed, opened
+from tui.formatting import fit
 from tui.shell import Dialog, Footer
 from tui.widgets import PRODUCTION, Chart, FieldHelp, TimeAxis, drawn, update_if_changed
 
@@ -218,14 +219,11 @@ def _minutes(time_s: float) -> str:
 
 
 def rows_of(found: OpenedSeries) -> str:
-    """Return the first rows as a table; columns that are wide are cut."""
+    """Return the first rows as a table; cells that are too wide end in an ellipsis."""
     if not found.columns:
         return ""
     table = [found.columns, *found.rows]
     widths = [
         min(_WIDEST, max(cell_len(row[i]) if i < len(row) else 0 for row in table)) for i in range(len(found.columns))
     ]
-    return "\n".join(
-        "  ".join(set_cell_size(cell.replace("\n", " "), width) for cell, width in zip(row, widths, strict=False))
-        for row in table
-    )
+    return "\n".join("  ".join(fit(cell, width) for cell, width in zip(row, widths, strict=False)) for row in table)

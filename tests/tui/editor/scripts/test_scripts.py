@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList, Select
 
+from scenarios.event_marks import EventMark
 from scenarios.files.document import Document
 from scenarios.load import bundled_text
 from tests.tui.driving import focus
@@ -161,7 +162,26 @@ def test_the_chart_marks_repeated_events_and_timed_expectations() -> None:
     artist = Artist(tree, None, day_index=1)
     start_s = 1774738800
     assert artist.marks(start_s, start_s + 86_400) == (
-        (start_s + 8 * 3600, "Coffee"),
-        (start_s + 11 * 3600, "expected: jobs == 0"),
+        EventMark(start_s + 8 * 3600, "Coffee"),
+        EventMark(start_s + 11 * 3600, "expected: jobs == 0"),
     )
     assert artist.marks(start_s + 86_400, start_s + 2 * 86_400) == ()
+
+
+@pytest.mark.parametrize("repeat", ["{every: 1s}", "{every: 1s, times: 86400}", "{every: 1s, until: '23:59:59'}"])
+def test_an_event_of_every_second_is_a_mark_in_each_step_of_the_chart(repeat: str) -> None:
+    """There were 86,400 a day, far more than a chart has columns; the marks together still count all of them."""
+    tree: dict[str, Any] = Document(
+        'version: 1\nname: x\nstart: "2026-03-27T00:00:00"\nzone: Europe/Berlin\ndays: 1\nseed: 1\n'
+        f"houses: []\njobs: []\ntimeline:\n  - {{at: '00:00', do: note, text: Tick, repeat: {repeat}}}\n"
+    ).value()
+    start_s = 1774566000
+
+    marks = Artist(tree, None).marks(start_s, start_s + 86_400)
+
+    assert len(marks) == 288
+    assert sum(mark.count for mark in marks) == 86_400
+    assert [mark.at_s - start_s for mark in marks[:3]] == [0, 300, 600]
+    assert str(marks[0]) == "Tick (300 times)"
+    hour = Artist(tree, None).marks(start_s + 7200, start_s + 10_800)
+    assert (len(hour), hour[0]) == (300, EventMark(start_s + 7200, "Tick", 12))

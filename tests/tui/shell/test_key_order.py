@@ -1,0 +1,73 @@
+"""Keys that come together are obeyed one after the other: what follows the key of a dialog is typed into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.events import Paste
+
+from tests.tui.driving import at_once, notices, until
+from tui.app import SsmicApp
+from tui.editor.screen import NeighbourhoodsScreen
+from tui.shell import key_order
+from tui.shell.help import HelpScreen
+from tui.shell.navigation import EditScenario
+
+Opened = Any
+
+
+def _editor(app: SsmicApp) -> NeighbourhoodsScreen:
+    screen = app._screen_stacks["neighbourhoods"][0]
+    assert isinstance(screen, NeighbourhoodsScreen)
+    return screen
+
+
+async def test_a_name_typed_after_the_key_of_a_dialog_is_its_text(opened: Opened) -> None:
+    """It went to the screen below: `a` of `scarce` asked for a device, `h` of `four-seasons` added a house."""
+    async with opened(first_area="neighbourhoods", first_intent=EditScenario("night")) as pilot:
+        editor = _editor(pilot.app)
+        await until(pilot, lambda: editor.work is not None and editor.is_settled)
+        at_once(pilot, "b", *"scarce", "enter")
+        await until(pilot, lambda: editor.work is not None and editor.work.source == "scarce")
+        await until(pilot, lambda: editor.is_settled)
+        at_once(pilot, "slash", *"panels", "enter")
+        await until(pilot, lambda: editor.ref[:1] == ("houses",))
+        assert editor.work is not None
+        assert not editor.work.history.is_dirty
+        assert notices(pilot) == []
+
+
+async def test_a_paste_and_the_keys_of_a_second_dialog_wait_too(opened: Opened, tmp_path: Path) -> None:
+    """A name is pasted into the dialog of the file, and `Enter` after it saves there."""
+    file = tmp_path / "here.yaml"
+    async with opened(first_area="neighbourhoods", first_intent=EditScenario("night")) as pilot:
+        editor = _editor(pilot.app)
+        await until(pilot, lambda: editor.work is not None and editor.is_settled)
+        at_once(pilot, "f12", "end", "ctrl+u")
+        pilot.app.post_message(Paste(str(file)))
+        at_once(pilot, "enter")
+        await until(pilot, file.exists)
+
+
+async def test_a_key_waits_no_longer_than_a_dialog_may_take(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that shows no dialog, such as a long import, does not keep the keys for ever."""
+    monkeypatch.setattr(key_order, "LONGEST_WAIT_WALL_S", 0.05)
+    async with opened() as pilot:
+        pilot.app.key_order.expect_dialog()
+        at_once(pilot, "Z", "question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        assert pilot.app.utc_times
+
+
+async def test_keys_go_on_when_the_task_ends_without_a_dialog(opened: Opened) -> None:
+    """They wait for it, in order."""
+    async with opened() as pilot:
+        end = pilot.app.key_order.expect_dialog()
+        at_once(pilot, "Z", "question_mark")
+        await until(pilot, lambda: pilot.app.utc_times)
+        await pilot.pause()
+        assert not isinstance(pilot.app.screen, HelpScreen)
+        end()
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
