@@ -127,9 +127,8 @@ class PluginScheduler:
             if start_s is None:
                 raise wrong_result(self._plugin, method, f"no start for job {job_id!r}")
             if not isinstance(start_s, int):
-                raise wrong_result(
-                    self._plugin, method, f"{start_s!r:.40} as the start of job {job_id!r}: expected UNIX seconds"
-                )
+                what = f"{start_s!r:.40} as the start of job {job_id!r}: expected UNIX seconds as an int of Python"
+                raise wrong_result(self._plugin, method, what)
             if not commitment.may_start_at(start_s, state.now_s):
                 raise wrong_result(
                     self._plugin, method, f"{start_s} as the start of job {job_id!r}, which cannot start then"

@@ -277,6 +277,9 @@ def test_a_plugin_that_cannot_be_used_is_named_before_the_run(ssmic: Ssmic, tmp_
         ended = ssmic("run", "street", "--algorithm", name, PYTHONPATH=path)
         assert (ended.code, problem in ended.err) == (2, True), ended.err
         assert not (tmp_path / "results").exists()
+    ended = ssmic("run", "street", "--ranking", "gone", PYTHONPATH=path)
+    assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
+    assert ended.err.startswith("ssmic: unknown ranking 'gone': expected one of scores, own-roof")
     text = (PROJECT / "scenarios" / "bundled" / "street.yaml").read_text(encoding="utf-8")
     (tmp_path / "mine.yaml").write_text(text.replace("algorithm: insertion", "algorithm: gon\nstrategy: mne", 1))
     ended = ssmic("check", "mine.yaml", PYTHONPATH=path)
@@ -363,6 +366,11 @@ class Forgets:
 
 class Shapeless:
     pass
+
+
+class StartsOfNumPy(Insertion):
+    def place(self, state, task, rng):
+        return Schedule({task.job_id: np.int64(task.earliest_start_s)})
 """
 FAULTS = {
     SCHEDULERS: {
@@ -370,6 +378,7 @@ FAULTS = {
         "TakesTooMuch": r" failed in place: TypeError: TakesTooMuch.place\(\) takes 2",
         "ReturnsNothing": ": place returned a NoneType: expected a Schedule or a Rejection",
         "TooLate": ": place returned [0-9]+ as the start of job 'one', which cannot start then",
+        "StartsOfNumPy": r": place returned np.int64.* as the start of job 'one': expected UNIX seconds as an int",
         "NoRoom": ": have_room returned a NoneType: expected a list of 1, one for each task",
         "CannotReplan": " failed in replan: SystemExit: bye",
     },

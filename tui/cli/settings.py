@@ -242,15 +242,12 @@ def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranki
         ranking: In which order.
 
     Raises:
-        BadParameter: A value is out of range, or the ranking's plug-in cannot be loaded.
+        SettingsError: Values are invalid, or the ranking's plug-in cannot be loaded.
     """
     wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once, "ranking": ranking}
-    try:
-        chosen = NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]  # as above
-        if chosen.ranking not in ABOUT_RANKING:
-            ranking_for(chosen.ranking)  # before the run, to see that its plug-in can be loaded
-    except SettingsError as error:
-        raise typer.BadParameter("; ".join(error.problems)) from None
+    chosen = NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]  # as above
+    if chosen.ranking not in ABOUT_RANKING:
+        ranking_for(chosen.ranking)  # before the run, to see that its plug-in can be loaded
     return chosen
 
 

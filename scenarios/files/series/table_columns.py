@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.series.table_times import is_clock, moment
+from scenarios.files.series.table_times import has_moment, is_clock
 from scenarios.files.series.tables import LOOKED_AT, UNIT_IN_CELL, Table, is_number
 
 Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
@@ -54,7 +54,7 @@ def _has_name(column: str, names: Sequence[str]) -> bool:
 
 
 def _is_time(cell: object) -> bool:
-    return moment(cell) is not None or (isinstance(cell, str) and is_clock(cell))
+    return has_moment(cell) or (isinstance(cell, str) and is_clock(cell))
 
 
 def find_value_column(table: Table, wanted: str | int | None, time_column: int | None, notes: list[str]) -> int:

@@ -73,7 +73,12 @@ def is_date_only(cell: object) -> bool:
     """Return whether a cell holds a date without a time of day."""
     if isinstance(cell, datetime):
         return False
-    return isinstance(cell, date) or (isinstance(cell, str) and ":" not in cell and moment(cell) is not None)
+    return isinstance(cell, date) or (isinstance(cell, str) and ":" not in cell and has_moment(cell))
+
+
+def has_moment(cell: object) -> bool:
+    """Return whether a cell holds a date, with or without a time of day, whether the day or the month comes first."""
+    return moment(cell) is not None or moment(cell, "month") is not None
 
 
 def moment(cell: object, order: DateOrder = "day") -> datetime | None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files.file_reading import MAX_BYTES, lines_of, read_bytes
-from scenarios.files.series.table_times import is_clock, moment
+from scenarios.files.series.table_times import has_moment, is_clock
 
 Row = tuple[int, Sequence[Any]]
 """Number of the line or row in the file, and the cells."""
@@ -310,7 +310,7 @@ def _separator(lines: Sequence[str]) -> str | None:
 
 
 def _begins_with_time(text: str) -> bool:
-    return is_number(text) or moment(text) is not None
+    return is_number(text) or has_moment(text)
 
 
 def _outside_quotes(line: str) -> str:
@@ -323,9 +323,9 @@ def _first_row(rows: Sequence[Row]) -> int:
     if first is None:
         return min(1, len(rows) - 1)
     cells = rows[first][1]
-    moments = (i for i, cell in enumerate(cells) if not is_number(cell) and moment(cell) is not None)
+    moments = (i for i, cell in enumerate(cells) if not is_number(cell) and has_moment(cell))
     column = next(moments, next((i for i, cell in enumerate(cells) if is_number(cell)), 0))
-    is_time = is_number if is_number(cells[column]) else moment
+    is_time = is_number if is_number(cells[column]) else has_moment
     # Rows above it that have a time there, too, are data with mistakes.
     while first and len(rows[first - 1][1]) == len(cells) and is_time(rows[first - 1][1][column]):
         first -= 1
@@ -334,7 +334,7 @@ def _first_row(rows: Sequence[Row]) -> int:
 
 def _is_data(cells: Sequence[str]) -> bool:
     numbers = sum(is_number(cell) for cell in cells)
-    moments = sum(moment(cell) is not None or is_clock(cell) for cell in cells if not is_number(cell))
+    moments = sum(has_moment(cell) or is_clock(cell) for cell in cells if not is_number(cell))
     return numbers >= 2 or (moments > 0 and (numbers > 0 or any(is_nothing(cell) for cell in cells)))
 
 

@@ -78,6 +78,9 @@ BERLIN = "zone: Europe/Berlin"
         ("sep=;\nDatum;Uhrzeit;Bezug (W)\n21.06.2026;10:00:00;1.000,0\n21.06.2026;10:30:00;2.000\n21.06.2026;11:00:00;500\n", BERLIN),  # noqa: E501 - a file's text
         ("Plant: House 3\nCreated;21.06.2026\n\nTime;Power\n;[kW]\n2026-06-21 10:00;1,0\n2026-06-21 10:30;2,0\n2026-06-21 11:00;0,5\n", BERLIN),  # noqa: E501 - a file's text
         ('Date,Energy (Wh)\n6/21/2026 10:00 AM,500\n6/21/2026 10:30 AM,"1,000"\n6/21/2026 11:00 AM,250\n', BERLIN),
+        ('Date,Time,Power (W)\n06/21/2026,10:00 AM,"1,000"\n06/21/2026,10:30 AM,"2,000"\n06/21/2026,11:00 AM,500\n', BERLIN),  # noqa: E501 - a file's text
+        ("Time,Date,Power (W)\n10:00,6/21/2026,1000\n10:30,6/21/2026,2000\n11:00,6/21/2026,500\n", BERLIN),
+        ("6/21/2026 10:00,1\n6/21/2026 10:30,2\n6/21/2026 11:00,0.5\n", f"{BERLIN}\nunit: kW"),
         ("Date,Energy (kWh)\n21/06/2026 10:00,0.5\n21/06/2026 10:30,1\n21/06/2026 11:00,0.25\nTotal,1.75\n", BERLIN),
         ("Period;kWh\n21.06.26 10:00 - 10:30;0,5\n21.06.26 10:30 - 11:00;1,0\n21.06.26 11:00 - 11:30;0,25\n", BERLIN),
         ("entity_id,state,last_changed\nsensor.pv,unavailable,2026-06-21T07:30:00.000Z\nsensor.pv,1000,2026-06-21T08:00:00.123Z\nsensor.pv,2000,2026-06-21T08:30:00.000Z\nsensor.pv,500,2026-06-21T09:00:00.000Z\n", "unit: W"),  # noqa: E501 - a file's text
