@@ -35,7 +35,7 @@ from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse, JobCourses
 from agents.gateway.job_notices import JobNotices, SupplyTerms, WholeJobTerms
 from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, requested_job
-from agents.gateway.represented_device import DeviceAgent
+from agents.gateway.represented_device import RepresentedDevice
 from agents.gateway.waiting_appliance import WaitingDetector
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobExecuted, JobWithdrawn
 from agents.model import MANAGER, Job
@@ -48,11 +48,10 @@ MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
 
 
-class GatewayConsumer(DeviceAgent, Consumer):
+class GatewayConsumer(Consumer):
     """Represents one real consumer device, or a guest that may join."""
 
     has_fixed_strategy = True
-    no_signs_of_life = (Rejected, JobAsked, JobTakenBack, Occupied, Vacated)
 
     def __init__(
         self,
@@ -77,11 +76,12 @@ class GatewayConsumer(DeviceAgent, Consumer):
             supply: What a subclass needs whose jobs are supplied in another way.
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
-        self._stand_for(gateway)
+        self._gateway = gateway
+        self._device = RepresentedDevice(self, gateway, "consumer", (JobAsked, JobTakenBack, Occupied, Vacated))
         self._profiles = DeviceProfiles(gateway.profiles, gateway.profile)
         self._courses = JobCourses()
         for job in jobs:
-            self._courses.add(JobCourse(job, job.job_id, self._device, self.channel()))
+            self._courses.add(JobCourse(job, job.job_id, self._device.id, self.channel()))
         self._commands = DeviceCommands(gateway)
         self._notices = JobNotices(terms or WholeJobTerms(gateway))
         self._appliance = WaitingDetector()
@@ -89,7 +89,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     @override
     async def run(self) -> None:
         self.spawn(self._end(), "device")
-        if self._device:
+        if self._device.id:
             self._show()
         await super().run()
 
@@ -100,11 +100,17 @@ class GatewayConsumer(DeviceAgent, Consumer):
         message = received.message
         if not isinstance(message, DeviceSaid) or received.sender != self.id:
             super().take_other(received)
-        else:
-            self._take_from_device(message)
+            return
+        self.send(MANAGER, message)
+        if self._device.is_another_guest(message):
+            self._take_guest(message.device)
+        with self._device.listening_to(message):
+            self._hear(message.said)
+        self._show()
 
-    def _stand_for_guest(self, device: str) -> None:
-        super()._stand_for_guest(device)
+    def _take_guest(self, device: str) -> None:
+        """Represent a guest that has joined."""
+        self._device.become_guest(device)
         self._profiles = DeviceProfiles(self._gateway.profiles)
         if self._gateway.rules >= 5:
             self._commands.restart_counts()
@@ -123,12 +129,12 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _hear(self, said: DeviceEvent) -> None:
         match said:
             case Announced(type="consumer", name=name, profiles=profiles):
-                self._name = name or self._name
+                self._device.name = name or self._device.name
                 if not self._profiles.take(profiles):
-                    self._complain("announce", f"more than {MAX_PROFILES} profiles", "the same names each time")
+                    self._device.complain("announce", f"more than {MAX_PROFILES} profiles", "the same names each time")
             case Announced() | Forecasted():
                 what = "announce" if isinstance(said, Announced) else "forecast"
-                self._complain(what, "the device is a consumer", "type 'consumer', and no forecast")
+                self._device.complain(what, "the device is a consumer", "type 'consumer', and no forecast")
             case Left() | Availability():
                 self._take_presence(said)
             case JobAsked():
@@ -140,13 +146,13 @@ class GatewayConsumer(DeviceAgent, Consumer):
             case CommandRefused() | Occupied() | Vacated():
                 self._take_obstacle(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
-                self._complain(topic, problem, expected, payload)
+                self._device.complain(topic, problem, expected, payload)
 
     def _take_presence(self, said: Left | Availability) -> None:
         if isinstance(said, Availability):
             self._take_availability(online=said.online)
             return
-        self._is_available = False
+        self._device.is_available = False
         for course in self._courses:
             if course.is_open and self._has_begun(course):
                 course.ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
@@ -157,9 +163,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _take_back(self, asked_id: str) -> None:
         course = self._course(asked_id)
         if course is None or not course.is_open:
-            self._complain("withdraw", f"there is no open job {asked_id!r}", self._open_ids())
+            self._device.complain("withdraw", f"there is no open job {asked_id!r}", self._open_ids())
         elif self._has_begun(course):
-            self._complain("withdraw", f"job {asked_id!r} runs", "a job that has not started")
+            self._device.complain("withdraw", f"job {asked_id!r} runs", "a job that has not started")
         else:
             self._withdraw(course, "")
 
@@ -176,39 +182,39 @@ class GatewayConsumer(DeviceAgent, Consumer):
                 self._commands.answered += any(course.awaits_answer for course in self._courses)
                 self._take_refusal(clipped(problem, MAX_REASON_CHARACTERS))  # recordings hold longer ones
             case Occupied(run=run):
-                self._commands.occupied_by, self._is_available = run, False
-                log.warning("device is commanded by another run, not by this one", device=self._device, run=run)
+                self._commands.occupied_by, self._device.is_available = run, False
+                log.warning("device is commanded by another run, not by this one", device=self._device.id, run=run)
                 expected = "the end of that run; until then, this one does not command the device"
-                self._answer_error("claims", _in_use(run), expected)
+                self._device.answer_error("claims", _in_use(run), expected)
                 self._take_refusal(_in_use(run))
             case Vacated():
-                self._commands.occupied_by, self._is_available = "", None
+                self._commands.occupied_by, self._device.is_available = "", None
 
     def _take_availability(self, *, online: bool) -> None:
-        self._is_available = online
+        self._device.is_available = online
         for course in self._courses:
             if course.is_running and not online:
                 course.was_offline = True
                 course.wake()
 
     def _take_report(self, report: Reported) -> None:
-        self._is_available = True if self._is_available is None else self._is_available
+        self._device.is_available = True if self._device.is_available is None else self._device.is_available
         if report.power_w is not None or report.counter_wh is not None:
-            resets, before_w = self._meter.resets, self._meter.power_w
-            problem = self._meter.take(self.now_s, report.power_w, report.counter_wh)
+            resets, before_w = self._device.meter.resets, self._device.meter.power_w
+            problem = self._device.meter.take(self.now_s, report.power_w, report.counter_wh)
             if problem:
                 what, _, expected = problem.partition("; expected ")
-                self._complain(self._topic_of_report, what, expected)
+                self._device.complain(self._device.topic_of_report, what, expected)
             for running in self._courses:
                 if running.is_running:
-                    running.was_offline |= self._meter.resets > resets
+                    running.was_offline |= self._device.meter.resets > resets
                     self._meter_run(running)
             self._look_for_start_by_hand(before_w)
         course = self._course_of(report)
         if course is not None:
             self._take_state(course, report)
         elif report.job is not None and self._course(report.job) is None:
-            self._complain("report", f"there is no open job {report.job!r}", self._open_ids())
+            self._device.complain("report", f"there is no open job {report.job!r}", self._open_ids())
         self._look_for_waiting()
 
     def _look_for_start_by_hand(self, before_w: float | None) -> None:
@@ -217,11 +223,11 @@ class GatewayConsumer(DeviceAgent, Consumer):
         Args:
             before_w: What it drew before, W; None: not known, so that it may have been at something else all along.
         """
-        waiting, power_w = self._gateway.waiting, self._meter.power_w
+        waiting, power_w = self._gateway.waiting, self._device.meter.power_w
         most_w = max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
         if not self._gateway.is_switched or before_w is None or power_w is None or not before_w <= most_w < power_w:
             return
-        is_open = [course for course in self._courses.open if course.device == self._device]
+        is_open = [course for course in self._courses.open if course.device == self._device.id]
         to_come = [course for course in is_open if course.job.job_id in self.contracts]
         if to_come and not any(course.is_running or course.is_commanded or course.is_due for course in is_open):
             self._take_start(min(to_come, key=self._start_of))
@@ -233,7 +239,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             return course if course is not None and course.is_open else None
         if report.state is None and report.is_on is None and not report.restarted:
             return None
-        is_open = [course for course in self._courses.open if course.device == self._device]
+        is_open = [course for course in self._courses.open if course.device == self._device.id]
         under_way = [course for course in is_open if course.is_running or course.is_commanded]
         return next(iter(under_way or sorted(is_open, key=self._start_of)), None)
 
@@ -274,9 +280,9 @@ class GatewayConsumer(DeviceAgent, Consumer):
         if course.started_s is None:
             if self.contracts.get(course.job.job_id) is None:
                 problem = f"job {course.asked_id!r} has no supplier yet"
-                self._complain(self._topic_of_report, problem, "a command to start")
+                self._device.complain(self._device.topic_of_report, problem, "a command to start")
                 return
-            course.begin(self.now_s, self._meter)
+            course.begin(self.now_s, self._device.meter)
             if course.is_commanded:
                 self._commands.answered += 1
             else:
@@ -316,19 +322,19 @@ class GatewayConsumer(DeviceAgent, Consumer):
 
     def _meter_run(self, course: JobCourse) -> None:
         """Add a reading to what a running job drew."""
-        if course.add_reading(self.now_s, self._meter, self._gateway.idle_w):
+        if course.add_reading(self.now_s, self._device.meter, self._gateway.idle_w):
             course.wake()
 
     def _meter_until_end(self, course: JobCourse) -> None:
         """Count the power of the last reading until now, if the device ends a job without a new reading."""
-        if course.is_running and course.readings and self._meter.counter_wh is None:
-            self._meter.advance(self.now_s)
+        if course.is_running and course.readings and self._device.meter.counter_wh is None:
+            self._device.meter.advance(self.now_s)
             self._meter_run(course)
 
     def _look_for_waiting(self) -> None:
         """Ask for a job when the appliance behind a plug waits for its programme."""
         waiting, has_job = self._gateway.waiting, bool(self._courses.open)
-        waits = self._appliance.waits(waiting, self._meter.power_w, self.now_s, has_job=has_job)
+        waits = self._appliance.waits(waiting, self._device.meter.power_w, self.now_s, has_job=has_job)
         if waits and waiting is not None:
             self._ask_for(JobAsked(profile=waiting.profile, ready_by_s=self.now_s + waiting.within_s))
             self._instruct_to_stop()
@@ -339,33 +345,33 @@ class GatewayConsumer(DeviceAgent, Consumer):
         asked_id = asked.id or self._courses.unused_id(self._owner)
         known = self._course(asked_id)
         if known is not None:
-            self._complain("request", f"job {asked_id!r} already exists", "a different id for each job")
+            self._device.complain("request", f"job {asked_id!r} already exists", "a different id for each job")
             self._show_job(known, again=True)
             return
         if len(self._courses.open) >= MAX_OPEN_JOBS:
-            self._complain("request", f"{MAX_OPEN_JOBS} jobs are open", "fewer jobs at a time")
+            self._device.complain("request", f"{MAX_OPEN_JOBS} jobs are open", "fewer jobs at a time")
             return
         try:
-            added = requested_job(asked, asked_id, self._profiles, self._gateway, self._device, self.now_s)
+            added = requested_job(asked, asked_id, self._profiles, self._gateway, self._device.id, self.now_s)
         except RequestError as error:
-            self._complain("request", error.problem, error.expected)
+            self._device.complain("request", error.problem, error.expected)
             return
         job = added.job
-        course = self._courses.add(JobCourse(job, asked_id, self._device, self.channel(), asked.reference))
+        course = self._courses.add(JobCourse(job, asked_id, self._device.id, self.channel(), asked.reference))
         self.send(MANAGER, added)
         self._show_job(course)
         super().add_job(job)
 
     def add_job(self, job: Job) -> None:
         """See `Consumer.add_job`: the timeline adds a job that the device is to run."""
-        course = self._courses.add(JobCourse(job, job.job_id, self._device, self.channel()))
+        course = self._courses.add(JobCourse(job, job.job_id, self._device.id, self.channel()))
         self._show_job(course)
         super().add_job(job)
 
     @property
     def _owner(self) -> str:
         """House and gateway id of the device; see `JobCourses.named`."""
-        return f"{self._gateway.house}/{self._device}"
+        return f"{self._gateway.house}/{self._device.id}"
 
     def _course(self, asked_id: str) -> JobCourse | None:
         """Return a job by the id that the device knows."""
@@ -453,7 +459,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self.is_closing:
                 self._conclude(course, "ABORTED", "run_ended")
                 return False
-        offline = "the device is offline" if self._is_available is False else ""
+        offline = "the device is offline" if self._device.is_available is False else ""
         self._conclude(course, "ABORTED", "no_answer", offline)
         return False
 
@@ -468,31 +474,34 @@ class GatewayConsumer(DeviceAgent, Consumer):
             if self.is_closing:
                 self._conclude(course, "ABORTED", "run_ended")
                 return
-            is_lost, silent_s = self._is_available is False, self.now_s - (self._last_heard_s or self.now_s)
-            end = course.end_at(self.now_s, self._gateway, self._meter, is_lost=is_lost, silent_s=silent_s)
+            is_lost, silent_s = (
+                self._device.is_available is False,
+                self.now_s - (self._device.last_heard_s or self.now_s),
+            )
+            end = course.end_at(self.now_s, self._gateway, self._device.meter, is_lost=is_lost, silent_s=silent_s)
             if end is not None:
                 self._conclude(course, *end)
                 return
             if course.renew_timer_s is not None and course.renew_timer_s <= self.now_s:
-                renewed = self._commands.renew(course, self._device, self.now_s)
+                renewed = self._commands.renew(course, self._device.id, self.now_s)
                 if renewed is not None:
                     self.instruct(renewed)
             self._show_job(course)
             await course.changed.get(course.next_look_s(self.now_s, self._gateway))
 
     def _command(self, course: JobCourse, attempt: int) -> None:
-        self.instruct(self._commands.start(course, self._device, self.now_s, attempt))
+        self.instruct(self._commands.start(course, self._device.id, self.now_s, attempt))
         self._show()
 
     def _instruct_to_stop(self, asked_id: str = "") -> None:
         """Switch the device off: after the job with this id, if there was one."""
-        self.instruct(self._commands.stop(self._device, self.now_s, asked_id))
+        self.instruct(self._commands.stop(self._device.id, self.now_s, asked_id))
 
     def _conclude(self, course: JobCourse, state: JobState, outcome: ExecutionOutcome, reason: str = "") -> None:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
         course.state, course.outcome, course.is_commanded = state, outcome, False
         course.reason = reason or course.reason
-        course.measured = course.drawn(self._meter)
+        course.measured = course.drawn(self._device.meter)
         self._tell_ledger(course)
         self._show_job(course)
         if state == "FINISHED":
@@ -539,8 +548,7 @@ class GatewayConsumer(DeviceAgent, Consumer):
     def _show(self) -> None:
         course = self._next_course()
         contract = None if course is None else self.contracts.get(course.job.job_id)
-        self._show_state(
-            "consumer",
+        self._device.show(
             state=None if course is None else course.state,
             job=None if course is None else course.asked_id,
             next_start_s=None if contract is None or course is None or not course.is_open else contract.start_s,
