@@ -76,6 +76,11 @@ class RepresentedDevice:
     def _new_meter(self) -> Meter:
         return Meter(passes_over=self._gateway.rules >= 3)
 
+    @property
+    def qualified_id(self) -> str:
+        """House and gateway id, `house/device`, by which its own jobs are named; see `JobCourses.named`."""
+        return f"{self._gateway.house}/{self.id}"
+
     # What it says.
 
     def is_another_guest(self, message: DeviceSaid) -> bool:
