@@ -27,6 +27,11 @@ class DeviceCommands:
         self.occupied_by = ""
         """The run that commands the device instead of this one; empty: none does."""
 
+    @property
+    def why_occupied(self) -> str:
+        """Why the device does not obey, if another run commands it."""
+        return f"run {self.occupied_by!r} commands the device"
+
     def restart_counts(self) -> None:
         """Count the commands to another device that takes this one's place."""
         self.sent = self.answered = 0

@@ -22,7 +22,7 @@ from agents.energy import CumulativeSeries, Prediction, Production
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.measured_outlook import MeasuredOutlook
 from agents.gateway.meter import at_most
-from agents.gateway.represented_device import DeviceAgent
+from agents.gateway.represented_device import RepresentedDevice
 from agents.messages import AnyMessage, DeviceSaid, ProductionMeasured
 from agents.model import MANAGER
 from agents.producer import MakeProducerSupply, Producer
@@ -35,7 +35,7 @@ RECORD_EVERY_S = 3600
 _LEAST_STEP_S = 60
 
 
-class GatewayProducer(DeviceAgent, Producer):
+class GatewayProducer(Producer):
     """Represents one real producer device, or a guest that may join."""
 
     def __init__(
@@ -59,7 +59,8 @@ class GatewayProducer(DeviceAgent, Producer):
             own_use: As for every producer.
         """
         super().__init__(agent_id, predictions, supply, is_there=is_there, own_use=own_use)
-        self._stand_for(gateway)
+        self._gateway = gateway
+        self._device = RepresentedDevice(self, gateway, "producer")
         self._outlook = MeasuredOutlook()
         self._lowers_forecast = gateway.learns and gateway.rules >= 2
         self._points: list[tuple[int, float]] = []
@@ -67,8 +68,8 @@ class GatewayProducer(DeviceAgent, Producer):
     @override
     async def run(self) -> None:
         self.spawn(self._end(), "device")
-        if self._device:
-            self._show()
+        if self._device.id:
+            self._device.show()
         await super().run()
 
     def take_other(self, received: Received[AnyMessage]) -> None:
@@ -76,30 +77,35 @@ class GatewayProducer(DeviceAgent, Producer):
         message = received.message
         if not isinstance(message, DeviceSaid) or received.sender != self.id:
             super().take_other(received)
-        else:
-            self._take_from_device(message)
+            return
+        self.send(MANAGER, message)
+        if self._device.is_another_guest(message):
+            self._take_guest(message.device)
+        with self._device.listening_to(message):
+            self._hear(message.said)
+        self._device.show()
 
-    def _stand_for_guest(self, device: str) -> None:
-        """See `DeviceAgent._stand_for_guest`; what was measured of the one before is recorded."""
+    def _take_guest(self, device: str) -> None:
+        """Represent a guest that has joined; what was measured of the one before is recorded."""
         if self._gateway.rules >= 5:
             self._record()
             self._points, self._outlook = [], MeasuredOutlook()
-        super()._stand_for_guest(device)
+        self._device.become_guest(device)
 
     def _hear(self, said: DeviceEvent) -> None:
         match said:
             case Announced(type="producer", name=name):
-                self._name = name or self._name
+                self._device.name = name or self._device.name
             case Announced() | JobAsked() | JobTakenBack():
                 topic = {"announced": "announce", "job_asked": "request"}.get(said.what, "withdraw")
-                self._complain(topic, "the device is a producer", "type 'producer', and no jobs")
+                self._device.complain(topic, "the device is a producer", "type 'producer', and no jobs")
             case Left():
-                self._is_available = False
+                self._device.is_available = False
                 if self._gateway.rules >= 5 and self._points:
                     self._add_point()
                 self._expect_nothing()
             case Availability(online=online):
-                self._is_available = online
+                self._device.is_available = online
                 if not online and self._gateway.rules >= 8:
                     self._stop_metering()
             case Forecasted(production=production):
@@ -107,12 +113,12 @@ class GatewayProducer(DeviceAgent, Producer):
             case Reported():
                 self._take_report(said)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
-                self._complain(topic, problem, expected, payload)
+                self._device.complain(topic, problem, expected, payload)
 
     def _stop_metering(self) -> None:
         """Measure nothing until the next reading: a roof without a counter is offline, as an inverter is at night."""
-        if self._meter.counter_wh is None and self._meter.power_w is not None:
-            self._meter.pause(self.now_s)
+        if self._device.meter.counter_wh is None and self._device.meter.power_w is not None:
+            self._device.meter.pause(self.now_s)
             self._add_point()
             self._record()
             self._points = []
@@ -124,11 +130,11 @@ class GatewayProducer(DeviceAgent, Producer):
         self.adopt(Prediction(issued_s=self.now_s, production=nothing))
 
     def _take_report(self, report: Reported) -> None:
-        self._is_available = True if self._is_available is None else self._is_available
-        problem = self._meter.take(self.now_s, report.power_w, report.counter_wh)
+        self._device.is_available = True if self._device.is_available is None else self._device.is_available
+        problem = self._device.meter.take(self.now_s, report.power_w, report.counter_wh)
         if problem:
             what, _, expected = problem.partition("; expected ")
-            self._complain(self._topic_of_report, what, expected)
+            self._device.complain(self._device.topic_of_report, what, expected)
         elif report.power_w is not None or report.counter_wh is not None:
             self._add_point()
             self._correct(report.power_w)
@@ -144,21 +150,21 @@ class GatewayProducer(DeviceAgent, Producer):
         """Promise no more than what was just metered allows, or as much as before again."""
         if not self._lowers_forecast or self._awaits_next_reading:
             return
-        promisable = self._outlook.take_reading(self.now_s, power_w, self._meter.energy_wh)
+        promisable = self._outlook.take_reading(self.now_s, power_w, self._device.meter.energy_wh)
         if promisable is not None:
             share = self._outlook.share
-            log.info("forecast corrected by the meter", device=self._device, produced_share_of_forecast=share)
+            log.info("forecast corrected by the meter", device=self._device.id, produced_share_of_forecast=share)
             super().adopt(Prediction(issued_s=self.now_s, production=promisable))
 
     @property
     def _awaits_next_reading(self) -> bool:
         """Whether nothing follows from the last reading before the next one."""
-        return self._gateway.rules >= 8 and self._meter.is_doubtful
+        return self._gateway.rules >= 8 and self._device.meter.is_doubtful
 
     def _add_point(self) -> None:
         if self._gateway.rules >= 8:
-            self._points = at_most(self._points, self._meter.energy_wh)
-        point = (self.now_s, max(self._meter.energy_wh, self._points[-1][1] if self._points else 0.0))
+            self._points = at_most(self._points, self._device.meter.energy_wh)
+        point = (self.now_s, max(self._device.meter.energy_wh, self._points[-1][1] if self._points else 0.0))
         if len(self._points) > 1 and self.now_s - self._points[-2][0] < _LEAST_STEP_S:
             self._points[-1] = point
         elif not self._points or self._points[-1][0] < self.now_s:
@@ -177,7 +183,4 @@ class GatewayProducer(DeviceAgent, Producer):
     async def _end(self) -> None:
         await self.closing()
         self._record()
-        self._show()
-
-    def _show(self) -> None:
-        self._show_state("producer")
+        self._device.show()

@@ -1,13 +1,13 @@
 """The courses of jobs on a real device: what its meter measured, and when a programme is over.
 
 A plug knows nothing of programmes. A programme is over when the appliance behind the plug has drawn next to nothing for
-some minutes, in the second half of the planned duration or later. This module does not act: `GatewayConsumer` commands,
+some minutes, in the second half of the planned duration or later. This module does not act: `JobExecutor` commands,
 waits and reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -15,7 +15,7 @@ from agents.device_events import ExecutionOutcome, JobState
 from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.meter import Meter, at_most
-from agents.model import Job
+from agents.model import Contract, Job
 from broker.hosts import Channel
 
 _OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED"})
@@ -258,9 +258,15 @@ class JobCourse:
 class JobCourses:
     """All jobs of one device, in the order in which they became known."""
 
-    __slots__ = ("_by_id", "_numbered")
+    __slots__ = ("_by_id", "_contracts", "_numbered")
 
-    def __init__(self) -> None:
+    def __init__(self, contracts: Mapping[str, Contract]) -> None:
+        """Begin with no job.
+
+        Args:
+            contracts: By job id, the contracts of the device's consumer.
+        """
+        self._contracts = contracts
         self._by_id: dict[str, JobCourse] = {}
         self._numbered = 0
 
@@ -282,8 +288,40 @@ class JobCourses:
         return [course for course in self if course.is_open]
 
     @property
-    def last(self) -> JobCourse | None:
-        """The job that became known last; None: there is none."""
+    def open_ids(self) -> str:
+        """What a device is told to name: the ids, as it knows them, of the jobs that have not ended."""
+        ids = [course.asked_id for course in self.open]
+        return f"one of: {', '.join(ids)}" if ids else "no job is open"
+
+    def contract_of(self, course: JobCourse) -> Contract | None:
+        """Return a job's contract; None if it has none."""
+        return self._contracts.get(course.job.job_id)
+
+    def start_of(self, course: JobCourse) -> int:
+        """Return when a job starts by its contract, or else must start, UNIX seconds."""
+        contract = self.contract_of(course)
+        return course.job.latest_start_s if contract is None else contract.start_s
+
+    def has_begun(self, course: JobCourse, now_s: int) -> bool:
+        """Return whether it is too late to withdraw or move a job: by its contract, or because its device runs it.
+
+        Args:
+            course: The job.
+            now_s: Virtual time, UNIX seconds.
+        """
+        contract = self.contract_of(course)
+        has_started = contract is not None and contract.start_s <= now_s
+        return has_started or course.is_due or course.is_commanded or course.is_running
+
+    @property
+    def next(self) -> JobCourse | None:
+        """The job that runs, or the next one, or else the one that became known last; None: there is none."""
+        is_open = self.open
+        running = [course for course in is_open if course.is_running or course.is_commanded]
+        if running:
+            return running[0]
+        if is_open:
+            return min(is_open, key=self.start_of)
         return next(reversed(self._by_id.values()), None)
 
     def named(self, asked_id: str, owner: str) -> JobCourse | None:

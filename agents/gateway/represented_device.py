@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import structlog
 
-from agents.device_events import Announced, DeviceEvent, DeviceNotice, Left, Rejected
+from agents.device_events import Announced, DeviceNotice, Left, Rejected
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.meter import Meter
 from agents.messages import AnyMessage, DeviceSaid
-from agents.model import MANAGER
 from broker.hosts import Agent
 
 log = structlog.get_logger(__name__)
@@ -20,21 +20,57 @@ MAX_ERROR_CHARACTERS = 500
 """Longest problem, and longest expectation, in a device's `error`: brokers refuse messages without a bound."""
 
 
-class DeviceAgent(Agent[AnyMessage], ABC):
-    """Represents one real device, or a guest that may join; beside `Consumer` or `Producer`."""
+class RepresentedDevice:
+    """One real device, or the guest that has a free place at present."""
 
-    no_signs_of_life: ClassVar[tuple[type, ...]] = (Rejected,)
-    """Events that do not show that the device is present."""
+    __slots__ = (
+        "_agent",
+        "_errors",
+        "_gateway",
+        "_has_left",
+        "_message_id",
+        "_no_signs_of_life",
+        "_shown",
+        "_type",
+        "id",
+        "is_available",
+        "last_heard_s",
+        "meter",
+        "name",
+        "shows_switch",
+    )
 
-    def _stand_for(self, gateway: GatewaySettings) -> None:
+    def __init__(
+        self,
+        agent: Agent[AnyMessage],
+        gateway: GatewaySettings,
+        device_type: Literal["consumer", "producer"],
+        no_signs_of_life: tuple[type, ...] = (),
+    ) -> None:
+        """Begin with what the scenario says of the device.
+
+        Args:
+            agent: The agent that represents it, which sends the messages.
+            gateway: The device.
+            device_type: The type of the device.
+            no_signs_of_life: Events that do not show that the device is present; `Rejected` never does.
+        """
+        self._agent = agent
         self._gateway = gateway
-        self._device = gateway.id
-        self._name = gateway.name
-        self._meter = self._new_meter()
-        self._is_available: bool | None = None
+        self._type = device_type
+        self._no_signs_of_life = (Rejected, *no_signs_of_life)
+        self.id = gateway.id
+        """Its id in topics; empty: no guest has joined yet."""
+        self.name = gateway.name
+        self.meter = self._new_meter()
+        self.is_available: bool | None = None
+        """Whether it is online; None: not known."""
+        self.shows_switch = False
+        """Whether it has reported the state of a switch."""
+        self.last_heard_s: int | None = None
+        """When it showed last that it is present, UNIX seconds."""
         self._has_left = False
         """Whether it has taken its announcement back."""
-        self._last_heard_s: int | None = None
         self._errors = 0
         self._message_id = ""
         """Id of the message being processed, or its topic; see `DeviceSaid.message_id`."""
@@ -43,60 +79,65 @@ class DeviceAgent(Agent[AnyMessage], ABC):
     def _new_meter(self) -> Meter:
         return Meter(passes_over=self._gateway.rules >= 3, knows_repeats=self._gateway.rules >= 8)
 
-    def _take_from_device(self, message: DeviceSaid) -> None:
-        """Take what the device says; it comes from this agent itself."""
-        self.send(MANAGER, message)
-        if not self._gateway.id and message.device != self._device:
-            self._stand_for_guest(message.device)
-        if not isinstance(message.said, self.no_signs_of_life):
-            self._last_heard_s = self.now_s
+    @property
+    def qualified_id(self) -> str:
+        """House and gateway id, `house/device`, by which its own jobs are named; see `JobCourses.named`."""
+        return f"{self._gateway.house}/{self.id}"
+
+    # What it says.
+
+    def is_another_guest(self, message: DeviceSaid) -> bool:
+        """Return whether a message comes from another guest than the one that is represented."""
+        return not self._gateway.id and message.device != self.id
+
+    def become_guest(self, device: str) -> None:
+        """Represent a guest that has joined, and forget the one before.
+
+        Args:
+            device: The guest's id in topics.
+        """
+        self.id, self.name, self.is_available, self.shows_switch = device, "", None, False
+        if self._gateway.rules >= 5:
+            self.meter, self.last_heard_s, self._errors = self._new_meter(), None, 0
+
+    @contextmanager
+    def listening_to(self, message: DeviceSaid) -> Iterator[None]:
+        """Note what a message says of the device's presence; complaints in the context answer this message."""
+        if not isinstance(message.said, self._no_signs_of_life):
+            self.last_heard_s = self._agent.now_s
         self._message_id = message.message_id
         if isinstance(message.said, Announced) and self._has_left and self._gateway.rules >= 3:
-            self._is_available = None
+            self.is_available = None
         if isinstance(message.said, Announced | Left):
             self._has_left = isinstance(message.said, Left)
         if self._has_left and self._gateway.rules >= 5:
-            self._meter.pause(self.now_s)
-        self._hear(message.said)
+            self.meter.pause(self._agent.now_s)
+        yield
         self._message_id = ""
-        self._show()
 
-    def _stand_for_guest(self, device: str) -> None:
-        """Represent a guest that has joined, and forget the one before."""
-        self._device, self._name, self._is_available = device, "", None
-        if self._gateway.rules >= 5:
-            self._meter, self._last_heard_s, self._errors = self._new_meter(), None, 0
-
-    @abstractmethod
-    def _hear(self, said: DeviceEvent) -> None:
-        """Take what the device said."""
-
-    @abstractmethod
-    def _show(self) -> None:
-        """Publish the device's state if something changed."""
+    # What is shown of it.
 
     @property
-    def _topic_of_report(self) -> str:
+    def topic_of_report(self) -> str:
         """The topic of the report being processed: ours, or one of the maker's."""
         return (self._gateway.has_own_topics and self._message_id) or "report"
 
-    def _complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
+    def complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish and log that a message of the device was refused."""
         what = {"problem": _shortened(problem), "expected": _shortened(expected)}
-        log.warning("device message refused", device=self._device, topic=topic, **what)
-        self._answer_error(topic, problem, expected, payload)
+        log.warning("device message refused", device=self.id, topic=topic, **what)
+        self.answer_error(topic, problem, expected, payload)
 
-    def _answer_error(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
+    def answer_error(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish a problem on the device's topic `error`."""
         self._errors += 1
         what = {"problem": _shortened(problem), "expected": _shortened(expected)}
-        content = {"topic": topic, **what, "payload": payload, "time": self.now_s}
-        notice = DeviceNotice(part="error", device=self._device, content=content, message_id=self._message_id)
-        self.instruct(notice)
+        content = {"topic": topic, **what, "payload": payload, "time": self._agent.now_s}
+        notice = DeviceNotice(part="error", device=self.id, content=content, message_id=self._message_id)
+        self._agent.instruct(notice)
 
-    def _show_state(
+    def show(
         self,
-        device_type: Literal["consumer", "producer"],
         *,
         state: str | None = None,
         job: str | None = None,
@@ -108,7 +149,6 @@ class DeviceAgent(Agent[AnyMessage], ABC):
         """Publish the device's state if something changed.
 
         Args:
-            device_type: The type of the device.
             state: State of the job that runs, or of the next one.
             job: The device's id of that job.
             next_start_s: When it starts, UNIX seconds.
@@ -117,27 +157,29 @@ class DeviceAgent(Agent[AnyMessage], ABC):
             answers: Number of those that it answered.
         """
         content: dict[str, Any] = {
-            "device": self._device,
+            "device": self.id,
             "house": self._gateway.house,
-            "type": device_type,
-            "agent": self.id,
-            "name": self._name,
+            "type": self._type,
+            "agent": self._agent.id,
+            "name": self.name,
             "adapter": self._gateway.adapter,
-            "available": self._is_available,
+            "available": self.is_available,
             "state": state,
             "job": job,
             "next_start": next_start_s,
             "supplier": supplier,
-            "power_w": self._meter.power_w,
-            "energy_wh": round(self._meter.energy_wh, 3),
-            "last_heard": self._last_heard_s,
+            "power_w": self.meter.power_w,
+            "energy_wh": round(self.meter.energy_wh, 3),
+            "last_heard": self.last_heard_s,
             "commands_sent": commands,
             "commands_answered": answers,
             "errors": self._errors,
         }
-        if self._device and content != self._shown:
+        if self.id and content != self._shown:
             self._shown = content
-            self.instruct(DeviceNotice(part="state", device=self._device, content={**content, "time": self.now_s}))
+            self._agent.instruct(
+                DeviceNotice(part="state", device=self.id, content={**content, "time": self._agent.now_s})
+            )
 
 
 def _shortened(text: str) -> str:

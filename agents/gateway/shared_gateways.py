@@ -21,7 +21,6 @@ import numpy as np
 from agents.energy import IntArray
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
-from agents.gateway.job_course import JobCourse
 from agents.job_negotiation import ConsumerJob, JobChanged, JobEvent, JobNegotiation, RunEnds
 from agents.messages import AnyMessage, ChangePrices
 from agents.model import GRID, SHARED, Contract, Job
@@ -107,15 +106,14 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
         supply.start_s, supply.held = contract.start_s, {}
         super().agree(job, contract, movable)
 
-    def _take_start(self, course: JobCourse) -> None:
-        """See `GatewayConsumer._take_start`; a job that was started by hand starts by its contract as well."""
-        super()._take_start(course)
-        if self.is_started_by_hand(course.job):
-            self._jobs[course.job.job_id].channel.put(JobChanged())
+    def job_begun(self, job: Job) -> None:
+        """See `GatewayConsumer.job_begun`; a job that was started by hand starts by its contract as well."""
+        if self.is_started_by_hand(job):
+            self._jobs[job.job_id].channel.put(JobChanged())
 
     def is_under_way(self, job: Job) -> bool:
         """Return whether a job's device has begun it, or has been commanded to, so that it no longer moves."""
-        return self._has_begun(self._courses[job.job_id])
+        return self._courses.has_begun(self._courses[job.job_id], self.now_s)
 
     def is_started_by_hand(self, job: Job) -> bool:
         """Return whether a job's device has begun it before its contract's start, within the job's window."""

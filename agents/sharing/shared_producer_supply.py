@@ -1,4 +1,4 @@
-"""A producer with shared supply: reports what it expects to produce, and keeps count of what it has reserved.
+"""A producer with shared supply: reports what it expects to produce, and answers what consumers ask to reserve.
 
 The manager's board shows what the producer has left, minute by minute, because it learns of each forecast and of each
 share. A consumer that reserves a share for the first time describes the job. The producer sends its answer to the
@@ -11,8 +11,7 @@ were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -38,10 +37,10 @@ from agents.model import MANAGER, Job
 from agents.producer import Producer
 from agents.scheduling import AlgorithmSettings
 from agents.second_counts import SecondCounts
-from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, add_at, load_mwh, packed, unpacked
+from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh
-from agents.sharing.booking import Book
 from agents.sharing.past_forecasts import PastForecasts
+from agents.sharing.reservations import Reservation, Reservations
 from broker.hosts import Received
 
 TAKEN = "another agent has described a job with this id, and the manager has not checked it yet"
@@ -56,61 +55,6 @@ MAX_ASKED_FOR_ROOM = 4
 """Jobs that are asked to make room for another one, those with the most of what it wants first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """A producer's reservation for a job."""
-
-    start_s: int
-    """Start of the job, UNIX seconds."""
-    minutes_mwh: IntArray
-    """mWh in each minute from the one in which the job starts."""
-    runs: tuple[tuple[int, int], ...]
-    """The same as it is sent."""
-
-    @classmethod
-    def of(cls, start_s: int, minutes_mwh: IntArray) -> Reservation:
-        """Return a reservation of energy by the minute."""
-        return cls(start_s, minutes_mwh, packed(minutes_mwh))
-
-    @property
-    def first_minute(self) -> int:
-        """UNIX minute in which the job starts."""
-        return self.start_s // MINUTE_S
-
-    def between(self, first_minute: int, minutes: int) -> IntArray:
-        """Return its energy in some minutes, mWh, shape (minutes,).
-
-        Args:
-            first_minute: The first one, in UNIX minutes.
-            minutes: How many.
-        """
-        series_mwh = np.zeros(minutes, dtype=np.int64)
-        add_at(series_mwh, self.minutes_mwh, self.first_minute - first_minute)
-        return series_mwh
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """What a job that has run was given: a reservation in as few bytes as possible, as a year has thousands."""
-
-    start_s: int
-    """Start of the job, UNIX seconds."""
-    minutes_mwh: IntArray
-    """mWh in each minute from the one in which the job started, in the smallest type that holds them."""
-
-    @classmethod
-    def of(cls, reservation: Reservation) -> _Given:
-        """Return what a reservation has given."""
-        minutes_mwh = reservation.minutes_mwh
-        smallest = np.min_scalar_type(int(minutes_mwh.max(initial=0)))
-        return cls(reservation.start_s, minutes_mwh.astype(smallest))
-
-    @property
-    def runs(self) -> tuple[tuple[int, int], ...]:
-        """The energy as it was promised."""
-        return packed(self.minutes_mwh)
-
-
 class SharedProducerSupply:
     """The supply of a producer that gives shares to jobs, minute by minute; see `agents.producer.ProducerSupply`."""
 
@@ -123,23 +67,15 @@ class SharedProducerSupply:
         self._producer = producer
         self._jobs: dict[str, Job] = {}
         """By job id, how its consumer described it."""
-        self._reserved: dict[str, Reservation] = {}
-        """By job id, in the order of reservation."""
-        self._newer: dict[str, Reservation] = {}
-        """By job id, a reservation that replaces the one above if its consumer concludes so."""
-        self._given: dict[str, _Given] = {}
-        """By job that has run, what it was given."""
-        self._book = Book()
-        self._booked: dict[str, tuple[int, IntArray]] = {}
-        """By job, what is booked for it: the first UNIX minute, and mWh in each minute."""
+        self._reservations = Reservations()
         self._digests: dict[str, str] = {}
         """By job, a digest of how its consumer described it."""
         self._inventors: set[str] = set()
         """Houses that have described a job that is not registered so: they describe no more."""
         self._expected: list[tuple[int, tuple[tuple[int, int], ...]]] = []
         """The newest forecast as it is sent to the manager, each part with its first UNIX minute."""
-        self._reservations = SecondCounts()
-        """By job."""
+        self._requests = SecondCounts()
+        """Reservations that were asked for, by job."""
         self._wishes = SecondCounts()
         """Wishes for room, by consumer."""
         self.past_forecasts = PastForecasts()
@@ -151,8 +87,7 @@ class SharedProducerSupply:
     @property
     def shares(self) -> Mapping[str, tuple[int, tuple[tuple[int, int], ...]]]:
         """By job id, start (UNIX seconds) and energy by the minute of each share: its side of the ledger."""
-        kept: dict[str, _Given | Reservation] = {**self._given, **self._reserved}
-        return {job_id: (share.start_s, runs) for job_id, share in kept.items() if (runs := share.runs)}
+        return self._reservations.shares
 
     @property
     def promised_s(self) -> Mapping[str, int]:
@@ -208,9 +143,7 @@ class SharedProducerSupply:
         return job is not None and job.agent == consumer
 
     def _take_void(self, job_id: str, reason: str) -> None:
-        self._reserved.pop(job_id, None)
-        self._newer.pop(job_id, None)
-        self._rebook(job_id)
+        self._reservations.remove(job_id)
         if reason == NOT_REGISTERED and job_id in self._jobs:
             # The job's real consumer may still describe it.
             invented = self._jobs.pop(job_id)
@@ -223,41 +156,15 @@ class SharedProducerSupply:
         """Return what a job could have in each minute, its own share included, mWh, shape (minutes,)."""
         if self._producer.expects.outlook is None or not self._producer.is_there:
             return np.zeros(minutes, dtype=np.int64)
-        free_mwh = self._book.left_mwh(first_minute, minutes)
-        if job_id in self._booked:
-            begin, own_mwh = self._booked[job_id]
-            add_at(free_mwh, own_mwh, begin - first_minute)
+        free_mwh = self._reservations.left_mwh(job_id, first_minute, minutes)
         free_mwh[: max(0, self._producer.now_s // MINUTE_S - first_minute)] = 0
         return np.maximum(free_mwh, 0)
-
-    def _rebook(self, job_id: str) -> None:
-        """Book what is kept for a job now: of two reservations, only one will be needed."""
-        before = self._booked.pop(job_id, None)
-        if before is not None:
-            begin, before_mwh = before
-            self._book.take(begin, -before_mwh)
-        kept = [r for r in (self._reserved.get(job_id), self._newer.get(job_id)) if r is not None]
-        if kept:
-            first = min(r.first_minute for r in kept)
-            minutes = max(r.first_minute + len(r.minutes_mwh) for r in kept) - first
-            series_mwh = np.maximum.reduce([r.between(first, minutes) for r in kept])
-            self._booked[job_id] = (first, series_mwh)
-            self._book.take(first, series_mwh)
-
-    def _forget_ended(self) -> None:
-        for job_id, reservation in list(self._reserved.items()):
-            if (
-                reservation.start_s + self._jobs[job_id].duration_s <= self._producer.now_s
-                and job_id not in self._newer
-            ):
-                self._given[job_id] = _Given.of(self._reserved.pop(job_id))
-                self._booked.pop(job_id, None)
 
     def _forget_descriptions(self) -> None:
         """Forget the jobs that must have ended a day ago: nobody speaks of them any more."""
         for job_id, job in list(self._jobs.items()):
             has_ended = job.latest_start_s + job.duration_s + PAST_KEPT_S <= self._producer.now_s
-            if has_ended and job_id not in self._reserved and job_id not in self._newer:
+            if has_ended and not self._reservations.has(job_id):
                 del self._jobs[job_id]
                 self._digests.pop(job_id, None)
 
@@ -276,11 +183,7 @@ class SharedProducerSupply:
                 self._jobs.pop(job_id, None)
                 self._digests.pop(job_id, None)
             return
-        if reserve.keeps_earlier and job_id in self._reserved:
-            self._newer[job_id] = wanted
-            self._rebook(job_id)
-        else:
-            self._replace(job_id, wanted)
+        self._reservations.add(job_id, wanted, keeps_earlier=reserve.keeps_earlier)
         self._promise_share(job_id, wanted, is_answer=bool(reserve.minutes_mwh))
 
     def _has_less(self, job_id: str, wanted: Reservation) -> bool:
@@ -311,13 +214,13 @@ class SharedProducerSupply:
     def _problem_with(self, reserve: Reserve) -> str:
         """Return the problem of a reservation that does not depend on the uncommitted production; empty: none."""
         job_id = reserve.job_id
-        if self._reservations.add(job_id, self._producer.now_s) > MAX_RESERVATIONS:
+        if self._requests.add(job_id, self._producer.now_s) > MAX_RESERVATIONS:
             return f"reserves more than {MAX_RESERVATIONS} times for job {job_id!r} in one second"
         job, wanted = self._jobs[job_id], unpacked(reserve.minutes_mwh)
         needed = load_mwh(job.load_profile, reserve.start_s)
         if len(wanted) > len(needed) or (wanted > needed[: len(wanted)]).any():
             return f"reserves more for job {job_id!r} than it draws"
-        earlier = self._reserved.get(job_id)
+        earlier = self._reservations.get(job_id)
         if earlier is not None and earlier.start_s <= self._producer.now_s:
             passed = max(0, self._producer.now_s // MINUTE_S - earlier.first_minute)
             before, after = earlier.between(earlier.first_minute, passed), unpacked(reserve.minutes_mwh, passed)
@@ -332,39 +235,21 @@ class SharedProducerSupply:
         passed = max(0, self._producer.now_s // MINUTE_S - start_s // MINUTE_S)
         return job.earliest_start_s <= start_s <= job.latest_start_s and not wanted[:passed].any()
 
-    def _replace(self, job_id: str, wanted: Reservation) -> None:
-        self._newer.pop(job_id, None)
-        self._reserved.pop(job_id, None)
-        if len(wanted.minutes_mwh):
-            self._reserved[job_id] = wanted
-        self._rebook(job_id)
-
     def _conclude(self, job_id: str, *, is_agreed: bool) -> None:
-        newer = self._newer.pop(job_id, None)
-        if newer is None:
+        if not self._reservations.has_newer(job_id):
             return
-        if is_agreed:
-            self._replace(job_id, newer)
-        else:
-            self._rebook(job_id)
-            self._promise_share(job_id, self._reserved[job_id])
+        self._reservations.conclude(job_id, takes_newer=is_agreed)
+        earlier = self._reservations.get(job_id)
+        if not is_agreed and earlier is not None:
+            self._promise_share(job_id, earlier)
         if self._why_shrunk:
             self._shrink(self._why_shrunk)
 
     def _give_up(self, job_id: str) -> None:
         """Free what is reserved for a job; what a running one has had already stays."""
-        self._newer.pop(job_id, None)
-        reservation = self._reserved.get(job_id)
-        if reservation is None:
-            return
-        if reservation.start_s <= self._producer.now_s:
-            kept = reservation.minutes_mwh.copy()
-            kept[self._producer.now_s // MINUTE_S - reservation.first_minute :] = 0
-            self._reserved[job_id] = Reservation.of(reservation.start_s, kept)
-        else:
-            del self._reserved[job_id]
-        self._rebook(job_id)
-        self._promise_share(job_id, self._reserved.get(job_id, Reservation(reservation.start_s, _NOTHING, ())))
+        left = self._reservations.give_up(job_id, self._producer.now_s)
+        if left is not None:
+            self._promise_share(job_id, left)
 
     def _promise_share(self, job_id: str, reservation: Reservation, *, is_answer: bool = False) -> None:
         """Report to the manager the share that the job has from now on.
@@ -407,7 +292,7 @@ class SharedProducerSupply:
         lacking_mwh = np.maximum(wish.minutes_mwh - free_mwh, 0)
         overlaps = [
             (int(np.minimum(reservation.between(wish.first_minute, minutes), lacking_mwh).sum()), job_id)
-            for job_id, reservation in self._reserved.items()
+            for job_id, reservation in self._reservations.items()
             if job_id != wanted.job_id and reservation.start_s > self._producer.now_s
         ]
         for overlap_mwh, job_id in sorted(overlaps, key=lambda pair: (-pair[0], pair[1]))[:MAX_ASKED_FOR_ROOM]:
@@ -436,7 +321,7 @@ class SharedProducerSupply:
         """See `ProducerSupply.learn`."""
         self.past_forecasts.take(production, self._producer.now_s)
         first_minute = self._producer.now_s // MINUTE_S
-        runs = packed(self._book.adopt(production, first_minute)[:MAX_MINUTES])
+        runs = packed(self._reservations.adopt(production, first_minute)[:MAX_MINUTES])
         self._expected = []
         for begin in range(0, max(1, len(runs)), MAX_RUNS):
             part = runs[begin : begin + MAX_RUNS]
@@ -461,17 +346,15 @@ class SharedProducerSupply:
 
     def _shrink(self, reason: str) -> None:
         self._why_shrunk = reason
-        self._forget_ended()
+        producer, now_s = self._producer, self._producer.now_s
+        self._reservations.close_ended(now_s, self._jobs)
         self._forget_descriptions()
-        for job_id, kept_mwh in list(self._kept()):
-            reservation = self._reserved[job_id]
-            if job_id in self._newer or (kept_mwh == reservation.minutes_mwh).all():
+        for job_id, kept_mwh in self._reservations.kept(now_s, is_there=producer.is_there):
+            reservation = self._reservations[job_id]
+            if self._reservations.has_newer(job_id) or (kept_mwh == reservation.minutes_mwh).all():
                 continue  # of two reservations, `_conclude` shrinks the one that remains
             shrunk = Reservation.of(reservation.start_s, kept_mwh)
-            self._reserved[job_id] = shrunk
-            if not shrunk.runs:
-                del self._reserved[job_id]
-            self._rebook(job_id)
+            self._reservations.shrink(job_id, shrunk)
             shrink = Shrink(
                 job_id=job_id,
                 start_s=shrunk.start_s,
@@ -481,31 +364,6 @@ class SharedProducerSupply:
             )
             self._producer.send(self._jobs[job_id].agent, shrink)
             self._promise_share(job_id, shrunk)
-
-    def _kept(self) -> Iterator[tuple[str, IntArray]]:
-        """Yield what the forecast leaves of each reservation, in the order of reservation."""
-        if not self._reserved:
-            return
-        now = self._producer.now_s // MINUTE_S
-        last = max(r.first_minute + len(r.minutes_mwh) for r in self._reserved.values())
-        minutes = max(0, last - now)
-        left_mwh = np.zeros(minutes, dtype=np.int64)
-        if self._producer.expects.outlook is not None and self._producer.is_there:
-            left_mwh = self._book.produced_mwh(now, minutes)
-        for job_id, reservation in self._reserved.items():
-            if not self._producer.is_there and reservation.start_s <= self._producer.now_s:
-                yield job_id, reservation.minutes_mwh
-                continue
-            future_mwh = np.minimum(reservation.between(now, minutes), left_mwh)
-            begin, booked_mwh = self._booked[job_id]
-            add_at(left_mwh, -booked_mwh, begin - now)
-            left_mwh = np.maximum(left_mwh, 0)
-            kept_mwh = reservation.minutes_mwh.copy()
-            begin = reservation.first_minute - now
-            passed = max(0, -begin)
-            if passed < len(kept_mwh):
-                kept_mwh[passed:] = future_mwh[begin + passed : begin + len(kept_mwh)]
-            yield job_id, kept_mwh
 
     def stop(self, reason: str) -> None:
         """See `ProducerSupply.stop`."""
@@ -518,12 +376,6 @@ class SharedProducerSupply:
 
     def forget_consumers(self, consumers: frozenset[str]) -> None:
         """See `ProducerSupply.forget_consumers`."""
-        for job_id, reservation in list(self._reserved.items()):
+        for job_id, _ in list(self._reservations.items()):
             if self._jobs[job_id].agent in consumers:
-                self._newer.pop(job_id, None)
-                if reservation.start_s > self._producer.now_s:
-                    del self._reserved[job_id]
-                self._rebook(job_id)
-
-
-_NOTHING: IntArray = np.zeros(0, dtype=np.int64)
+                self._reservations.lose(job_id, self._producer.now_s)

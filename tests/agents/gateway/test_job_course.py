@@ -87,7 +87,7 @@ def test_standby_after_the_end_does_not_count_as_drawn(course: JobCourse) -> Non
 
 def test_a_job_is_found_by_the_id_that_its_device_knows_or_the_neighbourhoods(course: JobCourse) -> None:
     """Only the device that requested it knows it by the short one."""
-    courses = JobCourses()
+    courses = JobCourses({})
     courses.add(course)
 
     assert courses.named("wash-1", "adler/washer") is course
@@ -97,7 +97,7 @@ def test_a_job_is_found_by_the_id_that_its_device_knows_or_the_neighbourhoods(co
 
 def test_an_id_for_a_job_without_one_is_neither_taken_nor_given_twice(course: JobCourse) -> None:
     """The device may have named a job like one of ours."""
-    courses = JobCourses()
+    courses = JobCourses({})
     courses.add(replace(course, job=course.job.model_copy(update={"job_id": "adler/washer/job-1"})))
 
     assert [courses.unused_id("adler/washer") for _ in range(2)] == ["job-2", "job-3"]
@@ -105,9 +105,9 @@ def test_an_id_for_a_job_without_one_is_neither_taken_nor_given_twice(course: Jo
 
 def test_jobs_that_have_ended_are_not_open(course: JobCourse) -> None:
     """They remain known: the last one is shown until there is another."""
-    courses = JobCourses()
+    courses = JobCourses({})
     courses.add(course)
     assert courses.open == [course]
 
     course.state = "FINISHED"
-    assert (courses.open, courses.last) == ([], course)
+    assert (courses.open, courses.next) == ([], course)

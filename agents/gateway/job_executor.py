@@ -1,0 +1,392 @@
+"""Has a real device run its jobs: commands it, takes what it reports of them, and follows each to its end.
+
+The device reports when it likes, by messages. Two coroutines may wait for what they change in a job's course: the one
+that runs the job by its contract (`JobExecutor.execute`), and before that the one that follows a job that was started
+by hand. Everything that can happen to a job on a device has an outcome (`docs/devices.md`), which is recorded in the
+contract's history and published on the device's topic `job`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from agents.device_events import DeviceCommand, ExecutionOutcome, JobState, Reported
+from agents.gateway.device_commands import DeviceCommands
+from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.job_course import JobCourse, JobCourses
+from agents.gateway.published_jobs import PublishedJobs
+from agents.gateway.represented_device import RepresentedDevice
+from agents.messages import AnyMessage, JobExecuted
+from agents.model import MANAGER, Job
+from broker.hosts import Channel, TimeUp
+
+_HOUR_S = 3600
+
+
+class DeviceOwner(Protocol):
+    """What the execution of jobs needs of the agent that represents their device; see `GatewayConsumer`."""
+
+    now_s: int
+    is_closing: bool
+
+    def job_begun(self, job: Job) -> None:
+        """Called whenever the device has said that it runs a job."""
+        ...
+
+    def job_finished(self, course: JobCourse) -> None:
+        """Called when the device has run a job to its end."""
+        ...
+
+    # See `broker.hosts.Agent`.
+
+    def send(self, to: str, message: AnyMessage) -> int:
+        """Send a message."""
+        ...
+
+    def instruct(self, content: DeviceCommand) -> None:
+        """Send a command to the device."""
+        ...
+
+    async def until(self, time_s: int) -> None:
+        """Wait until a virtual time, UNIX seconds."""
+        ...
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Start another coroutine of the agent."""
+        ...
+
+    def channel(self) -> Channel[None]:
+        """Return a new channel between the agent's coroutines."""
+        ...
+
+
+class JobExecutor:
+    """Has one device run its jobs, one at a time."""
+
+    __slots__ = ("_agent", "_commands", "_courses", "_device", "_gateway", "_published")
+
+    def __init__(
+        self,
+        agent: DeviceOwner,
+        gateway: GatewaySettings,
+        device: RepresentedDevice,
+        courses: JobCourses,
+        commands: DeviceCommands,
+        published: PublishedJobs,
+    ) -> None:
+        """Begin with no job under way.
+
+        Args:
+            agent: The agent of the device.
+            gateway: The settings of the device.
+            device: The device.
+            courses: Its jobs.
+            commands: The commands to it.
+            published: Publishes what changes.
+        """
+        self._agent = agent
+        self._gateway = gateway
+        self._device = device
+        self._courses = courses
+        self._commands = commands
+        self._published = published
+
+    # What the device reports.
+
+    def take_report(self, report: Reported) -> None:
+        """Take a report of the device: its meter, the state of a job, or of its switch."""
+        device = self._device
+        device.is_available = True if device.is_available is None else device.is_available
+        device.shows_switch |= report.is_on is not None
+        if report.power_w is not None or report.counter_wh is not None:
+            meter = device.meter
+            resets, before_w, before_s, before_wh = meter.resets, meter.power_w, meter.at_s, meter.energy_wh
+            problem = meter.take(self._agent.now_s, report.power_w, report.counter_wh)
+            if problem:
+                what, _, expected = problem.partition("; expected ")
+                device.complain(device.topic_of_report, what, expected)
+            for running in self._courses:
+                if running.is_running and self._has_meter_of(running):
+                    running.was_offline |= meter.resets > resets
+                    self._meter_run(running)
+            self._look_for_start_by_hand(before_w)
+            self._look_for_answer(before_s, before_wh)
+        course = self._course_of(report)
+        if course is not None:
+            self._take_state(course, report)
+        elif report.job is not None and self._courses.named(report.job, device.qualified_id) is None:
+            device.complain("report", f"there is no open job {report.job!r}", self._courses.open_ids)
+
+    def _has_meter_of(self, course: JobCourse) -> bool:
+        """Return whether the meter is that of a job's device, not of another guest that came in the same second."""
+        return course.device == self._device.id or self._gateway.rules < 8
+
+    def _look_for_answer(self, before_s: int | None, before_wh: float) -> None:
+        """Notice that a device without a switch of its own, which cannot answer otherwise, obeys by what it draws.
+
+        Args:
+            before_s: When the meter was read before, UNIX seconds; None: never.
+            before_wh: What had been metered then, Wh.
+        """
+        if not self._gateway.is_switched or self._device.shows_switch or self._gateway.rules < 8:
+            return
+        power_w = self._device.meter.power_w
+        if power_w is None and before_s is not None and before_s < self._agent.now_s:
+            power_w = _HOUR_S * (self._device.meter.energy_wh - before_wh) / (self._agent.now_s - before_s)
+        asked = next((course for course in self._courses if course.awaits_answer), None)
+        if asked is not None and power_w is not None and power_w > self._most_idle_w:
+            self._take_start(asked)
+
+    @property
+    def _most_idle_w(self) -> float:
+        """What the device draws at most if no programme runs, W."""
+        waiting = self._gateway.waiting
+        return max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
+
+    def _look_for_start_by_hand(self, before_w: float | None) -> None:
+        """Notice that an appliance behind a plug begins its programme before its contract does.
+
+        Args:
+            before_w: What it drew before, W; None: not known, so that it may have been at something else all along.
+        """
+        power_w, most_w = self._device.meter.power_w, self._most_idle_w
+        if not self._gateway.is_switched or before_w is None or power_w is None or not before_w <= most_w < power_w:
+            return
+        is_open = [course for course in self._courses.open if course.device == self._device.id]
+        to_come = [course for course in is_open if self._courses.contract_of(course) is not None]
+        if to_come and not any(course.is_running or course.is_commanded or course.is_due for course in is_open):
+            self._take_start(min(to_come, key=self._courses.start_of))
+
+    def _course_of(self, report: Reported) -> JobCourse | None:
+        """Return the job that a report is about: the one that runs or is commanded, else the next one."""
+        if report.job is not None:
+            course = self._courses.named(report.job, self._device.qualified_id)
+            return course if course is not None and course.is_open else None
+        if report.state is None and report.is_on is None and not report.restarted:
+            return None
+        is_open = [course for course in self._courses.open if course.device == self._device.id]
+        under_way = [course for course in is_open if course.is_running or course.is_commanded]
+        return next(iter(under_way or sorted(is_open, key=self._courses.start_of)), None)
+
+    def _take_state(self, course: JobCourse, report: Reported) -> None:
+        if course.is_running and report.restarted:
+            course.was_offline = True
+        match report.state:
+            case "EXECUTING":
+                self._take_start(course)
+            case "INTERRUPTED" if course.state == "EXECUTING":
+                self._interrupt(course)
+            case "FINISHED" | "ABORTED" as end:
+                self._meter_until_end(course)
+                if course.is_running and not course.is_due:
+                    self._conclude(course, end, course.outcome)
+                elif course.is_running:
+                    course.ended_by = end
+                elif course.is_commanded:
+                    self._commands.answered += course.awaits_answer
+                    course.ended_by, course.outcome = "ABORTED", "refused"
+                course.wake()
+            case None if report.is_on is True and (course.is_commanded or course.is_running):
+                self._take_start(course)
+            case None if report.is_on is False and course.state == "EXECUTING":
+                self._take_switched_off(course)
+            case _:
+                pass
+
+    def _take_start(self, course: JobCourse) -> None:
+        """The device says that it runs."""
+        self._note_start(course)
+        self._agent.job_begun(course.job)
+
+    def _note_start(self, course: JobCourse) -> None:
+        if course.state == "EXECUTING":
+            course.was_offline &= self._gateway.rules < 6  # it has kept its power
+            return
+        if course.started_s is None:
+            if self._courses.contract_of(course) is None:
+                problem = f"job {course.asked_id!r} has no supplier yet"
+                self._device.complain(self._device.topic_of_report, problem, "a command to start")
+                return
+            course.begin(self._agent.now_s, self._device.meter)
+            if course.is_commanded:
+                self._commands.answered += 1
+            else:
+                course.outcome, course.is_in_ledger = "started_by_hand", True
+        elif course.is_commanded:
+            self._commands.answered += 1
+        if not course.is_commanded and self._gateway.longest_timer_s is not None:
+            # It was switched on by hand, without its timer. A person may switch it off again right away.
+            course.renew_timer_s = self._agent.now_s + self._gateway.answer_s
+        course.is_commanded = False
+        course.interrupted_s = course.idle_since_s = None
+        course.state = "EXECUTING"
+        if not course.is_due:  # no coroutine follows it before its contract starts
+            self._tell_ledger(course)
+            self._published.show_job(course)
+            if not course.is_followed and self._gateway.rules >= 3:
+                course.is_followed = True
+                self._agent.spawn(self._follow(course, until_due=True), f"{course.job.job_id} started by hand")
+        course.wake()
+
+    def _take_switched_off(self, course: JobCourse) -> None:
+        """The switch of a device that ran is open: its programme is over, or its power was cut."""
+        if course.is_over_when_switched_off(self._agent.now_s, self._gateway.rules):
+            course.ended_by = "FINISHED"
+            course.wake()
+        else:
+            self._interrupt(course)
+
+    def _interrupt(self, course: JobCourse) -> None:
+        course.state, course.interrupted_s = "INTERRUPTED", self._agent.now_s
+        course.outcome = "power_lost" if course.was_offline else "stopped_by_hand"
+        self._tell_ledger(course)
+        self._published.show_job(course)
+        if course.was_offline and self._gateway.is_switched:
+            self._command(course, 1)
+        course.wake()
+
+    def _meter_run(self, course: JobCourse) -> None:
+        """Add a reading to what a running job drew."""
+        if course.add_reading(self._agent.now_s, self._device.meter, self._gateway):
+            course.wake()
+
+    def _meter_until_end(self, course: JobCourse) -> None:
+        """Count the power of the last reading until now, if the device ends a job without a new reading."""
+        if course.is_running and course.readings and self._device.meter.counter_wh is None:
+            self._device.meter.advance(self._agent.now_s)
+            self._meter_run(course)
+
+    def take_availability(self, *, online: bool) -> None:
+        """Note that the device has connected or disconnected; one that is offline may have lost its power."""
+        self._device.is_available = online
+        for course in self._courses:
+            if course.is_running and not online:
+                course.was_offline = True
+                course.wake()
+
+    def take_refusal(self, problem: str) -> None:
+        """End the job that the device was commanded to start, because it does not."""
+        for course in self._courses:
+            if course.is_commanded and course.state == "SCHEDULED":
+                self.abort(course, "refused", problem)
+
+    def abort(self, course: JobCourse, outcome: ExecutionOutcome, reason: str) -> None:
+        """End a job that has begun, as soon as the coroutine that follows it resumes.
+
+        Args:
+            course: The job.
+            outcome: What has become of it.
+            reason: Why, in words.
+        """
+        course.ended_by, course.outcome, course.reason = "ABORTED", outcome, reason
+        course.wake()
+
+    # Having the device run its jobs.
+
+    async def execute(self, job: Job) -> None:
+        """Command the device to run a job whose contract starts, and follow it until its programme is over."""
+        course = self._courses[job.job_id]
+        course.is_due = True
+        if not course.is_open:
+            if course.outcome == "withdrawn":  # and a producer accepted it for that very second
+                self._conclude(course, "ABORTED", "withdrawn", course.reason)
+            return
+        if course.is_followed and self._gateway.rules >= 7:
+            course.hand_over(self._agent.channel())
+        elif course.is_followed:
+            course.wake()
+        if await self._start(course):
+            if not course.is_in_ledger:
+                self._tell_ledger(course)
+            await self._follow(course)
+        self._published.show_state()
+
+    async def _start(self, course: JobCourse) -> bool:
+        """Command the device until it answers; return whether it runs."""
+        while any(other.is_running for other in self._courses if other is not course):
+            # Its earlier job runs longer than it was to.
+            await self._agent.until(self._agent.now_s + self._gateway.answer_s)
+        for attempt in range(1, self._gateway.tries + 1):
+            if self._commands.occupied_by and course.started_s is None:
+                self._conclude(course, "ABORTED", "refused", self._commands.why_occupied)
+                return False
+            if course.started_s is None and course.ended_by is None:
+                self._command(course, attempt)
+            until_s = self._agent.now_s + self._gateway.answer_s
+            while course.started_s is None and course.ended_by is None and not self._agent.is_closing:
+                if isinstance(await course.changed.get(until_s), TimeUp):
+                    break
+            if course.started_s is not None:
+                course.outcome = course.outcome or ("on_time" if attempt == 1 else "late")
+                self._published.show_job(course)
+                return True
+            if course.ended_by is not None:
+                self._conclude(course, "ABORTED", course.outcome or "refused")
+                return False
+            if self._agent.is_closing:
+                self._conclude(course, "ABORTED", "run_ended")
+                return False
+        offline = "the device is offline" if self._device.is_available is False else ""
+        self._conclude(course, "ABORTED", "no_answer", offline)
+        return False
+
+    async def _follow(self, course: JobCourse, *, until_due: bool = False) -> None:
+        """Follow a running job to its end.
+
+        Args:
+            course: The job.
+            until_due: Whether `execute` goes on with it from the start of its contract.
+        """
+        while course.is_open and not (until_due and course.is_due):
+            if self._agent.is_closing:
+                self._conclude(course, "ABORTED", "run_ended")
+                return
+            now_s, device = self._agent.now_s, self._device
+            is_lost, silent_s = device.is_available is False, now_s - (device.last_heard_s or now_s)
+            end = course.end_at(now_s, self._gateway, device.meter, is_lost=is_lost, silent_s=silent_s)
+            if end is not None:
+                self._conclude(course, *end)
+                return
+            if course.renew_timer_s is not None and course.renew_timer_s <= self._agent.now_s:
+                renewed = self._commands.renew(course, self._device.id, self._agent.now_s)
+                if renewed is not None:
+                    self._agent.instruct(renewed)
+            self._published.show_job(course)
+            await course.changed.get(course.next_look_s(self._agent.now_s, self._gateway))
+
+    def _command(self, course: JobCourse, attempt: int) -> None:
+        self._agent.instruct(self._commands.start(course, self._device.id, self._agent.now_s, attempt))
+        self._published.show_state()
+
+    def instruct_to_stop(self, asked_id: str = "") -> None:
+        """Switch the device off: after the job with this id, if there was one."""
+        self._agent.instruct(self._commands.stop(self._device.id, self._agent.now_s, asked_id))
+
+    def _conclude(self, course: JobCourse, state: JobState, outcome: ExecutionOutcome, reason: str = "") -> None:
+        """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
+        course.state, course.outcome, course.is_commanded = state, outcome, False
+        course.reason = reason or course.reason
+        course.measured = course.drawn(self._device.meter)
+        self._tell_ledger(course)
+        self._published.show_job(course)
+        if state == "FINISHED":
+            self._agent.job_finished(course)
+            if self._gateway.is_switched and self._gateway.waiting is None:
+                self.instruct_to_stop(course.asked_id)
+
+    def _tell_ledger(self, course: JobCourse) -> None:
+        contract = self._courses.contract_of(course)
+        if contract is not None:
+            self._agent.send(
+                MANAGER,
+                JobExecuted(
+                    contract_id=contract.contract_id,
+                    job_id=course.job.job_id,
+                    state=course.state,
+                    outcome=course.outcome,
+                    reason=course.reason,
+                    started_s=contract.start_s if course.started_s is None else course.started_s,
+                    measured=course.measured,
+                ),
+            )

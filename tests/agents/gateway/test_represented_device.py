@@ -1,0 +1,97 @@
+"""A real device as its agent knows it: what shows that it is there, and what is published about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agents.device_events import Announced, DeviceEvent, DeviceNotice, JobAsked, Left, Rejected, Reported
+from agents.gateway.gateway_settings import GatewaySettings
+from agents.gateway.represented_device import MAX_ERROR_CHARACTERS, RepresentedDevice
+from agents.messages import AnyMessage, DeviceSaid
+from broker.hosts import Agent
+
+GATEWAY = GatewaySettings(id="washer", house="adler", device="washer", name="Washer")
+NOW_S = 1_782_021_600
+
+
+@pytest.fixture
+def agent() -> Agent[AnyMessage]:
+    """Return the agent that represents a device."""
+    agent = Agent[AnyMessage]("adler/washer")
+    agent.now_s = NOW_S
+    return agent
+
+
+def said(event: DeviceEvent, device: str = "washer", message_id: str = "") -> DeviceSaid:
+    """Return a message of a device."""
+    return DeviceSaid(device=device, said=event, message_id=message_id)
+
+
+def notices(agent: Agent[AnyMessage]) -> list[DeviceNotice]:
+    """Return what has been published since the last call."""
+    return [sent.content for sent in agent.take_instructions() if isinstance(sent.content, DeviceNotice)]
+
+
+def test_only_signs_of_life_count_as_hearing_from_the_device(agent: Agent[AnyMessage]) -> None:
+    """A refused message never is one, and a request may come from an application."""
+    device = RepresentedDevice(agent, GATEWAY, "consumer", (JobAsked,))
+    for event in (Rejected(topic="report", problem="bad", expected="good", payload=""), JobAsked(id="wash")):
+        with device.listening_to(said(event)):
+            pass
+    assert device.last_heard_s is None
+    with device.listening_to(said(Reported(power_w=3.0))):
+        pass
+    assert device.last_heard_s == NOW_S
+
+
+def test_a_device_that_has_left_is_there_again_once_it_announces_itself(agent: Agent[AnyMessage]) -> None:
+    """Until it says more, it is not known whether it is online."""
+    device = RepresentedDevice(agent, GATEWAY, "consumer")
+    for event, is_available in ((Left(), False), (Announced(type="consumer"), None)):
+        with device.listening_to(said(event)):
+            device.is_available = False if isinstance(event, Left) else device.is_available
+        assert device.is_available is is_available
+
+
+def test_an_error_names_the_message_that_it_answers(agent: Agent[AnyMessage]) -> None:
+    """An error outside any message names none, and long texts are cut."""
+    device = RepresentedDevice(agent, GATEWAY, "consumer")
+    with device.listening_to(said(Reported(), message_id="m-1")):
+        device.complain("report", "x" * (MAX_ERROR_CHARACTERS + 1), "less")
+    device.complain("report", "late", "earlier")
+    first, second = notices(agent)
+    assert (first.message_id, second.message_id) == ("m-1", "")
+    assert len(first.content["problem"]) == MAX_ERROR_CHARACTERS
+
+
+def test_a_state_is_published_only_if_it_differs(agent: Agent[AnyMessage]) -> None:
+    """Its time alone is no difference."""
+    device = RepresentedDevice(agent, GATEWAY, "producer")
+    device.show()
+    agent.now_s += 60
+    device.show()
+    device.show(commands=1)
+    states = [notice.content for notice in notices(agent)]
+    assert [(state["time"], state["commands_sent"], state["type"]) for state in states] == [
+        (NOW_S, 0, "producer"),
+        (NOW_S + 60, 1, "producer"),
+    ]
+
+
+def test_a_free_place_shows_nothing_until_a_guest_joins(agent: Agent[AnyMessage]) -> None:
+    """Each guest begins with a meter and a count of errors of its own."""
+    device = RepresentedDevice(agent, replace(GATEWAY, id="", name=""), "consumer")
+    device.show()
+    assert not notices(agent)
+    for guest in ("old", "new"):
+        message = said(Reported(power_w=100.0), guest)
+        assert device.is_another_guest(message)
+        device.become_guest(guest)
+        assert not device.is_another_guest(message)
+        assert device.meter.power_w is None
+        device.meter.take(NOW_S, 100.0, None)
+        device.complain("report", "bad", "good")
+        device.show()
+    assert [(n.device, n.content["errors"]) for n in notices(agent) if n.part == "state"] == [("old", 1), ("new", 1)]
