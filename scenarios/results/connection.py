@@ -29,6 +29,10 @@ class ResultsWriteError(ResultsError):
     """Something cannot be written, through no fault of the results."""
 
 
+class ResultsLockedError(ResultsError):
+    """Another process has locked the file for readers, too."""
+
+
 class SameSimulationError(ResultsError):
     """A simulation would be compared with itself."""
 
@@ -159,7 +163,8 @@ def translate_read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise ResultsError(f"{path}: cannot be read: {error}") from error
+        kind = ResultsLockedError if is_busy(error) else ResultsError
+        raise kind(f"{path}: cannot be read: {error}") from error
     except sqlite3.DatabaseError as error:
         raise ResultsError(f"{path}: is damaged: {error}") from error
 
