@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from broker import SsmicError, atomic_write
 from scenarios.results.damage import wrong_value
 from scenarios.results.schema import APPLICATION_ID, COMPRESSED_SCHEMA_VERSION, SCHEMA_VERSION, SWEEP_ID
@@ -43,9 +45,22 @@ class FigureFormatError(ResultsError):
 
 DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What reading a damaged file may raise, besides errors of SQLite."""
+_UNKNOWN = frozenset({"literal_error", "enum", "union_tag_invalid"})
+"""Errors of pydantic about a word that is none of those known, such as a kind of event."""
 HEADER_BYTES = 100
 MAGIC = b"SQLite format 3\x00"
 READ_BUSY_WALL_S = 10.0
+
+
+def damage_of(error: Exception) -> str:
+    """Return what is wrong with a file according to an error of `DAMAGE`, without the reason.
+
+    A word that this release does not know may be one of a newer release: a new kind of event, for example, leaves the
+    schema version as it is.
+    """
+    if isinstance(error, ValidationError) and any(problem["type"] in _UNKNOWN for problem in error.errors()):
+        return "is damaged, or was written by a newer ssmic"
+    return "is damaged"
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
