@@ -35,6 +35,7 @@ from .identifiers import (
     shown as shown,
 )
 from .journal_file import (
+    PROTOCOL_KEY as PROTOCOL_KEY,
     JournalWriteError as JournalWriteError,
     setup_parts as setup_parts,
 )
@@ -56,6 +57,7 @@ from .threads import (
 __all__ = [
     "FILE_MODE",
     "MAX_CHARACTERS",
+    "PROTOCOL_KEY",
     "AgentFailedError",
     "BrokerAwayError",
     "BrokerLostError",

@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS progress (only_one INTEGER PRIMARY KEY CHECK (only_on
 CREATE TABLE IF NOT EXISTS chain (name TEXT PRIMARY KEY, count INTEGER NOT NULL, head TEXT NOT NULL);
 COMMIT;
 """
+PROTOCOL_KEY = "protocol"
+"""Key of the version of the wire protocol in the identity of a run's journals."""
 _ROUNDS, _STATE, _PROGRESS = "rounds", "state", "progress"
 """Names of the chains: `rounds` grows; `state` and `progress` cover the one row that is replaced."""
 _ROWS = "SELECT step, grant_json, delivered_json, digest FROM rounds ORDER BY step"
@@ -147,6 +149,13 @@ class JournalFile:
         if not stored and not self._chains():
             self._begin(identity)
             stored = identity
+        found, own = stored.get(PROTOCOL_KEY, "unknown"), identity.get(PROTOCOL_KEY, "unknown")
+        if found != own:
+            # Whatever else differs may do so because of that.
+            raise JournalError(
+                f"journal {self.path} is of version {found} of the protocol, and this release has version {own}: "
+                f"finish the run with the release that began it, or {_REMEDY}"
+            )
         if stored != identity:
             differences = ", ".join(setup_differences(stored, identity))
             raise JournalError(

@@ -18,6 +18,8 @@ from .provision import (
     Owner as Owner,
     SecretWriter as SecretWriter,
     WrittenGuard as WrittenGuard,
+    files_of_broker as files_of_broker,
+    files_of_logins as files_of_logins,
     login_folder as login_folder,
     write_guard as write_guard,
 )
@@ -34,6 +36,8 @@ __all__ = [
     "Owner",
     "SecretWriter",
     "WrittenGuard",
+    "files_of_broker",
+    "files_of_logins",
     "login_folder",
     "new_password",
     "password_line",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -168,6 +168,23 @@ class WrittenGuard:
 def login_folder(folder: Path, login: str) -> Path:
     """Return the folder of a login's password and certificate."""
     return folder / LOGINS / file_name(login)
+
+
+def files_of_logins(folder: Path, logins: Iterable[str], *, by_certificate: bool) -> tuple[Path, ...]:
+    """Return the files with which some logins log in.
+
+    Args:
+        folder: The folder that `write_guard` wrote.
+        logins: The logins.
+        by_certificate: Whether they log in by certificate instead of by password.
+    """
+    own = (CLIENT_CERT, CLIENT_KEY) if by_certificate else (PASSWORD,)
+    return tuple(login_folder(folder, login) / name for login in logins for name in (CA, *own))
+
+
+def files_of_broker(folder: Path) -> tuple[Path, ...]:
+    """Return what the broker needs of a folder that `write_guard` wrote: configuration, and where it stores data."""
+    return folder / BROKER / conf.CONTAINER_FILE, folder / DATA
 
 
 def _login_of(entry: Path) -> str:

@@ -1,6 +1,7 @@
 from .compose import (
     ComposePlan as ComposePlan,
     compose_text as compose_text,
+    missing_secrets as missing_secrets,
     place_of as place_of,
 )
 from .household import (
@@ -21,6 +22,7 @@ __all__ = [
     "compose_text",
     "household_text",
     "load_part",
+    "missing_secrets",
     "open_record",
     "place_of",
     "write_household_files",

@@ -16,7 +16,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from broker.protocol.topics import encode
-from broker.security import CLOCK, SERVICE_LOGINS, WATCHER, login_folder
+from broker.security import CLOCK, SERVICE_LOGINS, WATCHER, files_of_broker, files_of_logins, login_folder
 from scenarios.errors import ScenarioError
 from scenarios.files import load_text, read_text
 
@@ -189,6 +189,27 @@ class _Service:
     """Its login at the broker."""
     mounts: Sequence[str]
     """What is mounted, as YAML."""
+
+
+def missing_secrets(plan: ComposePlan) -> tuple[Path, ...]:
+    """Return what the services mount from the folder written by `ssmic broker init` and is not there.
+
+    Docker creates an empty folder in the place of anything missing, and the services then fail in the dark.
+
+    Returns:
+        The folder itself if it does not exist; else the missing files and folders in it; nothing if all are there, or
+        if the logins are created by a service.
+    """
+    if plan.secrets is None:
+        return ()
+    if not plan.secrets.is_dir():
+        return (plan.secrets,)
+    logins = [CLOCK, WATCHER, *plan.households] if plan.broker is None else plan.households
+    logins = plan.households if plan.broker is not None else (CLOCK, *plan.households)  # the watcher is optional
+    needed = files_of_logins(plan.secrets, logins, by_certificate=plan.client_certificates)
+    if plan.broker is None:
+        needed = (*files_of_broker(plan.secrets), *needed)
+    return tuple(path for path in needed if not path.exists())
 
 
 def _template() -> Template:

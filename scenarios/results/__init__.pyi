@@ -7,6 +7,7 @@ from .connection import (
     FigureFormatError as FigureFormatError,
     ResultsError as ResultsError,
     ResultsExistError as ResultsExistError,
+    ResultsLockedError as ResultsLockedError,
     ResultsWriteError as ResultsWriteError,
     SameSimulationError as SameSimulationError,
     is_sweep_file as is_sweep_file,

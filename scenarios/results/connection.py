@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from broker import SsmicError, atomic_write
 from scenarios.results.damage import wrong_value
 from scenarios.results.schema import APPLICATION_ID, COMPRESSED_SCHEMA_VERSION, SCHEMA_VERSION, SWEEP_ID
@@ -29,6 +31,10 @@ class ResultsWriteError(ResultsError):
     """Something cannot be written, through no fault of the results."""
 
 
+class ResultsLockedError(ResultsError):
+    """Another process has locked the file for readers, too."""
+
+
 class SameSimulationError(ResultsError):
     """A simulation would be compared with itself."""
 
@@ -39,9 +45,22 @@ class FigureFormatError(ResultsError):
 
 DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What reading a damaged file may raise, besides errors of SQLite."""
+_UNKNOWN = frozenset({"literal_error", "enum", "union_tag_invalid"})
+"""Errors of pydantic about a word that is none of those known, such as a kind of event."""
 HEADER_BYTES = 100
 MAGIC = b"SQLite format 3\x00"
 READ_BUSY_WALL_S = 10.0
+
+
+def damage_of(error: Exception) -> str:
+    """Return what is wrong with a file according to an error of `DAMAGE`, without the reason.
+
+    A word that this release does not know may be one of a newer release: a new kind of event, for example, leaves the
+    schema version as it is.
+    """
+    if isinstance(error, ValidationError) and any(problem["type"] in _UNKNOWN for problem in error.errors()):
+        return "is damaged, or was written by a newer ssmic"
+    return "is damaged"
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
@@ -159,7 +178,8 @@ def translate_read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise ResultsError(f"{path}: cannot be read: {error}") from error
+        kind = ResultsLockedError if is_busy(error) else ResultsError
+        raise kind(f"{path}: cannot be read: {error}") from error
     except sqlite3.DatabaseError as error:
         raise ResultsError(f"{path}: is damaged: {error}") from error
 

@@ -23,6 +23,7 @@ from scenarios.results.connection import (
     ResultsError,
     ResultsExistError,
     ResultsWriteError,
+    damage_of,
     is_sweep_file,
     open_for_reading,
     translate_read_errors,
@@ -324,7 +325,7 @@ def glance(path: Path) -> ResultsEntry:
     except ResultsError as error:
         return ResultsEntry(path, size_bytes, problem=str(error).removeprefix(f"{path}: "))
     except DAMAGE as error:
-        return ResultsEntry(path, size_bytes, problem=f"is damaged: {first_problem(error)}")
+        return ResultsEntry(path, size_bytes, problem=f"{damage_of(error)}: {first_problem(error)}")
 
 
 def _glance(path: Path, size_bytes: int) -> ResultsEntry:

@@ -35,7 +35,7 @@ from scenarios.metrics import (
 )
 from scenarios.realised_scenario import Realised, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
-from scenarios.results.connection import DAMAGE, ResultsError, open_for_reading, translate_read_errors
+from scenarios.results.connection import DAMAGE, ResultsError, damage_of, open_for_reading, translate_read_errors
 from scenarios.results.contract_rows import ContractRow, read_contract_rows
 from scenarios.results.kept_messages import KeptMessages, is_kept, read_message_counts
 from scenarios.results.overviews import (
@@ -117,7 +117,7 @@ class ResultsReader:
                 problem = error.errors()[0]
                 place = ".".join(str(part) for part in problem["loc"])
                 where = f"its scenario, at {place}" if place else "its scenario"
-                raise ResultsError(f"{self.path}: is damaged: {where}: {problem['msg']}") from error
+                raise ResultsError(f"{self.path}: {damage_of(error)}: {where}: {problem['msg']}") from error
         return self._scenario
 
     def scenario_digest(self, without: Collection[str] = ()) -> str:
@@ -530,7 +530,7 @@ class _Damage:
     ) -> None:
         # ValidationError and JSONDecodeError are ValueErrors.
         if isinstance(error, DAMAGE):
-            raise ResultsError(f"{self._path}: is damaged: {first_problem(error)}") from error
+            raise ResultsError(f"{self._path}: {damage_of(error)}: {first_problem(error)}") from error
 
 
 def _message(row: sqlite3.Row) -> RecordedMessage:

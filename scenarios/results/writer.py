@@ -71,7 +71,10 @@ _INTERRUPTED_BUSY_WALL_S = 1.0
 """How long an interrupted run waits for a locked file; a signal leaves its process 4.5 s."""
 _RETRY_WALL_S = 0.5
 """How long to wait after a file was locked before the next commit tries again."""
-
+_RESUMED_BUSY_WALL_S = 10.0
+"""How long a deployed clock waits for a locked file before it exits, so that its supervisor starts it again: less than
+the 30 s after which a watchdog would end it, because it waits without the event loop."""
+_START_AGAIN = "once it is free, start the clock again, which continues from its journal"
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 EndState = Literal["done", "interrupted", "failed"]
@@ -143,7 +146,8 @@ class RunWriter:
             run_id: Id of the run on the broker.
             seed: Seed of the run.
             start_s: Start of the run, UNIX seconds.
-            resume: Continue this run where the file has it: its clock is back after a crash. It must keep all messages.
+            resume: Continue this run where the file has it: its clock has a journal, and is back after a crash or will
+                be. The run must keep all messages, and is never written to another file.
             kept: Which messages are kept; all are counted.
             most_minute_rows: If the minutes of houses and producers take more rows, an overview takes their place.
 
@@ -152,6 +156,7 @@ class RunWriter:
         """
         self.path = path
         self.run = run
+        self._can_resume = resume
         self._scenario = scenario
         self._start_s = start_s
         self._reached_s = start_s
@@ -175,8 +180,10 @@ class RunWriter:
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
             self._inode = inode_of(self.path)
-            if resume and self._take_up():
-                return
+            if resume:
+                self._wait_for_the_lock()
+                if self._take_up():
+                    return
             with transaction(self._connection):
                 self._connection.execute(
                     "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
@@ -374,7 +381,8 @@ class RunWriter:
     ) -> None:
         """Write the remaining records, the energy of every minute, and the run's figures; the run is over.
 
-        If another process keeps the file locked, all of it is written into a new file beside it.
+        If another process keeps the file locked, all of it is written into a new file beside it; but if the run can be
+        resumed, nothing is, because its clock writes the rest when it is started again.
 
         Args:
             state: How it ended.
@@ -388,7 +396,8 @@ class RunWriter:
             disputes: Where households contradict the ledger or each other.
 
         Raises:
-            ResultsError: The file cannot be written. If it stayed locked, the message says which file has the run.
+            ResultsError: The file cannot be written. If it stayed locked, the message says which file has the run, or
+                that the clock has to be started again; if a run that can be resumed has failed, only the log does.
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
@@ -403,7 +412,9 @@ class RunWriter:
         billed = bills_of(scenario, settled, houses, account)
         figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered), bills=billed)
         rows = bill_rows(scenario, settled, houses, bills=billed) if account is None else account_rows(account)
-        busy_wall_s = _INTERRUPTED_BUSY_WALL_S if state == "interrupted" else BUSY_WALL_S
+        busy_wall_s = _RESUMED_BUSY_WALL_S if self._can_resume else BUSY_WALL_S
+        if state == "interrupted":
+            busy_wall_s = _INTERRUPTED_BUSY_WALL_S
 
         def write() -> None:
             with translate_sqlite_errors(self.path), transaction(self._connection, busy_wall_s):
@@ -443,25 +454,60 @@ class RunWriter:
                     ),
                 )
 
-        beside = self._written_beside(write)
-        self._waiting.forget()
-        self._ended = True
-        if beside is not None:
+        if self._write_unless_locked(write):
+            self._has_ended()
+        elif self._can_resume:
+            self._has_ended()
+            self._leave_to_next_start(state)
+        else:
+            beside = self._continue_beside()
+            write()
+            self._has_ended()
             raise ResultsWriteError(f"{self.path}: stayed locked by another process; the whole run is in {beside}")
 
-    def _written_beside(self, write: Callable[[], None]) -> Path | None:
-        """Write the run; if the file stays locked, write it into a new file beside it, and return that file's path."""
+    def _has_ended(self) -> None:
+        self._waiting.forget()
+        self._ended = True
+
+    def _leave_to_next_start(self, state: EndState) -> None:
+        """Leave the end of a run whose file stays locked unwritten.
+
+        Raises:
+            ResultsWriteError: The run has not failed. If it has, the caller's error says why, and its exit code whether
+                it helps to start the clock again.
+        """
+        if state != "failed":
+            raise ResultsWriteError(f"{self.path}: stays locked by another process; {_START_AGAIN}")
+        _log.error("failure not recorded: results file locked by another process", file=str(self.path))
+
+    def _write_unless_locked(self, write: Callable[[], None]) -> bool:
+        """Write the run; return whether that was possible, or another process has kept the file locked."""
         if self._is_locked():
             _log.warning("waiting for the results file: locked by another process", file=str(self.path))
         try:
             write()
         except ResultsWriteError as error:
-            if not (isinstance(error.__cause__, sqlite3.Error) and is_busy(error.__cause__)):
+            if isinstance(error.__cause__, sqlite3.Error) and is_busy(error.__cause__):
+                return False
+            raise
+        return True
+
+    def _wait_for_the_lock(self) -> None:
+        """Wait for a short time if another process has locked the file.
+
+        Raises:
+            ResultsWriteError: It stays locked.
+        """
+        if not self._is_locked():
+            return
+        _log.warning("waiting for the results file: locked by another process", file=str(self.path))
+        try:
+            with transaction(self._connection, _RESUMED_BUSY_WALL_S):
+                return
+        except sqlite3.Error as error:
+            if not is_busy(error):
                 raise
-            beside = self._continue_beside()
-            write()
-            return beside
-        return None
+            raise ResultsWriteError(f"{self.path}: is locked by another process; {_START_AGAIN}") from error
 
     def _continue_beside(self) -> Path:
         """Copy what the file has into a new one beside it, and write to that from now on; return its path.

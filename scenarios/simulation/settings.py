@@ -16,7 +16,7 @@ from agents import DEVICE_RULES, Job, Prediction
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
-from broker import file_name, setup_parts
+from broker import PROTOCOL_KEY, file_name, setup_parts
 from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
@@ -170,7 +170,7 @@ class RunSettings:
         return HostJournal(self.journal_file(host_id), self._journal_identity(host_id, fingerprint), threads)
 
     def _journal_identity(self, name: str, fingerprint: str) -> dict[str, str]:
-        return {"run": self.run_id, "name": name, "protocol": str(VERSION), **setup_parts(fingerprint)}
+        return {"run": self.run_id, "name": name, PROTOCOL_KEY: str(VERSION), **setup_parts(fingerprint)}
 
     def journal_file(self, name: str) -> Path:
         """Return the path of a process's journal, whether or not the file exists."""

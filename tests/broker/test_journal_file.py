@@ -152,6 +152,25 @@ def test_the_number_of_remaining_rounds_is_reported(file: Path) -> None:
         read(file)
 
 
+@pytest.mark.parametrize(
+    ("change_of_version", "found"),
+    [
+        ("UPDATE identity SET value = '4' WHERE key = 'protocol'", "4"),
+        ("DELETE FROM identity WHERE key = 'protocol'", "unknown"),
+    ],
+)
+def test_a_journal_of_another_version_of_the_protocol_is_recognized(
+    tmp_path: Path, change_of_version: str, found: str
+) -> None:
+    """The remedy is a release, not a setting, whatever else differs."""
+    path, identity = tmp_path / "adler.sqlite", {**IDENTITY, "protocol": "5"}
+    with HostJournal(path, identity):
+        pass
+    change(path, change_of_version, "UPDATE identity SET value = '7' WHERE key = 'seed'")
+    with pytest.raises(JournalError, match=f"of version {found} of the protocol.* version 5: finish .* the release"):
+        HostJournal(path, identity)
+
+
 def test_a_journal_of_an_earlier_release_is_recognized(file: Path) -> None:
     """It has no chain."""
     change(file, "DROP TABLE chain")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -27,6 +28,7 @@ from scenarios.scenario import Scenario, Tariff
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
+from tui.exit_codes import TRY_AGAIN, code_for_supervisor
 
 PATIENCE = Timeouts(limit_wall_s=1e6)
 
@@ -212,6 +214,33 @@ def test_a_foreign_lock_on_the_results_does_not_stop_the_loop(
 
     outcome = asyncio.run(main())
     assert (outcome.ledger_sha256, outcome.messages) == (calm.ledger_sha256, calm.messages)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lock", ["BEGIN IMMEDIATE", "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE"])
+def test_a_clock_that_finds_its_results_locked_asks_to_be_started_again(
+    street: Scenario, calm: RunOutcome, tmp_path: Path, lock: str
+) -> None:
+    """By the code for failures that pass, within the 30 s of a watchdog; then the run continues."""
+
+    async def main() -> tuple[ResultsError, float, RunOutcome]:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            await interrupted_at(40, street, settings, broker)
+            stranger = sqlite3.connect(tmp_path / "r.sqlite", isolation_level=None)
+            stranger.executescript(lock)
+            began_wall_s = time.monotonic()
+            with pytest.raises(ResultsError, match=r"r\.sqlite: .* locked") as refused:
+                await clock(street, settings, broker)
+            waited_wall_s = time.monotonic() - began_wall_s
+            stranger.close()
+            return refused.value, waited_wall_s, await clock(street, settings, broker)
+
+    error, waited_wall_s, outcome = asyncio.run(main())
+    assert code_for_supervisor(error) == TRY_AGAIN
+    assert waited_wall_s < 25
+    assert outcome.ledger_sha256 == calm.ledger_sha256
+    assert list(tmp_path.glob("*.sqlite")) == [tmp_path / "r.sqlite"]
 
 
 def renamed(street: Scenario) -> Scenario:

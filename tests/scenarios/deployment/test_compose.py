@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from broker.security.provision import login_folder
+from broker.security.provision import Guard, login_folder, write_guard
 from scenarios.deployment.compose import ComposePlan, ScenarioPlace, compose_text, place_of, service_names
 from tui.cli.app import app
 
@@ -148,6 +148,29 @@ def test_machines_share_a_broker() -> None:
     assert households["house-adler"]["environment"]["SSMIC_BROKER"] == "mqtts://broker.example:8883"
     assert "./guard/logins/adler:/login:ro" in households["house-adler"]["volumes"]
     assert "depends_on" not in households["house-adler"]
+
+
+def test_missing_logins_are_noted(tmp_path: Path) -> None:
+    """Docker would create empty folders in their place; the file may be written before they are copied, so no error."""
+
+    def noted(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ["compose", "street", "--secrets", str(folder), *arguments])
+        assert result.exit_code == 0
+        assert result.stdout == compose("street", "--secrets", str(folder), *arguments)
+        return result.stderr.replace(f"{folder}/", "").replace("missing: logins", "").strip()
+
+    folder = tmp_path / "guard"
+    adler = ("--house", "adler", "--broker", "mqtts://broker.example:8883")
+    assert f"note: missing: {folder}; before `docker compose up`, create" in noted()
+    write_guard(folder, Guard(("adler", "brandt"), ("manager",)))
+    assert not noted(*adler)
+    assert not noted("--central")
+    assert "celik/ca.crt, logins/celik/password, logins/dahl/ca.crt, ...; before" in noted()
+    (login_folder(folder, "adler") / "password").unlink()
+    assert "note: /adler/password; before" in noted(*adler)
+    assert not noted(*adler, "--client-certificates")
+    (folder / "broker" / "mosquitto.conf").unlink()
+    assert "note: missing: broker/mosquitto.conf; before" in noted("--central")
 
 
 @pytest.mark.parametrize(

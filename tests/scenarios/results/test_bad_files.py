@@ -68,6 +68,27 @@ def test_a_file_of_a_newer_version(results_file: Path, scenario: Scenario) -> No
         RunWriter(results_file, scenario, run=3, run_id="r3", seed=3, start_s=START_S)
 
 
+_NEW_EVENT = """
+UPDATE simulation
+SET scenario_json = json_set(scenario_json, '$.timeline', json('[{"at_s": 1, "action": {"do": "lend"}}]'))
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "unknown"),
+    [
+        ("UPDATE history SET what = 'lent'", "what: Input should be"),
+        (_NEW_EVENT, "its scenario, at timeline.0"),
+    ],
+)
+def test_a_word_of_a_newer_version_need_not_be_damage(results_file: Path, change: str, unknown: str) -> None:
+    """A new kind of event leaves the schema version as it is."""
+    _change(results_file, change)
+
+    with pytest.raises(ResultsError, match=f"is damaged, or was written by a newer ssmic: .*{unknown}"):
+        _read_all(results_file)
+
+
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.95])
 def test_a_truncated_file(results_file: Path, part: float) -> None:
     """A copy that broke off."""

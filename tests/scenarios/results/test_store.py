@@ -12,7 +12,7 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,7 +27,7 @@ from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import DroppedHost
 from scenarios.results.summary import run_json, simulation_json
-from scenarios.results.writer import RunWriter
+from scenarios.results.writer import EndState, RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
@@ -117,6 +117,33 @@ def test_a_run_whose_file_stays_locked_at_its_end_is_kept_in_a_file_beside_it(
         assert (results.runs()[0].state, results.ledger(1)) == ("interrupted", (entry,))
     with ResultsReader(path) as results:
         assert (results.runs()[0].state, results.ledger(1)) == ("running", ())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("state", ["interrupted", "failed"])
+def test_a_run_that_can_be_resumed_is_never_written_beside_its_locked_file(
+    simulation: SimulationSpec, tmp_path: Path, state: EndState
+) -> None:
+    """Its clock is started again and writes the rest; a second file would only be an older copy of the run."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    busy = pytest.raises(ResultsWriteError, match=r"r\.sqlite: stays locked by another process; once it is free, start")
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S, resume=True) as writer,
+        structlog.testing.capture_logs() as logs,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        # The error that a failed run ends with says why, and must not be replaced.
+        with nullcontext() if state == "failed" else busy:
+            writer.finish(state, START_S, error="why")
+        other.execute("ROLLBACK")
+    unrecorded = ["failure not recorded: results file locked by another process"] if state == "failed" else []
+    assert [log["event"] for log in logs] == ["waiting for the results file: locked by another process", *unrecorded]
+    assert list(tmp_path.glob("*.sqlite")) == [path]
+    with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S, resume=True) as writer:
+        writer.finish("done", START_S)
+    with ResultsReader(path) as results:
+        assert results.runs()[0].state == "done"
 
 
 def test_there_is_no_warning_of_a_brief_lock(simulation: SimulationSpec, tmp_path: Path) -> None:
@@ -412,7 +439,7 @@ def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> Non
         import sys
         from pathlib import Path
         from scenarios.results.files import SimulationSpec, create_results
-        from scenarios.results.writer import RunWriter
+        from scenarios.results.writer import EndState, RunWriter
         from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
         jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(5000)]

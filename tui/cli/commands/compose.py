@@ -12,6 +12,9 @@ from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+_MOST_MISSING = 3
+"""Missing files that a note names at most."""
+
 _EXAMPLES = """
 \b
 Examples:
@@ -77,7 +80,7 @@ def compose(
     """Print a Docker Compose file: a secured broker, the clock with the manager, one container per household."""
     from agents import MANAGER
     from broker.transport import parse_url
-    from scenarios.deployment import ComposePlan, compose_text, place_of, write_household_files
+    from scenarios.deployment import ComposePlan, compose_text, missing_secrets, place_of, write_household_files
     from scenarios.load import load_scenario
     from scenarios.simulation import homes_of
 
@@ -119,6 +122,13 @@ def compose(
         echo(
             "note: every household's container can read the whole scenario; "
             "--household-files DIR gives each its own part",
+            err=True,
+        )
+    if missing := missing_secrets(plan):
+        shown = ", ".join(map(str, missing[:_MOST_MISSING])) + (", ..." if len(missing) > _MOST_MISSING else "")
+        echo(
+            f"note: missing: {shown}; before `docker compose up`, create the logins with `ssmic broker init`, or copy "
+            "them here",
             err=True,
         )
     echo(compose_text(plan), nl=False)
