@@ -31,7 +31,7 @@ _ABOUT = {
     "seed": "A whole number for the first run; each further run has the next. Default: the scenario's.",
     "runs": "How many runs, each with a seed of its own (PySSMic: runs). Default: 1.",
     "workers": "Worker processes. Default: one per run, at most one per core.",
-    "penalty": "Penalty per Wh of demand above the forecast; above 0. Default: 100.",
+    "penalty": "Penalty per Wh of demand above the forecast; a positive number. Default: 100.",
     "step_size": "Step of the numerical gradient, seconds (PySSMic: eps). Default: 60.",
     "tolerance": "Convergence tolerance of the local search (PySSMic: tol). Default: 0.01.",
     "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",

@@ -183,7 +183,7 @@ def run(
         typer.Option(
             min=0.1,
             metavar="S",
-            help="Seconds without contact to the broker or a host before the run fails.",
+            help="Seconds without contact with the broker or a host before the run fails.",
         ),
     ] = LIMIT_WALL_S,
     pace: Annotated[
