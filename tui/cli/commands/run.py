@@ -73,7 +73,7 @@ def _spread_of(hosts: str | None, processes: int | None, bus: str | None) -> int
     """Return what `--hosts` says.
 
     Raises:
-        typer.BadParameter: It is neither a number from 1 on nor `houses`, or `--processes` does not fit to it.
+        typer.BadParameter: It is neither a number of at least 1 nor `houses`, or does not fit `--processes`.
     """
     spread: int | Literal["houses"] | None = None
     if hosts == "houses":

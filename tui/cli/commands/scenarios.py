@@ -112,6 +112,6 @@ def _text(name: str) -> str:
 
     names = bundled_names()
     if name not in names:
-        known = did_you_mean(likely(name, names)) or f" Known are {', '.join(names)}."
+        known = did_you_mean(likely(name, names)) or f" Bundled are: {', '.join(names)}."
         raise typer.BadParameter(f"there is no bundled scenario {name!r}.{known}", param_hint="NAME")
     return bundled_text(name)
