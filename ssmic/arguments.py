@@ -34,7 +34,7 @@ def moment_s(time: object, start_s: int, zone: Zone) -> int:
         zone: The scenario's.
 
     Raises:
-        EmulationError: It is no such time, or before the start.
+        EmulationError: It is not such a time, or is before the start.
     """
     if isinstance(time, datetime):
         if time.tzinfo is None and not isinstance(zone.tzinfo, ZoneInfo):
@@ -55,7 +55,7 @@ def span_s(span: object) -> int:
     """Return a duration above 0 in seconds.
 
     Raises:
-        EmulationError: It is no such duration.
+        EmulationError: It is not such a duration.
     """
     seconds = duration_s(span) if isinstance(span, str) else _whole(span)
     if seconds is None or not 0 < seconds <= MAX_SPAN_S:

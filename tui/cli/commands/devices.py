@@ -97,7 +97,7 @@ def refuse_what_devices_cannot(bus: str, runs: int, pace: str) -> None:
         pace: As on the command line.
 
     Raises:
-        typer.BadParameter: One of them is such.
+        typer.BadParameter: The bus is not MQTT, there are several runs, or the pace is `max`.
     """
     if bus == "memory":
         raise typer.BadParameter("real devices need MQTT; use --bus mqtt", param_hint="--bus")
