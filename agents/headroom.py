@@ -111,8 +111,8 @@ class View(BaseModel):
         is_allowed = 1 <= slots <= SLOTS_A_BLOCK or slots == FINE_SLOTS_A_BLOCK
         if peaks != blocks * slots or not is_allowed or self.block_s % (slots * BIN_S):
             raise ValueError(
-                f"{peaks} peaks for {blocks} blocks of {self.block_s} s: each has 1 to {SLOTS_A_BLOCK} or "
-                f"{FINE_SLOTS_A_BLOCK}, at whole minutes from each other"
+                f"{peaks} peaks for {blocks} blocks of {self.block_s} s: expected 1 to {SLOTS_A_BLOCK} or "
+                f"{FINE_SLOTS_A_BLOCK} peaks for each block, whole minutes apart"
             )
         return self
 

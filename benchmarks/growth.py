@@ -182,10 +182,17 @@ def in_a_process(houses: int, negotiation: str, *, profiled: bool) -> Measured:
 
 def table(rows: Sequence[Measured]) -> str:
     """Return the figures as a Markdown table."""
-    lines = [
-        "| houses | jobs | rule | messages a job | requests a job | processor ms a job | messages a second | MB |",
-        "| --: | --: | --- | --: | --: | --: | --: | --: |",
-    ]
+    columns = (
+        "houses",
+        "jobs",
+        "rule",
+        "messages per job",
+        "requests per job",
+        "processor ms per job",
+        "messages per second",
+        "MB",
+    )
+    lines = [f"| {' | '.join(columns)} |", "| --: | --: | --- | --: | --: | --: | --: | --: |"]
     lines += [
         f"| {row.houses:,} | {row.jobs:,} | {row.negotiation} | {row.messages_a_job:.1f} | {row.requests_a_job:.1f} | "
         f"{row.cpu_ms_a_job:.1f} | {row.messages_a_second:,.0f} | {row.memory_mb:,.0f} |"
@@ -199,17 +206,19 @@ def shares_table(rows: Sequence[Measured]) -> str:
     parts = [*PROFILED, "messages and rounds"]
     lines = [f"| houses | {' | '.join(parts)} |", f"| --: |{' --: |' * len(parts)}"]
     lines += [
-        f"| {row.houses:,} | {' | '.join(f'{row.shares[part]:.0%}' for part in parts)} |" for row in rows if row.shares
+        f"| {row.houses:,} | {' | '.join(f'{100 * row.shares[part]:.0f} %' for part in parts)} |"
+        for row in rows
+        if row.shares
     ]
     return "\n".join(lines)
 
 
 def ratios(rows: Sequence[Measured]) -> str:
-    """Return what a job takes at each size as a multiple of one at 100 houses, or else at the least."""
+    """Return the processor time of a job at each size, relative to 100 houses, or to the smallest size."""
     short = [row for row in rows if row.negotiation == "short-list"]
     base = next((row for row in short if row.houses == DISTRICT), short[0])
     return "\n".join(
-        f"a job at {row.houses:,} houses to one at {base.houses:,}, processor time: "
+        f"processor time per job at {row.houses:,} houses, relative to {base.houses:,}: "
         f"{row.cpu_ms_a_job / base.cpu_ms_a_job:.2f}"
         for row in short
         if row is not base
@@ -217,7 +226,7 @@ def ratios(rows: Sequence[Measured]) -> str:
 
 
 def draw(rows: Sequence[Measured], file: Path) -> None:
-    """Draw processor time and messages a job over the number of houses, for each rule."""
+    """Draw messages and processor time per job over the number of houses, for each rule."""
     import matplotlib as mpl  # noqa: PLC0415 - only where a chart is wanted
 
     mpl.use("svg")
@@ -227,7 +236,7 @@ def draw(rows: Sequence[Measured], file: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     for axis, (title, value) in zip(
         axes,
-        (("messages a job", "messages_a_job"), ("processor time a job, ms", "cpu_ms_a_job")),
+        (("messages per job", "messages_a_job"), ("processor time per job, ms", "cpu_ms_a_job")),
         strict=True,
     ):
         for rule, style in (("short-list", "o-"), ("ranked", "s--")):
@@ -246,10 +255,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--houses", default=",".join(map(str, ALL_HOUSES)), help="sizes, separated by commas")
     parser.add_argument("--quick", action="store_true", help=f"the sizes {QUICK_HOUSES}; ranked up to 100")
-    parser.add_argument("--ranked-up-to", type=int, default=300, help="largest size that is also run by --ranked")
-    parser.add_argument("--profile-up-to", type=int, default=1_000, help="largest size whose parts are measured")
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
-    parser.add_argument("--chart", type=Path, help="draw them there, as SVG")
+    parser.add_argument("--ranked-up-to", type=int, default=300, help="largest size also run with ranked negotiation")
+    parser.add_argument("--profile-up-to", type=int, default=1_000, help="largest size whose parts are measured, too")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--chart", type=Path, help="draw them in this file, as SVG")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
@@ -266,7 +275,7 @@ def main() -> None:
             ranked = in_a_process(houses, "ranked", profiled=False)
             rows.append(ranked)
             if ranked.ledger_sha256 != rows[-2].ledger_sha256:
-                print(f"{houses} houses: the two rules come to different contracts", file=sys.stderr)
+                print(f"{houses} houses: the two rules lead to different contracts", file=sys.stderr)
         print(table(rows[-2:] if houses <= ranked_up_to else rows[-1:]), flush=True)
     print("\n" + table(rows) + "\n\n" + shares_table(rows) + "\n\n" + ratios(rows))
     if chosen.json is not None:

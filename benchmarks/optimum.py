@@ -106,8 +106,8 @@ def main() -> None:
     if generated:
         print(
             f"mean of the {len(generated)} generated: reached {fmean(line.reached for line in generated):.1%}, "
-            f"want of search {fmean(line.search for line in generated):.1%}, "
-            f"of knowledge {fmean(line.knowledge for line in generated):.1%}, "
+            f"missed by search {fmean(line.search for line in generated):.1%}, "
+            f"for lack of knowledge {fmean(line.knowledge for line in generated):.1%}, "
             f"gap {fmean(line.gap for line in generated):.1%}"
         )
 

@@ -18,10 +18,12 @@ class WaitingEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    above_w: float = Field(ge=0, allow_inf_nan=False, description="It draws more than this ...")
-    below_w: float = Field(gt=0, allow_inf_nan=False, description="... and less than this ...")
-    for_s: int = Field(60, ge=0, description="... for this many seconds: then it is waiting to start its programme")
-    within_s: int = Field(ge=1, description="Its programme must end within this many seconds")
+    above_w: float = Field(
+        ge=0, allow_inf_nan=False, description="Lower limit of the power at which it waits to start its programme, W"
+    )
+    below_w: float = Field(gt=0, allow_inf_nan=False, description="Upper limit of that power, W")
+    for_s: int = Field(60, ge=0, description="How long its power must stay between these limits, seconds")
+    within_s: int = Field(ge=1, description="Deadline of its programme, seconds after it was found waiting")
     load_profile: str = Field("", description="Name of its load profile; default: the device's")
 
 

@@ -34,7 +34,7 @@ def moment_s(time: object, start_s: int, zone: Zone) -> int:
         zone: The scenario's.
 
     Raises:
-        EmulationError: It is no such time, or before the start.
+        EmulationError: It is not such a time, or is before the start.
     """
     if isinstance(time, datetime):
         if time.tzinfo is None and not isinstance(zone.tzinfo, ZoneInfo):
@@ -44,7 +44,7 @@ def moment_s(time: object, start_s: int, zone: Zone) -> int:
         value = time if isinstance(time, str) else _whole(time)
     if value is None:
         what = "a datetime, 12:00, 2d 12:00, +2h after the start, an ISO time or whole UNIX seconds"
-        raise EmulationError(f"{time!r} is not a time; expected is {what}")
+        raise EmulationError(f"{time!r} is not a time; expected {what}")
     try:
         return parse_moment(value, start_s, zone)
     except ValueError as error:
@@ -55,7 +55,7 @@ def span_s(span: object) -> int:
     """Return a duration above 0 in seconds.
 
     Raises:
-        EmulationError: It is no such duration.
+        EmulationError: It is not such a duration.
     """
     seconds = duration_s(span) if isinstance(span, str) else _whole(span)
     if seconds is None or not 0 < seconds <= MAX_SPAN_S:
@@ -134,10 +134,10 @@ def _or_none(expected: Expected) -> Expected:
 
 
 def _whole_number(least: int, most: int | None = None) -> Expected:
-    upper = "on" if most is None else "to 2^63 - 1" if most == _MOST else f"to {most}"
+    limits = f"of at least {least}" if most is None else f"from {least} to {'2^63 - 1' if most == _MOST else most}"
     return (
         lambda value: type(value) is int and value >= least and (most is None or value <= most),
-        f"a whole number from {least} {upper}",
+        f"a whole number {limits}",
     )
 
 
@@ -178,7 +178,7 @@ RUN_OPTIONS: Final[Mapping[str, Expected]] = {
     "seed": _or_none(_whole_number(0, _MOST)),
     "days": _or_none(_whole_number(1, MAX_DAYS)),
     "hosts": _or_none(
-        (lambda value: value == "houses" or _whole_number(1)[0](value), "'houses' or a whole number from 1 on")
+        (lambda value: value == "houses" or _whole_number(1)[0](value), "'houses' or a whole number of at least 1")
     ),
     "guests": _or_none(_whole_number(0, 100)),
     "node_limit": _or_none(_whole_number(1)),

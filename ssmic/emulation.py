@@ -353,7 +353,13 @@ class Run:
     # Actions of a script.
 
     def do(self, what: str, **how: object) -> None:
-        """Carry out an event now: as in a scenario's `timeline`, `run.do("cloud", factor=0.2, duration="2h")`.
+        """Carry out an event of a scenario's `timeline` now: `run.do("cloud", factor=0.2, duration="2h")`.
+
+        The methods below, and those of producers, houses and jobs, are shorthands: they raise the same errors.
+
+        Args:
+            what: The name of the event, as under `do` in a file.
+            **how: The keys of the event, with the units that they have in a file.
 
         Raises:
             ScenarioError: There is no such event, or its keys are not valid; carries all problems.
@@ -395,7 +401,7 @@ class Run:
         """Return a job, to see its contract or to withdraw it.
 
         Raises:
-            EmulationError: There is no job with this id; those that events add count.
+            EmulationError: There is no job with this id, neither in the scenario nor added by an event.
         """
         if not self.scenario.gateways:  # real devices have jobs that nothing here knows yet
             events = (*self.scenario.timeline, *self._acted)
@@ -413,9 +419,19 @@ class Run:
         id: str | None = None,  # noqa: A002 - as the file has it
         load_profile: str | None = None,
     ) -> None:
-        """Make a household request another job; see `add_job` in a scenario's timeline for the arguments.
+        """Make a household request another job, now.
 
-        `house` and `device` name the consumer; `earliest_start` and `latest_start` are relative to now.
+        Args:
+            house: Id of the house.
+            device: Id of the consumer that runs the job.
+            latest_start: The latest start, as a duration from now.
+            earliest_start: The earliest start, as a duration from now.
+            id: Id of the job; None: one derived from house and device.
+            load_profile: Name of its load profile; None: that of the device.
+
+        Raises:
+            ScenarioError: The house, the device or the load profile does not exist, or the window is not valid.
+            EmulationError: The run has ended.
         """
         named = {key: value for key, value in (("id", id), ("load_profile", load_profile)) if value is not None}
         self.do(
@@ -432,16 +448,34 @@ class Run:
         travel: SpanLike = 0,
         announced: bool = True,
     ) -> None:
-        """Make a cloud front arrive; see `cloud` in a scenario's timeline.
+        """Make a cloud front arrive, now.
 
-        The production of `producers` falls to `factor` within `ramp`, and stays there for `duration`. The front reaches
-        each further producer `travel` later. `announced` states whether forecasts follow.
+        Args:
+            factor: The share of the production that remains, 0 to 1.
+            duration: How long the front is over one producer.
+            producers: Ids of the producers, in the order in which the front reaches them; None: all.
+            ramp: How long the production takes to fall, and to rise again.
+            travel: How much later the front reaches the next producer.
+            announced: Whether forecasts follow once the front has arrived; otherwise promises are broken.
+
+        Raises:
+            ScenarioError: There is no such producer, or a value is out of range.
+            EmulationError: The run has ended.
         """
         of = {} if producers is None else {"producers": plain_list(producers)}
         self.do("cloud", factor=factor, duration=duration, ramp=ramp, travel=travel, announced=announced, **of)
 
     def tariff(self, **prices: float) -> None:
-        """Change prices from now on, by their names in the scenario's `tariff`."""
+        """Change prices of the scenario's `tariff` from the next minute on.
+
+        Args:
+            **prices: EUR per kWh (`import_eur_per_kwh`, `feed_in_eur_per_kwh`, `neighbour_eur_per_kwh`), or kg of CO2
+                per kWh (`grid_kg_co2_per_kwh`).
+
+        Raises:
+            ScenarioError: The scenario has no tariff, or none with this name.
+            EmulationError: The run has ended.
+        """
         self.do("tariff", **prices)
 
     def restart_broker(self) -> None:
@@ -504,7 +538,7 @@ class ProducerHandle:
 
         Args:
             points: Times and cumulative energies, Wh.
-            factor: Times its present forecast, from now on.
+            factor: Number by which its present forecast is multiplied, from now on.
             power_w: Mean power of each step, W.
             step: Length of a step.
             start: When the first step begins; None: now.
@@ -544,7 +578,7 @@ class ProducerHandle:
         self.run.cloud(producers=[self.id], factor=factor, duration=duration, ramp=ramp, announced=announced)
 
     def algorithm(self, name: str) -> None:
-        """Switch it to another algorithm."""
+        """Switch it to another scheduling algorithm, by its name as in `--algorithm`."""
         self.run.do("algorithm", producers=[self.id], algorithm=name)
 
     def leave(self) -> None:
@@ -564,18 +598,21 @@ class HouseHandle:
     id: str
 
     def offline(self, duration: SpanLike | None = None) -> None:
-        """Make it unreachable, for a while or for good."""
+        """Take it offline for `duration`, or for good if None: it makes no contracts, but keeps those that it has."""
         self.run.do("offline", house=self.id, **({} if duration is None else {"duration": duration}))
 
     def link(self, *, duration: SpanLike, loss: float = 0.0, delay_ms: int = 0) -> None:
-        """Make its link to the broker lose and delay messages for `duration`, which changes no contract.
+        """Make its link to the broker lose and delay messages, which changes no contract.
 
-        `loss` is the share of lost messages, `delay_ms` the delay in real milliseconds.
+        Args:
+            duration: For how long, virtual time.
+            loss: Share of the messages that are lost, 0 to 1.
+            delay_ms: Longest delay of the others, real milliseconds.
         """
         self.run.do("link", house=self.id, loss=loss, delay_ms=delay_ms, duration=duration)
 
     def patience(self, *, patient: bool) -> None:
-        """Set whether its jobs wait from now on if no producer can supply them."""
+        """Set whether its jobs wait from now on if no producer can supply them; otherwise they take grid power."""
         self.run.do("patience", houses=[self.id], patient=patient)
 
     def strategy(self, name: str) -> None:

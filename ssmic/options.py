@@ -92,7 +92,7 @@ class RunOptions(TypedDict, total=False):
     None: one; for an `Emulation`, with a pace, with real devices and if the timeline disturbs links, one per
     household."""
     limit_wall_s: float
-    """Real seconds without contact to the broker or a host before the run fails: `--limit`."""
+    """Real seconds without contact with the broker or a host before the run fails: `--limit`."""
     pace: str
     """`max`, or a factor of real time such as `60x`."""
     scores: Mapping[str, int] | str | Path | None

@@ -128,10 +128,11 @@ def sweep(
     Args:
         scenario: A file or the name of a bundled scenario.
         vary: By parameter, its values, also lists and mappings; or `LOW:HIGH:COUNT`.
-        fixed: The same in all runs.
+        fixed: By parameter, its value in all runs.
         seeds: Runs of each combination.
-        first_seed: The others follow it; None: the scenario's.
-        sample: Combinations of a Latin hypercube sample, where ranges need no count; None: every combination.
+        first_seed: The first seed, which the others follow; None: the scenario's.
+        sample: Size of a Latin hypercube sample of the combinations, for which ranges need no count; None: every
+            combination is run.
         sample_seed: Seed of the sample.
         out: The results file; None: named after the sweep.
         workers: Number of worker processes; None: one per core.

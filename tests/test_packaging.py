@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = ("agents", "broker", "scenarios", "ssmic", "tui")
+LAYERS = ("agents", "broker", "scenarios", "ssmic", "tui")
 
 
 def test_every_folder_with_code_or_data_is_listed() -> None:
@@ -21,8 +21,8 @@ def test_every_folder_with_code_or_data_is_listed() -> None:
 
     here = {
         path.parent.relative_to(ROOT).as_posix().replace("/", ".")
-        for floor in FLOORS
-        for path in (ROOT / floor).rglob("*.*")
+        for layer in LAYERS
+        for path in (ROOT / layer).rglob("*.*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert set(setuptools["packages"]) == here
@@ -33,8 +33,8 @@ def test_every_file_that_is_not_code_ships() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         data = tomllib.load(file)["tool"]["setuptools"]["package-data"]
 
-    for floor in FLOORS:
-        for path in (ROOT / floor).rglob("*.*"):
+    for layer in LAYERS:
+        for path in (ROOT / layer).rglob("*.*"):
             if path.is_file() and path.suffix not in {".py", ".pyc"}:
                 package = path.parent.relative_to(ROOT).as_posix().replace("/", ".")
                 assert any(path.match(pattern) for pattern in [*data["*"], *data.get(package, [])]), path.relative_to(

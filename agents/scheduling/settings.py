@@ -23,8 +23,8 @@ ALGORITHMS_WITH: Final = {
 }
 """By setting, the algorithms that it applies to."""
 ABOUT_ALGORITHM: Final = {
-    FIFTY_FIFTY: "accepts a job that fits with probability 1/2, at a random start; a baseline, as in PySSMic",
-    INSERTION: "takes the first start with enough production; if there is none, moves jobs that have not started",
+    FIFTY_FIFTY: "accepts a fitting job with probability 1/2, at a random start (a baseline, as in PySSMic)",
+    INSERTION: "takes the first start with enough production, or else moves other jobs that have not started",
     "L-BFGS-B": "re-optimises all starts by basin-hopping with SciPy's L-BFGS-B, as in PySSMic",
     "SLSQP": "re-optimises all starts by basin-hopping with SciPy's SLSQP, as in PySSMic",
     "TNC": "re-optimises all starts by basin-hopping with SciPy's TNC (truncated Newton), as in PySSMic",

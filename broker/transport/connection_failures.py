@@ -152,7 +152,7 @@ def _tls_failure(error: ssl.SSLError) -> ConnectFailure:
         why = f"the broker's certificate is not trusted ({error.verify_message})"
         return ConnectFailure(f"TLS failed: {why}", is_final=True)
     if "ALERT" in what and not any(alert in what for alert in _ALERTS_FOR_NOW):
-        return ConnectFailure(f"TLS failed: the broker refuses our certificate ({what})", is_final=True)
+        return ConnectFailure(f"TLS failed: the broker refuses the client certificate ({what})", is_final=True)
     if what in _NOT_TLS:
         return ConnectFailure(f"TLS failed ({what}); it does not speak TLS on this port", is_final=True)
     if what in _NO_COMMON_TLS:

@@ -90,7 +90,7 @@ class SocketBuffers:
         return published
 
     def read_close_reason(self) -> None:
-        """Read once more after a failed write: a broker that refuses our certificate sends an alert, then closes."""
+        """Read once more after a failed write: a broker that refuses a client certificate sends an alert."""
         with suppress(OSError):
             self._take(1)
 

@@ -104,7 +104,7 @@ class DevicePlaces(Mapping[str, Gateway]):
                     problem, expected = "the announcement names no house", f"{key}, {self._open_houses()}"
                 elif said.house in self._houses:
                     problem = f"house {said.house!r} has no room for another {said.type}"
-                    expected = "a guest of it that leaves first, or more `guests` in the scenario or by --guests"
+                    expected = "a free place: let a guest of the house leave, or raise `guests` or --guests"
                 else:
                     problem, expected = f"house {said.house!r} takes no guests", self._open_houses()
         elif part in {"announce", "availability"} or not self._is_only_one:

@@ -161,7 +161,7 @@ def bounded(series: SeriesT) -> SeriesT:
     steps = zip(pairwise(series.times_s), pairwise(series.cumulative_wh), strict=True)
     most_w = max(3600 * (after_wh - before_wh) / (to_s - from_s) for (from_s, to_s), (before_wh, after_wh) in steps)
     if most_w > MAX_POWER_W:
-        raise ValueError(f"the energy is a power of {most_w:g} W; at most {MAX_POWER_W:,.0f} W is expected")
+        raise ValueError(f"the energy amounts to a power of {most_w:g} W; at most {MAX_POWER_W:,.0f} W is expected")
     return series
 
 

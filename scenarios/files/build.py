@@ -62,7 +62,7 @@ def build_scenario(
     start_s = None
     zone = None if file.zone is None else zone_info(file.zone)
     if file.zone is not None and zone is None:
-        hint = suggest(file.zone, available_timezones(), otherwise="; known are Europe/Berlin, UTC, ...")
+        hint = suggest(file.zone, available_timezones(), otherwise="; expected for example Europe/Berlin or UTC")
         collector.at(("zone",), f"there is no time zone {file.zone!r}{hint}")
         zone = zone_info("UTC")  # a stand-in, so that the rest is checked too
     try:

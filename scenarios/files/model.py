@@ -76,7 +76,7 @@ class GatewayEntry(FileEntry):
     adapter: str = Field("ssmic", description="The topics it uses: ssmic's own, or its maker's")
     id: Id | None = Field(None, description="Its id in topics, unique in the run; default: the device's id")
     answer_s: int = Field(60, ge=1, le=86_400, description="How long it may take to answer a command, virtual seconds")
-    tries: int = Field(3, ge=1, le=100, description="How many times a command is sent at most")
+    tries: int = Field(3, ge=1, le=100, description="Maximum number of times that a command is sent")
     idle_w: Power = Field(5.0, description="Its highest power when its programme is over, W")
     learn: bool = Field(
         default=True, description="Whether measurements replace the next job's load profile and lower a roof's forecast"
@@ -257,13 +257,17 @@ class ScenarioFile(FileEntry):
         "jobs may push a job out until then",
     )
     strategy: str = Field("", description="The consumers' strategy, from a plug-in; default: the built-in one")
-    supply: SupplyRule = Field("whole", description="One producer for a whole job, or shares of several by the minute")
+    supply: SupplyRule = Field(
+        "whole", description="whole: one producer supplies a job; shared: several do, minute by minute"
+    )
     prefer: list[Preference] | None = Field(
-        None, min_length=1, description=f"With shared supply, most important first; default: {', '.join(PREFERENCES)}"
+        None,
+        min_length=1,
+        description=f"With shared supply: what consumers prefer, best first; default: {', '.join(PREFERENCES)}",
     )
     forecast: ForecastUse = Field(
         DEFAULT_FORECAST,
-        description="With shared supply: forecasts as they are issued, or corrected by what each roof has produced",
+        description="With shared supply: use forecasts as issued, or correct them by what each roof has produced",
     )
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(
         default_factory=dict, description="Load profiles by name"
@@ -276,4 +280,4 @@ class ScenarioFile(FileEntry):
     community: CommunityEntry | None = Field(None, description="How bills are settled; default: by contract and minute")
     timeline: list[TimelineEntry] = Field(default_factory=list, description="Events during the run")
     expect: list[ExpectEntry] = Field(default_factory=list, description="Conditions that the run must meet")
-    faults: list[FaultEntry] = Field(default_factory=list, description="Faults when the scenario runs as a lab")
+    faults: list[FaultEntry] = Field(default_factory=list, description="Faults of emulated devices, for `ssmic lab`")

@@ -136,7 +136,7 @@ def _parse_iso(value: str, zone: ZoneInfo | None = None, forms: str = _FORMS) ->
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"{value!r} {NOT_A_TIME}; expected are {forms}") from None
+        raise ValueError(f"{value!r} {NOT_A_TIME}; expected {forms}") from None
     if moment.microsecond:
         raise ValueError(f"{value!r} has a fraction of a second; times are whole seconds")
     if moment.tzinfo is None and zone is not None:

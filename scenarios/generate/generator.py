@@ -93,7 +93,7 @@ class GeneratorSpec:
                 FIRST_DATE <= self.first_day <= LAST_DATE,
                 f"date: from {FIRST_DATE} to {LAST_DATE}, not {self.first_day}",
             ),
-            (self.seed >= 0, f"seed: a whole number from 0 on, not {self.seed}"),
+            (self.seed >= 0, f"seed: a whole number of at least 0, not {self.seed}"),
             (0 <= self.flexibility <= 10, f"flexibility: from 0 to 10, not {self.flexibility:g}"),
             *(
                 (0 <= share <= 1, f"{name}: a share from 0 to 1, not {share:g}")

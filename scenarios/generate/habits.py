@@ -237,7 +237,7 @@ def country_problem(country: str) -> str:
     known = list_supported_countries()
     code, _, state = country.partition("-")
     if code not in known or len(code) != 2:
-        return f"there is no country {code!r} (expected is an ISO code such as NO, or AU-NSW for one of its states)"
+        return f"there is no country {code!r} (expected an ISO code such as NO, or AU-NSW for a state)"
     if state and state not in known[code]:
         return f"there is no state {state!r} in {code}, which has {', '.join(known[code]) or 'none'}"
     return ""

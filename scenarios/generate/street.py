@@ -16,22 +16,22 @@ from scenarios.scenario import Scenario
 _MIDNIGHT_S = midnight_s(date(2026, 6, 21))
 
 PREFACE = """\
-A street of six families on a sunny day in June: what `make run` runs. Four roofs have panels. The families say what
-they want to run and when it may start, and the neighbourhood finds the sun for it.
+A street of six households on a sunny day in June: what `make run` runs. Four roofs have panels. Each household says
+what it wants to run and when it may start, and the panels of the neighbourhood supply as much of it as they can.
 
-Everything may be changed, in a copy of this file: take a job out, give it a wider window, put another roof up; then
-`ssmic check FILE` says whether it still holds together, and `ssmic run FILE` runs it. The file itself is written by
-`python -m scenarios.generate`. Energy is in Wh, power in W."""
+Change anything in a copy of this file (`ssmic scenarios copy street`): remove a job, widen its window, add a roof. Then
+`ssmic check FILE` lists problems, and `ssmic run FILE` runs it. This file itself is written by `python -m
+scenarios.generate`. Energy is in Wh, power in W."""
 
 DESCRIPTION = "Six families, four roofs with panels and a sunny day in June: enough sun for all but the night."
 
 NOTES: Mapping[str, str] = MappingProxyType(
     {
-        "adler": "Two who work from home and charge the car at noon. Their roof looks south.",
-        "brandt": "A family of five: much laundry, and a roof to the east, so their sun comes in the morning.",
-        "celik": "A heat pump makes the hot water. Their roof looks west: sun until the evening.",
-        "dahl": "A retired couple without panels. They like their lunch at twelve, and that cannot wait.",
-        "ebert": "A flat-sharing community without panels; things are decided late here.",
+        "adler": "A couple who work from home and charge their car at noon. Their roof faces south.",
+        "brandt": "A family of five with much laundry. Their roof faces east: most sun in the morning.",
+        "celik": "A heat pump makes the hot water. The roof faces west: sun until the evening.",
+        "dahl": "A retired couple without panels. Lunch is at twelve, and cannot wait.",
+        "ebert": "A shared flat without panels, which decides late what it wants to run.",
         "fuchs": "The largest roof of the street, a pool, and a car that comes home at two.",
     }
 )

@@ -339,7 +339,7 @@ def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
         else:
             if not device.predictions:
                 note = f"producer {device.id} ({device.name}) of house {device.house}: no prediction"
-                assembly.notes.append(f"{note}; assumed is a {ROOF_IN_WORDS}")
+                assembly.notes.append(f"{note}; it is assumed to be that of a {ROOF_IN_WORDS}")
             known = device.predictions or (InputPrediction(device.where, clear_sky),)
             predictions = sorted(known, key=lambda found: found.prediction.issued_s)
             in_order = [found.prediction for found in predictions]

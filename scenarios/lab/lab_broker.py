@@ -73,7 +73,7 @@ async def open_lab_broker(
         BrokerUrlError, BrokerUnreachableError: see `broker.servers.choose_broker`.
     """
     if must_restart and (wanted not in {None, "mosquitto"} or find_mosquitto() is None):
-        what = "mosquitto is not installed" if wanted in {None, "mosquitto"} else f"it is to use {wanted}"
+        what = "mosquitto is not installed" if wanted in {None, "mosquitto"} else f"--broker asks for {wanted}"
         raise BrokerNotOursError(f"a fault restarts the broker: the lab must start a Mosquitto of its own, but {what}")
     async with AsyncExitStack() as outer:
         if must_restart:

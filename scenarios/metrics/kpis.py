@@ -377,7 +377,7 @@ FIGURES = (
         "eur",
         "Same jobs at the same times, each house alone.",
     ),
-    Figure("kg_co2", "Grid CO2", "kg", "Of the power that houses buy."),
+    Figure("kg_co2", "Grid CO2", "kg", "Emissions of the energy that houses buy from the grid."),
     Figure(
         "kg_co2_without", "Grid CO2 without the neighbourhood", "kg", "Same jobs at the same times, each house alone."
     ),

@@ -30,7 +30,7 @@ class SweepFrames:
 
     @cached_property
     def points(self) -> pd.DataFrame:
-        """One row a combination of values: `point`, numbered from 1, its label, a column for each varied key."""
+        """One row per combination of values: `point`, numbered from 1, its label, a column for each varied key."""
         import pandas as pd  # noqa: PLC0415 - takes half a second, and only frames need it
 
         rows = [
@@ -41,17 +41,17 @@ class SweepFrames:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a run: its point, a column for each varied key, seed, state, every figure, hash of its ledger."""
+        """One row per run: its point, a column for each varied key, seed, state, every figure, hash of its ledger."""
         return self._frame("runs")
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """One row for each point and figure: mean, standard deviation, 95 % interval of the mean, minimum, maximum."""
+        """One row per point and figure: mean, standard deviation, 95 % interval of the mean, minimum, maximum."""
         return self._frame("summary")
 
     @cached_property
     def pairwise(self) -> pd.DataFrame:
-        """One row for each two points and figure: mean difference on the same seeds, and its 95 % interval."""
+        """One row per pair of points and figure: mean difference on the same seeds, and its 95 % interval."""
         return self._frame("pairwise")
 
     def _frame(self, name: str) -> pd.DataFrame:

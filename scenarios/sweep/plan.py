@@ -368,7 +368,7 @@ class _Variants:
 
 def _setting_problems(settings: Mapping[str, Value], scenario: Scenario) -> list[str]:
     problems = [
-        f"{key}={shown(value)}: a whole number from 1 on is expected"
+        f"{key}={shown(value)}: a whole number of at least 1 is expected"
         for key, value in settings.items()
         if key in {"days", "hosts"} and isinstance(value, int) and value < 1
     ]

@@ -1,8 +1,8 @@
-"""Draws the house from the code: packages as boxes on four floors, imports as arrows.
+"""Draws the packages and their imports from the code: packages as boxes in four layers, imports as arrows.
 
     python -m tests.architecture.picture docs/architecture.svg
 
-Within a floor, an arc leads from each package to those that it imports. Between floors, imports lead down only.
+Within a layer, an arc leads from each package to those that it imports. Between layers, imports lead down only.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import grimp
 
-FLOORS = ("tui", "scenarios", "agents", "broker")
+LAYERS = ("tui", "scenarios", "agents", "broker")
 BOX_WIDTH, BOX_HEIGHT, GAP, ROW_GAP, MARGIN, LEFT = 128, 30, 18, 56, 20, 124
 PER_ROW = 7
-FLOOR_GAP = 46
+LAYER_GAP = 46
 
 
 def imports_between(graph: grimp.ImportGraph) -> set[tuple[str, str]]:
@@ -37,8 +37,8 @@ def imports_between(graph: grimp.ImportGraph) -> set[tuple[str, str]]:
     }
 
 
-def floor_of(package: str) -> str:
-    """Return the floor that a package is on."""
+def layer_of(package: str) -> str:
+    """Return the layer of a package."""
     return package.partition(".")[0]
 
 
@@ -51,15 +51,15 @@ def draw(graph: grimp.ImportGraph) -> str:
     arcs: list[str] = []
     tops: dict[str, tuple[float, float]] = {}
     y = float(MARGIN)
-    for floor in FLOORS:
-        names = [package for package in packages if floor_of(package) == floor]
-        inside = {pair for pair in between if floor_of(pair[0]) == floor_of(pair[1]) == floor}
-        names.sort(key=lambda name: (name == floor, -sum(source == name for source, _ in inside), name))
+    for layer in LAYERS:
+        names = [package for package in packages if layer_of(package) == layer]
+        inside = {pair for pair in between if layer_of(pair[0]) == layer_of(pair[1]) == layer}
+        names.sort(key=lambda name: (name == layer, -sum(source == name for source, _ in inside), name))
         rows = [names[i : i + PER_ROW] for i in range(0, len(names), PER_ROW)]
         height = len(rows) * (BOX_HEIGHT + ROW_GAP) + GAP
         shapes += [
-            f'<rect class="floor" x="{MARGIN}" y="{y}" width="{width - 2 * MARGIN}" height="{height}" rx="8"/>',
-            f'<text class="name" x="{MARGIN + 12}" y="{y + height / 2}">{floor}/</text>',
+            f'<rect class="layer" x="{MARGIN}" y="{y}" width="{width - 2 * MARGIN}" height="{height}" rx="8"/>',
+            f'<text class="name" x="{MARGIN + 12}" y="{y + height / 2}">{layer}/</text>',
         ]
         places = {
             name: (LEFT + column * (BOX_WIDTH + GAP), y + ROW_GAP - 6 + row * (BOX_HEIGHT + ROW_GAP))
@@ -73,13 +73,13 @@ def draw(graph: grimp.ImportGraph) -> str:
                 f'<rect class="box" x="{left}" y="{top}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/>',
                 f'<text x="{middle}" y="{top + BOX_HEIGHT / 2 + 4}">{escape(shown)}</text>',
             ]
-        arcs += [_arc(places[source], places[target]) for source, target in sorted(inside) if target != floor]
-        tops[floor] = (y, y + height)
-        y += height + FLOOR_GAP
-    for upper, lower in pairwise(FLOORS):
+        arcs += [_arc(places[source], places[target]) for source, target in sorted(inside) if target != layer]
+        tops[layer] = (y, y + height)
+        y += height + LAYER_GAP
+    for upper, lower in pairwise(LAYERS):
         from_y, to_y = tops[upper][1], tops[lower][0]
         arcs.append(f'<path class="down" d="M{width / 2},{from_y} V{to_y}"/>')
-    return _SVG.format(width=width, height=y - FLOOR_GAP + MARGIN, arcs="\n".join(arcs), shapes="\n".join(shapes))
+    return _SVG.format(width=width, height=y - LAYER_GAP + MARGIN, arcs="\n".join(arcs), shapes="\n".join(shapes))
 
 
 def _arc(start: tuple[float, float], end: tuple[float, float]) -> str:
@@ -97,7 +97,7 @@ _SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">
 <style>
 .page {{ fill: #ffffff }}
-.floor {{ fill: #f3f1ea; stroke: #d8d4c6 }}
+.layer {{ fill: #f3f1ea; stroke: #d8d4c6 }}
 .box {{ fill: #ffffff; stroke: #55606b }}
 text {{ text-anchor: middle; fill: #20262c }}
 .name {{ text-anchor: start; font-size: 14px; font-weight: bold }}
@@ -119,4 +119,4 @@ path {{ fill: none; marker-end: url(#tip) }}
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(draw(grimp.build_graph(*FLOORS)), encoding="utf-8")
+    Path(sys.argv[1]).write_text(draw(grimp.build_graph(*LAYERS)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The picture of the house in docs/architecture.md."""
+"""The picture of the layers in docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import grimp
 
-from tests.architecture.picture import FLOORS, draw
+from tests.architecture.picture import LAYERS, draw
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "architecture.svg"
 
 
 def test_the_picture_shows_the_code_as_it_is() -> None:
     """After a change of packages or imports: `python -m tests.architecture.picture docs/architecture.svg`."""
-    assert PICTURE.read_text(encoding="utf-8") == draw(grimp.build_graph(*FLOORS))
+    assert PICTURE.read_text(encoding="utf-8") == draw(grimp.build_graph(*LAYERS))

@@ -107,7 +107,7 @@ Prefer = Annotated[
 Penalty = Annotated[
     float | None,
     typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: penalty per Wh of demand above the forecast; above 0. "
+        help="L-BFGS-B, SLSQP, TNC: penalty per Wh of demand above the forecast; a positive number. "
         f"[default: {_BY_DEFAULT.penalty:g}]",
         envvar="SSMIC_PENALTY",
     ),
@@ -117,7 +117,7 @@ StepSize = Annotated[
     float | None,
     typer.Option(
         help="L-BFGS-B, SLSQP, TNC: step of the numerical gradient, seconds (PySSMic: eps); "
-        f"above 0, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]",
+        f"positive, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]",
         envvar="SSMIC_STEP_SIZE",
     ),
 ]
@@ -125,7 +125,7 @@ StepSize = Annotated[
 Tolerance = Annotated[
     float | None,
     typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search (PySSMic: tol); above 0. "
+        help="L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search (PySSMic: tol); a positive number. "
         f"[default: {_BY_DEFAULT.tolerance:g}]",
         envvar="SSMIC_TOLERANCE",
     ),
@@ -337,7 +337,7 @@ Limit = Annotated[
         "--limit",
         min=0.1,
         metavar="S",
-        help="Seconds without contact to the broker, the clock or a household before this process gives up.",
+        help="Seconds without contact with the broker, the clock or a household before this process gives up.",
         envvar="SSMIC_LIMIT",
     ),
 ]
@@ -352,7 +352,8 @@ SetVariables = Annotated[
         "--set",
         metavar="KEY=VALUE",
         envvar="SSMIC_SET",
-        help="Replace a variable of the scenario's vars, or any key of the file: days=2, community.key=static.",
+        help="Replace a variable of the scenario's vars, or any key of the file: days=2, community.key=static. "
+        "Repeatable.",
     ),
 ]
 

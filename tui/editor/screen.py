@@ -63,7 +63,7 @@ the order of lines stay as they are.
 
 - The **tree** on the left: `▲` is a producer (PV panels), `▽` a consumer, `•` a job, `✗` a problem. Arrow keys move,
   `Enter` goes to the fields, `Esc` comes back.
-- **Fields** take effect while you type. The line under a field says what it is; problems stand below it. All problems
+- **Fields** take effect while you type. The line under a field explains it; its problems are shown there. All problems
   are in the list at the bottom, `F8` goes to the next.
 - **Times** are a date and a time of day, with the UTC offset of the run's start; Up and Down move them.
 - A field with `▾` opens a list; type to search it. It offers files first, then load profiles or PV panels.

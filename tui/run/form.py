@@ -31,7 +31,7 @@ _ABOUT = {
     "seed": "A whole number for the first run; each further run has the next. Default: the scenario's.",
     "runs": "How many runs, each with a seed of its own (PySSMic: runs). Default: 1.",
     "workers": "Worker processes. Default: one per run, at most one per core.",
-    "penalty": "Penalty per Wh of demand above the forecast; above 0. Default: 100.",
+    "penalty": "Penalty per Wh of demand above the forecast; a positive number. Default: 100.",
     "step_size": "Step of the numerical gradient, seconds (PySSMic: eps). Default: 60.",
     "tolerance": "Convergence tolerance of the local search (PySSMic: tol). Default: 0.01.",
     "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",
@@ -232,7 +232,7 @@ class _Reader:
         if not text:
             return None
         if not re.fullmatch(r"\d{1,9}", text) or int(text) < at_least:
-            self.problems[field] = f"a whole number from {at_least} on"
+            self.problems[field] = f"a whole number of at least {at_least}"
             return None
         return int(text)
 
@@ -279,7 +279,7 @@ def _refuse_what_devices_cannot(form: FormValues, runs: int, pace: Pace | None, 
 def _optimum_s(form: FormValues, reader: _Reader) -> None:
     seconds = reader.number("optimum_s", form.optimum_s)
     if seconds is not None and not LEAST_SEARCH_WALL_S <= seconds < math.inf:
-        reader.problems["optimum_s"] = f"a number of seconds from {LEAST_SEARCH_WALL_S:g} on"
+        reader.problems["optimum_s"] = f"a number of at least {LEAST_SEARCH_WALL_S:g} seconds"
 
 
 def _algorithm(form: FormValues, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:

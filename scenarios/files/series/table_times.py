@@ -14,7 +14,7 @@ from scenarios.scenario import zone_info
 
 DateOrder = Literal["day", "month"]
 """Which comes first in 21/06/2026 and in 06/21/2026."""
-EXPECTED: Final = "expected is ISO 8601, 21.06.2026 12:00 or UNIX seconds"
+EXPECTED: Final = "expected ISO 8601, 21.06.2026 12:00 or UNIX seconds"
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(?:\s*([AaPp])\.?[Mm]\.?)?")
 _NUMERIC_DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)")
@@ -59,7 +59,9 @@ def zone_of(name: str, where: str) -> tzinfo:
         return UTC
     zone = zone_info(name)
     if zone is None:
-        hint = suggest(name, zoneinfo.available_timezones(), otherwise="; known are Europe/Berlin, UTC, +02:00, ...")
+        hint = suggest(
+            name, zoneinfo.available_timezones(), otherwise="; expected for example Europe/Berlin, UTC or +02:00"
+        )
         raise ScenarioError([Problem(where, f"there is no time zone {name!r}{hint}")])
     return zone
 

@@ -127,7 +127,7 @@ class ForecastEntry(ProductionEntry, _EventEntry):
 
     do: Literal["forecast"] = Field(description="What happens")
     producer: Id = Field(description="Id of the producer")
-    factor: Factor | None = Field(None, description="Factor on its present forecast, from then on")
+    factor: Factor | None = Field(None, description="Factor by which its present forecast is multiplied, from then on")
 
 
 class ForecastErrorEntry(_EventEntry):

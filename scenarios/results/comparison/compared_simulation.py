@@ -19,16 +19,19 @@ OF_SHARED_BEST = "share_of_shared_best"
 COMPARED_FIGURES: tuple[Figure, ...] = (
     *FIGURES,
     Figure(
-        OF_BEST, "Share of the best plan", "share", "Delivered, over what the best plan known delivers (--compare)."
+        OF_BEST,
+        "Share of the best plan",
+        "share",
+        "Delivered energy divided by that of the best plan known (--compare).",
     ),
     Figure(
         OF_SHARED_BEST,
         "Share of the shared optimum",
         "share",
-        "Delivered, over what the best plan known with shared supply delivers (--compare-supply shared).",
+        "Delivered energy divided by that of the best plan known with shared supply (--compare-supply shared).",
     ),
     Figure("negotiations", "Negotiations", "count", "How often a job asked for a supplier."),
-    Figure("messages", "Messages", "count", "Sent between agents."),
+    Figure("messages", "Messages", "count", "Messages sent between agents."),
 )
 """Figures that simulations are compared by, in the order of the tables."""
 

@@ -78,12 +78,12 @@ def test_a_failure_that_may_pass(error: Exception) -> None:
         (refusal("Unsupported protocol version"), URL, "refused the connection (Unsupported protocol version)"),
         (refusal("Banned"), URL, "refused the connection (Banned)"),
         (tls_error("CERTIFICATE_VERIFY_FAILED", ssl.SSLCertVerificationError), TLS_URL, "is not trusted"),
-        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TLS_URL, "the broker refuses our certificate"),
-        (tls_error("TLSV1_ALERT_UNKNOWN_CA"), TLS_URL, "the broker refuses our certificate"),
+        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TLS_URL, "the broker refuses the client certificate"),
+        (tls_error("TLSV1_ALERT_UNKNOWN_CA"), TLS_URL, "the broker refuses the client certificate"),
         (
             NoAnswerError("closed", cause=tls_error("SSLV3_ALERT_CERTIFICATE_EXPIRED")),
             TLS_URL,
-            "refuses our certificate",
+            "refuses the client certificate",
         ),
         (tls_error("WRONG_VERSION_NUMBER"), TLS_URL, "it does not speak TLS on this port"),
         (

@@ -129,7 +129,7 @@ async def test_a_certificate_that_is_refused_fails_at_once(tmp_path: Path) -> No
     """The broker says why; the test would not end if it were tried again up to the limit."""
     async with tls_mosquitto(tmp_path, wants_certificate=True) as url:
         broker = MqttBroker(url, tls=Tls(tmp_path / "authority.crt"), lost_after_wall_s=100_000)
-        with pytest.raises(BrokerUnreachableError, match="TLS failed: the broker refuses our certificate"):
+        with pytest.raises(BrokerUnreachableError, match="TLS failed: the broker refuses the client certificate"):
             async with broker.connect("host"):
                 pass
 

@@ -308,11 +308,11 @@ def test_a_scan_finds_nothing_that_a_scenario_file_may_not_declare() -> None:
         (
             "announce",
             '{"type": "consumer", "profiles": {"a": {"energy_wh": 9e9, "duration_s": 60}}}',
-            "profile 'a': the energy is a power of 5.4e+11 W; at most 10,000,000 W is expected",
+            "profile 'a': the energy amounts to a power of 5.4e+11 W; at most 10,000,000 W is expected",
         ),
         ("announce", '{"type": "consumer", "name": "a\\u202eb"}', "name 'a\\u202eb' contains an invisible character"),
-        ("request", '{"points": [[0, 0], [60, 1e12]]}', "the energy is a power of 6e+13 W"),
-        ("forecast", '{"points": [["in 1 h", 0], ["in 2 h", 1e12]]}', "the energy is a power of 1e+12 W"),
+        ("request", '{"points": [[0, 0], [60, 1e12]]}', "the energy amounts to a power of 6e+13 W"),
+        ("forecast", '{"points": [["in 1 h", 0], ["in 2 h", 1e12]]}', "the energy amounts to a power of 1e+12 W"),
         (
             "forecast",
             '{"start": "in 1 h", "step_s": 60, "power_w": [1], "points": [["in 1 h", 0], ["in 2 h", 1]]}',

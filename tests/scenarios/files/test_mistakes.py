@@ -111,12 +111,12 @@ def test_keys_and_values(old: str, new: str, message: str) -> None:
         ("2026-06-21T00:00:00+02:00", "2026-06-21T06:00", f"s.yaml:3: start: {NAIVE}"),
         ("2026-06-21T00:00:00+02:00", "2026-06-21", "s.yaml:3: start: '2026-06-21' has no UTC offset; write for example 2026-06-21T00:00:00+02:00, or ...Z for UTC"),
         ("2026-06-21T00:00:00+02:00", '"06:00"', 's.yaml:3: start: "06:00" counts from the start, which itself needs a date'),
-        ("2026-06-21T00:00:00+02:00", "monday", f"s.yaml:3: start: 'monday' is not a time; expected are {TIME}"),
+        ("2026-06-21T00:00:00+02:00", "monday", f"s.yaml:3: start: 'monday' is not a time; expected {TIME}"),
         ("2026-06-21T00:00:00+02:00", "-5", "s.yaml:3: start: -5 is not a time between the years 1970 and 9999"),
         ("2026-06-21T00:00:00+02:00", "[]", 's.yaml:3: start: a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start, not a list'),
         ('"06:00"', "2026-06-21T06:00", f"s.yaml:16: jobs[0].registered: {NAIVE}"),
         ('"06:00"', "2026-06-21T06:00:00.5Z", "s.yaml:16: jobs[0].registered: '2026-06-21T06:00:00.5Z' has a fraction of a second; times are whole seconds"),
-        ('"06:00"', "06:60", f"s.yaml:16: jobs[0].registered: '06:60' is not a time; expected are {TIME}"),
+        ('"06:00"', "06:60", f"s.yaml:16: jobs[0].registered: '06:60' is not a time; expected {TIME}"),
         ('"06:00"', "1.5", 's.yaml:16: jobs[0].registered: a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start, not 1.5'),
         ('"06:00"', "3600", "s.yaml:16: jobs[0].registered: 1970-01-01T01:00:00Z is before the run starts (2026-06-20T22:00:00Z)"),
         ('"06:00"', "17:00", "s.yaml:16: jobs[0].latest_start: 16:00 is before the job is registered (17:00)"),
@@ -125,7 +125,7 @@ def test_keys_and_values(old: str, new: str, message: str) -> None:
         ('"08:00"', "16:01", "s.yaml:16: jobs[0].latest_start: 16:00 is before the earliest start 16:01"),
         ('"08:00"', "1782050401", "s.yaml:16: jobs[0].latest_start: 16:00 is before the earliest start 1782050401 (2026-06-21T14:00:01Z)"),
         ('"00:00"', "2026-06-20T21:59:59Z", 's.yaml:14: houses[0].devices[1].predictions[0].issued: 2026-06-20T21:59:59Z is before the run starts (2026-06-20T22:00:00Z); what is known from the beginning is issued at "00:00"'),
-        ('["05:00", 120.5]', '["5 o\'clock", 120.5]', f"s.yaml:14: houses[0].devices[1].predictions[0].points[1][0]: \"5 o'clock\" is not a time; expected are {TIME}"),
+        ('["05:00", 120.5]', '["5 o\'clock", 120.5]', f"s.yaml:14: houses[0].devices[1].predictions[0].points[1][0]: \"5 o'clock\" is not a time; expected {TIME}"),
     ],
 )  # fmt: skip
 def test_times(old: str, new: str, message: str) -> None:

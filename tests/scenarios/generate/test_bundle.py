@@ -78,7 +78,7 @@ def test_the_street_can_be_read_in_one_sitting() -> None:
     """Each family is introduced, and the scenario starts at midnight in its zone."""
     text = (FOLDER / "street.yaml").read_text(encoding="utf-8")
 
-    assert text.startswith("# A street of six families")
+    assert text.startswith("# A street of six households")
     assert "start: 2026-06-21T00:00:00+02:00" in text
     assert "  # Dahl. A retired couple without panels." in text
     assert len(text.splitlines()) < 500

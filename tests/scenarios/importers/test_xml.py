@@ -72,7 +72,7 @@ def test_assumptions_are_noted(xml: Path) -> None:
         "it contains no times; the run starts at 2026-06-21T00:00:00Z",
         "device 121 (dish1) of house 30: no load profile '89'; the bundled 'dishwasher-eco' takes its place",
         (
-            "producer 122 (solarPanel1) of house 30: no prediction; assumed is a clear sky over a roof of 5 kWp facing "
+            "producer 122 (solarPanel1) of house 30: no prediction; it is assumed to be that of a clear sky over a roof of 5 kWp facing "
             "south, in Konstanz"
         ),
         "device 5 (Clothes) of house 4: no load profile '73'; the bundled 'dryer-heat-pump' takes its place",

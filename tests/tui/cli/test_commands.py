@@ -28,8 +28,16 @@ def test_help_names_every_command_and_gives_examples(ssmic: Ssmic) -> None:
     for name in ("run", "check", "import", "scenarios", "optimum", "results", "broker"):
         assert f"\n  {name} " in ended.out
         assert "xample" in ssmic(name, "--help").out or name == "results"
-    for name in ("list", "show", "export", "report"):
-        assert "Example: ssmic results" in ssmic("results", name, "--help").out
+    for name in ("list", "show", "compare", "export", "report"):
+        assert f"ssmic results {name} latest" in ssmic("results", name, "--help").out or name == "list"
+
+
+@pytest.mark.parametrize("group", ["results", "broker", "devices", "scenarios"])
+def test_no_summary_of_a_subcommand_is_cut(group: str, ssmic: Ssmic) -> None:
+    """A sentence that ends in dots says less than a shorter one."""
+    commands = ssmic(group, "--help").out.partition("Commands:")[2].partition("Example")[0]
+    assert commands
+    assert "..." not in commands
 
 
 def test_only_the_programs_own_help_offers_to_install_completion(ssmic: Ssmic) -> None:

@@ -111,7 +111,7 @@ async def test_xml_is_imported_with_its_jobs(editing: Editing, tmp_path: Path) -
         await person.until(lambda: person.app.screen.query_one("#source", Input)._suggestion == "esn.xml")
         await person.press("right", "tab", "tab", *"jobs", "full_stop", *"xml", "enter")
         notes = await person.dialog(Notes)
-        assert any("no prediction; assumed is a clear sky" in line for line in notes._lines)
+        assert any("no prediction; it is assumed to be that of a clear sky" in line for line in notes._lines)
         await person.press("escape")
         assert [len(person.work.tree[key]) for key in ("houses", "jobs")] == [1, 1]
         assert person.work.problems == ()

@@ -309,7 +309,7 @@ def _as_json(found: list[Leftover], removed: set[str]) -> dict[str, Any]:
 
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-app.command(epilog=INIT_EXAMPLES)(init)
+app.command(epilog=INIT_EXAMPLES, short_help="Create certificates, logins and rights for a secured Mosquitto.")(init)
 app.command(epilog=CLEAN_EXAMPLES)(clean)
 
 _EXAMPLES = """

@@ -27,7 +27,7 @@ Exit codes: 0 done, 2 wrong usage, 4 broker unreachable or lost,
 
 @app.callback(short_help="List the real devices at a broker.")
 def devices() -> None:
-    """List the real devices at a broker, as a scenario file has them."""
+    """List the real devices at a broker."""
 
 
 @app.command(epilog=_EXAMPLES, short_help="List the devices that announce themselves at a broker.")
@@ -38,10 +38,10 @@ def scan(
         typer.Option(metavar="URL", help="mqtt://[user:password@]host[:port]", envvar="SSMIC_BROKER"),
     ],
     wall_s: Annotated[
-        float, typer.Option("--for", min=0.1, max=3600, metavar="S", help="How long to listen, s.")
+        float, typer.Option("--for", min=0.1, max=3600, metavar="S", help="How long to listen, seconds.")
     ] = 5.0,
     to: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the devices there, as YAML for a scenario file.")
+        Path | None, typer.Option(metavar="FILE", help="Write the devices to this file, as YAML for a scenario file.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite the file.")] = False,
     user: UserOption = None,
@@ -52,7 +52,7 @@ def scan(
     as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
-    """List the devices that announce themselves at a broker, and print them as YAML for a scenario file.
+    """List the devices that announce themselves at a broker, as YAML for a scenario file.
 
     Finds Tasmota, Shelly (generation 2 and later), Zigbee2MQTT, OpenDTU, AhoyDTU, and devices that use ssmic's own
     topics. Paste the entries that you want below a house's `devices:`.
@@ -97,7 +97,7 @@ def refuse_what_devices_cannot(bus: str, runs: int, pace: str) -> None:
         pace: As on the command line.
 
     Raises:
-        typer.BadParameter: One of them is such.
+        typer.BadParameter: The bus is not MQTT, there are several runs, or the pace is `max`.
     """
     if bus == "memory":
         raise typer.BadParameter("real devices need MQTT; use --bus mqtt", param_hint="--bus")

@@ -124,7 +124,7 @@ def lab(
         float, typer.Option(min=0.1, metavar="S", help="Time limit for computing the optimum, seconds.")
     ] = 30.0,
     limit: Annotated[
-        float, typer.Option(min=0.1, metavar="S", help="Seconds without contact to the broker before the lab fails.")
+        float, typer.Option(min=0.1, metavar="S", help="Seconds without contact with the broker before the lab fails.")
     ] = LIMIT_WALL_S,
     out: Annotated[
         Path | None,

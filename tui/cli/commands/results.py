@@ -42,7 +42,10 @@ def list_(
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder with results files.")] = Path("results"),
     as_json: AsJson = False,
 ) -> None:
-    """List the results files with scenario, algorithm, state and date, newest first."""
+    """List the results files, newest first.
+
+    Each is listed with its scenario, algorithm, state and date.
+    """
     from scenarios.results import sweep_files
     from tui.cli.list_compare_bills_tables import listed_json, show_listed
     from tui.cli.output import output
@@ -181,7 +184,9 @@ Examples:
 """
 
 
-@app.command("bills", epilog=_BILLS_EXAMPLES)
+@app.command(
+    "bills", epilog=_BILLS_EXAMPLES, short_help="Show what each house pays, with and without the neighbourhood."
+)
 def bills(
     file: ResultsFile,
     run: Annotated[int, typer.Option(min=1, help="Run of the simulation, counted from 1.")] = 1,
@@ -259,7 +264,11 @@ Examples:
 """
 
 
-@app.command("compare", epilog=_COMPARE_EXAMPLES)
+@app.command(
+    "compare",
+    epilog=_COMPARE_EXAMPLES,
+    short_help="Compare simulations: means, intervals, paired differences.",
+)
 def compare(
     files: Annotated[
         list[str],
@@ -329,7 +338,10 @@ def export(
     ] = "csv",
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write the results as tables for other programs, one file per table."""
+    """Write the results as tables, one file per table.
+
+    Other programs can read them: CSV, JSON or Parquet.
+    """
     from scenarios.results import ResultsReader, export_results, is_sweep_file, named_results
 
     path = named_results(file)
@@ -342,10 +354,18 @@ def export(
         export_results(results, format_, to, overwrite=force, wrote=echo)
 
 
+_REPORT_EXAMPLES = """
+\b
+Examples:
+  ssmic results report latest --to report.html
+  ssmic results report A.sqlite B.sqlite --to report.html    several simulations, compared
+"""
+
+
 @app.command(
     "report",
-    epilog="Example: ssmic results report latest --to report.html; "
-    "several simulations: ssmic results report A.sqlite B.sqlite --to report.html",
+    epilog=_REPORT_EXAMPLES,
+    short_help="Write an HTML page with charts and tables.",
 )
 def report(
     files: Annotated[
@@ -389,7 +409,7 @@ Examples:
 """
 
 
-@app.command("figure", epilog=_FIGURE_EXAMPLES)
+@app.command("figure", epilog=_FIGURE_EXAMPLES, short_help="Draw a figure for a paper, as PDF, SVG or PNG.")
 def figure(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="Results files, one or several, or a sweep; or `latest`.")

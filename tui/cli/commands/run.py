@@ -73,7 +73,7 @@ def _spread_of(hosts: str | None, processes: int | None, bus: str | None) -> int
     """Return what `--hosts` says.
 
     Raises:
-        typer.BadParameter: It is neither a number from 1 on nor `houses`, or `--processes` does not fit to it.
+        typer.BadParameter: It is neither a number of at least 1 nor `houses`, or does not fit `--processes`.
     """
     spread: int | Literal["houses"] | None = None
     if hosts == "houses":
@@ -183,7 +183,7 @@ def run(
         typer.Option(
             min=0.1,
             metavar="S",
-            help="Seconds without contact to the broker or a host before the run fails.",
+            help="Seconds without contact with the broker or a host before the run fails.",
         ),
     ] = LIMIT_WALL_S,
     pace: Annotated[

@@ -78,7 +78,10 @@ def scenarios(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: ssmic scenarios show cloud-front")
 def show(name: BundledName) -> None:
-    """Print a bundled scenario's file; the comment at its top explains what it shows."""
+    """Print the file of a bundled scenario.
+
+    The comment at its top explains what it shows.
+    """
     echo(_text(name), nl=False)
 
 
@@ -90,7 +93,7 @@ def copy(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
 ) -> None:
-    """Copy a bundled scenario's file, to change it."""
+    """Copy the file of a bundled scenario, to change it."""
     from scenarios.files import write_text
 
     text = _text(name)
@@ -109,6 +112,6 @@ def _text(name: str) -> str:
 
     names = bundled_names()
     if name not in names:
-        known = did_you_mean(likely(name, names)) or f" Known are {', '.join(names)}."
+        known = did_you_mean(likely(name, names)) or f" Bundled are: {', '.join(names)}."
         raise typer.BadParameter(f"there is no bundled scenario {name!r}.{known}", param_hint="NAME")
     return bundled_text(name)

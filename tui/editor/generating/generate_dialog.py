@@ -45,7 +45,7 @@ _PAUSE_WALL_S = 0.3
 """The preview is made once nothing was changed for so long."""
 _DAYS_DRAWN = 7
 _DAY_S = 86_400
-_FILE_HELP = "Where it is saved; tables of series lie beside it. It opens in the editor afterwards."
+_FILE_HELP = "Where it is saved, with its tables beside it. It opens in the editor afterwards."
 
 
 class GenerateDialog(Dialog[Path | None]):

@@ -69,7 +69,7 @@ class Intervals(Widget):
         if has_differences:
             title.append(" " * max(2, label + plot + _VALUE_WIDTH + 4 - title.cell_len))
             unit = unit_of(figure, of_difference=True)
-            title.append(f"less {comparison.simulations[0].label}{f', {unit}' if unit else ''}", "dim")
+            title.append(f"minus {comparison.simulations[0].label}{f', {unit}' if unit else ''}", "dim")
         lines = [title]
         for i, one in enumerate(comparison.simulations):
             colour = theme.get(_COLOURS[i % len(_COLOURS)], "")

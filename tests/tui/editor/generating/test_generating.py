@@ -69,7 +69,7 @@ def test_all_problems_of_the_form_are_shown_at_once() -> None:
         "place": "from -90 to 90, not 99",
         "zone": "there is no time zone 'Europe/Berlinn'; did you mean 'Europe/Berlin'?",
         "roofs": "a share from 0 to 1, not 2",
-        "country": "there is no country 'Oz' (expected is an ISO code such as NO, or AU-NSW for one of its states)",
+        "country": "there is no country 'Oz' (expected an ISO code such as NO, or AU-NSW for a state)",
         "name": "'a b': letters, digits, - and _ are expected",
     }
     assert isinstance(made_here(Wanted({**DEFAULTS, "houses": "0"})), Failed)
