@@ -204,7 +204,6 @@ def missing_secrets(plan: ComposePlan) -> tuple[Path, ...]:
         return ()
     if not plan.secrets.is_dir():
         return (plan.secrets,)
-    logins = [CLOCK, WATCHER, *plan.households] if plan.broker is None else plan.households
     logins = plan.households if plan.broker is not None else (CLOCK, *plan.households)  # the watcher is optional
     needed = files_of_logins(plan.secrets, logins, by_certificate=plan.client_certificates)
     if plan.broker is None:
