@@ -35,7 +35,7 @@ from .shared_producer_supply import (
 from .shared_supply_scheme import (
     SharedSupplyScheme as SharedSupplyScheme,
 )
-from .supply_preferences import (
+from .supply_settings import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
     ABOUT_SUPPLY as ABOUT_SUPPLY,
     DEFAULT_FORECAST as DEFAULT_FORECAST,

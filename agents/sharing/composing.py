@@ -21,7 +21,7 @@ from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.sequencing import Starts
 from agents.shares import MINUTE_S, load_mwh
 from agents.sharing.pricing import EnergyPrices
-from agents.sharing.supply_preferences import Preference, comes_first
+from agents.sharing.supply_settings import Preference, comes_first
 
 NumberT = TypeVar("NumberT", np.int64, np.float64, np.bool_)
 MAX_CELLS = 1 << 20

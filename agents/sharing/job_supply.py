@@ -18,7 +18,7 @@ from agents.sequencing import Starts
 from agents.shares import MINUTE_S, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing.composing import Composition, Offers, compose, cost_of, start_without_sun
 from agents.sharing.pricing import EnergyPrices, PriceView
-from agents.sharing.supply_preferences import SupplySettings, comes_first
+from agents.sharing.supply_settings import SupplySettings, comes_first
 
 LEAST_GAIN = 0.02
 """A job moves only if this covers at least this additional share of its energy, or lowers its cost by at least this

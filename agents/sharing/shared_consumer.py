@@ -35,7 +35,7 @@ from agents.shares import packed, unpacked
 from agents.sharing.job_supply import JobSupply, KnownOffer, SupplyCriteria, supplier_of
 from agents.sharing.pricing import PricesOfMinutes, PriceView
 from agents.sharing.shared_job_negotiation import SharedJobNegotiation
-from agents.sharing.supply_preferences import SupplySettings
+from agents.sharing.supply_settings import SupplySettings
 from broker.hosts import AgentLostError, Received
 
 

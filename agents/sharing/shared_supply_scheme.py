@@ -39,7 +39,7 @@ from agents.sharing.board_turns import BoardTurns
 from agents.sharing.job_offers import JobOffers
 from agents.sharing.job_supply import NEARLY_COVERED
 from agents.sharing.signed_shares import SignedShares, shares_by_producer
-from agents.sharing.supply_preferences import SupplySettings
+from agents.sharing.supply_settings import SupplySettings
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)

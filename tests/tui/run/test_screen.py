@@ -66,7 +66,7 @@ def command_line_ledger(*arguments: str) -> str:
 SHARED = "supply: shared\nprefer: [own-roof, covered]\n"
 
 
-async def test_supply_preferences_and_promise_are_those_of_the_scenario_until_changed(
+async def test_supply_settings_and_promise_are_those_of_the_scenario_until_changed(
     opened: Opened, tmp_path: Path
 ) -> None:
     """The plan has what the fields show; late promises with shared supply are a problem of their field."""
