@@ -34,20 +34,20 @@ from .kpis import (
     figures_json as figures_json,
     producer_houses as producer_houses,
 )
+from .minute_table import IntArray as IntArray
 from .peak_power import (
     IntervalError as IntervalError,
     load_factor as load_factor,
     mean_power_w as mean_power_w,
     peak_to_average as peak_to_average,
 )
+from .real_production import real_production_wh as real_production_wh
 from .settlement import (
     MINUTE_S as MINUTE_S,
-    IntArray as IntArray,
     PromisedLoad as PromisedLoad,
     Settlement as Settlement,
     ShareMinutes as ShareMinutes,
     fractions_of as fractions_of,
-    real_production_wh as real_production_wh,
     settle as settle,
 )
 from .statistics import (

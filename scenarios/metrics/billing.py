@@ -19,9 +19,10 @@ from itertools import pairwise
 import numpy as np
 
 from agents import FloatArray
+from scenarios.metrics.base_load_supply import BaseLoadEnergy
 from scenarios.metrics.community_bills import CommunityAccount, community_account
-from scenarios.metrics.minute_table import blocks_of
-from scenarios.metrics.settlement import MINUTE_S, BaseLoadEnergy, IntArray, Settlement
+from scenarios.metrics.minute_table import IntArray, blocks_of
+from scenarios.metrics.settlement import MINUTE_S, Settlement
 from scenarios.prices import Price, prices_at
 from scenarios.scenario import Community, Scenario, Tariff, TariffChange, Zone
 

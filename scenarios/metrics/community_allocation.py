@@ -14,8 +14,9 @@ from typing import get_args
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics.minute_table import MinuteTable
-from scenarios.metrics.settlement import BaseLoadEnergy, IntArray, Settlement
+from scenarios.metrics.base_load_supply import BaseLoadEnergy
+from scenarios.metrics.minute_table import IntArray, MinuteTable
+from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import AllocationKey
 
 ALLOCATION_KEYS: tuple[AllocationKey, ...] = get_args(AllocationKey)

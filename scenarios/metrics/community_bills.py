@@ -19,7 +19,8 @@ import numpy as np
 
 from agents import FloatArray
 from scenarios.metrics.community_allocation import MILLI, Allocation, LocalSupply, allocate
-from scenarios.metrics.settlement import MINUTE_S, IntArray, Settlement
+from scenarios.metrics.minute_table import IntArray
+from scenarios.metrics.settlement import MINUTE_S, Settlement
 from scenarios.prices import Price, prices_at
 from scenarios.scenario import Community, Tariff, TariffChange, VatItem, Zone
 

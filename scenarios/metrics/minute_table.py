@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, SupportsIndex, cast
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from agents import FloatArray
@@ -19,6 +20,8 @@ MOST_KEPT_CELLS = 2_000_000
 """A table of at most so many values keeps them; a larger one computes them again whenever it is read."""
 BLOCK_CELLS = 2_000_000
 """Values of a large table that are computed at once."""
+
+IntArray = npt.NDArray[np.int64]
 
 
 class MinuteTable(NDArrayOperatorsMixin):

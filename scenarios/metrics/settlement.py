@@ -21,15 +21,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from agents import SHARED, Contract, CumulativeSeries, FloatArray, Job, LoadProfile, Prediction, load_mwh, unpacked
-from scenarios.metrics.minute_table import MinuteTable, blocks_of
-from scenarios.scenario import ProducerSeries, Scenario
+from agents import SHARED, Contract, FloatArray, Job, LoadProfile, load_mwh, unpacked
+from scenarios.metrics.base_load_supply import BaseLoadEnergy, BaseLoadSupply, RoofProduction, share_of
+from scenarios.metrics.minute_table import IntArray, MinuteTable, blocks_of
+from scenarios.metrics.real_production import real_production_wh
+from scenarios.scenario import Scenario
 
 MINUTE_S = 60
-
-IntArray = npt.NDArray[np.int64]
 
 
 class PromisedLoad(NamedTuple):
@@ -69,22 +68,6 @@ class ShareMinutes:
     """Energy that the producer was to give by the contract, shape (entries,)."""
     delivered_wh: FloatArray
     """The part of it that its production covered, shape (entries,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class BaseLoadEnergy:
-    """Energy of the houses' base loads in every minute. H houses, P producers, M minutes."""
-
-    consumed_wh: MinuteTable
-    """Base load of each house, shape (H, M)."""
-    own_wh: MinuteTable
-    """The part that its own producers served, shape (H, M)."""
-    bought_wh: MinuteTable
-    """The part that other houses' producers served, shape (H, M)."""
-    given_wh: MinuteTable
-    """Energy that each producer supplied to its own house's base load, Wh, shape (P, M)."""
-    sold_wh: MinuteTable
-    """Energy that each producer supplied to other houses' base loads, Wh, shape (P, M)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +195,8 @@ def settle(
 
     house_of = {house: i for i, house in enumerate(houses)}
     owner = np.array([house_of[h.id] for h in scenario.houses for d in h.devices if d.type == "producer"], np.int64)
-    roofs = _Roofs(produced_wh, owner, len(houses))
-    base = None if not scenario.base_loads else _BaseLoads(scenario, houses, roofs, edges_s)
+    roofs = RoofProduction(produced_wh, owner, len(houses))
+    base = None if not scenario.base_loads else BaseLoadSupply(scenario, houses, roofs, edges_s)
 
     job, minute, consumed_wh = _stretches(jobs, contracts, first_s)
     row_of = {producer: i for i, producer in enumerate(producers)}
@@ -230,7 +213,7 @@ def settle(
         promised_wh = np.minimum(contracted_wh, _promised(jobs, promises, job, minute, consumed_wh, first_s)[entry])
         given_wh = _given(contracted_wh, promised_wh, delivered_wh, drawn_wh, place)
     else:
-        given_wh = contracted_wh * _share(delivered_wh[place], drawn_wh[place])
+        given_wh = contracted_wh * share_of(delivered_wh[place], drawn_wh[place])
     covered_wh = np.bincount(entry, weights=given_wh, minlength=len(job)).astype(np.float64, copy=False)
 
     shape = (len(houses), minutes)
@@ -311,172 +294,6 @@ class _Scattered:
         some = self.order[self._begins[begin] : self._begins[end]]
         shape = (end - begin, self._minutes)
         return _summed(self._house[some] - begin, self._minute[some], self._energy_wh[some], shape)
-
-
-class _Roofs:
-    """Production by house."""
-
-    def __init__(self, produced_wh: FloatArray, owner: IntArray, houses: int) -> None:
-        """See `settle`: production of each producer, shape (P, M), and index of its house, shape (P,)."""
-        self.produced_wh, self.owner = produced_wh, owner
-        self._begins = np.searchsorted(owner, np.arange(houses + 1))
-
-    def rows(self, begin: int, end: int) -> FloatArray:
-        """Return the production of some houses, Wh, shape (end - begin, M)."""
-        roof_wh = np.zeros((end - begin, self.produced_wh.shape[1]))
-        some = slice(self._begins[begin], self._begins[end])
-        np.add.at(roof_wh, self.owner[some] - begin, self.produced_wh[some])
-        return roof_wh
-
-
-class _BaseLoads:
-    """The houses' base loads and who serves them, in blocks of houses or producers."""
-
-    def __init__(self, scenario: Scenario, houses: Sequence[str], roofs: _Roofs, edges_s: FloatArray) -> None:
-        """Make them; nothing is computed yet.
-
-        Args:
-            scenario: The base loads.
-            houses: House ids in the order of the rows.
-            roofs: Production by house.
-            edges_s: Edges of the minutes, UNIX seconds, shape (M + 1,).
-        """
-        self._loads: list[CumulativeSeries | None] = [scenario.base_loads.get(house) for house in houses]
-        self._roofs, self._edges_s = roofs, edges_s
-        self._delivered_wh = np.zeros((0, 0))
-        minutes = len(edges_s) - 1
-        self._bought_share: FloatArray = np.zeros(minutes)
-        """The part of what they lack that others have left, in each minute, shape (M,)."""
-        self._sold_share: FloatArray = np.zeros(minutes)
-        """The part of what producers have left that they take, in each minute, shape (M,)."""
-
-    def consumed(self, begin: int, end: int) -> FloatArray:
-        """Return the base loads of some houses, Wh, shape (end - begin, M)."""
-        consumed_wh = np.zeros((end - begin, len(self._edges_s) - 1))
-        known: dict[int, FloatArray] = {}  # many houses of a generated neighbourhood have the same
-        for row, load in enumerate(self._loads[begin:end]):
-            if load is not None:
-                if id(load) not in known:
-                    known[id(load)] = load.energy_per_bin_wh(self._edges_s)
-                consumed_wh[row] = known[id(load)]
-        return consumed_wh
-
-    def own(self, begin: int, end: int) -> FloatArray:
-        """Return the part that the own producers of some houses served, Wh, shape (end - begin, M)."""
-        return np.minimum(self.consumed(begin, end), self._roofs.rows(begin, end))
-
-    def given(self, begin: int, end: int) -> FloatArray:
-        """Return what some producers gave to their own houses, Wh, shape (end - begin, M)."""
-        if begin == end:
-            return np.zeros((0, len(self._edges_s) - 1))
-        owner = self._roofs.owner[begin:end]
-        first, last = int(owner[0]), int(owner[-1]) + 1
-        roof_wh = self._roofs.rows(first, last)
-        share = _share(np.minimum(self.consumed(first, last), roof_wh), roof_wh)
-        return np.asarray(self._roofs.produced_wh[begin:end] * share[owner - first], dtype=np.float64)
-
-    def share_surplus(self, delivered_wh: FloatArray) -> None:
-        """Serve the remaining base loads from the production left after all contracts.
-
-        Args:
-            delivered_wh: What each producer delivered under contracts, shape (P, M).
-        """
-        self._delivered_wh = delivered_wh
-        houses, minutes = len(self._loads), len(self._edges_s) - 1
-        lacking_wh = MinuteTable((houses, minutes), self._lacking).sum(axis=0)
-        left_wh = MinuteTable(delivered_wh.shape, self._left).sum(axis=0)
-        traded_wh = np.minimum(lacking_wh, left_wh)
-        self._bought_share, self._sold_share = _share(traded_wh, lacking_wh), _share(traded_wh, left_wh)
-
-    def bought(self, begin: int, end: int) -> FloatArray:
-        """Return what other houses' producers gave to some houses, Wh, shape (end - begin, M)."""
-        return self._lacking(begin, end) * self._bought_share
-
-    def sold(self, begin: int, end: int) -> FloatArray:
-        """Return what some producers gave to other houses, Wh, shape (end - begin, M)."""
-        return self._left(begin, end) * self._sold_share
-
-    def served(self, begin: int, end: int) -> FloatArray:
-        """Return what all producers gave to some houses, Wh, shape (end - begin, M)."""
-        consumed_wh = self.consumed(begin, end)
-        own_wh = np.minimum(consumed_wh, self._roofs.rows(begin, end))
-        return own_wh + (consumed_wh - own_wh) * self._bought_share
-
-    def energy(self) -> BaseLoadEnergy:
-        """Return all of it as tables."""
-        of_houses, of_producers = (len(self._loads), len(self._edges_s) - 1), self._delivered_wh.shape
-        return BaseLoadEnergy(
-            MinuteTable(of_houses, self.consumed),
-            MinuteTable(of_houses, self.own),
-            MinuteTable(of_houses, self.bought),
-            MinuteTable(of_producers, self.given),
-            MinuteTable(of_producers, self.sold),
-        )
-
-    def _lacking(self, begin: int, end: int) -> FloatArray:
-        consumed_wh = self.consumed(begin, end)
-        return consumed_wh - np.minimum(consumed_wh, self._roofs.rows(begin, end))
-
-    def _left(self, begin: int, end: int) -> FloatArray:
-        available_wh = np.maximum(self._roofs.produced_wh[begin:end] - self.given(begin, end), 0.0)
-        return available_wh - self._delivered_wh[begin:end]
-
-
-def _share(part_wh: FloatArray, whole_wh: FloatArray) -> FloatArray:
-    """Return parts as shares from 0 to 1; 0 of nothing."""
-    share = np.zeros_like(whole_wh)
-    np.divide(part_wh, whole_wh, out=share, where=whole_wh > 0)
-    return np.minimum(share, 1.0, out=share)
-
-
-def real_production_wh(producer: ProducerSeries, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:
-    """Return a producer's actual production between neighbouring edges, the figure that is called *produced*.
-
-    Without actual production in the scenario, the newest prediction for each moment replaces it; production is zero
-    before the first and after the last point. Every screen that shows production uses this function.
-
-    Args:
-        producer: The producer's predictions and actual production.
-        edges_s: Edges of the bins, UNIX seconds, rising, shape (bins + 1,).
-        known_until_s: Predictions issued later do not count, UNIX seconds; None: all count.
-
-    Returns:
-        Energy of each bin, Wh, shape (bins,).
-    """
-    if producer.actual is not None:
-        return producer.actual.energy_per_bin_wh(edges_s)
-    issued = [p for p in producer.predictions if known_until_s is None or p.issued_s <= known_until_s]
-    if not issued:
-        return np.zeros(len(edges_s) - 1)
-    times_s, cumulative_wh = _spliced(issued)
-    return np.diff(np.interp(edges_s, times_s, cumulative_wh))
-
-
-def _spliced(predictions: Sequence[Prediction]) -> tuple[FloatArray, FloatArray]:
-    """Splice predictions in the order of issue: each replaces the earlier ones from its first point on.
-
-    `agents.energy.Outlook` does the same one prediction at a time. Here every point is copied only once, as a year of
-    forecasts has a million: pieces are kept apart, each with its cumulative energy before it and the number of its
-    points that later predictions have left.
-    """
-    pieces: list[tuple[FloatArray, FloatArray]] = []
-    for production in (prediction.production for prediction in predictions):
-        replaced: tuple[FloatArray, FloatArray] | None = None
-        while pieces and pieces[-1][0][0] >= production.start_s:
-            replaced = pieces.pop()
-        before_wh = 0.0
-        if pieces:
-            times_s, cumulative_wh = pieces.pop()
-            kept = int(np.searchsorted(times_s, production.start_s, side="left"))
-            if replaced is not None:  # the last piece extended into it
-                around_s = np.append(times_s[-1:], replaced[0][:1])
-                around_wh = np.append(cumulative_wh[-1:], replaced[1][:1])
-            if replaced is None or kept < len(times_s):
-                around_s, around_wh = times_s, cumulative_wh
-            before_wh = float(np.interp(production.start_s, around_s, around_wh))
-            pieces.append((times_s[:kept], cumulative_wh[:kept]))
-        pieces.append((production.times_array, production.cumulative_array + before_wh))
-    return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
 
 
 def _jobs_of(scenario: Scenario, contracts: Sequence[Contract]) -> tuple[Job, ...]:
@@ -575,7 +392,7 @@ def _given(
     beyond_wh = np.maximum(contracted_wh - promised_wh, 0.0)
     rest_wh = np.maximum(delivered_wh[place] - kept_wh, 0.0)
     left_wh = np.maximum(drawn_wh[place] - first_wh, 0.0)
-    return promised_wh * _share(kept_wh, first_wh) + beyond_wh * _share(rest_wh, left_wh)
+    return promised_wh * share_of(kept_wh, first_wh) + beyond_wh * share_of(rest_wh, left_wh)
 
 
 def fractions_of(job: Job, contract: Contract) -> dict[str, FloatArray]:

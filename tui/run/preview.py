@@ -26,7 +26,7 @@ class FirstDay:
     start_s: int
     zone: Zone
     sun_wh: FloatArray
-    """As in results, see `scenarios.metrics.settlement.real_production_wh`."""
+    """As in results, see `scenarios.metrics.real_production.real_production_wh`."""
     demand_wh: FloatArray
     events: tuple[EventMark, ...] = ()
     """Events of the timeline on that day whose time is known, and timed expectations, by time."""
