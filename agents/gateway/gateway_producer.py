@@ -116,9 +116,12 @@ class GatewayProducer(Producer):
                 self._device.complain(topic, problem, expected, payload)
 
     def _stop_metering(self) -> None:
-        """Measure nothing until the next reading: a roof without a counter is offline, as an inverter is at night."""
-        if self._device.meter.counter_wh is None and self._device.meter.power_w is not None:
-            self._device.meter.pause(self.now_s)
+        """Measure nothing until the next reading: the roof is offline, as an inverter is at night."""
+        meter = self._device.meter
+        if not meter.counts_power:
+            meter.pause(self.now_s)
+        elif meter.power_w is not None:
+            meter.pause(self.now_s)
             self._add_point()
             self._record()
             self._points = []

@@ -30,7 +30,8 @@ takes a free place has a meter of its own, and a device that has left is not met
 switch closed after its connection has ended did not lose power. 7: if a job started by hand ends after its contract
 has started, it ends as soon as its device says so, not only when the gateway next looks at it. 8: nothing remains of a
 reading that was passed over, and one that is only repeated confirms nothing; a roof without a counter is not metered by
-its last power while it is offline; and a device that reports no switch answers a command by what it draws."""
+its last power while it is offline; a device that reports no switch answers a command by what it draws; and while a
+counter is absent, energy is metered by power."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,7 @@ class JobExecutor:
 
     def _meter_until_end(self, course: JobCourse) -> None:
         """Count the power of the last reading until now, if the device ends a job without a new reading."""
-        if course.is_running and course.readings and self._device.meter.counter_wh is None:
+        if course.is_running and course.readings and self._device.meter.counts_power:
             self._device.meter.advance(self._agent.now_s)
             self._meter_run(course)
 

@@ -12,12 +12,18 @@ RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
 BEHIND_S = 600
 """How long a counter may be behind, seconds; for so long, a repetition of a doubtful reading does not confirm it."""
+ABSENT_S = 300
+"""A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
 _HOUR_S = 3600
 
 
 @dataclass(slots=True)
 class Meter:
-    """Integrates meter readings: power, which applies until the next reading, or a counter as soon as there is one."""
+    """Integrates meter readings: a counter, or power, which applies until the next reading, where no counter comes.
+
+    While a counter is absent, power is counted too. What the counter shows when it comes again includes that energy, so
+    it is not added again; if the counter shows less, nothing is added until it has caught up.
+    """
 
     energy_wh: float = 0.0
     """Metered so far, without jumps at resets, Wh. It falls only when a reading shows that a reset was a wrong one."""
@@ -33,10 +39,20 @@ class Meter:
     False: the counter is counted on from there."""
     knows_repeats: bool = True
     """Whether a reading that comes twice confirms nothing: many devices send each reading on two topics."""
+    bridges_absence: bool = True
+    """Whether power is counted while a counter is absent."""
+    _counted_s: int | None = None
+    """When the counter was last read, UNIX seconds."""
+    _uncounted_wh: float = 0.0
+    """Energy since then by readings of power, Wh."""
+    _without_counter_s: int | None = None
+    """When power was first read without the counter since then; None: it has not been."""
+    _ahead_wh: float = 0.0
+    """Part of `energy_wh` that was counted by power, and not by the counter yet, Wh."""
     _suspect_wh: float | None = None
     """The last reading, if no meter can have counted it: of another meter, if the next one goes on from it."""
-    _before_reset: tuple[float, float] | None = None
-    """Before the last reading, if that was a reset: the counter and `energy_wh`."""
+    _before_reset: tuple[float, float, float] | None = None
+    """Before the last reading, if that was a reset: the counter, `energy_wh`, and `_ahead_wh`."""
     _doubtful_since_s: int = 0
     """When the last reading was first taken that was a reset, or that no meter can have counted."""
 
@@ -44,6 +60,15 @@ class Meter:
     def is_doubtful(self) -> bool:
         """Whether the last reading was a reset, which the next one can show to be wrong; `energy_wh` falls then."""
         return self._before_reset is not None and self.energy_wh > self._before_reset[1]
+
+    @property
+    def counts_power(self) -> bool:
+        """Whether energy is metered by power: there is no counter, or it is absent."""
+        if self.counter_wh is None:
+            return True
+        if not self.bridges_absence or self.at_s is None or self._without_counter_s is None:
+            return False
+        return self.at_s - self._without_counter_s >= ABSENT_S
 
     def take(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
         """Process a reading; return its problem, empty if it is valid. An invalid reading changes nothing.
@@ -57,24 +82,48 @@ class Meter:
         if problem:
             return problem
         limit_wh = self._limit_wh(now_s)
-        self.advance(now_s)
+        self._integrate(now_s)
+        self.at_s = now_s
         if counter_wh is not None:
             self._count(counter_wh, limit_wh)
+            self._counted_s, self._without_counter_s = now_s, None
+        elif self._without_counter_s is None and now_s != self._counted_s:
+            self._without_counter_s = now_s
         if power_w is not None:
             self.power_w = power_w
+        self._bridge()
         return ""
 
     def advance(self, now_s: int) -> None:
-        """Count the power of the last reading until now, where there is no counter."""
-        if self.at_s is not None and self.power_w is not None and self.counter_wh is None:
-            self.energy_wh += self.power_w * (now_s - self.at_s) / _HOUR_S
+        """Count the power of the last reading until now, where there is no counter, or it is absent."""
+        self._integrate(now_s)
         self.at_s = now_s
+        self._bridge()
 
     def pause(self, now_s: int) -> None:
         """Count the power until now, and nothing more until the next reading: the device has left."""
-        if self.counter_wh is None:
+        if self.counts_power:
             self.advance(now_s)
+        else:
+            self._integrate(now_s)
         self.power_w = None
+
+    def _integrate(self, now_s: int) -> None:
+        """Add the energy of the last power since the last reading."""
+        if self.at_s is None or self.power_w is None:
+            return
+        energy_wh = self.power_w * (now_s - self.at_s) / _HOUR_S
+        if self.counter_wh is None:
+            self.energy_wh += energy_wh
+        else:
+            self._uncounted_wh += energy_wh
+
+    def _bridge(self) -> None:
+        """Count what was metered by power while the counter is absent."""
+        if self.counter_wh is not None and self.counts_power:
+            more_wh = max(0.0, self._uncounted_wh - self._ahead_wh)
+            self.energy_wh += more_wh
+            self._ahead_wh += more_wh
 
     def _count(self, counter_wh: float, limit_wh: float) -> None:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
@@ -82,18 +131,22 @@ class Meter:
             return
         suspect_wh, self._suspect_wh = self._suspect_wh, None
         before_reset, self._before_reset = self._before_reset, None
-        before_wh = self.counter_wh
+        before_wh, goes_on = self.counter_wh, True
+        self._uncounted_wh = 0.0
         if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
-            before_wh, self.energy_wh = before_reset  # the reset was a wrong reading
+            before_wh, self.energy_wh, self._ahead_wh = before_reset  # the reset was a wrong reading
         elif self._follows(suspect_wh, counter_wh, limit_wh) and not self._follows(before_wh, counter_wh, limit_wh):
-            before_wh = suspect_wh  # another meter
+            before_wh, goes_on = suspect_wh, False  # another meter
         if before_wh is not None:
             if counter_wh < before_wh:
-                self._before_reset = (before_wh, self.energy_wh) if self.passes_over else None
+                self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
                 self._doubtful_since_s = self.at_s or 0
                 self.resets += 1
-                before_wh = 0.0
-            self.energy_wh += counter_wh - before_wh
+                before_wh, goes_on = 0.0, False
+            rise_wh = counter_wh - before_wh
+            self.energy_wh += max(0.0, rise_wh - self._ahead_wh)
+            # A counter that began anew does not include what was counted by power before.
+            self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on else 0.0
         self.counter_wh = counter_wh
 
     def _repeats(self, counter_wh: float) -> bool:
@@ -108,8 +161,9 @@ class Meter:
         return before_wh is not None and 0 <= counter_wh - before_wh <= limit_wh
 
     def _limit_wh(self, now_s: int) -> float:
-        """Return how much a meter can have counted since the last reading, Wh; a counter may be behind by minutes."""
-        return 0.0 if self.at_s is None else MAX_POWER_W * (now_s - self.at_s + BEHIND_S) / _HOUR_S
+        """Return how much a meter can have counted since its last reading, Wh; a counter may be behind by minutes."""
+        since_s = self._counted_s if self.bridges_absence and self._counted_s is not None else self.at_s
+        return 0.0 if since_s is None else MAX_POWER_W * (now_s - since_s + BEHIND_S) / _HOUR_S
 
     def _problem(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
         if power_w is not None and not 0 <= power_w <= MAX_POWER_W:

@@ -77,7 +77,8 @@ class RepresentedDevice:
         self._shown: dict[str, Any] = {}
 
     def _new_meter(self) -> Meter:
-        return Meter(passes_over=self._gateway.rules >= 3, knows_repeats=self._gateway.rules >= 8)
+        rules = self._gateway.rules
+        return Meter(passes_over=rules >= 3, knows_repeats=rules >= 8, bridges_absence=rules >= 8)
 
     @property
     def qualified_id(self) -> str:

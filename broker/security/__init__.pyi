@@ -7,6 +7,7 @@ from .acl import (
 )
 from .certificates import (
     VALID_DAYS as VALID_DAYS,
+    common_name_of as common_name_of,
 )
 from .mosquitto_conf import (
     HOST_FILE as HOST_FILE,
@@ -36,6 +37,7 @@ __all__ = [
     "Owner",
     "SecretWriter",
     "WrittenGuard",
+    "common_name_of",
     "files_of_broker",
     "files_of_logins",
     "login_folder",

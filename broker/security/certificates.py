@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -95,6 +96,16 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         return ()
     return tuple(str(name.value) for name in found)
+
+
+def common_name_of(file: Path) -> str | None:
+    """Return the common name of a client's certificate, its login at a guarded broker; None if it cannot be read."""
+    try:
+        certificate = x509.load_pem_x509_certificates(file.read_bytes())[0]
+        name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except (OSError, ValueError):
+        return None
+    return str(name[0].value) if name else None
 
 
 def is_good(credential: Credential, authority: Credential) -> bool:

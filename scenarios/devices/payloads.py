@@ -5,6 +5,7 @@ Problems of a payload are reported in words for the person who builds the device
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -90,11 +91,21 @@ def _no_flag(value: object) -> object:
     return value
 
 
+def _time(value: object) -> object:
+    """Refuse what is neither a number nor a short text; of the two, only the first would be named as expected."""
+    if isinstance(value, str) and len(value) > MAX_CHARACTERS:
+        context = {"expected": EXPECTED, "characters": len(value)}
+        raise PydanticCustomError("long_time", "a time is expected, not {characters} characters: {expected}", context)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise PydanticCustomError("no_time", "a time is expected: {expected}", {"expected": EXPECTED})
+    return value
+
+
 Number = BeforeValidator(_no_flag)
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 Power = Annotated[float, Number, Field(ge=0, le=MAX_POWER_W, allow_inf_nan=False)]
 Energy = Annotated[float, Number, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Timestamp = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text
+Timestamp = Annotated[Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text, BeforeValidator(_time)]
 StepS = Annotated[int, Number, Field(ge=1, le=86_400)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 SeriesT = TypeVar("SeriesT", LoadProfile, Production)
@@ -317,7 +328,7 @@ def event_of(part: str, payload: bytes, now_s: int, zone: Zone) -> DeviceEvent:
 
 def _read(model: type[ModelT], payload: bytes) -> ModelT:
     try:
-        return model.model_validate_json(payload)
+        return model.model_validate_json(payload.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         expected = f"a JSON object with some of: {', '.join(model.model_fields)}"
         raise MessageError(problems_of(error), expected) from None
@@ -345,7 +356,7 @@ def _announced(payload: bytes) -> DeviceEvent:
 
 
 def _availability(payload: bytes) -> DeviceEvent:
-    text = payload.decode(errors="replace").strip().strip('"').lower()
+    text = payload.decode("utf-8-sig", errors="replace").strip().strip('"').lower()
     if text not in {"online", "offline"}:
         raise MessageError(f"{text[:40]!r}", "online or offline")
     return Availability(online=text == "online")

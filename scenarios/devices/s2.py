@@ -7,6 +7,7 @@ production negative.
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import uuid
@@ -229,7 +230,7 @@ def _envelope(payload: bytes) -> S2Envelope:
     if len(payload) > MAX_BYTES:
         raise MessageError(f"{len(payload)} bytes", f"at most {MAX_BYTES}")
     try:
-        return S2Envelope.model_validate_json(payload)
+        return S2Envelope.model_validate_json(payload.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         raise MessageError(first_problem(error), _WRAPPER) from None
 

@@ -121,7 +121,7 @@ class _ScenarioBuilder:
     addresses: dict[tuple[object, ...], KeyPath] = field(default_factory=dict)
     """By what a real device switches and measures, the first one that does."""
     readings: dict[tuple[str, ...], KeyPath] = field(default_factory=dict)
-    """Where a device of any kind reads its production, and its place in the file."""
+    """Where the meter of a device of any kind is read, and its place in the file."""
 
     def build(self) -> Scenario:
         file = self.file
@@ -291,8 +291,8 @@ class _ScenarioBuilder:
         for reading in [] if problems else readings_of(made):
             other_path = self.readings.setdefault(reading, path)
             if other_path != path:
-                what = f"{reading[0]!r} is read as the production of another device already"
-                self.collector.at(path, f"{what} ({self.collector.locate(other_path)}); it would count twice")
+                what = f"{reading[0]!r} is read as the meter of another device already"
+                self.collector.at(path, f"{what} ({self.collector.locate(other_path)}); its energy would count twice")
                 break
         self.gateways[device.agent] = made
 

@@ -19,12 +19,13 @@ from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, kn
 from agents.sharing import ForecastUse, SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
+from broker.protocol.topics import encode
 from broker.servers import with_own_login
 from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario, without_effect
 from scenarios.simulation import RunSettings
 from tui.cli.options import given
-from tui.safe_output import echo
+from tui.safe_output import echo, listed
 
 _NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
@@ -300,6 +301,22 @@ def deployment_settings(
     )
 
 
+def _note_foreign_certificate(cert_file: Path | None, logins: Sequence[str]) -> None:
+    """Say that a client's certificate is another's: a guarded broker silently drops what it may not send or read."""
+    if cert_file is None or not logins:
+        return
+    from broker.security import common_name_of
+
+    name = common_name_of(cert_file)
+    others = [login for login in logins if encode(login) != name]
+    if name is not None and others:
+        echo(
+            f"ssmic: the certificate {cert_file} is issued to {name!r}, not to {listed(others)}: "
+            "a broker configured by `ssmic broker init` permits only what that login may do",
+            err=True,
+        )
+
+
 def deployed_broker(
     broker: str,
     options: AccessOptions,
@@ -307,6 +324,7 @@ def deployed_broker(
     lost_after_wall_s: float,
     on_command_line: bool,
     connections: int = 1,
+    logins: Sequence[str] = (),
 ) -> MqttBroker:
     """Return the broker shared by all processes of a run.
 
@@ -316,6 +334,7 @@ def deployed_broker(
         lost_after_wall_s: Seconds without a connection before the broker counts as lost.
         on_command_line: Whether `broker` was given on the command line, visible to all users of the machine.
         connections: How many this process will have.
+        logins: As which it takes part, if that is known: the ids of its households, or the clock's login.
 
     Raises:
         BrokerUrlError: see `broker.transport.endpoint.access_to`.
@@ -323,6 +342,7 @@ def deployed_broker(
     access = chosen_access(broker, options, on_command_line=on_command_line)
     if access is None:
         raise typer.BadParameter("expected the URL of a broker shared by all processes", param_hint="--broker")
+    _note_foreign_certificate(access.tls.cert_file, logins)
     return MqttBroker(
         access.url,
         tls=access.tls,

@@ -103,11 +103,11 @@ def address_of(gateway: Gateway) -> tuple[object, ...] | None:
 
 
 def readings_of(gateway: Gateway) -> list[tuple[str, ...]]:
-    """Return where the production of a producer with a generic adapter is read: others have an address instead.
+    """Return where the meter of a device with a generic adapter is read: others have an address instead.
 
     Its options must be valid.
     """
-    if gateway.type != "producer" or ADAPTERS.get(gateway.adapter) is not ADAPTERS["generic"]:
+    if ADAPTERS.get(gateway.adapter) is not ADAPTERS["generic"]:
         return []
     options = GenericOptions.model_validate(gateway.options)
     return [(s.topic, s.path, s.template) for s in (options.power, options.energy) if s is not None]

@@ -30,8 +30,8 @@ _JSON_PATH = re.compile(r"(\.?[^.\[\]]+|\[[\w-]+\])(\.[^.\[\]]+|\[[\w-]+\])*")
 
 
 def text_of(payload: bytes) -> str:
-    """Return a payload as text."""
-    return payload.decode(errors="replace").strip()
+    """Return a payload as text, without a byte order mark."""
+    return payload.decode("utf-8-sig", errors="replace").strip()
 
 
 def json_of(payload: bytes) -> dict[str, Any]:

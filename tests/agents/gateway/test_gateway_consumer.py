@@ -169,3 +169,20 @@ def test_a_device_that_repeats_its_state_until_its_job_starts_does_not_fill_its_
     for second in range(101):
         washer.wait_until(START_S + 1 + second)
         assert executed(report(washer, *[finished] * (MAX_WAITING_MESSAGES // 100))) == []
+
+
+@pytest.mark.parametrize(("rules", "expected_wh"), [(7, 0.0), (8, 2_000.0)])
+def test_a_job_is_measured_by_power_if_the_counter_came_only_once(rules: int, expected_wh: float) -> None:
+    """It comes before the job, and never again; the end comes without a reading. Earlier rules measured nothing."""
+    with with_contract(replace(GATEWAY, rules=rules)) as washer:
+        report(washer, Reported(power_w=0.0, counter_wh=5_000.0))
+        washer.wait_until(CONTRACT_S)
+        report(washer, Reported(state="EXECUTING", power_w=2_000.0))
+        for minute in range(1, 60):
+            washer.wait_until(CONTRACT_S + 60 * minute)
+            report(washer, Reported(power_w=2_000.0))
+        washer.wait_until(CONTRACT_S + HOUR_S)
+        sent = report(washer, Reported(state="FINISHED"))
+        measured = next(message.measured for message in to(MANAGER, sent) if isinstance(message, JobExecuted))
+    assert measured is not None
+    assert measured.cumulative_wh[-1] == pytest.approx(expected_wh)

@@ -91,3 +91,14 @@ def test_a_counter_goes_on_while_its_roof_is_offline(roof: Roof) -> None:
         roof.say(at_s + 60, Availability(online=False))
     roof.end()
     assert roof.recorded == [([600, 1_500, 3_000], [0.0, 1_000.0, 2_000.0])]
+
+
+def test_a_roof_with_a_counter_is_not_metered_by_its_last_power_while_it_is_offline(roof: Roof) -> None:
+    """Its counter is late in the morning, so that power is counted; that of the evening ended in the evening."""
+    roof.say(600, Reported(power_w=1_000.0, counter_wh=5_000.0))
+    roof.say(900, Availability(online=False))
+    for at_s in range(10 * HOUR_S, 10 * HOUR_S + 601, 60):
+        roof.say(at_s, Reported(power_w=600.0))
+    roof.end()
+    measured_wh = sum(wh[-1] - wh[0] for _, wh in roof.recorded)
+    assert measured_wh == pytest.approx(1_000 * 300 / HOUR_S + 600 * 600 / HOUR_S, abs=1)

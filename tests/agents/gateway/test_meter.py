@@ -84,3 +84,67 @@ def test_a_counter_goes_on_while_its_device_is_away() -> None:
     meter.pause(3_600)
     assert not meter.take(3_660, None, 50_000.0)
     assert meter.energy_wh == 50_000.0
+
+
+def test_power_is_counted_while_the_counter_is_absent() -> None:
+    """A counter that came once stopped all metering: an hour at 2 kW was 0 Wh."""
+    meter = Meter()
+    meter.take(0, 0.0, 5_000.0)
+    for minute in range(1, 61):
+        meter.take(60 * minute, 2_000.0, None)
+    assert meter.energy_wh == pytest.approx(2_000.0 * 59 / 60)
+    meter.advance(3_660)
+    assert meter.energy_wh == pytest.approx(2_000.0)
+
+
+@pytest.mark.parametrize(
+    ("counter_wh", "energy_wh", "later_wh"),
+    [
+        (7_100.0, 2_100.0, 2_133.0),  # it counted more
+        (6_900.0, 2_000.0, 2_000.0),  # it counted less: nothing is added until it has caught up
+        (10.0, 2_000.0, 2_033.0),  # it was reset when it came again
+        (300_000.0, 2_000.0, 2_033.0),  # another meter, which the next reading shows
+    ],
+)
+def test_a_counter_that_comes_again_includes_what_was_counted_by_power(
+    counter_wh: float, energy_wh: float, later_wh: float
+) -> None:
+    """Otherwise the energy of the gap would count twice."""
+    meter = Meter()
+    meter.take(0, 2_000.0, 5_000.0)
+    for minute in range(1, 61):
+        meter.take(60 * minute, 2_000.0, None)
+    meter.take(3_600, None, counter_wh)
+    assert meter.energy_wh == pytest.approx(energy_wh)
+    meter.take(3_660, 2_000.0, None)
+    meter.take(3_660, None, counter_wh + 33)
+    assert meter.energy_wh == pytest.approx(later_wh, abs=1)
+
+
+def test_a_counter_that_reads_low_does_not_lose_more_in_each_gap() -> None:
+    """Power is 3 % above the counter; after ten hours of gaps, the error is that of one."""
+    meter = Meter()
+    meter.take(0, 1_030.0, 0.0)
+    for minute in range(1, 601):
+        meter.take(60 * minute, 1_030.0, 1_000.0 * minute / 60 if minute % 60 == 0 else None)
+    assert meter.energy_wh == pytest.approx(10_000.0, abs=31)
+
+
+def test_a_counter_that_comes_every_five_minutes_is_not_absent() -> None:
+    """Power is read in between, and is wrong; the counter is trusted."""
+    meter = Meter()
+    for second in range(0, 3_601, 10):
+        meter.take(second, 9_000.0, None)
+        if second % 300 == 0:
+            meter.take(second, None, second / 3.6)
+    assert meter.energy_wh == pytest.approx(1_000.0)
+
+
+def test_a_counter_may_have_counted_all_the_time_since_it_was_last_read() -> None:
+    """Five hours at 10 kW were refused as a jump, because power had been read a minute before."""
+    meter = Meter()
+    meter.take(0, 10_000.0, 0.0)
+    for minute in range(1, 300):
+        meter.take(60 * minute, 10_000.0, None)
+    assert not meter.take(18_000, None, 50_000.0)
+    assert meter.energy_wh == pytest.approx(50_000.0)

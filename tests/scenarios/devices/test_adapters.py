@@ -527,15 +527,16 @@ TASMOTA_CONFIG = {
 }  # fmt: skip
 
 
-def test_no_meter_counts_as_the_production_of_two_roofs() -> None:
-    """Each kWh of it was settled twice."""
+@pytest.mark.parametrize("types", [("producer", "producer"), ("consumer", "consumer"), ("producer", "consumer")])
+def test_no_meter_is_read_for_two_devices(types: tuple[str, str]) -> None:
+    """Each kWh of it was settled twice: as the production of two roofs, or as the draw of two jobs at once."""
     devices = [
         "energy: {topic: roof, path: e, unit: kWh}, power: {topic: roof, path: p, unit: W}",
         "energy: {topic: roof, path: e, unit: kWh}",
         "energy: {topic: roof, path: e2, unit: kWh}",
     ]
     entries = "".join(
-        f"      - {{id: pv{i}, type: producer, gateway: {{adapter: generic, {options}}}}}\n"
+        f"      - {{id: pv{i}, type: {types[i % 2]}, gateway: {{adapter: generic, {options}}}}}\n"
         for i, options in enumerate(devices)
     )
     with pytest.raises(ScenarioError) as raised:
@@ -545,7 +546,7 @@ def test_no_meter_counts_as_the_production_of_two_roofs() -> None:
             None,
         )
     (problem,) = raised.value.problems
-    assert "devices[1].gateway: 'roof' is read as the production of another device already" in str(problem)
+    assert "devices[1].gateway: 'roof' is read as the meter of another device already" in str(problem)
 
 
 def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it() -> None:

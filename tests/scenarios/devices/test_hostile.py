@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from datetime import datetime
@@ -10,14 +11,14 @@ from typing import Any
 import pytest
 
 from agents import DeviceSaid, LoadProfile
-from agents.device_events import Announced, DeviceNotice, Forecasted, JobAsked, Reported
+from agents.device_events import Announced, Availability, DeviceNotice, Forecasted, JobAsked, Reported
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
 from broker.hosts import Received
 from broker.protocol import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for, adapter_problems
-from scenarios.devices.adapters.values import Unit, dig, number_of
+from scenarios.devices.adapters.values import Unit, dig, json_of, number_of, text_of
 from scenarios.devices.payloads import event_of, moment_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
@@ -319,6 +320,14 @@ def test_a_scan_finds_nothing_that_a_scenario_file_may_not_declare() -> None:
             "the forecast is given in two forms",
         ),
         ("withdraw", "[]", "an object is expected"),
+        (
+            "request",
+            f'{{"ready_by": "{"1" * 301}"}}',
+            "ready_by: a time is expected, not 301 characters: UNIX seconds, ",
+        ),
+        ("request", '{"ready_by": true}', "ready_by: a time is expected: UNIX seconds, ISO 8601"),
+        ("request", '{"ready_by": -1}', "ready_by: at least 0 is expected"),
+        ("forecast", '{"points": [[[], 0], ["in 2 h", 1]]}', "points[0][0]: a time is expected: UNIX seconds, "),
     ],
 )
 def test_all_problems_of_a_payload_are_named_with_their_keys(part: str, payload: str, problem: str) -> None:
@@ -326,6 +335,15 @@ def test_all_problems_of_a_payload_are_named_with_their_keys(part: str, payload:
     with pytest.raises(MessageError) as raised:
         event_of(part, payload.encode(), NOW_S, Zone(0))
     assert raised.value.problem.startswith(problem)
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_a_byte_order_mark_is_no_part_of_a_payload(mark: bytes) -> None:
+    """Some editors and shells write one before a text; `not JSON (expected value ...)` was all that was said."""
+    assert event_of("report", mark + b'{"power_w": 5}', NOW_S, Zone(0)) == Reported(power_w=5.0)
+    assert event_of("availability", mark + b"online", NOW_S, Zone(0)) == Availability(online=True)
+    assert json_of(mark + b'{"power_w": 5}') == {"power_w": 5}
+    assert number_of(text_of(mark + b"5"), "W", "power") == 5.0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 import uuid
@@ -257,6 +258,14 @@ def test_the_states_of_a_profiles_containers_are_the_state_of_its_job(
     """A profile is finished when all its sequences are."""
     profile = definition(NOW_S, NOW_S + 7200, [sequence(element(60, 1))], [sequence(element(60, 1))])
     assert understood("report", status(profile, *states)) == Reported(job=str(profile.id), state=expected)
+
+
+def test_a_byte_order_mark_before_a_message_is_no_part_of_it() -> None:
+    """As in our own form; the library's parser refuses one."""
+    profile = definition(NOW_S, NOW_S + 7200, [sequence(element(60, 1))])
+    payload = codecs.BOM_UTF8 + json.dumps(wrapped(status(profile, "EXECUTING"))).encode()
+    (event,) = resource_manager().events_of("report", payload, NOW_S)
+    assert event == Reported(job=str(profile.id), state="EXECUTING")
 
 
 def test_the_progress_of_a_sequence_is_a_duration_as_in_the_standard() -> None:

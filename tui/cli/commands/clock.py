@@ -162,6 +162,7 @@ def clock(
     """
     from broker import file_name
     from broker.clock import CatchUp, Pace
+    from broker.security import CLOCK
     from broker.transport import AccessOptions
     from scenarios import run_notes
     from scenarios.load import load
@@ -208,6 +209,7 @@ def clock(
         AccessOptions(user, password_file, ca_file, cert_file, key_file),
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
+        logins=(CLOCK,),
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)

@@ -148,6 +148,7 @@ def host(
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
         connections=len(houses),
+        logins=houses,
     )
     echo(f"Run {settings.run_id!r}, {listed(houses)} at {connection.url}", err=True)
     with supervised():
