@@ -292,7 +292,7 @@ FAULTY = """
 import numpy as np
 
 from agents import Consumer
-from agents.scheduling import Insertion, Rejection, Schedule
+from agents.scheduling import Insertion, Rejection, Replanning, Schedule
 
 
 class Raises(Insertion):
@@ -368,6 +368,73 @@ class Shapeless:
     pass
 
 
+class Clears:
+    def keys(self, question):
+        question.producers.clear()
+
+    def learn(self, consumer, producer):
+        pass
+
+
+class Moves:
+    def keys(self, question):
+        question.places.house_of["pv-b"] = question.house
+
+    def learn(self, consumer, producer):
+        pass
+
+
+class Ghost(Insertion):
+    def place(self, state, task, rng):
+        return Schedule({task.job_id: task.earliest_start_s, "ghost": state.now_s})
+
+
+class GhostMoves(Insertion):
+    def replan(self, state):
+        return Replanning({**{c.task.job_id: c.start_s for c in state.committed}, "ghost": state.now_s}, {})
+
+
+class MovesCancelled(Insertion):
+    def replan(self, state):
+        return Replanning({c.task.job_id: c.start_s for c in state.committed}, {"one": "rain"})
+
+
+class CancelsGhost(Insertion):
+    def replan(self, state):
+        return Replanning({c.task.job_id: c.start_s for c in state.committed}, {"ghost": "rain", 7: "rain"})
+
+
+class ListOfStarts(Insertion):
+    def place(self, state, task, rng):
+        return Schedule([task.earliest_start_s])
+
+
+class ListOfCancelled(Insertion):
+    def replan(self, state):
+        return Replanning({c.task.job_id: c.start_s for c in state.committed}, [])
+
+
+class Perhaps(NoRoom):
+    def have_room(self, state, tasks):
+        return ["no" for _ in tasks]
+
+
+class Empties(NoRoom):
+    def have_room(self, state, tasks):
+        tasks.clear()
+        return []
+
+
+class DoublesLoad(Insertion):
+    def place(self, state, task, rng):
+        task.load.cumulative_array[:] *= 2
+
+
+class DoublesSun(Insertion):
+    def place(self, state, task, rng):
+        state.production.cumulative_wh[:] *= 2
+
+
 class StartsOfNumPy(Insertion):
     def place(self, state, task, rng):
         return Schedule({task.job_id: np.int64(task.earliest_start_s)})
@@ -381,6 +448,13 @@ FAULTS = {
         "StartsOfNumPy": r": place returned np.int64.* as the start of job 'one': expected UNIX seconds as an int",
         "NoRoom": ": have_room returned a NoneType: expected a list of 1, one for each task",
         "CannotReplan": " failed in replan: SystemExit: bye",
+        "Ghost": ": place returned a start for job 'ghost', which needs none",
+        "GhostMoves": ": replan returned a start for job 'ghost', which needs none",
+        "MovesCancelled": ": replan returned a start for job 'one', which needs none",
+        "CancelsGhost": ": replan returned a cancellation of job 'ghost', which the producer does not supply",
+        "ListOfStarts": ": place returned a list as starts: expected a mapping, by job id",
+        "ListOfCancelled": ": replan returned a list as cancelled jobs: expected a mapping, by job id",
+        "Perhaps": ": have_room returned 'no' for a task: expected True or False",
     },
     AGENTS: {
         "Unsure": r" failed in rank: ValueError: no\\nidea \(faulty_plugin.py, line 43\)",
