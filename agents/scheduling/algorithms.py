@@ -95,7 +95,7 @@ class PluginScheduler:
     def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
         """See `Scheduler.have_room`."""
         with calling(self._plugin, "have_room"):
-            have_room: object = self._made.have_room(state, tasks)
+            have_room: object = self._made.have_room(state, tuple(tasks))
         if not isinstance(have_room, list) or len(have_room) != len(tasks):
             many = f" of {len(have_room)}" if isinstance(have_room, list) else ""
             what = f"a {type(have_room).__name__}{many}: expected a list of {len(tasks)}, one for each task"

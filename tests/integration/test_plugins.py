@@ -455,6 +455,9 @@ FAULTS = {
         "ListOfStarts": ": place returned a list as starts: expected a mapping, by job id",
         "ListOfCancelled": ": replan returned a list as cancelled jobs: expected a mapping, by job id",
         "Perhaps": ": have_room returned 'no' for a task: expected True or False",
+        "Empties": " failed in have_room: AttributeError: 'tuple' object has no attribute 'clear'",
+        "DoublesLoad": " failed in place: ValueError: .*read-only",
+        "DoublesSun": " failed in place: ValueError: .*read-only",
     },
     AGENTS: {
         "Unsure": r" failed in rank: ValueError: no\\nidea \(faulty_plugin.py, line 43\)",
@@ -464,6 +467,8 @@ FAULTS = {
     RANKINGS: {
         "Guess": r": keys returned array\(.*: expected 2 numbers, one for each producer, or None",
         "Forgets": " failed in learn: ValueError: full",
+        "Clears": " failed in keys: AttributeError: 'tuple' object has no attribute 'clear'",
+        "Moves": " failed in keys: TypeError: 'mappingproxy' object does not support item assignment",
     },
 }
 
