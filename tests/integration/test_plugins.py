@@ -30,7 +30,7 @@ from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import PROJECT
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
-from tui.cli.settings import plugins_without_effect
+from tui.cli.settings import plugins_without_effect, with_strategy
 
 EXAMPLE = PROJECT / "examples" / "plugins"
 
@@ -343,6 +343,11 @@ class Unborn(Consumer):
         pass
 
 
+class NeedsMore(Consumer):
+    def __init__(self, agent_id, jobs, price):
+        super().__init__(agent_id, jobs, patient=True)
+
+
 class Restless(Consumer):
     async def run(self):
         raise OSError("no price today")
@@ -462,7 +467,7 @@ FAULTS = {
     AGENTS: {
         "Unsure": r" failed in rank: ValueError: no\\nidea \(faulty_plugin.py, line 43\)",
         "OwnOnly": r": rank returned \['pv'\]: expected the ids that it was given, each of them once",
-        "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 58\)",
+        "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 63\)",
     },
     RANKINGS: {
         "Guess": r": keys returned array\(.*: expected 2 numbers, one for each producer, or None",
@@ -478,7 +483,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have plug-ins installed that fail, or return what they must not; one has the name of another package's."""
     (tmp_path / "faulty_plugin.py").write_text(FAULTY)
     groups = {group: [*names] for group, names in FAULTS.items()}
-    groups[AGENTS] += ["Unborn"]
+    groups[AGENTS] += ["Unborn", "NeedsMore"]
     groups[RANKINGS] += ["Shapeless"]
     groups[SCHEDULERS] += ["Twice"]
     for package, provided in (("faulty-plugin", groups), ("other", {SCHEDULERS: ["Twice"]})):
@@ -538,6 +543,25 @@ def test_a_plugin_that_cannot_be_made_is_named() -> None:
     twice = "2 plug-ins 'Twice' of ssmic.schedulers: faulty_plugin:Twice of package faulty-plugin; other_module:Twice"
     with pytest.raises(SettingsError, match=twice):
         load_plugin(SCHEDULERS, "Twice")
+
+
+@pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("NeedsMore", r"failed in __init__: TypeError: .*unexpected keyword argument 'patient'"),
+        ("Unborn", "its __init__ does not call that of agents.Consumer"),
+    ],
+)
+def test_a_strategy_that_makes_no_consumer_is_refused_before_the_run(name: str, problem: str) -> None:
+    """Also one that only an event of the timeline chooses."""
+    jobs = [job("one", "a", load((0, 0.0), (300, 30.0)), (300, 1200))]
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0.0), (3600, 900.0)))}}, jobs)
+    with pytest.raises(SettingsError, match=rf"plug-in '{name}' \(faulty_plugin:{name}\):? {problem}"):
+        with_strategy(scenario, name)
+    event = TimelineEvent(at_s=START_S + 60, action=SwitchStrategy(houses=("a",), strategy=name))
+    with pytest.raises(SettingsError, match=problem):
+        with_strategy(replace(scenario, timeline=(event,)), None)
 
 
 @pytest.mark.usefixtures("faulty")

@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from agents import AGENTS, SCHEDULERS, Promise, SettingsError, is_installed, load_plugin, plugin_name
+from agents import AGENTS, SCHEDULERS, Promise, SettingsError, is_installed, load_plugin, make_consumer, plugin_name
 from agents.ranking import ABOUT_RANKING, RANKINGS, NegotiationSettings, ranking_for
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, known_algorithms, scheduler_for
 from agents.sharing import ForecastUse, SupplyRule, SupplySettings
+from broker import PluginError
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.servers import with_own_login
@@ -140,18 +142,26 @@ def plugins_without_effect(algorithms: Iterable[AlgorithmSettings], ranking: str
 
 
 def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
-    """Return a scenario whose consumers are made by a plug-in, which is loaded to see that it can be.
+    """Return a scenario whose consumers are made by a plug-in, which makes one to see that it can.
 
     Args:
         scenario: The scenario.
         strategy: Name of the plug-in; None: the scenario's.
 
     Raises:
-        SettingsError: There is no such plug-in, or it cannot be loaded.
+        SettingsError: There is no such plug-in, it cannot be loaded, or it makes no consumer.
     """
     chosen = scenario if strategy is None else replace(scenario, strategy=strategy)
     for name in chosen.strategies:
-        load_plugin(AGENTS, name)
+        loaded = load_plugin(AGENTS, name)
+        devices = (device for house in chosen.houses for device in house.devices if device.type != "producer")
+        # As in the run: a plug-in may read the jobs of its device.
+        for agent in (device.agent for device in islice(devices, 1)):
+            jobs = [job for job in chosen.jobs if job.agent == agent]
+            try:
+                make_consumer(loaded, agent, jobs, patient=True, is_there=True)
+            except PluginError as error:
+                raise SettingsError((str(error),)) from error
     return chosen
 
 
