@@ -245,6 +245,45 @@ def test_a_scenario_changes_the_strategy_and_names_one_that_is_not_there(ssmic: 
     )
 
 
+PRINTING = """
+from agents import Consumer
+from agents.scheduling import Insertion
+
+print("imported")
+
+
+class Prints(Insertion):
+    def __init__(self):
+        print("made")
+
+    def place(self, state, task, rng):
+        print("placing")
+        return super().place(state, task, rng)
+
+
+class PrintsToo(Consumer):
+    def __init__(self, *args, **kwargs):
+        print("born")
+        super().__init__(*args, **kwargs)
+"""
+
+
+@pytest.mark.long
+def test_what_a_plugin_prints_goes_to_standard_error(ssmic: Ssmic, tmp_path: Path) -> None:
+    """So `--json` prints one JSON object."""
+    info = tmp_path / "printing-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: printing\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[ssmic.schedulers]\nprints = printing:Prints\n[ssmic.agents]\nprints = printing:PrintsToo\n"
+    )
+    (tmp_path / "printing.py").write_text(PRINTING)
+    chosen = ("--algorithm", "prints", "--strategy", "prints")
+    ended = ssmic("run", "street", "--bus", "memory", *chosen, "--json", PYTHONPATH=f"{PROJECT}:{tmp_path}")
+    assert json.loads(ended.out)["algorithm"] == "prints"
+    assert {"imported", "made", "placing", "born"} <= set(ended.err.splitlines())
+
+
 BROKEN = """
 class NotOne:
     pass

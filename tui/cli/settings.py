@@ -26,7 +26,7 @@ from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario, without_effect
 from scenarios.simulation import RunSettings
 from tui.cli.options import given
-from tui.safe_output import echo
+from tui.safe_output import echo, plugins_on_stderr
 
 _NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
@@ -125,7 +125,8 @@ def scenario_algorithm(
         chosen = replace(chosen, name=scenario.algorithm)
     for algorithm in (chosen, *scenario.switched_algorithms):
         if algorithm.name not in ALGORITHMS:
-            scheduler_for(algorithm)  # before the run, to see that its plug-in can be loaded
+            with plugins_on_stderr():
+                scheduler_for(algorithm)  # before the run, to see that its plug-in can be loaded
     return chosen
 
 
@@ -152,17 +153,23 @@ def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
         SettingsError: There is no such plug-in, it cannot be loaded, or it makes no consumer.
     """
     chosen = scenario if strategy is None else replace(scenario, strategy=strategy)
-    for name in chosen.strategies:
+    with plugins_on_stderr():
+        _try_strategies(chosen)
+    return chosen
+
+
+def _try_strategies(scenario: Scenario) -> None:
+    """Make a consumer with each strategy of a scenario; see `with_strategy` for the errors."""
+    for name in scenario.strategies:
         loaded = load_plugin(AGENTS, name)
-        devices = (device for house in chosen.houses for device in house.devices if device.type != "producer")
+        devices = (device for house in scenario.houses for device in house.devices if device.type != "producer")
         # As in the run: a plug-in may read the jobs of its device.
         for agent in (device.agent for device in islice(devices, 1)):
-            jobs = [job for job in chosen.jobs if job.agent == agent]
+            jobs = [job for job in scenario.jobs if job.agent == agent]
             try:
                 make_consumer(loaded, agent, jobs, patient=True, is_there=True)
             except PluginError as error:
                 raise SettingsError((str(error),)) from error
-    return chosen
 
 
 def supply_settings(
@@ -257,7 +264,8 @@ def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranki
     wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once, "ranking": ranking}
     chosen = NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]  # as above
     if chosen.ranking not in ABOUT_RANKING:
-        ranking_for(chosen.ranking)  # before the run, to see that its plug-in can be loaded
+        with plugins_on_stderr():
+            ranking_for(chosen.ranking)  # before the run, to see that its plug-in can be loaded
     return chosen
 
 
