@@ -213,12 +213,13 @@ class Consumer(Agent[AnyMessage]):
         plugin = plugin_of(type(self))
         if plugin is None:
             return self.rank(job, producers)
+        producers = tuple(producers)  # which a plug-in cannot change
         with calling(plugin, "rank"):
             ranked: object = self.rank(job, producers)
             if not isinstance(ranked, Sequence) or Counter(ranked) != Counter(producers):
                 what = f"{ranked!r:.80}: expected the ids that it was given, each of them once, in any order"
                 raise wrong_result(plugin, "rank", what)
-        return ranked
+        return tuple(ranked)
 
     @override
     def describe_failure(self, error: Exception) -> str:

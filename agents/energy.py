@@ -71,13 +71,13 @@ class CumulativeSeries(BaseModel):
 
     @cached_property
     def times_array(self) -> FloatArray:
-        """`times_s` as an array, UNIX seconds, shape (points,); converted once, not to be changed."""
-        return np.asarray(self.times_s, dtype=np.float64)
+        """`times_s` as an array, UNIX seconds, shape (points,); converted once, and read-only."""
+        return _read_only(np.asarray(self.times_s, dtype=np.float64))
 
     @cached_property
     def cumulative_array(self) -> FloatArray:
-        """`cumulative_wh` relative to its first point, Wh, shape (points,); converted once, not to be changed."""
-        return np.asarray(self.cumulative_wh, dtype=np.float64) - self.cumulative_wh[0]
+        """`cumulative_wh` relative to its first point, Wh, shape (points,); converted once, and read-only."""
+        return _read_only(np.asarray(self.cumulative_wh, dtype=np.float64) - self.cumulative_wh[0])
 
     @cached_property
     def digest(self) -> str:
@@ -354,9 +354,13 @@ class Outlook:
     """
 
     times_s: FloatArray
-    """UNIX seconds, ascending, shape (points,)."""
+    """UNIX seconds, ascending, shape (points,); read-only."""
     cumulative_wh: FloatArray
-    """Energy up to each time, Wh, shape (points,)."""
+    """Energy up to each time, Wh, shape (points,); read-only."""
+
+    def __post_init__(self) -> None:
+        _read_only(self.times_s)
+        _read_only(self.cumulative_wh)
 
     @property
     def start_s(self) -> int:
@@ -410,6 +414,12 @@ class Prediction(BaseModel):
     issued_s: int
     """When the producer receives it, UNIX seconds."""
     production: Production
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    """Return an array that nobody can change from now on, as many share it: schedulers of other packages, too."""
+    array.setflags(write=False)
+    return array
 
 
 def _is_rising(times_s: Sequence[int], cumulative_wh: Sequence[float]) -> bool:

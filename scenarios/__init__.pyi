@@ -9,6 +9,7 @@ from .errors import (
     Problem as Problem,
     ScenarioError as ScenarioError,
     ScenarioWriteError as ScenarioWriteError,
+    problem_count as problem_count,
     suggest as suggest,
 )
 from .event_marks import (
@@ -71,6 +72,7 @@ __all__ = [
     "judge_simulation",
     "overlap_notes",
     "planned_end_s",
+    "problem_count",
     "repeated_id_notes",
     "run_notes",
     "sharing_problems",

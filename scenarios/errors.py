@@ -27,6 +27,8 @@ class Problem:
     """The problem, and what was expected instead."""
     path: tuple[str | int, ...] = field(default=(), compare=False)
     """Keys and indexes from the top of a scenario file to the value that is wrong; empty where not known."""
+    count: int = 1
+    """How many problems it stands for: more than one where the others of a long list are only counted."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
@@ -38,6 +40,16 @@ class ScenarioError(SsmicError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    @property
+    def count(self) -> int:
+        """The number of problems found, with those that are only counted."""
+        return problem_count(self.problems)
+
+
+def problem_count(problems: Iterable[Problem]) -> int:
+    """Return how many problems these stand for, with those that are only counted."""
+    return sum(problem.count for problem in problems)
 
 
 class ScenarioWriteError(ScenarioError):

@@ -116,9 +116,19 @@ class Zone:
         at = self.at(time_s)
         return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
 
+    def exact_clock(self, time_s: float) -> str:
+        """Return `clock`, with the offset if this time of day occurs twice, as it does in autumn: `02:30+01:00`."""
+        at = self.at(time_s)
+        is_repeated = at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
+        return f"{self.clock(time_s)}{at.isoformat()[19:]}" if is_repeated else self.clock(time_s)
+
     def moment(self, time_s: float) -> str:
         """Return day, month and `clock`."""
         return f"{self.at(time_s):%d %b} {self.clock(time_s)}"
+
+    def exact_moment(self, time_s: float) -> str:
+        """Return day, month and `exact_clock`."""
+        return f"{self.day(time_s)} {self.exact_clock(time_s)}"
 
     def day(self, time_s: float) -> str:
         """Return day and month."""

@@ -154,7 +154,7 @@ def complain_about(error: SsmicError) -> None:
 
     if isinstance(error, ScenarioError) and len(error.problems) > 1:
         echo(error, err=True)
-        complain(f"{len(error.problems)} problems")
+        complain(f"{error.count} problems")
     else:
         complain(str(error))
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from typing import TextIO
 
 from broker import printable
 
@@ -25,6 +27,11 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
     import typer  # noqa: PLC0415 - tests of single screens need no command line
 
     typer.echo(printable(str(text)), err=err, nl=nl)  # noqa: TID251 - the one place
+
+
+def plugins_on_stderr() -> redirect_stdout[TextIO]:
+    """Return a context in which what plug-ins print goes to standard error: standard output is for results."""
+    return redirect_stdout(sys.stderr)
 
 
 def make_rich_safe() -> None:

@@ -8,8 +8,9 @@ order. Packages add rankings as entry points `ssmic.rankings`, each a class with
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import numpy as np
@@ -186,8 +187,9 @@ class _PluginRanking:
 
     def keys(self, question: Question) -> FloatArray | None:
         """See `Ranking`."""
+        asked = _protected(question)
         with calling(self._plugin, "keys"):
-            keys = self._made.keys(question)
+            keys = self._made.keys(asked)
         if keys is None:
             return None
         try:
@@ -203,3 +205,18 @@ class _PluginRanking:
         """See `Ranking`."""
         with calling(self._plugin, "learn"):
             self._made.learn(consumer, producer)
+
+
+def _protected(question: Question) -> Question:
+    """Return a question that cannot be changed: its producers and places are the manager's own."""
+    places = question.places
+    return replace(
+        question,
+        producers=tuple(question.producers),
+        places=replace(
+            places,
+            houses=MappingProxyType(places.houses),
+            house_of=MappingProxyType(places.house_of),
+            replaced=MappingProxyType(places.replaced),
+        ),
+    )

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
+import numpy as np
+
 from agents.errors import SettingsError
 from agents.plugins import SCHEDULERS, calling, make_from_plugin, plugin_name, wrong_result
 from agents.scheduling.basin_hopping import BasinHopping
@@ -93,11 +95,14 @@ class PluginScheduler:
     def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
         """See `Scheduler.have_room`."""
         with calling(self._plugin, "have_room"):
-            have_room: object = self._made.have_room(state, tasks)
+            have_room: object = self._made.have_room(state, tuple(tasks))
         if not isinstance(have_room, list) or len(have_room) != len(tasks):
             many = f" of {len(have_room)}" if isinstance(have_room, list) else ""
             what = f"a {type(have_room).__name__}{many}: expected a list of {len(tasks)}, one for each task"
             raise wrong_result(self._plugin, "have_room", what)
+        for has_room in have_room:
+            if not isinstance(has_room, bool | np.bool_):
+                raise wrong_result(self._plugin, "have_room", f"{has_room!r:.40} for a task: expected True or False")
         return have_room
 
     def replan(self, state: ProducerState) -> Replanning:
@@ -107,11 +112,14 @@ class PluginScheduler:
         if not isinstance(replanning, Replanning):
             raise wrong_result(self._plugin, "replan", f"a {type(replanning).__name__}: expected a Replanning")
         cancelled = replanning.cancelled
-        unknown = cancelled.keys() - {c.task.job_id for c in state.committed}
-        if unknown:
-            raise wrong_result(
-                self._plugin, "replan", f"a cancellation of job {min(unknown)!r}, which the producer does not supply"
-            )
+        if not isinstance(cancelled, Mapping):
+            what = f"a {type(cancelled).__name__} as cancelled jobs: expected a mapping, by job id"
+            raise wrong_result(self._plugin, "replan", what)
+        known = {c.task.job_id for c in state.committed}
+        for job_id in cancelled:
+            if job_id not in known:
+                what = f"a cancellation of job {job_id!r:.40}, which the producer does not supply"
+                raise wrong_result(self._plugin, "replan", what)
         for reason in cancelled.values():
             self._check_reason("replan", reason)
         kept = [c for c in state.committed if c.task.job_id not in cancelled]
@@ -121,6 +129,14 @@ class PluginScheduler:
     def _check_starts(
         self, method: str, starts_s: Mapping[str, int], needed: Sequence[Commitment], state: ProducerState
     ) -> None:
+        """Check that there is a valid start for each of these, and for nothing else."""
+        if not isinstance(starts_s, Mapping):
+            what = f"a {type(starts_s).__name__} as starts: expected a mapping, by job id"
+            raise wrong_result(self._plugin, method, what)
+        known = {commitment.task.job_id for commitment in needed}
+        for job_id in starts_s:
+            if job_id not in known:
+                raise wrong_result(self._plugin, method, f"a start for job {job_id!r:.40}, which needs none")
         for commitment in needed:
             job_id = commitment.task.job_id
             start_s = starts_s.get(job_id)

@@ -66,7 +66,7 @@ def _recorded(path: Path, scenario: Scenario, settings: RunSettings, reached_s: 
     Raises:
         ResultsError: the results are missing, or of another run.
     """
-    reached = f"run {settings.run_id!r} has reached {scenario.zone.moment(reached_s)}"
+    reached = f"run {settings.run_id!r} has reached {scenario.zone.exact_moment(reached_s)}"
     advice = "put its results file back, name it with --out, or begin another run with another --run"
     if not path.exists():
         raise ResultsError(f"{path}: is missing, and {reached}: {advice}")

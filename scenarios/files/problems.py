@@ -47,14 +47,14 @@ class ProblemCollector:
     notes: list[str] = field(default_factory=list)
     """Assumptions about a file, and findings that are not problems; one sentence each."""
 
-    def at(self, path: KeyPath, what: str) -> None:
-        """Add a problem with the value at `path`.
+    def at(self, path: KeyPath, what: str, count: int = 1) -> None:
+        """Add a problem with the value at `path`, which stands for `count` of them.
 
         Raises:
             ScenarioError: There are more than `MOST_PROBLEMS`; carries the first ones.
         """
         self.stop_if_too_many()
-        self.problems.append(Problem(self.locate(path), what, self.origin(path)))
+        self.problems.append(Problem(self.locate(path), what, self.origin(path), count))
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Add problems that are already located; see `at`."""

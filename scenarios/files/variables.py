@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,7 @@ def _chosen_value(key: str, written: object, problems: list[Problem]) -> YamlVal
     try:
         return meaning(written, key)
     except ScenarioError as error:
-        problems += [Problem(f"--set {key}", problem.what) for problem in error.problems]
+        problems += [replace(problem, where=f"--set {key}", path=()) for problem in error.problems]
         return None
 
 
@@ -288,7 +289,9 @@ def _include(
         try:
             part = included.read(path, shown, root)
         except ScenarioError as error:
-            problems += [Problem(f"{place}: {problem.where}", problem.what, (INCLUDE,)) for problem in error.problems]
+            problems += [
+                replace(problem, where=f"{place}: {problem.where}", path=(INCLUDE,)) for problem in error.problems
+            ]
             continue
         _include(part, shown, (folder / name).parent, included, problems, (*seen, path), root=root)
         _join(tree, part, shown, included)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -177,7 +177,9 @@ class _FolderReader:
             check_inside(path, self.folder, str(path))
             return read(path)
         except ScenarioError as error:
-            self.problems.extend(Problem(f"{where}: {problem.where}", problem.what) for problem in error.problems)
+            self.problems.extend(
+                replace(problem, where=f"{where}: {problem.where}", path=()) for problem in error.problems
+            )
             return None
 
     def left_out(self) -> list[str]:

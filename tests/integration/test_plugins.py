@@ -30,7 +30,7 @@ from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import PROJECT
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
-from tui.cli.settings import plugins_without_effect
+from tui.cli.settings import plugins_without_effect, with_strategy
 
 EXAMPLE = PROJECT / "examples" / "plugins"
 
@@ -245,6 +245,45 @@ def test_a_scenario_changes_the_strategy_and_names_one_that_is_not_there(ssmic: 
     )
 
 
+PRINTING = """
+from agents import Consumer
+from agents.scheduling import Insertion
+
+print("imported")
+
+
+class Prints(Insertion):
+    def __init__(self):
+        print("made")
+
+    def place(self, state, task, rng):
+        print("placing")
+        return super().place(state, task, rng)
+
+
+class PrintsToo(Consumer):
+    def __init__(self, *args, **kwargs):
+        print("born")
+        super().__init__(*args, **kwargs)
+"""
+
+
+@pytest.mark.long
+def test_what_a_plugin_prints_goes_to_standard_error(ssmic: Ssmic, tmp_path: Path) -> None:
+    """So `--json` prints one JSON object."""
+    info = tmp_path / "printing-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: printing\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[ssmic.schedulers]\nprints = printing:Prints\n[ssmic.agents]\nprints = printing:PrintsToo\n"
+    )
+    (tmp_path / "printing.py").write_text(PRINTING)
+    chosen = ("--algorithm", "prints", "--strategy", "prints")
+    ended = ssmic("run", "street", "--bus", "memory", *chosen, "--json", PYTHONPATH=f"{PROJECT}:{tmp_path}")
+    assert json.loads(ended.out)["algorithm"] == "prints"
+    assert {"imported", "made", "placing", "born"} <= set(ended.err.splitlines())
+
+
 BROKEN = """
 class NotOne:
     pass
@@ -292,7 +331,7 @@ FAULTY = """
 import numpy as np
 
 from agents import Consumer
-from agents.scheduling import Insertion, Rejection, Schedule
+from agents.scheduling import Insertion, Rejection, Replanning, Schedule
 
 
 class Raises(Insertion):
@@ -343,6 +382,11 @@ class Unborn(Consumer):
         pass
 
 
+class NeedsMore(Consumer):
+    def __init__(self, agent_id, jobs, price):
+        super().__init__(agent_id, jobs, patient=True)
+
+
 class Restless(Consumer):
     async def run(self):
         raise OSError("no price today")
@@ -368,6 +412,73 @@ class Shapeless:
     pass
 
 
+class Clears:
+    def keys(self, question):
+        question.producers.clear()
+
+    def learn(self, consumer, producer):
+        pass
+
+
+class Moves:
+    def keys(self, question):
+        question.places.house_of["pv-b"] = question.house
+
+    def learn(self, consumer, producer):
+        pass
+
+
+class Ghost(Insertion):
+    def place(self, state, task, rng):
+        return Schedule({task.job_id: task.earliest_start_s, "ghost": state.now_s})
+
+
+class GhostMoves(Insertion):
+    def replan(self, state):
+        return Replanning({**{c.task.job_id: c.start_s for c in state.committed}, "ghost": state.now_s}, {})
+
+
+class MovesCancelled(Insertion):
+    def replan(self, state):
+        return Replanning({c.task.job_id: c.start_s for c in state.committed}, {"one": "rain"})
+
+
+class CancelsGhost(Insertion):
+    def replan(self, state):
+        return Replanning({c.task.job_id: c.start_s for c in state.committed}, {"ghost": "rain", 7: "rain"})
+
+
+class ListOfStarts(Insertion):
+    def place(self, state, task, rng):
+        return Schedule([task.earliest_start_s])
+
+
+class ListOfCancelled(Insertion):
+    def replan(self, state):
+        return Replanning({c.task.job_id: c.start_s for c in state.committed}, [])
+
+
+class Perhaps(NoRoom):
+    def have_room(self, state, tasks):
+        return ["no" for _ in tasks]
+
+
+class Empties(NoRoom):
+    def have_room(self, state, tasks):
+        tasks.clear()
+        return []
+
+
+class DoublesLoad(Insertion):
+    def place(self, state, task, rng):
+        task.load.cumulative_array[:] *= 2
+
+
+class DoublesSun(Insertion):
+    def place(self, state, task, rng):
+        state.production.cumulative_wh[:] *= 2
+
+
 class StartsOfNumPy(Insertion):
     def place(self, state, task, rng):
         return Schedule({task.job_id: np.int64(task.earliest_start_s)})
@@ -381,15 +492,27 @@ FAULTS = {
         "StartsOfNumPy": r": place returned np.int64.* as the start of job 'one': expected UNIX seconds as an int",
         "NoRoom": ": have_room returned a NoneType: expected a list of 1, one for each task",
         "CannotReplan": " failed in replan: SystemExit: bye",
+        "Ghost": ": place returned a start for job 'ghost', which needs none",
+        "GhostMoves": ": replan returned a start for job 'ghost', which needs none",
+        "MovesCancelled": ": replan returned a start for job 'one', which needs none",
+        "CancelsGhost": ": replan returned a cancellation of job 'ghost', which the producer does not supply",
+        "ListOfStarts": ": place returned a list as starts: expected a mapping, by job id",
+        "ListOfCancelled": ": replan returned a list as cancelled jobs: expected a mapping, by job id",
+        "Perhaps": ": have_room returned 'no' for a task: expected True or False",
+        "Empties": " failed in have_room: AttributeError: 'tuple' object has no attribute 'clear'",
+        "DoublesLoad": " failed in place: ValueError: .*read-only",
+        "DoublesSun": " failed in place: ValueError: .*read-only",
     },
     AGENTS: {
         "Unsure": r" failed in rank: ValueError: no\\nidea \(faulty_plugin.py, line 43\)",
         "OwnOnly": r": rank returned \['pv'\]: expected the ids that it was given, each of them once",
-        "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 58\)",
+        "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 63\)",
     },
     RANKINGS: {
         "Guess": r": keys returned array\(.*: expected 2 numbers, one for each producer, or None",
         "Forgets": " failed in learn: ValueError: full",
+        "Clears": " failed in keys: AttributeError: 'tuple' object has no attribute 'clear'",
+        "Moves": " failed in keys: TypeError: 'mappingproxy' object does not support item assignment",
     },
 }
 
@@ -399,7 +522,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have plug-ins installed that fail, or return what they must not; one has the name of another package's."""
     (tmp_path / "faulty_plugin.py").write_text(FAULTY)
     groups = {group: [*names] for group, names in FAULTS.items()}
-    groups[AGENTS] += ["Unborn"]
+    groups[AGENTS] += ["Unborn", "NeedsMore"]
     groups[RANKINGS] += ["Shapeless"]
     groups[SCHEDULERS] += ["Twice"]
     for package, provided in (("faulty-plugin", groups), ("other", {SCHEDULERS: ["Twice"]})):
@@ -459,6 +582,25 @@ def test_a_plugin_that_cannot_be_made_is_named() -> None:
     twice = "2 plug-ins 'Twice' of ssmic.schedulers: faulty_plugin:Twice of package faulty-plugin; other_module:Twice"
     with pytest.raises(SettingsError, match=twice):
         load_plugin(SCHEDULERS, "Twice")
+
+
+@pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("NeedsMore", r"failed in __init__: TypeError: .*unexpected keyword argument 'patient'"),
+        ("Unborn", "its __init__ does not call that of agents.Consumer"),
+    ],
+)
+def test_a_strategy_that_makes_no_consumer_is_refused_before_the_run(name: str, problem: str) -> None:
+    """Also one that only an event of the timeline chooses."""
+    jobs = [job("one", "a", load((0, 0.0), (300, 30.0)), (300, 1200))]
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0.0), (3600, 900.0)))}}, jobs)
+    with pytest.raises(SettingsError, match=rf"plug-in '{name}' \(faulty_plugin:{name}\):? {problem}"):
+        with_strategy(scenario, name)
+    event = TimelineEvent(at_s=START_S + 60, action=SwitchStrategy(houses=("a",), strategy=name))
+    with pytest.raises(SettingsError, match=problem):
+        with_strategy(replace(scenario, timeline=(event,)), None)
 
 
 @pytest.mark.usefixtures("faulty")

@@ -466,7 +466,7 @@ def _contract_json(row: ContractRow) -> dict[str, Any]:
 def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], zone: Zone) -> None:
     dates = {zone.at(row.start_s).date() for row in rows}
     on = f" on {dates.pop()}" if len(dates) == 1 else ""
-    starts = [_clock(zone, row.start_s) if on else _moment(zone, row.start_s) for row in rows]
+    starts = [zone.exact_clock(row.start_s) if on else _moment(zone, row.start_s) for row in rows]
     figures = [
         ("start", starts),
         ("kWh", [_number(row.energy_wh) for row in rows]),
@@ -531,10 +531,5 @@ def _number(wh: float) -> str:
     return f"{wh / 1000:,.2f}"
 
 
-def _clock(zone: Zone, time_s: int) -> str:
-    at = zone.at(time_s)
-    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
-
-
 def _moment(zone: Zone, time_s: int) -> str:
-    return f"{zone.at(time_s):%Y-%m-%d} {_clock(zone, time_s)}"
+    return f"{zone.at(time_s):%Y-%m-%d} {zone.exact_clock(time_s)}"

@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from agents import AGENTS, SCHEDULERS, Promise, SettingsError, is_installed, load_plugin, plugin_name
+from agents import AGENTS, SCHEDULERS, Promise, SettingsError, is_installed, load_plugin, make_consumer, plugin_name
 from agents.ranking import ABOUT_RANKING, RANKINGS, NegotiationSettings, ranking_for
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, known_algorithms, scheduler_for
 from agents.sharing import ForecastUse, SupplyRule, SupplySettings
+from broker import PluginError
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.protocol.topics import encode
@@ -25,7 +27,7 @@ from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario, without_effect
 from scenarios.simulation import RunSettings
 from tui.cli.options import given
-from tui.safe_output import echo, listed
+from tui.safe_output import echo, listed, plugins_on_stderr
 
 _NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
@@ -124,7 +126,8 @@ def scenario_algorithm(
         chosen = replace(chosen, name=scenario.algorithm)
     for algorithm in (chosen, *scenario.switched_algorithms):
         if algorithm.name not in ALGORITHMS:
-            scheduler_for(algorithm)  # before the run, to see that its plug-in can be loaded
+            with plugins_on_stderr():
+                scheduler_for(algorithm)  # before the run, to see that its plug-in can be loaded
     return chosen
 
 
@@ -141,19 +144,33 @@ def plugins_without_effect(algorithms: Iterable[AlgorithmSettings], ranking: str
 
 
 def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
-    """Return a scenario whose consumers are made by a plug-in, which is loaded to see that it can be.
+    """Return a scenario whose consumers are made by a plug-in, which makes one to see that it can.
 
     Args:
         scenario: The scenario.
         strategy: Name of the plug-in; None: the scenario's.
 
     Raises:
-        SettingsError: There is no such plug-in, or it cannot be loaded.
+        SettingsError: There is no such plug-in, it cannot be loaded, or it makes no consumer.
     """
     chosen = scenario if strategy is None else replace(scenario, strategy=strategy)
-    for name in chosen.strategies:
-        load_plugin(AGENTS, name)
+    with plugins_on_stderr():
+        _try_strategies(chosen)
     return chosen
+
+
+def _try_strategies(scenario: Scenario) -> None:
+    """Make a consumer with each strategy of a scenario; see `with_strategy` for the errors."""
+    for name in scenario.strategies:
+        loaded = load_plugin(AGENTS, name)
+        devices = (device for house in scenario.houses for device in house.devices if device.type != "producer")
+        # As in the run: a plug-in may read the jobs of its device.
+        for agent in (device.agent for device in islice(devices, 1)):
+            jobs = [job for job in scenario.jobs if job.agent == agent]
+            try:
+                make_consumer(loaded, agent, jobs, patient=True, is_there=True)
+            except PluginError as error:
+                raise SettingsError((str(error),)) from error
 
 
 def supply_settings(
@@ -248,7 +265,8 @@ def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranki
     wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once, "ranking": ranking}
     chosen = NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]  # as above
     if chosen.ranking not in ABOUT_RANKING:
-        ranking_for(chosen.ranking)  # before the run, to see that its plug-in can be loaded
+        with plugins_on_stderr():
+            ranking_for(chosen.ranking)  # before the run, to see that its plug-in can be loaded
     return chosen
 
 

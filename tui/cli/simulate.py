@@ -29,6 +29,7 @@ from tui.cli.run_show_tables import show_outcome
 from tui.exit_codes import FAILED, INTERRUPTED, UNMET, code_for, complain, complain_about
 from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers
+from tui.safe_output import plugins_on_stderr
 from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ def simulate(
     with own_output():
         files: list[Path] = []
         failures: list[SsmicError] = []
-        code = _run_all(plans, level, files, failures, compare_wall_s, compare_supply)
+        with plugins_on_stderr():
+            code = _run_all(plans, level, files, failures, compare_wall_s, compare_supply)
         all_hold = True
         with after_failing(code, failures), junit_of_failure(junit, plans[0].scenario.name):
             comparison = _show(plans, files, as_json=as_json, record=record, is_compared=bool(to) and not code)

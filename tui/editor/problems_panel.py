@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from broker import plural
-from scenarios import Problem
+from scenarios import Problem, problem_count
 from scenarios.files import Remedy, ScenarioNote
 from tui.editor import tree_model
 from tui.editor.forms import is_possible, label_of
@@ -130,7 +130,7 @@ class ProblemsPanel(Vertical):
         """List problems, as many rows as the terminal has room for; none hides the panel."""
         self._tree = tree
         self.set_class(bool(problems), "some")
-        self.border_title = plural(len(problems), "problem")
+        self.border_title = plural(problem_count(problems), "problem")
         most = 3 if self.screen.has_class("-short") else MOST_ROWS
         table = self.query_one(VirtualTable)
         height = min(len(problems), most) + 1

@@ -16,6 +16,7 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
 from broker import plural
+from scenarios import problem_count
 from scenarios.files import KeyPath
 from tui.editor import commands, tree_model
 from tui.editor.forms import FormView, PartForm, form_of
@@ -382,7 +383,7 @@ class Headline(Horizontal):
         if work.path is None and not work.history.is_dirty:
             state = "not saved yet" if work.source else "new"
         update_if_changed(self.query_one(".state", Static), state)
-        found, count = self.query_one(".found", Static), len(work.problems)
+        found, count = self.query_one(".found", Static), problem_count(work.problems)
         found.set_class(bool(count), "some")
         if work.checked is not work.history.current:
             update_if_changed(found, f"✗ {count}" if count else "… checking")

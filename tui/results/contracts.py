@@ -197,14 +197,14 @@ def in_words(row: ContractRow, zone: Zone) -> str:
     if delay_s >= 60:
         late = f", {delay_s // 60:,} min after its earliest start"
     parts = [
-        f"{row.job_id}: runs {zone.moment(row.start_s)} to {zone.clock(row.end_s)}{late}",
-        f"window {zone.moment(row.earliest_start_s)} to {zone.moment(row.latest_start_s)}",
-        f"registered {zone.moment(row.registered_s)}, agreed {zone.moment(row.agreed_s)}",
+        f"{row.job_id}: runs {zone.exact_moment(row.start_s)} to {zone.exact_clock(row.end_s)}{late}",
+        f"window {zone.exact_moment(row.earliest_start_s)} to {zone.exact_moment(row.latest_start_s)}",
+        f"registered {zone.exact_moment(row.registered_s)}, agreed {zone.exact_moment(row.agreed_s)}",
     ]
     if row.producer == SHARED:
         parts += [
             f"{share.delivered_wh / 1000:,.2f} of {share.contracted_wh / 1000:,.2f} kWh came from {share.producer}, "
-            f"{zone.clock(share.first_s)} to {zone.clock(share.last_s)}"
+            f"{zone.exact_clock(share.first_s)} to {zone.exact_clock(share.last_s)}"
             for share in row.shares
         ]
         rest_wh = row.energy_wh - row.delivered_wh

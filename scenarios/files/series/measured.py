@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from broker import plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import UNKNOWN
-from scenarios.files.series.series_problems import MAX_PROBLEMS
+from scenarios.files.series.series_problems import cap_problems
 from scenarios.files.series.table_columns import UNITS, Reading, Unit, find_time_column, find_unit, find_value_column
 from scenarios.files.series.table_rows import RowTimes, check_times, parsed_rows, rows_in_order
 from scenarios.files.series.table_times import zone_of
@@ -341,12 +341,13 @@ def _summed(energies: NDArray[np.float64]) -> tuple[float, ...]:
 def _tell_gaps(where: str, gaps: Sequence[tuple[int, int]], reading: Reading, notes: list[str]) -> None:
     too_long = [(time_s, gap_s) for time_s, gap_s in gaps if gap_s > MAX_GAP_S]
     if too_long:
-        raise ScenarioError(
+        problems = [
             Problem(
                 where, f"no value for {gap_s / 3600:.1f} h after {_shown(time_s)}; gaps of at most 24 h are bridged"
             )
-            for time_s, gap_s in too_long[:MAX_PROBLEMS]
-        )
+            for time_s, gap_s in too_long
+        ]
+        raise ScenarioError(cap_problems(problems, where))
     if gaps:
         longest_s = max(gap_s for _, gap_s in gaps)
         how = "its energy is spread evenly over it" if reading == "counter" else "it counts as 0 Wh"

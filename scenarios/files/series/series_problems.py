@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from agents import MAX_DURATION_S, MAX_WH
+from broker import plural
 from scenarios.errors import Problem
 from scenarios.files.times import MAX_TIME_S
 
@@ -22,7 +23,13 @@ def cap_problems(problems: list[Problem], where: str) -> list[Problem]:
     """Return the first problems, and the number of the others as one more problem."""
     if len(problems) <= MAX_PROBLEMS:
         return problems
-    return [*problems[:MAX_PROBLEMS], Problem(where, f"and {len(problems) - MAX_PROBLEMS} more problems")]
+    more = len(problems) - MAX_PROBLEMS
+    return [*problems[:MAX_PROBLEMS], Problem(where, and_more(more), count=more)]
+
+
+def and_more(count: int) -> str:
+    """Return the text that stands for problems that are only counted."""
+    return f"and {plural(count, 'more problem')}"
 
 
 def known(values: Iterable[_Number | None]) -> tuple[_Number, ...]:

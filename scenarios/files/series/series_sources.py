@@ -23,7 +23,7 @@ from scenarios.files.series.measured import (
     read_measured,
 )
 from scenarios.files.series.price_tables import PriceTable, read_prices
-from scenarios.files.series.series_problems import known, problems_of_series
+from scenarios.files.series.series_problems import and_more, cap_problems, known, problems_of_series
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import is_number, read_table
 from scenarios.files.times import counts_from_start, parse_time
@@ -139,7 +139,9 @@ class SeriesReader:
     ) -> _Series | None:
         times_s = tuple(range(first_s, first_s + step_s * len(power_w) + 1, step_s))
         energies_wh = tuple(accumulate((power * step_s / 3600 for power in power_w), initial=0.0))
-        return self._checked(kind, times_s, energies_wh, lambda _, what: self.collector.at((*path, "power_w"), what))
+        return self._checked(
+            kind, times_s, energies_wh, lambda _, what, count: self.collector.at((*path, "power_w"), what, count)
+        )
 
     def _from_any_file(
         self, kind: type[_Series], entry: LoadProfileEntry | ProductionEntry, name: str, path: KeyPath
@@ -251,7 +253,8 @@ class SeriesReader:
         times_s = tuple(time_s - found.times_s[0] for time_s in found.times_s) if is_run else found.times_s
         problems = problems_of_series(times_s, found.cumulative_wh, from_zero=is_run)
         if problems:
-            self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])
+            where = str(self.folder / name)
+            self._in_file(path, cap_problems([Problem(where, what) for _, what in problems], where))
             return None
         return kind(times_s=times_s, cumulative_wh=found.cumulative_wh)
 
@@ -283,12 +286,12 @@ class SeriesReader:
         """Report problems within a file at the key that refers to it."""
         named = (*path, "file")
         where, origin = self.collector.locate(named), self.collector.origin(named)
-        self.collector.extend(Problem(f"{where}: {problem.where}", problem.what, origin) for problem in problems)
+        self.collector.extend(replace(problem, where=f"{where}: {problem.where}", path=origin) for problem in problems)
 
-    def _at_points(self, path: KeyPath) -> Callable[[int | None, str], None]:
-        def tell(index: int | None, what: str) -> None:
+    def _at_points(self, path: KeyPath) -> Callable[[int | None, str, int], None]:
+        def tell(index: int | None, what: str, count: int) -> None:
             place = (*path, "points") if index is None else (*path, "points", index)
-            self.collector.at(place, what)
+            self.collector.at(place, what, count)
 
         return tell
 
@@ -297,13 +300,13 @@ class SeriesReader:
         kind: type[_Series],
         times_s: Sequence[int | None],
         energies_wh: Sequence[float],
-        tell: Callable[[int | None, str], None],
+        tell: Callable[[int | None, str, int], None],
     ) -> _Series | None:
         problems = problems_of_series(times_s, energies_wh, from_zero=kind is LoadProfile)
         for index, what in problems[:MAX_TOLD]:
-            tell(index, what)
-        if len(problems) > MAX_TOLD:
-            tell(None, f"and {len(problems) - MAX_TOLD} more problems")
+            tell(index, what, 1)
+        if (more := len(problems) - MAX_TOLD) > 0:
+            tell(None, and_more(more), more)
         return None if problems or None in times_s else kind(times_s=known(times_s), cumulative_wh=tuple(energies_wh))
 
 

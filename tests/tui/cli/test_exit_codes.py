@@ -130,6 +130,30 @@ def test_an_invalid_scenario_is_3_with_all_problems(ssmic: Ssmic, small: Path, c
     assert not ended.out
 
 
+FALLING = "".join(f"{60 * i} {1000 - i}\n" for i in range(97))
+TABLE = "time,energy_kwh\n2026-06-21T00:00Z,1\n" + "".join(
+    f"2026-06-21T{i // 60:02}:{i % 60:02}Z,x\n" for i in range(1, 97)
+)
+POINTS = f"points: {[[60 * i, 1000 - i] for i in range(97)]}"
+
+
+@pytest.mark.parametrize(
+    ("written", "content"),
+    [("file: s.csv", FALLING), ("file: s.csv", TABLE), (POINTS, "")],
+    ids=["lines", "table", "points"],
+)
+def test_the_closing_count_includes_problems_that_are_only_counted(
+    ssmic: Ssmic, small: Path, written: str, content: str
+) -> None:
+    """Of a long list the first ten are shown."""
+    (small.parent / "s.csv").write_text(content)
+    small.write_text(small.read_text().replace("points: [[0, 0], [3600, 500]]", written))
+    ended = ssmic("check", small)
+    assert ended.err.count("\n") == 12, ended.err
+    assert "and 86 more problems" in ended.err
+    assert ended.err.endswith("ssmic: 96 problems\n")
+
+
 @pytest.mark.parametrize("source", ["nowhere", "nowhere.yaml", "no/folder"])
 def test_a_missing_scenario_is_3(ssmic: Ssmic, source: str) -> None:
     """Whether it looks like a name or like a path."""

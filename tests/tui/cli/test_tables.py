@@ -123,3 +123,25 @@ def test_runs_that_no_seed_changes_say_so(ssmic: Ssmic, small: Path) -> None:
     assert f"All 3 {said}" in ssmic("run", small, *several).out
     assert said not in ssmic("run", small, *several, "--algorithm", "fifty_fifty").out
     assert said not in ssmic("run", small, "--bus", "memory").out
+
+
+def test_an_hour_that_occurs_twice_is_shown_with_its_offset(ssmic: Ssmic, small: Path) -> None:
+    """Where the clocks go back; times that occur once need none."""
+    text = small.read_text().replace("2026-06-21T00:00:00+00:00", "2026-10-25T00:00:00\nzone: Europe/Berlin")
+    head, _, _ = text.partition("jobs:")
+    starts = {"before": "01:59+02:00", "first": "02:00+02:00", "second": "02:00+01:00", "after": "03:00+01:00"}
+    jobs = [
+        f"  - {{house: '1', device: washer, id: {name}, registered: '2026-10-25T00:00:00+02:00', "
+        f"earliest_start: '2026-10-25T{start}', latest_start: '2026-10-25T{start}'}}\n"
+        for name, start in starts.items()
+    ]
+    small.write_text(f"{head}jobs:\n{''.join(jobs)}")
+    assert ssmic("run", small, "--bus", "memory").code == 0
+    shown = ssmic("results", "show", "latest", "--house", "1").out
+    rows = [line.split() for line in shown.splitlines() if line.split()[:1] in ([name] for name in starts)]
+    assert {row[0]: next(cell for cell in row if ":" in cell) for row in rows} == {
+        "before": "01:59",
+        "first": "02:00+02:00",
+        "second": "02:00+01:00",
+        "after": "03:00",
+    }

@@ -113,6 +113,18 @@ async def test_problems_of_check_are_shown_at_the_field(editing: Editing, file: 
         assert [problem.what for problem in problems_of(file)] == [p.what for p in person.work.problems]
 
 
+async def test_problems_that_are_only_counted_count_in_the_title(editing: Editing, file: Path, ours: str) -> None:
+    """As for `ssmic check`: of a long list the first ten are shown."""
+    falling = [[60 * i, 1000 - i] for i in range(97)]
+    file.write_text(ours.replace("points: [[0, 0], [3600, 900.5]]", f"points: {falling}"), encoding="utf-8")
+    async with editing(file) as person:
+        await person.until(lambda: person.work.problems != ())
+        await person.settle()
+        count = str(person.screen.query_one(".found", Static).content)
+        assert count.startswith("✗ 96 problems")
+        assert person.screen.query_one(ProblemsPanel).border_title == "96 problems"
+
+
 @pytest.mark.long
 async def test_a_time_is_moved_by_keys(editing: Editing, file: Path, ours: str) -> None:
     """Up: a quarter of an hour, in the date: a day; the file keeps its form."""

@@ -48,7 +48,7 @@ from tui.cli.options import (
 )
 from tui.exit_codes import code_for_supervisor, supervised, tell_notes
 from tui.log_level import LogLevel
-from tui.safe_output import listed
+from tui.safe_output import listed, plugins_on_stderr
 
 if TYPE_CHECKING:
     from broker.transport import MqttBroker
@@ -289,7 +289,7 @@ def _keep_time(
         return exit_code_of([outcome])
 
     failures: list[SsmicError] = []
-    with interruption_told(code_of=code_for_supervisor, failures=failures) as codes:
+    with plugins_on_stderr(), interruption_told(code_of=code_for_supervisor, failures=failures) as codes:
         codes.append(run_until_interrupted(keep_time()))
     code = max(codes)
     with after_failing(code, failures):

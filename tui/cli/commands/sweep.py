@@ -117,6 +117,7 @@ def sweep(
     from tui.cli.sweep_tables import show_sweep
     from tui.exit_codes import FAILED, complain, tell_notes
     from tui.logs import configure_logs
+    from tui.safe_output import plugins_on_stderr
 
     targets = to or []
     check_files(targets, overwrite=force)
@@ -132,11 +133,13 @@ def sweep(
         allow_outside,
         tuple(zip_ or ()),
     )
-    plan = plan_sweep(request)
+    with plugins_on_stderr():
+        plan = plan_sweep(request)
     tell_notes(plan.notes)
     path = out or default_file(plan)
     with own_output():
-        failed = _run(plan, path, workers=workers, dask=dask)
+        with plugins_on_stderr():
+            failed = _run(plan, path, workers=workers, dask=dask)
         results = read_sweep(path)
         if as_json:
             print_json(sweep_json(results))
