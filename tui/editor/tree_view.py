@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import ClassVar
 
 from rich.style import Style
@@ -13,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
+from scenarios.files import YamlValue
 from tui.editor import tree_model
 from tui.editor.forms import Origin, in_words, key_of
 from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
@@ -29,8 +31,22 @@ class Outline:
     def __init__(self, tree: tree_model.Tree) -> None:
         """Make the outline of the data."""
         self._tree = tree
-        self._by_device = tree_model.jobs_by_device(tree)
         self._origin = Origin.of(tree.get("start"), tree.get("zone"))
+
+    @cached_property
+    def _by_device(self) -> dict[tuple[str, str], list[int]]:
+        return tree_model.jobs_by_device(self._tree)
+
+    def part(self, ref: Ref) -> YamlValue:
+        """Return the data of a part, the same object for as long as nothing in it changes; of a heading, its name."""
+        return ref if len(ref) < 2 else tree_model.at(self._tree, ref)
+
+    def has_label_of(self, ref: Ref, before: Outline, ref_before: Ref) -> bool:
+        """Return whether a part is certain to have the sign and the label that it had in an earlier outline."""
+        is_heading = len(ref) < 2  # a heading counts what is below it
+        is_renamed = ref[:1] == PROFILES and ref != ref_before
+        is_same = self.part(ref) is before.part(ref_before) and self._origin == before._origin
+        return is_same and not is_heading and not is_renamed
 
     def children(self, ref: Ref) -> tuple[Ref, ...]:  # noqa: PLR0911 - one case for each kind
         """Return the parts below a part."""
@@ -132,20 +148,28 @@ class NeighbourhoodTree(Tree[Ref]):
         self._outline: Outline | None = None
         self._by_ref: dict[Ref, TreeNode[Ref]] = {WHOLE: self.root}
         """The nodes that are there: the children of a node are added when it is first opened."""
-        self._filled: set[Ref] = set()
-        """The parts whose children are there."""
-        self._said: dict[Ref, tuple[str, str]] = {}
-        self._marked: frozenset[Ref] = frozenset()
+        self._filled: set[TreeNode[Ref]] = set()
+        """The nodes whose children are there."""
+        self._signs: dict[TreeNode[Ref], str] = {}
+        self._wrong: frozenset[Ref] = frozenset()
+        """The parts with problems, as of the last check; some may have no node yet."""
+        self._marked: set[TreeNode[Ref]] = set()
+        """The nodes with a mark, which stays with the node if parts before it are added or removed."""
 
     def follow(self, tree: tree_model.Tree, select: Ref | None = None) -> None:
         """Show new data; move the cursor to `select`, or keep it if None."""
-        is_new, self._outline = self._outline is None, Outline(tree)
-        if is_new or not self._has_shape_of(self._outline):
-            self._rebuild(self._outline, select, is_new=is_new)
+        before, self._outline = self._outline, Outline(tree)
+        at = self.cursor_ref if select is None else select
+        if before is None:
+            self._build_anew(self._outline)
         else:
-            self._relabel()
-            if select is not None:
-                self.go_to(select)
+            with self.prevent(Tree.NodeHighlighted):
+                self._by_ref = {WHOLE: self.root}
+                self._label(self._outline, self.root)
+                self._update_below(self.root, WHOLE, before, self._outline)
+                _ = self.last_line  # arranges the lines: the cursor follows its node, and that is no choice of the user
+        if before is None or select is not None or self._by_ref.get(at) is not self.cursor_node:
+            self.go_to(at)
 
     def forget(self) -> None:
         """Collapse to the houses at the next data."""
@@ -154,84 +178,127 @@ class NeighbourhoodTree(Tree[Ref]):
 
     def mark(self, wrong: Collection[Ref]) -> None:
         """Mark parts with problems, and their parents."""
-        found = frozenset(wrong)
-        if found != self._marked:
-            self._marked = found
-            self._relabel()
-
-    def _has_shape_of(self, outline: Outline) -> bool:
-        """Return whether the nodes are those of an outline, as far as they have been added."""
-        return all(
-            tuple(child.data for child in node.children) == outline.children(ref)
-            if ref in self._filled
-            else node.allow_expand == bool(outline.children(ref))
-            for ref, node in self._by_ref.items()
-        )
+        self._wrong = frozenset(wrong)
+        for ref, node in self._by_ref.items():
+            if (ref in self._wrong) != (node in self._marked):
+                self._marked ^= {node}
+                if self._outline is not None:
+                    self._label(self._outline, node)
 
     def _clear(self) -> None:
         self.root.remove_children()
         self._by_ref = {WHOLE: self.root}
-        self._filled = set()
-        self._said = {}
+        self._filled, self._signs = set(), {}
+        self._marked &= {self.root}
 
-    def _rebuild(self, outline: Outline, select: Ref | None, *, is_new: bool) -> None:
-        opened = {ref for ref, node in self._by_ref.items() if node.is_expanded}
-        at = select if select is not None else self.cursor_ref
+    def _build_anew(self, outline: Outline) -> None:
         with self.prevent(Tree.NodeHighlighted):
             self._clear()
-            wanted = outline.children(WHOLE)
-            if is_new and len(wanted) <= 15:
-                opened.update(ref for ref in wanted if ref[:1] == ("houses",))
-            self._fill(outline, WHOLE, opened)
+            parts = outline.children(WHOLE)
+            opened = {ref for ref in parts if ref[:1] == ("houses",)} if len(parts) <= 15 else set()
+            self._label(outline, self.root)
+            self._fill(outline, self.root, opened)
             self.root.expand()
-            self._relabel()
-        self.go_to(at)
 
-    def _fill(self, outline: Outline, ref: Ref, opened: Collection[Ref] = ()) -> None:
+    def _fill(self, outline: Outline, node: TreeNode[Ref], opened: Collection[Ref] = ()) -> None:
         """Add the children of a node, and below them those of the ones that are to be open."""
-        if ref in self._filled:
+        if node in self._filled:
             return
-        self._filled.add(ref)
-        node = self._by_ref[ref]
-        for child in outline.children(ref):
-            has_children = bool(outline.children(child))
-            is_open = has_children and child in opened
-            self._by_ref[child] = node.add(self._text(outline, child), child, allow_expand=has_children, expand=is_open)
-            if is_open:
+        self._filled.add(node)
+        for ref in outline.children(_ref_of(node)):
+            child = self._add(outline, node, ref, len(node.children), is_open=ref in opened)
+            if child.is_expanded:
                 self._fill(outline, child, opened)
+
+    def _add(
+        self, outline: Outline, parent: TreeNode[Ref], ref: Ref, index: int, *, is_open: bool = False
+    ) -> TreeNode[Ref]:
+        """Add the node of a part before the child with an index."""
+        has_children = bool(outline.children(ref))
+        is_wrong = ref in self._wrong
+        sign, label = outline.said(ref)
+        said = _label_text(sign, label, is_wrong=is_wrong)
+        node = parent.add(said, ref, before=index, allow_expand=has_children, expand=is_open and has_children)
+        self._by_ref[ref], self._signs[node] = node, sign
+        if is_wrong:
+            self._marked.add(node)
+        return node
+
+    def _drop(self, node: TreeNode[Ref]) -> None:
+        """Remove a node, and what is known about it and the nodes below it."""
+        below = [node]
+        while below:
+            one = below.pop()
+            below += one.children
+            self._filled.discard(one)
+            self._marked.discard(one)
+            self._signs.pop(one, None)
+        node.remove()
+
+    def _update_below(self, node: TreeNode[Ref], ref: Ref, before: Outline, outline: Outline) -> None:
+        """Change the nodes below the node of a part from those of an earlier outline to those of a new one.
+
+        The nodes of unchanged parts stay as they are, wherever they are now. Of changed parts in a row, the first keep
+        their nodes, so that a house whose name is typed stays open.
+        """
+        nodes, refs = list(node.children), outline.children(ref)
+        head, tail = _ends_in_common([before.part(_ref_of(one)) for one in nodes], [outline.part(one) for one in refs])
+        changed = min(len(nodes), len(refs)) - head - tail
+        for gone in nodes[head + changed : len(nodes) - tail]:
+            self._drop(gone)
+        first = [*zip(nodes[: head + changed], refs[: head + changed], strict=True)]
+        last = [*zip(nodes[len(nodes) - tail :], refs[len(refs) - tail :], strict=True)]
+        for child, child_ref in (*first, *last):
+            self._update(child, child_ref, before, outline)
+        for index in range(head + changed, len(refs) - tail):
+            self._add(outline, node, refs[index], index)
+
+    def _update(self, node: TreeNode[Ref], ref: Ref, before: Outline, outline: Outline) -> None:
+        """Change a node, and those below it, from a part of an earlier outline to one of a new outline."""
+        has_label = outline.has_label_of(ref, before, _ref_of(node))
+        node.data = ref
+        self._by_ref[ref] = node
+        if not has_label:
+            self._label(outline, node)
+        if node in self._filled:
+            self._update_below(node, ref, before, outline)
+        elif has_label and tree_model.kind_of(ref) == "house":
+            return  # its devices are the same too; those of a device are jobs elsewhere in the file
+        has_children = bool(outline.children(ref))
+        if node.allow_expand != has_children:
+            node.allow_expand = has_children
+            if not has_children:
+                node.collapse()
+            node.refresh()
 
     @on(Tree.NodeExpanded)
     def _fill_opened(self, event: Tree.NodeExpanded[Ref]) -> None:
         ref = event.node.data
         if self._outline is not None and ref is not None and self._by_ref.get(ref) is event.node:
-            self._fill(self._outline, ref)
+            self._fill(self._outline, event.node)
 
-    def _text(self, outline: Outline, ref: Ref) -> Text:
-        """Return what a node says, and remember it."""
-        self._said[ref] = sign, label = outline.said(ref)
-        said = f"{sign} {label}" if sign else label
-        return Text(f"{said}{_MARK}" if ref in self._marked else said, no_wrap=True)
+    def _label(self, outline: Outline, node: TreeNode[Ref]) -> None:
+        self._signs[node], label = outline.said(_ref_of(node))
+        said = _label_text(self._signs[node], label, is_wrong=node in self._marked)
+        if str(node.label) != said.plain:
+            node.set_label(said)
 
-    def _relabel(self) -> None:
-        if self._outline is None:
-            return
-        for ref, node in self._by_ref.items():
-            said = self._text(self._outline, ref)
-            if str(node.label) != said.plain:
-                node.set_label(said)
+    def get_label_width(self, node: TreeNode[Ref]) -> int:
+        """Return a width that makes nothing scroll sideways: labels are cut. Asked of all nodes whenever one is new."""
+        del node
+        return 1
 
     def render_label(self, node: TreeNode[Ref], base_style: Style, style: Style) -> Text:
         """Render the label of `node` in `style` over `base_style`: sign, title, mark."""
         label = super().render_label(node, base_style, style)
         looks = {CONSUMER: "sign--consumer", PRODUCER: "sign--producer"}
         looks |= dict.fromkeys((JOB, HOUSE, EVENT, EXPECTATION), "sign--quiet")
-        ref = node.data
-        sign = self._said.get(ref, ("", ""))[0] if ref is not None else ""
+        sign = self._signs.get(node, "")
         prefix = len(label.plain) - len(str(node.label))
         if sign in looks:
             label.stylize(self.get_component_rich_style(looks[sign], partial=True), prefix, prefix + len(sign))
         mark = Text()
-        if ref in self._marked:
+        if node in self._marked:
             label.stylize(self.get_component_rich_style("sign--wrong", partial=True), len(label.plain) - 1)
             mark = label[-len(_MARK) :]
             label.right_crop(len(_MARK))
@@ -252,8 +319,7 @@ class NeighbourhoodTree(Tree[Ref]):
     @property
     def cursor_ref(self) -> Ref:
         """The item under the cursor."""
-        node = self.cursor_node
-        return WHOLE if node is None or node.data is None else node.data
+        return WHOLE if self.cursor_node is None else _ref_of(self.cursor_node)
 
     def go_to(self, ref: Ref) -> None:
         """Move the cursor to a part, expanding its parents."""
@@ -261,7 +327,7 @@ class NeighbourhoodTree(Tree[Ref]):
             return
         for above in self._outline.parents(ref):
             if above in self._by_ref:
-                self._fill(self._outline, above)
+                self._fill(self._outline, self._by_ref[above])
                 self._by_ref[above].expand()
         self.call_after_refresh(self._move_to, ref if ref in self._by_ref else WHOLE)
 
@@ -300,3 +366,22 @@ class NeighbourhoodTree(Tree[Ref]):
     def action_last(self) -> None:
         """Go to the bottom."""
         self.move_cursor_to_line(self.last_line)
+
+
+def _ref_of(node: TreeNode[Ref]) -> Ref:
+    return WHOLE if node.data is None else node.data
+
+
+def _label_text(sign: str, label: str, *, is_wrong: bool) -> Text:
+    said = f"{sign} {label}" if sign else label
+    return Text(f"{said}{_MARK}" if is_wrong else said, no_wrap=True)
+
+
+def _ends_in_common(before: Sequence[object], after: Sequence[object]) -> tuple[int, int]:
+    """Return how many objects two sequences share at their beginning, and how many of the rest at their end."""
+    shorter, head, tail = min(len(before), len(after)), 0, 0
+    while head < shorter and before[head] is after[head]:
+        head += 1
+    while tail < shorter - head and before[-1 - tail] is after[-1 - tail]:
+        tail += 1
+    return head, tail

@@ -73,22 +73,25 @@ class Workspace(Guarded, Vertical):
         self._session = session
         self._follow_timer: Timer | None = None
         self.preview = PreviewPanel(session)
+        self._tree, self._form, self._jobs = NeighbourhoodTree(), FormView(), JobsTable()
+        self._problems, self._coverage = ProblemsPanel(), CoveragePanel()
+        self._parts = (self._tree, self._form, self._jobs, self._problems, self._coverage)
         session.watch(self._follow_session)
 
     def compose(self) -> ComposeResult:
         """The tree at the left, form and chart at the right, problems and notes below."""
         yield Headline()
         with Horizontal(id="columns"):
-            yield NeighbourhoodTree()
+            yield self._tree
             with Vertical(id="right"), Container(id="middle"):
                 with Vertical(id="left"):
                     with ContentSwitcher(initial="form", id="part"):
-                        yield FormView()
-                        yield JobsTable()
+                        yield self._form
+                        yield self._jobs
                     yield FieldHelp()
                 yield self.preview
-        yield ProblemsPanel()
-        yield CoveragePanel()
+        yield self._problems
+        yield self._coverage
 
     def on_mount(self) -> None:
         """Check what is open for as long as the workspace is there."""
@@ -126,7 +129,7 @@ class Workspace(Guarded, Vertical):
     @property
     def _is_whole(self) -> bool:
         """Whether all parts are there: a screen that closes removes them one by one, and events still arrive."""
-        return all(self.query(part) for part in (NeighbourhoodTree, FormView, JobsTable, ProblemsPanel, CoveragePanel))
+        return all(part.is_attached for part in self._parts)
 
     @property
     def is_settled(self) -> bool:
@@ -134,7 +137,7 @@ class Workspace(Guarded, Vertical):
         session = self._session
         if session.work is None:
             return True
-        if tree_model.kind_of(session.ref) != "jobs" and not self.query_one(FormView).shows(session.ref):
+        if tree_model.kind_of(session.ref) != "jobs" and not self._form.shows(session.ref):
             return False
         return self._follow_timer is None and self.preview.drawn == session.ref and session.is_checked
 
@@ -142,11 +145,11 @@ class Workspace(Guarded, Vertical):
     def chosen(self) -> Ref | None:
         """The part that a key acts on: the row of the jobs table if it is visible, otherwise the selected part."""
         ref = self._session.ref
-        return self.query_one(JobsTable).chosen if tree_model.kind_of(ref) == "jobs" else ref
+        return self._jobs.chosen if tree_model.kind_of(ref) == "jobs" else ref
 
     def focus_tree(self) -> None:
         """Give the tree the focus."""
-        self.query_one(NeighbourhoodTree).focus()
+        self._tree.focus()
 
     # Events of the session.
 
@@ -169,7 +172,7 @@ class Workspace(Guarded, Vertical):
 
     def _show_opened(self) -> None:
         self.preview.forget()
-        tree = self.query_one(NeighbourhoodTree)
+        tree = self._tree
         tree.forget()
         if self._session.work is not None:
             self._show_changed(selects=True)
@@ -181,13 +184,13 @@ class Workspace(Guarded, Vertical):
         work = self._session.work
         if work is None:
             return
-        self.query_one(NeighbourhoodTree).follow(work.tree, self._session.ref if selects else None)
+        self._tree.follow(work.tree, self._session.ref if selects else None)
         self._show_part(work, FOLLOW_WALL_S if selects else PAUSE_WALL_S)
         self.query_one(Headline).show(work)
 
     def _show_selected(self, event: Selected) -> None:
         if event.reveal:
-            self.query_one(NeighbourhoodTree).go_to(self._session.ref)
+            self._tree.go_to(self._session.ref)
         self._stop_following()
         if event.is_new and self._session.work is not None:
             self._show_part(self._session.work)
@@ -197,9 +200,9 @@ class Workspace(Guarded, Vertical):
         is_jobs = tree_model.kind_of(ref) == "jobs"
         self.query_one("#part", ContentSwitcher).current = "jobs" if is_jobs else "form"
         if is_jobs:
-            self.query_one(JobsTable).show(work.tree)
+            self._jobs.show(work.tree)
         else:
-            self.begin(self.query_one(FormView).show, self._latest_form(work), group="form")
+            self.begin(self._form.show, self._latest_form(work), group="form")
         self._show_problems(work)
         self._draw(draw_after_wall_s)
 
@@ -229,9 +232,9 @@ class Workspace(Guarded, Vertical):
         work = self._session.work
         if work is None:
             return
-        self.query_one(NeighbourhoodTree).mark(work.wrong())
-        self.query_one(ProblemsPanel).show(work.tree, work.problems)
-        self.begin(self.query_one(CoveragePanel).show, work.tree, work.notes, group="coverage")
+        self._tree.mark(work.wrong())
+        self._problems.show(work.tree, work.problems)
+        self.begin(self._coverage.show, work.tree, work.notes, group="coverage")
         self._show_problems(work)
         self.query_one(Headline).show(work)
 
@@ -245,12 +248,12 @@ class Workspace(Guarded, Vertical):
             by_path[id_path] = [at_once]
         elif not self._session.is_checked:
             by_path.pop(id_path, None)
-        self.query_one(FormView).complain(by_path)
+        self._form.complain(by_path)
 
     async def _focus_form(self, path: KeyPath | None) -> None:
         work = self._session.work
         if work is not None:
-            form = self.query_one(FormView)
+            form = self._form
             await form.show(self._latest_form(work))
             form.focus_field(path)
 
@@ -274,9 +277,9 @@ class Workspace(Guarded, Vertical):
 
     @on(NeighbourhoodTree.EnterForm)
     def _enter_form(self) -> None:
-        self._select(self.query_one(NeighbourhoodTree).cursor_ref)
+        self._select(self._tree.cursor_ref)
         if tree_model.kind_of(self._session.ref) == "jobs":
-            self.query_one(JobsTable).focus_table()
+            self._jobs.focus_table()
         else:
             self._session.fill_in()
 
