@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib import resources
-from itertools import count
 from pathlib import Path
 
 from broker import file_name
@@ -20,65 +19,12 @@ from tui.editor.edit_history import Change, History
 from tui.editor.generating import GenerateDialog
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
+from tui.editor.rescued_work import rescue, rescued_work
 from tui.editor.series import SeriesImport, is_series
 from tui.editor.session import EditSession, Stamp, Work, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
 from tui.shell import Answer, Confirm, OpenNeighbourhood, PickPath
-from tui.start import is_rescued, name_in, original_of, own_folder
-
-
-def rescued_work(path: Path) -> Work:
-    """Open rescued changes as unsaved changes of the file that they belong to.
-
-    Raises:
-        ScenarioError: The file cannot be read, or is not YAML.
-    """
-    document = Document.open(path)
-    original = original_of(path)
-    name = name_in(path)
-    stamp = None if original is None else stamp_of(original)
-    return Work(History(document, saved=False), original, name, stamp=stamp, rescued_from=path)
-
-
-def rescue(work: Work) -> str | None:
-    """Write the changes next to their file or, without a file, into the application's folder; return the path.
-
-    A state whose text cannot be made is left out, and the one before it is kept.
-    """
-    history = work.history
-    if not history.is_dirty:
-        return None
-    name = file_name(work.file_stem)
-    for folder in _folders(work):
-        try:
-            path = _free(folder, name)
-            _written(history).save(path)
-        except (ScenarioError, OSError):
-            continue
-        return f"{work.title} had unsaved changes; saved to {path}"
-    return f"{work.title} had unsaved changes; they could not be saved: no writable folder."
-
-
-def _folders(work: Work) -> list[Path]:
-    own = own_folder()
-    return [own] if work.path is None else [work.path.parent, own]
-
-
-def _free(folder: Path, name: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    names = (f"{name}.rescued{'' if number == 1 else f'-{number}'}.yaml" for number in count(1))
-    return next(path for path in (folder / candidate for candidate in names) if not path.exists())
-
-
-def _written(history: History) -> Document:
-    while True:
-        try:
-            return history.current.document()
-        except ScenarioError:
-            if history.undoable is None:
-                raise
-            history.undo()
-
+from tui.start import is_rescued
 
 LOOK_WALL_S = 2.0
 """How often the file on the disk is looked at."""

@@ -1,0 +1,66 @@
+"""Rescued work: unsaved changes that are written to a file when nobody can be asked, and opened again later."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+from broker import file_name
+from scenarios import ScenarioError
+from scenarios.files import Document
+from tui.editor.edit_history import History
+from tui.editor.session import Work, stamp_of
+from tui.start import name_in, original_of, own_folder
+
+
+def rescued_work(path: Path) -> Work:
+    """Open rescued changes as unsaved changes of the file that they belong to.
+
+    Raises:
+        ScenarioError: The file cannot be read, or is not YAML.
+    """
+    document = Document.open(path)
+    original = original_of(path)
+    name = name_in(path)
+    stamp = None if original is None else stamp_of(original)
+    return Work(History(document, saved=False), original, name, stamp=stamp, rescued_from=path)
+
+
+def rescue(work: Work) -> str | None:
+    """Write the changes next to their file or, without a file, into the application's folder; return the path.
+
+    A state whose text cannot be made is left out, and the one before it is kept.
+    """
+    history = work.history
+    if not history.is_dirty:
+        return None
+    name = file_name(work.file_stem)
+    for folder in _folders(work):
+        try:
+            path = _free(folder, name)
+            _written(history).save(path)
+        except (ScenarioError, OSError):
+            continue
+        return f"{work.title} had unsaved changes; saved to {path}"
+    return f"{work.title} had unsaved changes; they could not be saved: no writable folder."
+
+
+def _folders(work: Work) -> list[Path]:
+    own = own_folder()
+    return [own] if work.path is None else [work.path.parent, own]
+
+
+def _free(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    names = (f"{name}.rescued{'' if number == 1 else f'-{number}'}.yaml" for number in count(1))
+    return next(path for path in (folder / candidate for candidate in names) if not path.exists())
+
+
+def _written(history: History) -> Document:
+    while True:
+        try:
+            return history.current.document()
+        except ScenarioError:
+            if history.undoable is None:
+                raise
+            history.undo()
