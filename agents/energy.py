@@ -417,7 +417,7 @@ class Prediction(BaseModel):
 
 
 def _read_only(array: FloatArray) -> FloatArray:
-    """Return an array that nobody can change from now on, as many share it: schedulers of other packages, too."""
+    """Make an array read-only, and return it: many objects share it, also schedulers of other packages."""
     array.setflags(write=False)
     return array
 

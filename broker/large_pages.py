@@ -1,10 +1,9 @@
 """Large memory pages, for processes that hold the agents of thousands of households.
 
-A processor finds an object in memory by a table of pages, of which it keeps a few thousand at hand. With pages of 4
-KiB, those cover a few megabytes, and nearly every agent whose turn it is lies outside them. Linux can replace 512
-adjacent pages with one of 2 MiB, but many systems do so only for memory for which a program requests it (see
-`/sys/kernel/mm/transparent_hugepage` and `madvise(2)`); Python does not. Other systems need nothing of this, or offer
-nothing like it.
+A processor caches the addresses of a few thousand pages of memory (in its translation lookaside buffer, TLB). With
+pages of 4 KiB, they cover a few megabytes, and nearly every agent whose turn it is lies outside them. Linux can merge
+512 adjacent pages into a huge page of 2 MiB, but many systems do so only where a program requests it, and Python does
+not (see `/sys/kernel/mm/transparent_hugepage` and `madvise(2)`). On other systems, this module does nothing.
 """
 
 from __future__ import annotations

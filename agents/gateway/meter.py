@@ -145,7 +145,7 @@ class Meter:
                 before_wh, goes_on = 0.0, False
             rise_wh = counter_wh - before_wh
             self.energy_wh += max(0.0, rise_wh - self._ahead_wh)
-            # A counter that began anew does not include what was counted by power before.
+            # A counter that was reset does not include what was counted by power before.
             self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on else 0.0
         self.counter_wh = counter_wh
 

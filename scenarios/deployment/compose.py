@@ -194,7 +194,7 @@ class _Service:
 def missing_secrets(plan: ComposePlan) -> tuple[Path, ...]:
     """Return what the services mount from the folder written by `ssmic broker init` and is not there.
 
-    Docker creates an empty folder in the place of anything missing, and the services then fail in the dark.
+    Docker creates an empty folder in the place of anything missing, and the services then fail without naming it.
 
     Returns:
         The folder itself if it does not exist; else the missing files and folders in it; nothing if all are there, or

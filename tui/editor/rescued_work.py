@@ -1,4 +1,4 @@
-"""Rescued work: unsaved changes that are written to a file when nobody can be asked, and opened again later."""
+"""Rescued work: unsaved changes that are written to a file when the user cannot be asked, and opened later."""
 
 from __future__ import annotations
 

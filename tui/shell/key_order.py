@@ -19,7 +19,7 @@ from textual.timer import Timer
 from tui.keys import is_typed
 
 LONGEST_WAIT_WALL_S: Final = 2.0
-"""A key waits at most this long. Whoever has waited so long looks at the screen before typing on."""
+"""A key waits at most this long. Users who have waited so long look at the screen before they go on typing."""
 _PASSES = 3
 """A key is obeyed by its widget, by what that tells its parents, and by what these tell theirs."""
 _MOVES = frozenset({"up", "down", "left", "right", "pageup", "pagedown", "home", "end", "tab", "shift+tab"})

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from agents.energy import LoadProfile
 from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import JobCourse
-from agents.model import Job
 from broker.hosts import Agent
 from broker.hosts.coroutines import Channel
+from tests.agents.gateway.washing import HOUR_S, START_S, wash
 
-START_S = 1_782_021_600
-HOUR_S = 3_600
-WASH = Job(
-    job_id="adler/washer/wash-1",
-    source_id="wash-1",
-    house="adler",
-    device="washer",
-    profile="eco",
-    load_profile=LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 400.0)),
-    registered_s=START_S,
-    earliest_start_s=START_S,
-    latest_start_s=START_S + HOUR_S,
-)
+WASH = wash(latest_start_s=START_S + HOUR_S)
 TIMER_S = 2 * (HOUR_S + 900)
 """Twice the hour and its grace of a quarter."""
 

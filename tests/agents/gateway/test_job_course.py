@@ -6,15 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from agents.energy import LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import End, JobCourse, JobCourses
 from agents.gateway.meter import Meter
-from agents.model import Job
-
-START_S, HOUR_S = 1_000_000, 3600
-
+from tests.agents.gateway.washing import HOUR_S, START_S, wash
 
 GATEWAY = GatewaySettings(id="washer", house="adler", device="washer")
 
@@ -22,19 +18,8 @@ GATEWAY = GatewaySettings(id="washer", house="adler", device="washer")
 @pytest.fixture
 def course() -> JobCourse:
     """Return a job of an hour that has just started."""
-    job = Job(
-        job_id="adler/washer/wash-1",
-        source_id="wash-1",
-        house="adler",
-        device="washer",
-        profile="eco",
-        load_profile=LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 1000.0)),
-        registered_s=START_S,
-        earliest_start_s=START_S,
-        latest_start_s=START_S,
-    )
     agent = GatewayConsumer("adler/washer", (), patient=True, gateway=GATEWAY)
-    course = JobCourse(job, "wash-1", "washer", agent.channel(), state="EXECUTING")
+    course = JobCourse(wash(energy_wh=1000.0), "wash-1", "washer", agent.channel(), state="EXECUTING")
     course.begin(START_S, Meter())
     return course
 

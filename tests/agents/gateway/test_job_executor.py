@@ -8,7 +8,6 @@ from typing import NamedTuple
 import pytest
 
 from agents.device_events import DeviceCommand, ExecutionOutcome, Reported
-from agents.energy import LoadProfile
 from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import JobCourse, JobCourses
@@ -19,23 +18,13 @@ from agents.gateway.represented_device import RepresentedDevice
 from agents.messages import AnyMessage, JobExecuted
 from agents.model import MANAGER, Contract, Job
 from broker.hosts import Agent
+from tests.agents.gateway.washing import HOUR_S, START_S, wash
 from tests.agents.stage import Stage, on_stage, to
 
-START_S, HOUR_S = 1_782_021_600, 3_600
 GATEWAY = GatewaySettings(id="w", house="adler", device="washer", tries=2)
-JOB = Job(
-    job_id="adler/washer/wash",
-    source_id="wash",
-    house="adler",
-    device="washer",
-    profile="eco",
-    load_profile=LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 400.0)),
-    registered_s=START_S,
-    earliest_start_s=START_S,
-    latest_start_s=START_S,
-)
+JOB = wash()
 CONTRACT = Contract(
-    contract_id="adler/washer/wash/1",
+    contract_id=f"{JOB.job_id}/1",
     job_id=JOB.job_id,
     producer="pv",
     start_s=START_S,
