@@ -289,7 +289,7 @@ class JobCourses:
 
     @property
     def open_ids(self) -> str:
-        """What a device is told to name: the ids, as it knows them, of the jobs that have not ended."""
+        """What an error expects instead of an unknown job: the device's own ids of the jobs that have not ended."""
         ids = [course.asked_id for course in self.open]
         return f"one of: {', '.join(ids)}" if ids else "no job is open"
 

@@ -140,7 +140,7 @@ class JobExecutor:
 
     @property
     def _most_idle_w(self) -> float:
-        """What the device draws at most if no programme runs, W."""
+        """The most that the device draws while no programme runs, W."""
         waiting = self._gateway.waiting
         return max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
 

@@ -11,7 +11,7 @@ MAX_COUNTER_WH = 1e12
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
 BEHIND_S = 600
-"""How long a counter may be behind, seconds; for so long, a repetition of a doubtful reading does not confirm it."""
+"""How far a counter may be behind, seconds. As long as this, repeating a doubtful reading does not confirm it."""
 ABSENT_S = 300
 """A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
 _HOUR_S = 3600
@@ -38,7 +38,7 @@ class Meter:
     """Whether a single reading that no meter can have counted, or one of 0, is passed over once the next one shows it;
     False: the counter is counted on from there."""
     knows_repeats: bool = True
-    """Whether a reading that comes twice confirms nothing: many devices send each reading on two topics."""
+    """Whether a repeated reading confirms nothing: many devices send each reading on two topics."""
     bridges_absence: bool = True
     """Whether power is counted while a counter is absent."""
     _counted_s: int | None = None
@@ -54,7 +54,7 @@ class Meter:
     _before_reset: tuple[float, float, float] | None = None
     """Before the last reading, if that was a reset: the counter, `energy_wh`, and `_ahead_wh`."""
     _doubtful_since_s: int = 0
-    """When the last reading was first taken that was a reset, or that no meter can have counted."""
+    """When a doubtful last reading was first taken, UNIX seconds: a reset, or more than a meter can have counted."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -150,7 +150,7 @@ class Meter:
         self.counter_wh = counter_wh
 
     def _repeats(self, counter_wh: float) -> bool:
-        """Return whether a reading only repeats one of which the next other one says whether it was wrong."""
+        """Return whether a reading only repeats a doubtful one, so that it does not show whether that was wrong."""
         is_reset_again = self._before_reset is not None and counter_wh == self.counter_wh
         is_recent = self.at_s is not None and self.at_s <= self._doubtful_since_s + BEHIND_S
         return is_recent and (is_reset_again or counter_wh == self._suspect_wh)

@@ -31,7 +31,7 @@ class SupplyScheme(Protocol):
         ...
 
     def remove_producer(self, producer: str) -> None:
-        """Let jobs find a producer no more: it has left. It may come back, and still reports on its promises."""
+        """Stop jobs from finding a producer: it has left. It may come back, and still reports on its promises."""
         ...
 
     def answer(self, received: Received[AnyMessage], question: ProducersFor) -> None:
