@@ -76,7 +76,7 @@ from .rows import (
 from .schema import (
     SWEEP_ID as SWEEP_ID,
 )
-from .streets import (
+from .street_groups import (
     MOST_LISTED as MOST_LISTED,
     streets_of as streets_of,
 )
