@@ -14,11 +14,11 @@ from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems, address_of, readings_of
 from scenarios.errors import suggest
 from scenarios.events import TimelineEvent
+from scenarios.files.error_recovery import UnresolvedNames
 from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown
-from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_time

@@ -1,7 +1,7 @@
 """Validates YAML data against the file model: pydantic checks each part, and its errors become readable messages.
 
-Broken parts are removed or replaced (`scenarios.files.recovery`), so that the rest can be checked as a whole and all
-problems are reported at once.
+Broken parts are removed or replaced (`scenarios.files.error_recovery`), so that the rest can be checked as a whole and
+all problems are reported at once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,15 @@ from pydantic_core import ErrorDetails
 from broker import canonical, shown
 from scenarios.errors import ScenarioError, suggest
 from scenarios.files.entries import STAND_INS
+from scenarios.files.error_recovery import (
+    UnresolvedNames,
+    depends_on_kind,
+    name_kind,
+    rename_key,
+    replace_or_take_out,
+    replaceable,
+    tell_of_points,
+)
 from scenarios.files.keys import models_at
 from scenarios.files.model import (
     PRICE_FORMS,
@@ -26,15 +35,6 @@ from scenarios.files.model import (
     ScenarioFile,
 )
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, YamlValue
-from scenarios.files.recovery import (
-    UnresolvedNames,
-    depends_on_kind,
-    name_kind,
-    rename_key,
-    replace_or_take_out,
-    replaceable,
-    tell_of_points,
-)
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
 from scenarios.scenario import MAX_NAME_LENGTH

@@ -33,8 +33,8 @@ from scenarios.events import (
     WithdrawJob,
 )
 from scenarios.expectations import condition_notes, condition_problems
+from scenarios.files.error_recovery import UnresolvedNames
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown, path_in_words
-from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline.timeline_model import (
     AddJobEntry,
