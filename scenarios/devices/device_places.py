@@ -12,7 +12,7 @@ import structlog
 from agents import Announced, Device, DeviceSaid, House, Left, Prediction, Production
 from scenarios.devices.adapter import Guest, MessageError
 from scenarios.devices.adapters import guest_of
-from scenarios.devices.device_port import MAX_STRANGERS
+from scenarios.devices.message_limits import MAX_STRANGERS
 from scenarios.errors import Problem, ScenarioError
 from scenarios.gateways import SSMIC, Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import ProducerSeries, Scenario

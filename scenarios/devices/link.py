@@ -35,7 +35,8 @@ from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLi
 from scenarios.devices.adapters import LANGUAGES, adapter_for, address_of, language_for
 from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
 from scenarios.devices.device_places import DevicePlaces, PlaceRefusal
-from scenarios.devices.device_port import MAX_TOPIC_SHOWN, DevicePort, WaitingMessage
+from scenarios.devices.device_port import DevicePort
+from scenarios.devices.message_limits import MAX_TOPIC_SHOWN, WaitingMessage
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario, Zone
