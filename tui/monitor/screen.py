@@ -17,7 +17,7 @@ from broker.transport import Access
 from scenarios import Zone
 from scenarios.monitor import Feed, ScenarioContext
 from tui.monitor.formatting import Pane
-from tui.monitor.hosts import HostsPane
+from tui.monitor.hosts_and_devices import HostsPane
 from tui.monitor.job_negotiations import JobsPane
 from tui.monitor.join_dialog import RunChooser, access_of, feed_of, url_problem
 from tui.monitor.ledger import LedgerPane

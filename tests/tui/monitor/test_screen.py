@@ -31,7 +31,7 @@ from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.tui.driving import click, dialog, focus, steps, until
-from tui.monitor.hosts import HostRows
+from tui.monitor.hosts_and_devices import HostRows
 from tui.monitor.job_negotiations import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
 from tui.monitor.producers import ProducersPane

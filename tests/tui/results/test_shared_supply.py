@@ -15,7 +15,7 @@ from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_r
 from scenarios.results.overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
 from tui.cli.run_show_tables import house_json, show_house
-from tui.monitor.hosts import _consumer
+from tui.monitor.hosts_and_devices import _consumer
 from tui.results.comparison import comparison_view
 from tui.results.comparison.comparison_model import compare
 from tui.results.household_model import house_sheet, search_text
