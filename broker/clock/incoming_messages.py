@@ -15,12 +15,12 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
+from broker.clock.flood_limits import SENT_BY_HOSTS, UnreadPackets
 from broker.clock.membership import Admission, Membership
 from broker.clock.next_round import ScheduledRound
 from broker.clock.pacing import PaceError
 from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings
-from broker.clock.unread import SENT_BY_HOSTS, UnreadPackets
 from broker.errors import MalformedError, ProtocolError
 from broker.protocol import (
     Announcement,

@@ -23,7 +23,7 @@ MOST_PUBLISHED_BYTES = 100_000
 MOST_REPEATS = 100
 """How often another host gets the messages of one answer again: far more often than a network loses them. A host that
 asks without an end would otherwise keep this one busy, and make it publish more than the clock allows
-(`broker.clock.unread`)."""
+(`broker.clock.flood_limits`)."""
 MOST_REPEATED_BYTES = MAX_BUFFERED_BYTES // 2
 """After this many bytes of payload, the other host does not get them again either."""
 

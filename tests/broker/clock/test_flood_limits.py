@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from broker.clock.unread import MOST_BYTES, MOST_PACKETS
+from broker.clock.flood_limits import MOST_BYTES, MOST_PACKETS
 from broker.protocol import MAX_PAYLOAD_BYTES, topics
 from broker.protocol.wire import Grant
 from tests.broker.clock.test_quarantine import HONEST, RUN, Member, once, run_with
