@@ -106,12 +106,7 @@ from .plugins import (
     load_plugin as load_plugin,
     plugin_name as plugin_name,
 )
-from .producer import (
-    MakeProducerSupply as MakeProducerSupply,
-    Producer as Producer,
-)
-from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
-from .sequencing import (
+from .possible_starts import (
     Busy as Busy,
     PendingRun as PendingRun,
     Starts as Starts,
@@ -120,6 +115,11 @@ from .sequencing import (
     largest_sequence as largest_sequence,
     open_starts as open_starts,
 )
+from .producer import (
+    MakeProducerSupply as MakeProducerSupply,
+    Producer as Producer,
+)
+from .ranking import NEW_PRODUCER as NEW_PRODUCER, Places as Places, Question as Question, Ranking as Ranking
 from .shares import (
     Share as Share,
     giving_periods_s as giving_periods_s,

@@ -61,9 +61,9 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, wrong_result
+from agents.possible_starts import Starts, covers
 from agents.ranking import RANKED, NegotiationSettings
 from agents.second_counts import SecondCounts
-from agents.sequencing import Starts, covers
 from broker import PluginError
 from broker.hosts import Agent, AgentLostError, Channel, Received
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from agents.model import GRID, Contract, Job
-from agents.sequencing import (
+from agents.possible_starts import (
     Busy,
     PendingRun,
     Starts,

@@ -25,8 +25,8 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract, Job
+from agents.possible_starts import Starts, covers
 from agents.ranking import ROUNDS_TO_ASK, NegotiationSettings
-from agents.sequencing import Starts, covers
 from broker.hosts import AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
 WITHDRAWN = "its household no longer wants it"

@@ -39,8 +39,8 @@ from agents.energy import MAX_DURATION_S, MAX_SENT_POINTS, MAX_WH, CumulativeSer
 from agents.headroom import View
 from agents.job_register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
+from agents.possible_starts import Starts
 from agents.scheduling import AlgorithmSettings
-from agents.sequencing import Starts
 from agents.shares import MAX_SHARES, Runs, Share
 from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from agents.headroom import Need, uncommitted_of
 from agents.late_promises import Provisional
+from agents.possible_starts import Starts
 from agents.scheduling import ProducerState, Scheduler, Task
-from agents.sequencing import Starts
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,9 @@ from agents.messages import (
 )
 from agents.model import MANAGER, Job
 from agents.openings import DeclinedJobs
+from agents.possible_starts import Starts, covers
 from agents.producer import Producer
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
-from agents.sequencing import Starts, covers
 from broker import SsmicError
 from broker.hosts import Received
 

@@ -24,7 +24,7 @@ from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.job_negotiation import ConsumerJob, JobChanged, JobEvent, JobNegotiation, RunEnds
 from agents.messages import AnyMessage, ChangePrices
 from agents.model import GRID, SHARED, Contract, Job
-from agents.sequencing import Starts
+from agents.possible_starts import Starts
 from agents.shares import MINUTE_S, load_mwh, unpacked
 from agents.sharing import (
     NOTHING_MWH,

@@ -8,7 +8,7 @@ from random import Random
 from typing import Protocol
 
 from agents.energy import LoadProfile, Outlook, Production
-from agents.sequencing import Starts, covers
+from agents.possible_starts import Starts, covers
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, IntArray, LoadProfile
-from agents.sequencing import Starts
+from agents.possible_starts import Starts
 from agents.shares import MINUTE_S, load_mwh
 from agents.sharing.pricing import EnergyPrices
 from agents.sharing.supply_settings import Preference, comes_first

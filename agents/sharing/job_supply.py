@@ -14,7 +14,7 @@ import numpy as np
 from agents.energy import IntArray
 from agents.messages import Offer
 from agents.model import GRID, SHARED, Job
-from agents.sequencing import Starts
+from agents.possible_starts import Starts
 from agents.shares import MINUTE_S, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing.composing import Composition, Offers, compose, cost_of, start_without_sun
 from agents.sharing.pricing import EnergyPrices, PriceView

@@ -30,7 +30,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, Contract, Job
-from agents.sequencing import Starts
+from agents.possible_starts import Starts
 from agents.shares import packed, unpacked
 from agents.sharing.job_supply import JobSupply, KnownOffer, SupplyCriteria, supplier_of
 from agents.sharing.pricing import PricesOfMinutes, PriceView

@@ -38,7 +38,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, Job
-from agents.sequencing import Starts
+from agents.possible_starts import Starts
 from agents.shares import MINUTE_S, packed, shares_of, unpacked
 from agents.sharing.job_supply import JobSupply, KnownOffer
 from broker.hosts import AgentLostError, Received, TimeUp

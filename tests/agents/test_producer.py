@@ -32,11 +32,11 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, TIMELINE, Job
+from agents.possible_starts import Starts
 from agents.producer import Producer
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import ProducerState, Rejection, Replanning, Schedule, Task
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
-from agents.sequencing import Starts
 from agents.whole_producer_supply import WholeProducerSupply
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load, sun
