@@ -1,4 +1,4 @@
-"""The payloads of our own device topics and their content, with times as devices and people write them.
+"""The payloads of our own device topics and their content.
 
 Problems of a payload are reported in words for the person who builds the device. See `docs/devices.md`.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
-import re
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -31,25 +29,26 @@ from agents import (
 )
 from broker import MAX_CHARACTERS, character_problem, shown
 from scenarios.devices.adapter import MessageError
+from scenarios.devices.device_times import (
+    DAY_S,
+    MAX_AHEAD_S,
+    check_ahead,
+    check_clock,
+    check_is_time,
+    days_between,
+    time_under,
+)
 from scenarios.scenario import Zone
 
-EXPECTED = "UNIX seconds, ISO 8601 with an offset, HH:MM, or 'in 2 h', 'in 90 min', 'in 30 s'"
-_IN = re.compile(r"in\s+(\d+(?:\.\d+)?)\s*(h|hours?|min|minutes?|s|seconds?)", re.IGNORECASE)
-_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
-_SECONDS = {"h": 3600, "m": 60, "s": 1}
-_LAST_S = 253_402_300_799
 PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")
 """Last levels of the topics that a device writes."""
 MAY_BE_RETAINED = frozenset({"announce", "availability", "forecast"})
 _LOAD_FORMS = "power_w with step_s, points, or energy_wh with duration_s"
-DAY_S = 86_400
 MAX_BYTES = 64 * 1024
 MAX_STEPS = 10_000
 MAX_POINTS = 15_000
 """Of all profiles of an announcement: more would not fit into the message that records it (`MAX_PAYLOAD_BYTES`)."""
 MAX_DURATION_S = 7 * 86_400
-MAX_AHEAD_S = 31 * 86_400
-"""A job's last possible start is at most so far ahead, and a forecast begins at most so far away from now."""
 MAX_FORECAST_S = 366 * 86_400
 """A forecast ends at most so far ahead: producers calculate with every minute of it."""
 MAX_POWER_W = 1e7
@@ -91,76 +90,14 @@ def _no_flag(value: object) -> object:
     return value
 
 
-def _time(value: object) -> object:
-    """Refuse what is neither a number nor a short text; of the two, only the first would be named as expected."""
-    if isinstance(value, str) and len(value) > MAX_CHARACTERS:
-        context = {"expected": EXPECTED, "characters": len(value)}
-        raise PydanticCustomError("long_time", "a time is expected, not {characters} characters: {expected}", context)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise PydanticCustomError("no_time", "a time is expected: {expected}", {"expected": EXPECTED})
-    return value
-
-
 Number = BeforeValidator(_no_flag)
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 Power = Annotated[float, Number, Field(ge=0, le=MAX_POWER_W, allow_inf_nan=False)]
 Energy = Annotated[float, Number, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Timestamp = Annotated[Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text, BeforeValidator(_time)]
+Timestamp = Annotated[Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] | Text, BeforeValidator(check_is_time)]
 StepS = Annotated[int, Number, Field(ge=1, le=86_400)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 SeriesT = TypeVar("SeriesT", LoadProfile, Production)
-
-
-def moment_of(text: float | str, now_s: int, zone: Zone) -> int:
-    """Return a time in UNIX seconds.
-
-    Args:
-        text: UNIX seconds, ISO 8601 with an offset, `HH:MM` (the next time that a clock in the zone shows it), or
-            `in 2 h`.
-        now_s: Virtual time, UNIX seconds.
-        zone: The run's zone.
-
-    Raises:
-        ValueError: It is no such time; the message says why.
-    """
-    if isinstance(text, str) and re.fullmatch(r"\d+(\.\d+)?", text.strip()):
-        text = float(text)
-    if isinstance(text, str):
-        time_s = _worded(text.strip(), now_s, zone)
-    else:
-        time_s = int(text) if 0 <= text <= _LAST_S else None
-    if time_s is None or not 0 <= time_s <= _LAST_S:
-        raise ValueError(f"{text!r} is not a time")
-    return time_s
-
-
-def _worded(text: str, now_s: int, zone: Zone) -> int | None:
-    if found := _IN.fullmatch(text):
-        return now_s + round(float(found[1]) * _SECONDS[found[2][0].lower()])
-    if found := _CLOCK.fullmatch(text):
-        return _next_s(time(int(found[1]), int(found[2]), int(found[3] or 0)), now_s, zone)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset from UTC")
-    return int(at.timestamp())
-
-
-def _next_s(clock: time, now_s: int, zone: Zone) -> int:
-    """Return when a clock in the zone shows a time next, now included, UNIX seconds.
-
-    It skips an hour on one day of the year, and shows one twice on another.
-    """
-    today = zone.at(now_s).date()
-    moments = (
-        datetime.combine(today + timedelta(days=day), clock, zone.tzinfo).replace(fold=fold)
-        for day in range(3)
-        for fold in (0, 1)
-    )
-    shown_s = (int(at.timestamp()) for at in moments if zone.at(at.timestamp()).time() == clock)
-    return next(time_s for time_s in shown_s if time_s >= now_s)
 
 
 def bounded(series: SeriesT) -> SeriesT:
@@ -376,7 +313,7 @@ def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
     times_s: dict[str, int | None] = {}
     for key in ("earliest_start", "latest_start", "ready_by"):
         value = getattr(said, key)
-        times_s[key] = None if value is None else _moment(value, key, now_s, zone)
+        times_s[key] = None if value is None else time_under(value, key, now_s, zone)
         check_ahead(key, times_s[key] or 0, now_s)
     return JobAsked(
         id=said.id or "",
@@ -388,23 +325,6 @@ def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
     )
 
 
-def check_ahead(key: str, time_s: int, now_s: int) -> None:
-    """Raise `MessageError` if a job's `time_s` under `key` is too far after `now_s` (UNIX seconds)."""
-    if time_s - now_s > MAX_AHEAD_S:
-        raise MessageError(f"{key} is {_days(time_s, now_s)} days ahead", f"at most {MAX_AHEAD_S // DAY_S} days")
-
-
-def _moment(value: float | str, key: str, now_s: int, zone: Zone) -> int:
-    try:
-        return moment_of(value, now_s, zone)
-    except ValueError as error:
-        raise MessageError(f"{key}: {error}", EXPECTED) from None
-
-
-WRONG_CLOCK_S = DAY_S
-"""A device whose clock differs from the run's by more receives an error."""
-
-
 def _reported(said: ReportPayload, now_s: int) -> DeviceEvent:
     if said.model_dump(exclude_none=True).keys() <= {"id", "time"}:
         raise MessageError("nothing is reported", "state, power_w or energy_wh")
@@ -413,23 +333,17 @@ def _reported(said: ReportPayload, now_s: int) -> DeviceEvent:
     return Reported(job=said.id, state=said.state, power_w=said.power_w, counter_wh=said.energy_wh)
 
 
-def check_clock(key: str, time_s: float, now_s: int) -> None:
-    """Raise `MessageError` if a device's clock, `time_s` under `key`, differs too much from the run's, `now_s`."""
-    if abs(time_s - now_s) > WRONG_CLOCK_S:
-        raise MessageError(f"{key} {time_s:.0f} is not the run's", f"about {now_s}, or no time")
-
-
 def _forecasted(said: ForecastPayload, now_s: int, zone: Zone) -> DeviceEvent:
     expected = "start, step_s and power_w; or points"
     if said.points is not None and said.power_w is not None:
         raise MessageError("the forecast is given in two forms", expected)
     try:
         if said.points is not None:
-            times_s = tuple(_moment(at, "points", now_s, zone) for at, _ in said.points)
+            times_s = tuple(time_under(at, "points", now_s, zone) for at, _ in said.points)
             production = Production(times_s=times_s, cumulative_wh=tuple(wh for _, wh in said.points))
             return Forecasted(production=plausible(bounded(production), now_s))
         if said.power_w is not None and said.start is not None and said.step_s is not None:
-            start_s = _moment(said.start, "start", now_s, zone)
+            start_s = time_under(said.start, "start", now_s, zone)
             production = Production(**_stepped(start_s, said.step_s, said.power_w))
             return Forecasted(production=plausible(production, now_s))
     except ValueError as error:
@@ -444,18 +358,14 @@ def plausible(production: Production, now_s: int) -> Production:
         MessageError: It is over, or is of another time: of a clock in 1970, or of an old run.
     """
     if abs(production.start_s - now_s) > MAX_AHEAD_S:
-        problem = f"the forecast begins {_days(production.start_s, now_s)} days away from now"
+        problem = f"the forecast begins {days_between(production.start_s, now_s)} days away from now"
         raise MessageError(problem, f"at most {MAX_AHEAD_S // DAY_S} days; now is {now_s}")
     if production.end_s <= now_s:
         raise MessageError(f"the forecast ends at {production.end_s}", f"after now, which is {now_s}")
     if production.end_s - now_s > MAX_FORECAST_S:
-        problem = f"the forecast ends {_days(production.end_s, now_s)} days from now"
+        problem = f"the forecast ends {days_between(production.end_s, now_s)} days from now"
         raise MessageError(problem, f"at most {MAX_FORECAST_S // DAY_S} days")
     return production
-
-
-def _days(time_s: int, now_s: int) -> int:
-    return abs(time_s - now_s) // DAY_S
 
 
 def _stepped(start_s: int, step_s: int, power_w: list[float]) -> dict[str, Any]:

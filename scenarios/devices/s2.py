@@ -60,14 +60,13 @@ from agents import (
 )
 from broker.protocol import first_problem
 from scenarios.devices.adapter import Guest, MessageError
+from scenarios.devices.device_times import check_ahead, check_clock
 from scenarios.devices.notices import S2Envelope
 from scenarios.devices.payloads import (
     MAX_BYTES,
     MAX_DURATION_S,
     MAX_FORECAST_S,
     MAX_POWER_W,
-    check_ahead,
-    check_clock,
     is_s2,
     plausible,
 )

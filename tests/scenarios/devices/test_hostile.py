@@ -19,7 +19,8 @@ from broker.protocol import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.adapters.registry import adapter_for, adapter_problems
 from scenarios.devices.adapters.values import Unit, dig, json_of, number_of, text_of
-from scenarios.devices.payloads import event_of, moment_of
+from scenarios.devices.device_times import moment_of
+from scenarios.devices.payloads import event_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
 from scenarios.scenario import Zone
