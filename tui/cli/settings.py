@@ -1,11 +1,10 @@
-"""Command-line options to settings: algorithm, broker access, deployment.
+"""Command-line options to settings: algorithm, supply, negotiation, deployment.
 
 Imported inside the commands, because its imports would slow down `--help`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -21,13 +20,10 @@ from agents.sharing import ForecastUse, SupplyRule, SupplySettings
 from broker import PluginError
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
-from broker.protocol.topics import encode
-from broker.servers import with_own_login
-from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario, without_effect
 from scenarios.simulation import RunSettings
 from tui.cli.options import given
-from tui.safe_output import echo, listed, plugins_on_stderr
+from tui.safe_output import plugins_on_stderr
 
 _NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
@@ -226,31 +222,6 @@ def with_promise(scenario: Scenario, promise: Promise | None) -> Scenario:
     return scenario if promise is None else replace(scenario, promise=promise)
 
 
-def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line: bool) -> Access | None:
-    """Return how to reach the chosen broker; None if the command starts one itself.
-
-    Args:
-        broker: A URL; None, `mosquitto` or `embedded` to start one.
-        options: The other access options of the command line.
-        on_command_line: Whether `broker` was given there, visible to all users of the machine.
-
-    Raises:
-        BrokerUrlError: see `broker.transport.endpoint.access_to`.
-    """
-    if broker in {None, "mosquitto", "embedded"}:
-        if options.given:
-            raise typer.BadParameter("requires --broker URL", param_hint=", ".join(options.given))
-        return None
-    access = with_own_login(access_to(broker, options, os.environ))
-    if on_command_line and "@" in broker and access.url.password is not None and options.password_file is None:
-        echo(
-            "ssmic: a password on the command line is visible to all users of this machine: "
-            "use SSMIC_BROKER, or --user with --password-file",
-            err=True,
-        )
-    return access
-
-
 def negotiation_settings(negotiation: str | None, ask_at_once: int | None, ranking: str | None) -> NegotiationSettings:
     """Return how jobs find a supplier; None takes the default.
 
@@ -316,55 +287,4 @@ def deployment_settings(
         pace=pace or Pace(),
         catch_up=catch_up or CatchUp(),
         on_loss=on_loss,
-    )
-
-
-def _note_foreign_certificate(cert_file: Path | None, logins: Sequence[str]) -> None:
-    """Say that a client's certificate is another's: a guarded broker silently drops what it may not send or read."""
-    if cert_file is None or not logins:
-        return
-    from broker.security import common_name_of
-
-    name = common_name_of(cert_file)
-    others = [login for login in logins if encode(login) != name]
-    if name is not None and others:
-        echo(
-            f"ssmic: the certificate {cert_file} is issued to {name!r}, not to {listed(others)}: "
-            "a broker configured by `ssmic broker init` permits only what that login may do",
-            err=True,
-        )
-
-
-def deployed_broker(
-    broker: str,
-    options: AccessOptions,
-    *,
-    lost_after_wall_s: float,
-    on_command_line: bool,
-    connections: int = 1,
-    logins: Sequence[str] = (),
-) -> MqttBroker:
-    """Return the broker shared by all processes of a run.
-
-    Args:
-        broker: URL of the broker.
-        options: The other access options of the command line.
-        lost_after_wall_s: Seconds without a connection before the broker counts as lost.
-        on_command_line: Whether `broker` was given on the command line, visible to all users of the machine.
-        connections: How many this process will have.
-        logins: As which it takes part, if that is known: the ids of its households, or the clock's login.
-
-    Raises:
-        BrokerUrlError: see `broker.transport.endpoint.access_to`.
-    """
-    access = chosen_access(broker, options, on_command_line=on_command_line)
-    if access is None:
-        raise typer.BadParameter("expected the URL of a broker shared by all processes", param_hint="--broker")
-    _note_foreign_certificate(access.tls.cert_file, logins)
-    return MqttBroker(
-        access.url,
-        tls=access.tls,
-        lost_after_wall_s=lost_after_wall_s,
-        access=lambda: access_to(broker, options, os.environ),
-        connections=connections,
     )

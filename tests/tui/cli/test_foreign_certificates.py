@@ -8,7 +8,7 @@ import pytest
 
 from broker.security.certificates import new_authority, new_client
 from broker.transport import AccessOptions
-from tui.cli.settings import deployed_broker
+from tui.cli.broker_access import deployed_broker
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def clean(
     with --keep.
     """
     from broker.transport import AccessOptions, MqttBroker
-    from tui.cli.settings import chosen_access
+    from tui.cli.broker_access import chosen_access
     from tui.cli.simulate import print_json
     from tui.exit_codes import FAILED
     from tui.logs import configure_logs

@@ -166,8 +166,8 @@ def clock(
     from broker.transport import AccessOptions
     from scenarios import run_notes
     from scenarios.load import load
+    from tui.cli.broker_access import deployed_broker
     from tui.cli.settings import (
-        deployed_broker,
         deployment_settings,
         negotiation_settings,
         options_without_effect,

@@ -60,8 +60,8 @@ def scan(
     from broker.transport import AccessOptions
     from scenarios.devices import scan_broker
     from scenarios.files import block_lines, write_text
+    from tui.cli.broker_access import deployed_broker
     from tui.cli.output import notes
-    from tui.cli.settings import deployed_broker
     from tui.cli.simulate import print_json
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted

@@ -110,8 +110,8 @@ def host(
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
     from scenarios.simulation import run_hosts
+    from tui.cli.broker_access import deployed_broker
     from tui.cli.settings import (
-        deployed_broker,
         deployment_settings,
         negotiation_settings,
         refuse_foreign_settings,

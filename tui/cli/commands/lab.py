@@ -150,7 +150,7 @@ def lab(
     from scenarios.files import load_faults
     from scenarios.lab import FigureExpectation, Kinds, LabSettings
     from scenarios.load import load
-    from tui.cli.settings import chosen_access
+    from tui.cli.broker_access import chosen_access
     from tui.exit_codes import tell_notes
     from tui.logs import configure_logs
 

@@ -268,10 +268,10 @@ def run(
     from scenarios.load import load
     from scenarios.results.comparison import check_files
     from scenarios.simulation import Plan
+    from tui.cli.broker_access import chosen_access
     from tui.cli.settings import (
         algorithm_names,
         algorithm_settings,
-        chosen_access,
         negotiation_settings,
         options_without_effect,
         plugins_without_effect,

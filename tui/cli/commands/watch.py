@@ -73,7 +73,7 @@ def watch(
 ) -> None:
     """Watch the negotiations of a run on a broker."""
     from broker.transport import AccessOptions
-    from tui.cli.settings import chosen_access
+    from tui.cli.broker_access import chosen_access
 
     chosen = chosen_values(set_)
     if chosen and scenario is None:
