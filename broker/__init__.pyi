@@ -42,13 +42,15 @@ from .journal_file import (
 from .large_pages import (
     keep_in_large_pages as keep_in_large_pages,
 )
+from .log_passwords import (
+    without_passwords as without_passwords,
+)
 from .plain_text import (
     first_few as first_few,
     plural as plural,
     printable as printable,
     printable_json as printable_json,
     printable_line as printable_line,
-    without_passwords as without_passwords,
 )
 from .threads import (
     new_loop as new_loop,

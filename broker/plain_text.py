@@ -1,4 +1,4 @@
-"""Text for people: made harmless, without passwords, and the words of messages that count or list things.
+"""Text for people: made harmless, and the words of messages that count or list things.
 
 Characters that control a terminal or are invisible are escaped.
 
@@ -10,8 +10,7 @@ through this module before display, so that it is plain text, and different text
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
 _FORMATS = (
@@ -49,7 +48,6 @@ _UNSAFE = re.compile(
     f"[{_CONTROLS}{_FORMATS}{_BLANK_LETTERS}{_NO_CHARACTERS}]|{_JOINERS}|{_SELECTORS}|(?<=[{_MARKS}]{{{_MOST_MARKS}}})[{_MARKS}]"
 )
 _BREAKS = {"\n": r"\n", "\t": r"\t"}
-_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*@")
 
 
 def printable(text: str) -> str:
@@ -88,16 +86,6 @@ def _escape(found: re.Match[str]) -> str:
 def _json_escape(found: re.Match[str]) -> str:
     units = found[0].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
-
-
-def without_passwords(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace the passwords in a log `event`, including those in URLs, by `***`; a processor of structlog."""
-    for key, value in event.items():
-        if "password" in key.lower():
-            event[key] = "***"
-        elif isinstance(value, str) and "://" in value:
-            event[key] = _LOGIN.sub(r"\1:***@", value)
-    return event
 
 
 def plural(count: int, one: str) -> str:
