@@ -50,7 +50,7 @@ from .kept_messages import (
     ABOUT_KEPT as ABOUT_KEPT,
     KeptMessages as KeptMessages,
 )
-from .overviews import (
+from .large_run_overviews import (
     HouseholdRow as HouseholdRow,
 )
 from .paper_figures import (

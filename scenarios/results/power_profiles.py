@@ -10,7 +10,7 @@ import numpy as np
 from agents import FloatArray
 from scenarios.metrics import DEFAULT_INTERVAL_S, IntArray, Settlement, mean_power_w, settle
 from scenarios.results.connection import ResultsError
-from scenarios.results.overviews import Minutes
+from scenarios.results.large_run_overviews import Minutes
 from scenarios.results.reader import ResultsReader
 
 DAY_S = 86_400

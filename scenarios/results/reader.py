@@ -38,7 +38,7 @@ from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, damage_of, open_for_reading, translate_read_errors
 from scenarios.results.contract_rows import ContractRow, read_contract_rows
 from scenarios.results.kept_messages import KeptMessages, is_kept, read_message_counts
-from scenarios.results.overviews import (
+from scenarios.results.large_run_overviews import (
     HouseholdRow,
     Minutes,
     has_overview,

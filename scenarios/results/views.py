@@ -25,7 +25,7 @@ from scenarios.metrics import (
     statistics_by_figure,
 )
 from scenarios.results.contract_rows import ContractRow, contract_rows
-from scenarios.results.overviews import HouseholdRow, Minutes
+from scenarios.results.large_run_overviews import HouseholdRow, Minutes
 from scenarios.results.power_profiles import PowerProfile, minutes_of, power_profile
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo

@@ -36,7 +36,7 @@ from scenarios.results.connection import (
 )
 from scenarios.results.contract_rows import ContractRow, contract_rows
 from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
-from scenarios.results.overviews import (
+from scenarios.results.large_run_overviews import (
     MOST_MINUTE_ROWS,
     ShareDelivery,
     forget_overview,

@@ -1,7 +1,8 @@
 """Content of a report of large runs: figures, the day, all households, and the contracts that took most grid power.
 
-It is read from the overview that a large run keeps (`scenarios.results.overviews`), without the scenario and without
-settling the run again. Its size is bounded: the contracts are the first of a ranking, and what agents said is left out.
+It is read from the overview that a large run keeps (`scenarios.results.large_run_overviews`), without the scenario and
+without settling the run again. Its size is bounded: the contracts are the first of a ranking, and what agents said is
+left out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from scenarios.metrics import figures_json, mean_power_w, peak_to_average, statistics_by_figure
 from scenarios.results.bill_rows import LINES, BillRow
 from scenarios.results.contract_rows import ContractRow
-from scenarios.results.overviews import MINUTE_S, Minutes
+from scenarios.results.large_run_overviews import MINUTE_S, Minutes
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.shared_contents import run_header, utc_offsets
 from scenarios.results.rows import RunInfo

@@ -12,7 +12,7 @@ from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
 from scenarios import Zone
 from scenarios.monitor import ObservedNegotiation, summarize
 from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house
-from scenarios.results.overviews import MOST_MINUTE_ROWS
+from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
 from tui.cli.run_show_tables import house_json, show_house
 from tui.monitor.hosts_and_devices import _consumer
