@@ -13,7 +13,8 @@ A producer reads only what its counter shows at the time, so it learns nothing o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -43,25 +44,62 @@ _AHEAD_S = 7_200
 _STEP_S = 900
 
 
+class ProductionCounter(Protocol):
+    """The counter of a simulated roof's inverter."""
+
+    @property
+    def production(self) -> Production | None:
+        """What the roof produces, of which a producer reads the part that has passed; None: what it forecasts."""
+        ...
+
+    @property
+    def differs_from_s(self) -> int:
+        """From when on it may differ from the forecasts, UNIX seconds."""
+        ...
+
+    def follow(self, event: Mapping[str, Any], at_s: int) -> None:
+        """Count what the roof produces after an event that was not known before the run.
+
+        Args:
+            event: See `agents.messages.ProductionChanged`.
+            at_s: When it takes place, UNIX seconds.
+
+        Raises:
+            ValueError: It is no event that changes what this roof produces.
+        """
+        ...
+
+
 class ExpectedProduction:
     """The forecasts of one producer, of which it has adopted those that have been issued."""
 
-    __slots__ = ("_correction", "_next_reading_s", "_own_use", "_to_be_issued", "adopted", "newest", "outlook")
+    __slots__ = (
+        "_correction",
+        "_counter",
+        "_next_reading_s",
+        "_own_use",
+        "_to_be_issued",
+        "adopted",
+        "newest",
+        "outlook",
+    )
 
     def __init__(
-        self, predictions: Sequence[Prediction], own_use: CumulativeSeries | None, counter: Production | None
+        self, predictions: Sequence[Prediction], own_use: CumulativeSeries | None, counter: ProductionCounter | None
     ) -> None:
         """Create the expectation of a producer that has adopted no forecast.
 
         Args:
             predictions: Forecasts in the order of issue.
             own_use: The part of its house's base load that the producer serves, at UNIX seconds; None: none.
-            counter: Its production, by which forecasts are corrected; only the part that has passed is read. None:
-                forecasts are used as issued.
+            counter: The counter by which forecasts are corrected; None: forecasts are used as issued.
         """
         self._to_be_issued = list(predictions)
         self._own_use = own_use
-        self._correction = None if counter is None else ForecastCorrection(counter)
+        self._counter = counter
+        self._correction = None if counter is None else ForecastCorrection()
+        if counter is not None and self._correction is not None:
+            self._correction.count(counter.production, counter.differs_from_s)
         self._next_reading_s: int | None = None
         self.outlook: Outlook | None = None
         """The expected production, with a day of the past; None: no forecast has been adopted yet."""
@@ -131,6 +169,22 @@ class ExpectedProduction:
         self.outlook = known.since(now_s - PAST_KEPT_S)
         return prediction
 
+    def follow(self, event: Mapping[str, Any], now_s: int) -> None:
+        """Let the counter follow an event that was not known before the run.
+
+        Args:
+            event: See `agents.messages.ProductionChanged`.
+            now_s: Present time, UNIX seconds.
+
+        Raises:
+            ValueError: It is no event that changes what this producer's counter counts.
+        """
+        if self._counter is None or self._correction is None:
+            raise ValueError("the forecasts of this producer are not corrected")
+        self._counter.follow(event, now_s)
+        self._correction.count(self._counter.production, self._counter.differs_from_s)
+        self._next_reading_s = self._correction.next_reading_s(now_s)
+
     def start_over(self, now_s: int) -> None:
         """Correct nothing by the time before now, in which the producer took no part."""
         if self._correction is not None:
@@ -148,13 +202,14 @@ def _apart(prediction: Prediction) -> Prediction:
 class ForecastCorrection:
     """The forecasts of one roof, corrected by its counter."""
 
-    def __init__(self, counter: Production) -> None:
+    def __init__(self, counter: Production | None = None) -> None:
         """Create a correction that has read nothing.
 
         Args:
-            counter: The roof's production; only the part that has passed is read.
+            counter: See `count`.
         """
         self._counter = counter
+        self._differs_from_s = 0
         self._in_force: Outlook | None = None
         """What was forecast for each moment when it came."""
         self._since_s = 0
@@ -162,6 +217,17 @@ class ForecastCorrection:
         self._share = 1.0
         """Production relative to the forecast, when last corrected; 1: the forecast is not corrected."""
         self._corrected_s = 0
+
+    def count(self, counter: Production | None, differs_from_s: int) -> None:
+        """Read another production from now on.
+
+        Args:
+            counter: The roof's production, of which only the part that has passed is read; None: what it forecasts, so
+                there is nothing to correct.
+            differs_from_s: From when on it may differ from the forecasts; nothing is read before, UNIX seconds.
+        """
+        self._counter = counter
+        self._differs_from_s = differs_from_s
 
     def start_over(self, now_s: int) -> None:
         """Ignore the time before now, in which the roof took no part."""
@@ -174,9 +240,9 @@ class ForecastCorrection:
             now_s: Present time, UNIX seconds.
 
         Returns:
-            None: no production is expected any more.
+            None: no production is expected any more, or there is no counter to read.
         """
-        if self._in_force is None:
+        if self._in_force is None or self._counter is None:
             return None
         times_s, cumulative_wh = self._in_force.times_s, self._in_force.cumulative_wh
         steps = np.flatnonzero((times_s[1:] > now_s) & (np.diff(cumulative_wh) > 0.0))
@@ -207,8 +273,10 @@ class ForecastCorrection:
 
     def take_reading(self, now_s: int) -> Production | None:
         """Read the counter; return the corrected forecast from now on, or None if the forecast stays as it is."""
-        outlook = self._in_force
-        share = None if outlook is None else self._persistent_share(outlook, now_s)
+        outlook, counter = self._in_force, self._counter
+        if counter is None or now_s < self._differs_from_s:
+            return None
+        share = None if outlook is None else self._persistent_share(outlook, counter, now_s)
         if outlook is None or share is None or abs(share - self._share_at(now_s)) < LEAST_ERROR - _ROUNDING:
             return None
         rest = None if _is_dawn(outlook, now_s) else _rest(outlook, now_s)
@@ -217,7 +285,7 @@ class ForecastCorrection:
         self._share, self._corrected_s = share, now_s
         return self._corrected(rest, now_s)
 
-    def _persistent_share(self, outlook: Outlook, now_s: int) -> float | None:
+    def _persistent_share(self, outlook: Outlook, counter: Production, now_s: int) -> float | None:
         """Return the production that both of the last two hours show, relative to the forecast; None: not known."""
         if now_s - 2 * WINDOW_S < max(self._since_s, outlook.start_s):
             return None
@@ -225,7 +293,7 @@ class ForecastCorrection:
         expected_wh: list[float] = outlook.energy_per_bin_wh(hours_s).tolist()
         if min(expected_wh) <= 0.0:
             return None
-        produced_wh: list[float] = self._counter.energy_per_bin_wh(hours_s).tolist()
+        produced_wh: list[float] = counter.energy_per_bin_wh(hours_s).tolist()
         least, most = SHARES
         before, last = (
             min(max(wh / expected, least), most) - 1.0 for wh, expected in zip(produced_wh, expected_wh, strict=True)

@@ -11,7 +11,7 @@ manager -> itself      Scored
 gateway -> manager     DeviceSaid, AddJob, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
 timeline -> manager    Happened, Follow, AddJob
 manager -> timeline    Followed
-timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
+timeline -> producer   NewForecast, ProductionChanged, Leave, Join, ChangeAlgorithm
 timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience, ChangeStrategy, ChangePrices
 
 With shared supply, instead of Request, Accept, Promised, Headroom and what follows from them:
@@ -450,6 +450,17 @@ class NewForecast(Message):
     """Whether the producer's own forecasts that are still to come become void."""
 
 
+class ProductionChanged(Message):
+    """An event that was not known before the run changes what a roof produces from now on: its counter follows it.
+
+    Only producers that correct their forecasts by their counters are informed.
+    """
+
+    kind: Literal["ProductionChanged"] = "ProductionChanged"
+    event: dict[str, Any]
+    """See `scenarios.events.Action`."""
+
+
 class Leave(Message):
     """The device takes no part in negotiations until it joins (again)."""
 
@@ -716,6 +727,7 @@ AnyMessage = Annotated[
     | Follow
     | Followed
     | NewForecast
+    | ProductionChanged
     | Leave
     | Join
     | ChangeAlgorithm

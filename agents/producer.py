@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from agents.energy import CumulativeSeries, Outlook, Prediction, Production
-from agents.expected_production import ExpectedProduction
+from agents.energy import CumulativeSeries, Outlook, Prediction
+from agents.expected_production import ExpectedProduction, ProductionCounter
 from agents.messages import (
     AnyMessage,
     ChangeAlgorithm,
@@ -21,6 +21,7 @@ from agents.messages import (
     NewForecast,
     ProducerJoined,
     ProducerLeft,
+    ProductionChanged,
 )
 from agents.model import MANAGER, TIMELINE
 from agents.ranking import RANKED, NegotiationSettings
@@ -95,7 +96,7 @@ class Producer(Agent[AnyMessage]):
         *,
         is_there: bool = True,
         own_use: CumulativeSeries | None = None,
-        counter: Production | None = None,
+        counter: ProductionCounter | None = None,
     ) -> None:
         """Create a producer.
 
@@ -106,8 +107,7 @@ class Producer(Agent[AnyMessage]):
             is_there: Whether it takes part from the start; otherwise it waits for `Join`.
             own_use: The part of its house's base load that it serves before anything else, at UNIX seconds, so that it
                 promises only what it expects to have left; None: none.
-            counter: Its production, by which it corrects its forecasts; only the part that has passed is read. None:
-                forecasts are used as issued.
+            counter: The counter by which it corrects its forecasts; None: forecasts are used as issued.
         """
         super().__init__(agent_id)
         self.expects = ExpectedProduction(predictions, own_use, counter)
@@ -158,6 +158,13 @@ class Producer(Agent[AnyMessage]):
                 if replaces_later:
                     self.expects.discard_later()
                 self._take_forecast(Prediction(issued_s=self.now_s, production=production))
+            case ProductionChanged(event=event):
+                try:
+                    self.expects.follow(event, self.now_s)
+                except ValueError as error:
+                    self.reject(
+                        received.sender, f"sends a change of production that this producer cannot have: {error}"
+                    )
             case ChangeAlgorithm(algorithm=algorithm):
                 self.supply.change_algorithm(algorithm)
             case Leave(reason=reason):

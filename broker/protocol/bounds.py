@@ -38,11 +38,11 @@ MAX_TRACEBACK_CHARACTERS = 20_000
 MAX_KIND_CHARACTERS = 64
 MAX_BODY_DEPTH = 32
 """Maximum nesting depth of lists and mappings in an agent's message."""
-Version = Literal[5]
-VERSION: Version = 5
+Version = Literal[6]
+VERSION: Version = 6
 """Increase it when a clock or host of the previous version would misread a payload. Validation then rejects payloads of
 other versions, so that members of different versions do not run together."""
-ControlVersion = Literal[2, 3, 4, 5]
+ControlVersion = Literal[2, 3, 4, 5, 6]
 """Versions in which a controller may write: a command has not changed since version 2."""
 
 

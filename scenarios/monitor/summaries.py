@@ -146,6 +146,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Follow": lambda body, _: f"Report on {', '.join(body['job_ids'])}",
     "Followed": lambda body, zone: f"{body['state']}, start {zone.clock(body['start_s'])}",
     "NewForecast": lambda body, _: f"New forecast: {_total(body['production'])}",
+    "ProductionChanged": lambda body, _: f"Other production: {_event(body)}",
     "Leave": lambda body, _: f"Leave: {body['reason']}",
     "Join": lambda _body, _zone: "Join",
     "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
@@ -214,6 +215,7 @@ def _job_of(kind: str, body: Body) -> str:
             | "Happened"
             | "Follow"
             | "NewForecast"
+            | "ProductionChanged"
         ):
             return ""
         case (

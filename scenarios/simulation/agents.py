@@ -49,7 +49,7 @@ from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
-from scenarios.timeline import Director, Script, absent_at_start, counters
+from scenarios.timeline import Director, Script, absent_at_start, inverter_counters
 
 _SESSION = "0" * 16
 """As long as the sessions that hosts draw."""
@@ -159,6 +159,7 @@ class Cast:
                 planned_end_s(scenario, settings.days),
                 script,
                 consumers_compare_costs=settings.supply.compares_costs,
+                producers_read_counters=settings.supply.corrects_forecasts,
             )
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
@@ -200,7 +201,7 @@ class _Making:
         self._settings = settings
         self._absent = absent_at_start(scenario)
         self._own_use_of = own_uses(scenario)
-        self._counters = counters(scenario) if settings.supply.corrects_forecasts else {}
+        self._counters = inverter_counters(scenario) if settings.supply.corrects_forecasts else {}
         self._gateways = _gateways(scenario, settings, agents)
         self._prices = supply_prices(scenario)
         self._strategy: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer

@@ -23,7 +23,7 @@ from broker.protocol import VERSION, Timeouts
 from scenarios.events import TimelineEvent
 from scenarios.scenario import Scenario
 from scenarios.supply_prices import price_settings
-from scenarios.timeline import absent_at_start, counters
+from scenarios.timeline import absent_at_start, inverter_counters
 
 CLOCK_JOURNAL = "clock"
 """Name of the clock's journal."""
@@ -192,7 +192,11 @@ def _gateways_json(scenario: Scenario) -> bytes:
 
 def _counters_hash(scenario: Scenario) -> str:
     """Return a hash of what producers correct their forecasts by."""
-    counted = {producer: production.digest for producer, production in sorted(counters(scenario).items())}
+    counted = {
+        producer: counter.production.digest
+        for producer, counter in sorted(inverter_counters(scenario).items())
+        if counter.production is not None
+    }
     return _hash_of(json.dumps(counted).encode())
 
 

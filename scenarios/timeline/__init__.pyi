@@ -6,10 +6,12 @@ from .effects import (
     absent_at_start as absent_at_start,
     as_happened as as_happened,
     as_planned as as_planned,
-    counters as counters,
     happening_of as happening_of,
     job_added as job_added,
     optional_jobs as optional_jobs,
+)
+from .inverter_counters import (
+    inverter_counters as inverter_counters,
 )
 from .network_faults import (
     Disturbances as Disturbances,
@@ -24,8 +26,8 @@ __all__ = [
     "absent_at_start",
     "as_happened",
     "as_planned",
-    "counters",
     "happening_of",
+    "inverter_counters",
     "job_added",
     "optional_jobs",
 ]

@@ -30,6 +30,7 @@ from agents import (
     LedgerEntry,
     NewForecast,
     Production,
+    ProductionChanged,
 )
 from broker.hosts import Agent
 from broker.protocol import Control
@@ -56,6 +57,7 @@ from scenarios.scenario import Scenario
 from scenarios.timeline.effects import (
     absent_at_start,
     as_happened,
+    changes_counter,
     complete,
     job_added,
     outlook,
@@ -122,14 +124,27 @@ class _Issue:
     until_s: int
 
 
-_Due = Action | TimelineEvent | _FrontArrives | _Issue
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """An event whose time was known before the run, also to the counters of inverters."""
+
+    action: Action
+
+
+_Due = Action | _Planned | TimelineEvent | _FrontArrives | _Issue
 
 
 class Director(Agent[AnyMessage]):
     """Carries out events when they are due."""
 
     def __init__(
-        self, scenario: Scenario, end_s: int, script: Script | None = None, *, consumers_compare_costs: bool = False
+        self,
+        scenario: Scenario,
+        end_s: int,
+        script: Script | None = None,
+        *,
+        consumers_compare_costs: bool = False,
+        producers_read_counters: bool = False,
     ) -> None:
         """Create the agent.
 
@@ -138,9 +153,11 @@ class Director(Agent[AnyMessage]):
             end_s: Latest end of the run, UNIX seconds; events that repeat themselves end there.
             script: A script that also acts on the run.
             consumers_compare_costs: Whether consumers are informed of other prices.
+            producers_read_counters: Whether producers are informed of what changes their production unexpectedly.
         """
         super().__init__(TIMELINE)
         self._consumers_compare_costs = consumers_compare_costs
+        self._producers_read_counters = producers_read_counters
         self.happenings: list[Happening] = []
         """What took place so far."""
         self._causes: list[Happening] = []
@@ -165,7 +182,7 @@ class Director(Agent[AnyMessage]):
         self._agent_of_job = {job.job_id: job.agent for job in scenario.jobs}
         for event in scenario.timeline:
             if event.at_s is not None:
-                self._later(event.at_s, event.action)
+                self._later(event.at_s, _Planned(event.action))
 
     async def run(self) -> None:
         """Carry out events that are due, and let the script act, until the run ends."""
@@ -209,6 +226,8 @@ class Director(Agent[AnyMessage]):
                     self._when_due(what)
                 case TimelineEvent():
                     pass
+                case _Planned(action):
+                    self._perform(action, is_planned=True)
                 case _:
                     self.perform(what)
 
@@ -246,8 +265,11 @@ class Director(Agent[AnyMessage]):
 
     # What.
 
-    def perform(self, action: Action) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
-        """Carry out an action now."""
+    def perform(self, action: Action) -> None:
+        """Carry out an action now, which was not known before the run."""
+        self._perform(action, is_planned=False)
+
+    def _perform(self, action: Action, *, is_planned: bool) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
         completed = complete(self._scenario, self.happenings, action, self.now_s)
         if completed is None or (isinstance(action, ReturnOnline) and self._returns_s[action.house] > self.now_s):
             return
@@ -256,7 +278,12 @@ class Director(Agent[AnyMessage]):
         self.happenings.append(happening)
         if not (isinstance(action, GiveForecast) and action.is_derived):
             self._causes.append(happening)
-        self.send(MANAGER, Happened(n=happening.n, event=ACTION.dump_python(action, mode="json")))
+        event = ACTION.dump_python(action, mode="json")
+        self.send(MANAGER, Happened(n=happening.n, event=event))
+        if self._producers_read_counters and not is_planned:
+            for producer in self._scenario.producers:
+                if producer not in self._scenario.gateways and changes_counter(happening, self._scenario, producer):
+                    self.send(producer, ProductionChanged(event=event))
         match action:
             case CloudFront(announced=True, producers=producers, travel_s=travel_s):
                 for index, producer in enumerate(producers):
@@ -328,6 +355,10 @@ class Director(Agent[AnyMessage]):
     def _agents_of(self, house: str) -> list[str]:
         """Return the agents of a house's present devices."""
         return [device.agent for device in self._devices[house] if device.agent not in self._gone()]
+
+    def is_absent(self, house: str, device: str) -> bool:
+        """Return whether a device is absent at present: it has left, or has not joined yet."""
+        return self._agent_of[house, device] in self._gone()
 
     def _gone(self) -> frozenset[str]:
         gone = set(absent_at_start(self._scenario))

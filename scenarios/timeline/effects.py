@@ -47,6 +47,11 @@ def happening_of(time_s: int, body: dict[str, Any]) -> Happening:
 
 def as_planned(scenario: Scenario) -> Scenario:
     """Return the scenario with the effect of all events whose time is known before the run."""
+    return as_happened(scenario, planned_happenings(scenario))
+
+
+def planned_happenings(scenario: Scenario) -> tuple[Happening, ...]:
+    """Return the events whose time is known before the run, in order, with all that they depend on."""
     timed = [(event.at_s, event.action) for event in scenario.timeline if event.at_s is not None]
     ordered = sorted(timed, key=lambda one: one[0])
     happenings: list[Happening] = []
@@ -54,25 +59,7 @@ def as_planned(scenario: Scenario) -> Scenario:
         completed = complete(scenario, happenings, action, at_s)
         if completed is not None:
             happenings.append(Happening(n=n, at_s=at_s, action=completed))
-    return as_happened(scenario, happenings)
-
-
-def counters(scenario: Scenario) -> dict[str, Production]:
-    """Return the production of each producer, by id, as its inverter counts it.
-
-    A producer whose scenario gives no actual production produces what it forecasts, so it is left out, unless an event
-    changes its production. Events whose time is not known before the run have no effect on the counters.
-
-    Args:
-        scenario: The scenario, or the part of it that one host has.
-    """
-    own = tuple(
-        event
-        for event in scenario.timeline
-        if not isinstance(event.action, GiveForecast) or event.action.producer in scenario.producers
-    )
-    planned = as_planned(replace(scenario, timeline=own))
-    return {producer: of.actual for producer, of in planned.producers.items() if of.actual is not None}
+    return tuple(happenings)
 
 
 def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action, now_s: int) -> Action | None:
@@ -111,7 +98,7 @@ def as_happened(scenario: Scenario, happenings: Sequence[Happening]) -> Scenario
     ]
     jobs = sorted((*scenario.jobs, *added), key=lambda job: (job.registered_s, job.job_id))
     producers = {
-        producer: _series(scenario, producer, happenings, is_absent=producer in absent)
+        producer: series_after(scenario, producer, happenings, is_absent=producer in absent)
         for producer in scenario.producers
     }
     return replace(
@@ -201,8 +188,9 @@ def under_front(production: Production, front: CloudFront, arrives_s: int) -> Pr
         arrives_s: When it reaches this producer, UNIX seconds.
     """
     ends_s = arrives_s + front.duration_s
-    edges = np.arange(-(-arrives_s // MINUTE_S) * MINUTE_S, ends_s, MINUTE_S, dtype=np.int64)
     own_s = np.asarray(production.times_s, dtype=np.int64)
+    first_s, last_s = max(arrives_s, int(own_s[0])), min(ends_s, int(own_s[-1]))
+    edges = np.arange(-(-first_s // MINUTE_S) * MINUTE_S, last_s, MINUTE_S, dtype=np.int64)
     inside = edges[(edges > own_s[0]) & (edges < own_s[-1])]
     bounds = np.asarray([s for s in (arrives_s, ends_s) if own_s[0] < s < own_s[-1]], dtype=np.int64)
     times_s = np.unique(np.concatenate([own_s, inside, bounds]))
@@ -259,8 +247,17 @@ def _tariff_changes(tariff: Tariff | None, happenings: Sequence[Happening]) -> t
     return tuple(changes)
 
 
-def _series(scenario: Scenario, producer: str, happenings: Sequence[Happening], *, is_absent: bool) -> ProducerSeries:
-    """Return a producer's series after all that happened to it."""
+def series_after(
+    scenario: Scenario, producer: str, happenings: Sequence[Happening], *, is_absent: bool
+) -> ProducerSeries:
+    """Return a producer's series after all that happened to it.
+
+    Args:
+        scenario: The scenario of the run, or the part of it that has the producer.
+        producer: Its id.
+        happenings: The events that took place, in order.
+        is_absent: Whether it was absent at the start of the run.
+    """
     series = scenario.producers[producer]
     given = [h for h in happenings if isinstance(h.action, GiveForecast) and h.action.producer == producer]
     told = [h for h in given if isinstance(h.action, GiveForecast) and not h.action.is_derived]
@@ -288,6 +285,19 @@ def _with_forecasts(series: ProducerSeries, given: Iterable[Happening]) -> Produ
         predictions.append(Prediction(issued_s=happening.at_s, production=action.production))
     own = [known for known in series.predictions if own_until_s is None or known.issued_s <= own_until_s]
     return replace(series, predictions=tuple(sorted([*own, *predictions], key=lambda known: known.issued_s)))
+
+
+def changes_counter(happening: Happening, scenario: Scenario, producer: str) -> bool:
+    """Return whether an event may change what a producer's inverter counts.
+
+    A producer whose scenario gives no actual production produces what it forecasts, also by the forecasts that events
+    give to it.
+    """
+    action = happening.action
+    if isinstance(action, GiveForecast):
+        is_told = action.producer == producer and not action.is_derived
+        return is_told and scenario.producers[producer].actual is None
+    return _changes_production(happening, scenario, producer)
 
 
 def _changes_production(happening: Happening, scenario: Scenario, producer: str) -> bool:

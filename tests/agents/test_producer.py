@@ -24,6 +24,7 @@ from agents.messages import (
     Opening,
     ProducerJoined,
     ProducerLeft,
+    ProductionChanged,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
@@ -301,6 +302,17 @@ def test_a_release_beyond_the_jobs_window_is_rejected() -> None:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))))
         stage.say(("c/machine", Release(job_id="mine", starts=((at(7), at(7) + 10**9),))))
         assert [rejection.sender for rejection in stage.agent.take_rejections()] == ["c/machine"]
+
+
+# Events that change its production.
+
+
+@pytest.mark.parametrize("event", [{}, {"do": "cloud"}, {"do": "note", "text": "x"}])
+def test_a_change_of_production_is_rejected_by_a_producer_without_a_counter(event: dict[str, object]) -> None:
+    """Forecasts that are not corrected need none."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say((TIMELINE, ProductionChanged(event=event)))
+        assert [rejection.sender for rejection in stage.agent.take_rejections()] == [TIMELINE]
 
 
 # Minutes and seconds.

@@ -155,7 +155,7 @@ def test_the_number_of_remaining_rounds_is_reported(file: Path) -> None:
 @pytest.mark.parametrize(
     ("change_of_version", "found"),
     [
-        ("UPDATE identity SET value = '4' WHERE key = 'protocol'", "4"),
+        ("UPDATE identity SET value = '5' WHERE key = 'protocol'", "5"),
         ("DELETE FROM identity WHERE key = 'protocol'", "unknown"),
     ],
 )
@@ -163,11 +163,11 @@ def test_a_journal_of_another_version_of_the_protocol_is_recognized(
     tmp_path: Path, change_of_version: str, found: str
 ) -> None:
     """The remedy is a release, not a setting, whatever else differs."""
-    path, identity = tmp_path / "adler.sqlite", {**IDENTITY, "protocol": "5"}
+    path, identity = tmp_path / "adler.sqlite", {**IDENTITY, "protocol": "6"}
     with HostJournal(path, identity):
         pass
     change(path, change_of_version, "UPDATE identity SET value = '7' WHERE key = 'seed'")
-    with pytest.raises(JournalError, match=f"of version {found} of the protocol.* version 5: finish .* the release"):
+    with pytest.raises(JournalError, match=f"of version {found} of the protocol.* version 6: finish .* the release"):
         HostJournal(path, identity)
 
 

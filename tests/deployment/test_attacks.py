@@ -177,12 +177,12 @@ def forgeries(as_host: str) -> dict[str, bytes]:
         topics.host(RUN, as_host): gone.encoded(),
         topics.done(RUN, as_host): done.encoded(),
         topics.inbox(RUN, "manager", as_host): Envelopes([said]).encoded(),
-        topics.resend(RUN, "manager", as_host): b'{"v":5,"step":1}',
+        topics.resend(RUN, "manager", as_host): b'{"v":6,"step":1}',
         topics.forecast(RUN, as_host, "pv-adler"): b"{}",
         topics.ledger(RUN, "adler-car"): b"{}",
         topics.roster(RUN): Roster(hosts={}).encoded(),
         topics.time(RUN): TimeReport(time=0, round=0, step=0, pace="max", lag_wall_s=0, state="ended").encoded(),
-        topics.control(RUN): b'{"v":5,"command":"stop"}',
+        topics.control(RUN): b'{"v":6,"command":"stop"}',
     }
     return forged | {topics.grant(RUN, host): grant.encoded() for host in (*HOUSES, "manager")}
 
@@ -332,7 +332,7 @@ async def test_retained_messages_under_ones_own_name_are_dropped_and_logged(
     done = Done(session="x", step=1, time=STREET.start_s, round=0, sent={VICTIM: 1}, next=None)
     planted = {
         topics.inbox(RUN, VICTIM, INTRUDER): Envelopes([said]).encoded(),
-        topics.resend(RUN, VICTIM, INTRUDER): b'{"v":5,"step":1}',
+        topics.resend(RUN, VICTIM, INTRUDER): b'{"v":6,"step":1}',
         topics.done(RUN, INTRUDER): done.encoded(),
     }
 
@@ -357,7 +357,7 @@ async def test_oversized_and_malformed_messages_are_dropped(street: Scenario, gu
     async def attack(guarded: GuardedBroker) -> None:
         async with intruder(guarded, INTRUDER, "shouter") as bus:
             await bus.publish(topic, b"{" * 500_000)
-            await bus.publish(topic, b'{"v":5,"step":' + b"9" * 5000 + b"}")
+            await bus.publish(topic, b'{"v":6,"step":' + b"9" * 5000 + b"}")
             await bus.publish(topic, b"[" * 100_000)
             await bus.publish(topics.done(RUN, INTRUDER), b"null")
             await bus.publish(topics.host(RUN, INTRUDER), b"\0" * 1000)
@@ -387,7 +387,7 @@ def own_noise() -> tuple[tuple[str, bytes], ...]:
         (inbox, b"x"),
         (inbox, Envelopes([said]).encoded()),
         (topics.host(RUN, INTRUDER), gone.encoded()),
-        (topics.resend(RUN, VICTIM, INTRUDER), b'{"v":5,"step":1000000}'),
+        (topics.resend(RUN, VICTIM, INTRUDER), b'{"v":6,"step":1000000}'),
     )
 
 

@@ -253,7 +253,7 @@ class Liar:
             case 2:
                 turn.done["sent"] = {self.random.choice([MANAGER, "adler", "nowhere"]): self.random.choice([1, 5, -1])}
             case 3:
-                turn.done["failure"] = {"v": 5, "agent": self.random.choice(self._agents), "traceback": "x"}
+                turn.done["failure"] = {"v": 6, "agent": self.random.choice(self._agents), "traceback": "x"}
             case 4:
                 turn.done["step"] = self.random.choice([0, turn.grant.step + 1, 2**40])
             case 5:
@@ -361,7 +361,7 @@ class Liar:
         body = extremes.body(random.choice(KINDS)) if random.random() < 0.8 else {"kind": random.choice(KINDS)}
         member.seq += 1
         fields = {
-            "v": 5,
+            "v": 6,
             "session": self._session(member),
             "step": step + ahead,
             "time": time_s,
@@ -409,7 +409,7 @@ class Liar:
 
     @staticmethod
     def _fields(**fields: Any) -> bytes:
-        return json.dumps({"v": 5} | fields).encode()
+        return json.dumps({"v": 6} | fields).encode()
 
     # What lies are made of.
 

@@ -12,6 +12,7 @@ from agents.sharing import SupplySettings
 from broker.servers.embedded import embedded_broker
 from broker.transport import MqttBroker
 from broker.transport.memory import MemoryBroker
+from scenarios.events import CloudFront, TimelineEvent
 from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
@@ -20,7 +21,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
-from scenarios.timeline import counters
+from scenarios.timeline import inverter_counters
 from tests.faults.network import Faults, FaultyBroker
 from tests.integration.test_shared_supply import BAD_NETWORK, run
 
@@ -103,10 +104,32 @@ def test_the_ledger_is_the_same_on_every_spread_and_on_a_bad_network(name: str) 
     assert run(scenario, hosts=None, supply=CORRECTED).ledger_sha256 == expected
     bad = FaultyBroker(MemoryBroker(), BAD_NETWORK, 3)
     assert run(scenario, bad, hosts=3, supply=CORRECTED).ledger_sha256 == expected
-    counted = counters(scenario)
+    counted = {of: counter.production for of, counter in inverter_counters(scenario).items()}
     for house in scenario.houses:
         own = {device.id for device in house.devices}
-        assert counters(scenario.part_of([house.id])) == {of: counted[of] for of in counted if of in own}
+        part = inverter_counters(scenario.part_of([house.id]))
+        assert {of: counter.production for of, counter in part.items()} == {
+            of: counted[of] for of in own & set(counted)
+        }
+
+
+def test_an_event_that_waits_for_a_job_changes_the_counter_like_one_with_that_time() -> None:
+    """Its time is known only once the job starts, so the timeline tells the producers."""
+    scenario = load_scenario("scarce")
+    cloud = CloudFront(
+        producers=tuple(scenario.producers), factor=0.2, ramp_s=600, duration_s=14_400, travel_s=300, announced=False
+    )
+    waiting = TimelineEvent(at_s=None, job="ahorn-9-washing-machine-1", turn="starts", after_s=60, action=cloud)
+    scripted = replace(scenario, timeline=(waiting,))
+
+    outcome = run(scripted, supply=CORRECTED)
+
+    standing = (entry.contract for entry in outcome.ledger if entry.state == "standing")
+    start_s = next(contract.start_s for contract in standing if contract.job_id == waiting.job)
+    timed = replace(scenario, timeline=(TimelineEvent(at_s=start_s + 60, action=cloud),))
+    assert outcome.ledger_sha256 == run(timed, supply=CORRECTED).ledger_sha256
+    assert outcome.ledger_sha256 != run(timed, supply=ISSUED).ledger_sha256
+    assert run(scripted, hosts=None, supply=CORRECTED).ledger_sha256 == outcome.ledger_sha256
 
 
 @pytest.mark.long

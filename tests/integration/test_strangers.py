@@ -39,7 +39,7 @@ def _envelope(**changed: object) -> bytes:
         "body": {"kind": "Amend", "job_id": "x", "start_s": 1},
     }
     round_: dict[str, Any] = {"step": 5, "time": 0, "round": 0, "messages": [message]}
-    batch: dict[str, Any] = {"v": 5, "session": "of a process that is no more", "rounds": [round_]}
+    batch: dict[str, Any] = {"v": 6, "session": "of a process that is no more", "rounds": [round_]}
     for holder in (message, round_, batch):
         holder.update((key, value) for key, value in changed.items() if key in holder)
     return json.dumps(batch).encode()
@@ -52,8 +52,8 @@ MALFORMED = (
     b"null",
     b"[" * 10_000,
     b'{"v": 1}',
-    b'{"v": 5, "step": -1, "time": "x"}',
-    b'{"v": 5, "surprise": true}',
+    b'{"v": 6, "step": -1, "time": "x"}',
+    b'{"v": 6, "surprise": true}',
     b"x" * (MAX_PAYLOAD_BYTES + 1),
     _envelope(v=1),
     _envelope(session=None),

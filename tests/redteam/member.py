@@ -170,7 +170,7 @@ class Turn:
         member = self.member
         member.seq += 1
         envelope = {
-            "v": 5,
+            "v": 6,
             "session": member.session,
             "step": self.grant.step,
             "time": self.grant.time,
@@ -387,7 +387,7 @@ class Member:
         self.runs += grant.phase == "run"
         sent = [Sent(home, envelope.to, Envelopes([envelope]).encoded()) for home, envelope in record.sent]
         done: dict[str, Any] = {
-            "v": 5,
+            "v": 6,
             "session": self.session,
             "step": grant.step,
             "time": grant.time,

@@ -156,7 +156,7 @@ def hides_a_message_from_its_receiver(guarded: GuardedBroker) -> Attack:
         turn.say(f"pv-{NEIGHBOUR}", {"kind": "Withdraw", "job_id": "x"})
         missed = turn.sent.pop()
         with flood(guarded, MEMBER) as flooding:
-            flooding.publish(topics.resend(member.run, NEIGHBOUR, MEMBER), b'{"v":5,"step":999}', FLOOD)
+            flooding.publish(topics.resend(member.run, NEIGHBOUR, MEMBER), b'{"v":6,"step":999}', FLOOD)
             flooding.publish(topics.inbox(member.run, NEIGHBOUR, MEMBER), missed.payload)
         turn.done["sent"] = counted + Counter({NEIGHBOUR: 1})
 

@@ -83,10 +83,10 @@ def odd_properties() -> list[Properties]:
 def of_another_process(turn: Turn) -> dict[str, bytes]:
     """Return valid payloads of a process that does not take part, by topic."""
     run, grant = turn.member.run, turn.grant
-    moment = {"v": 5, "session": secrets.token_hex(8), "step": grant.step, "time": grant.time, "round": grant.round}
+    moment = {"v": 6, "session": secrets.token_hex(8), "step": grant.step, "time": grant.time, "round": grant.round}
     made = {
         topics.done(run, MEMBER): json.dumps(moment | {"sent": {}, "next": None}).encode(),
-        topics.wake(run, MEMBER): json.dumps({"v": 5, "session": "another", "taken": grant.step}).encode(),
+        topics.wake(run, MEMBER): json.dumps({"v": 6, "session": "another", "taken": grant.step}).encode(),
         topics.forecast(run, MEMBER, "pv-brandt"): b"{}",
         topics.host(run, MEMBER): b"",
     }

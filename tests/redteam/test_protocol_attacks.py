@@ -120,7 +120,7 @@ def steals_sessions(turn: Turn) -> None:
 def announces_long_sessions(turn: Turn) -> None:
     """Announce processes whose sessions would not fit into a roster."""
     for digit in "12":
-        there = {"v": 5, "host": MEMBER, "session": digit * 400_000, "agents": [], "state": "there"}
+        there = {"v": 6, "host": MEMBER, "session": digit * 400_000, "agents": [], "state": "there"}
         turn.raw.append((topics.host(turn.member.run, MEMBER), json.dumps(there).encode()))
 
 

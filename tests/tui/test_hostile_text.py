@@ -137,8 +137,8 @@ def deliveries() -> tuple[tuple[str, bytes], ...]:
 def impossible() -> tuple[tuple[str, bytes], ...]:
     """Return what once ended every watcher at its start."""
     huge = 10**400
-    digits = {"v": 5, "host": "digits", "session": "x", "agents": ["9" * 5000 + "/x", "pv-brandt"], "state": "there"}
-    escapes = {"v": 5, "host": HOSTILE, "session": HOSTILE, "agents": [f"{HOSTILE}/x"], "state": "there"}
+    digits = {"v": 6, "host": "digits", "session": "x", "agents": ["9" * 5000 + "/x", "pv-brandt"], "state": "there"}
+    escapes = {"v": 6, "host": HOSTILE, "session": HOSTILE, "agents": [f"{HOSTILE}/x"], "state": "there"}
     forecast = {"issued_s": huge, "production": {"times_s": [1_782_012_600, huge], "cumulative_wh": [0, 1e308]}}
     contract = json.loads(deliveries()[-2][1])
     contract["contract"] |= {"start_s": 2**70, "agreed_s": -(2**70)}

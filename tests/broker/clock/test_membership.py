@@ -39,7 +39,7 @@ def test_the_roster_states_the_display_offset_of_times() -> None:
     told = members.roster.encoded()
     assert json.loads(told)["utc_offset_s"] == 7200
     assert Roster.model_validate_json(told).utc_offset_s == 7200
-    assert Roster.model_validate_json('{"v":5,"hosts":{}}').utc_offset_s == 0
+    assert Roster.model_validate_json('{"v":6,"hosts":{}}').utc_offset_s == 0
 
 
 def test_the_roster_of_a_run_in_utc_is_what_older_peers_read() -> None:

@@ -48,7 +48,7 @@ def test_a_flood_is_logged_in_few_lines_that_count_all_messages() -> None:
     assert [entry["why"] for entry in logs if entry not in flood] == ["once", "no topic of ours"]
 
 
-@pytest.mark.parametrize(("model", "version"), [(Announcement, "5"), (Control, "2, 3, 4 or 5")])
+@pytest.mark.parametrize(("model", "version"), [(Announcement, "6"), (Control, "2, 3, 4, 5 or 6")])
 def test_a_message_of_another_version_is_named_as_such(model: type[BaseModel], version: str) -> None:
     """A host of a newer release, whose messages may have further fields, is told what to do about it."""
     with pytest.raises(MalformedError) as caught:

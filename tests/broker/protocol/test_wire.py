@@ -107,7 +107,7 @@ def test_every_message_comes_in_as_it_went_out(model: wire.Wire) -> None:
     assert json.loads(payload)["v"] in {VERSION, model.v}
 
 
-GRANT: dict[str, Any] = {"v": 5, "step": 0, "time": 0, "round": 0, "expected": {"2": {"1": 2}}}
+GRANT: dict[str, Any] = {"v": 6, "step": 0, "time": 0, "round": 0, "expected": {"2": {"1": 2}}}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_nearly_valid_payloads_are_refused(change: dict[str, Any]) -> None:
         wire.Grant.model_validate_json(json.dumps(GRANT | change))
 
 
-@pytest.mark.parametrize("payload", [b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"v": 5}', b"[" * 100_000])
+@pytest.mark.parametrize("payload", [b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"v": 6}', b"[" * 100_000])
 def test_payloads_that_are_not_messages_are_rejected(payload: bytes) -> None:
     """They raise a single error that a receiver can catch."""
     with pytest.raises(ValidationError):
@@ -142,10 +142,10 @@ def test_payloads_that_are_not_messages_are_rejected(payload: bytes) -> None:
 
 MESSAGE: dict[str, Any] = {"sender": "a", "seq": 0, "to": "b", "re": None, "body": {"kind": "Ping"}}
 ROUND: dict[str, Any] = {"step": 1, "time": 1, "round": 0, "messages": [MESSAGE]}
-BATCH: dict[str, Any] = {"v": 5, "session": "s", "rounds": [ROUND]}
-DONE: dict[str, Any] = {"v": 5, "session": "s", "step": 1, "time": 1, "round": 0, "sent": {}, "next": 2}
-ANNOUNCEMENT: dict[str, Any] = {"v": 5, "host": "a", "session": "s", "agents": ["x"], "state": "there"}
-ROSTER: dict[str, Any] = {"v": 5, "hosts": {"a": {"session": "s", "agents": ["x"]}}}
+BATCH: dict[str, Any] = {"v": 6, "session": "s", "rounds": [ROUND]}
+DONE: dict[str, Any] = {"v": 6, "session": "s", "step": 1, "time": 1, "round": 0, "sent": {}, "next": 2}
+ANNOUNCEMENT: dict[str, Any] = {"v": 6, "host": "a", "session": "s", "agents": ["x"], "state": "there"}
+ROSTER: dict[str, Any] = {"v": 6, "hosts": {"a": {"session": "s", "agents": ["x"]}}}
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -275,13 +275,13 @@ def test_durations_of_reports_are_finite(field: str, value: str) -> None:
 def test_a_payload_of_own_values_is_the_validated_one() -> None:
     """What this process has computed needs no validation, and reads the same."""
     values: dict[str, Any] = {
-        "v": 5, "session": "8f3c", "step": 3, "time": 60, "round": 1, "sent": {"b": 2}, "next": None, "more": 0,
+        "v": 6, "session": "8f3c", "step": 3, "time": 60, "round": 1, "sent": {"b": 2}, "next": None, "more": 0,
         "local": 1, "pending": True, "busy": False, "failure": None, "asking": False, "resume": 9,
     }  # fmt: skip
     done = wire.Done.of_own(values)
     assert done == wire.Done.model_validate(values)
     assert done.encoded() == (
-        b'{"v":5,"session":"8f3c","step":3,"time":60,"round":1,"sent":{"b":2},"next":null,"local":1,"pending":true,'
+        b'{"v":6,"session":"8f3c","step":3,"time":60,"round":1,"sent":{"b":2},"next":null,"local":1,"pending":true,'
         b'"resume":9}'
     )
     assert decode(wire.Done, done.encoded()) == done
@@ -292,7 +292,7 @@ def test_a_batch_is_read_as_its_model_says() -> None:
     """Reading it without the model accepts and refuses the same."""
     item = {"sender": "a", "seq": 1, "to": "b", "re": None, "body": {"kind": "Ping", "n": 1.5}}
     good: dict[str, Any] = {
-        "v": 5,
+        "v": 6,
         "session": "8f3c",
         "rounds": [{"step": 1, "time": 2, "round": 0, "messages": [item]}],
     }
@@ -318,7 +318,7 @@ def test_a_batch_is_read_as_its_model_says() -> None:
 
 def test_a_host_reads_its_part_of_a_grant_as_the_model_says() -> None:
     """What is wrong with the other hosts' parts is theirs to find."""
-    good: dict[str, Any] = {"v": 5, "step": 1, "time": 2, "round": 0, "expected": {"a": {"b": 2}, "b": {}}}
+    good: dict[str, Any] = {"v": 6, "step": 1, "time": 2, "round": 0, "expected": {"a": {"b": 2}, "b": {}}}
     bad: list[dict[str, Any]] = [
         {**good, "step": -1}, {**good, "time": 2**60}, {**good, "phase": "?"}, {**good, "x": 1},
         {**good, "lost": ["\n"]},

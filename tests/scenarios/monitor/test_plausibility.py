@@ -28,7 +28,7 @@ def message(**wrong: Any) -> bytes:
     round_ = {"step": 1, "time": NOW_S, "round": 0, "messages": [said]}
     for holder in (said, round_):
         holder.update((key, value) for key, value in wrong.items() if key in holder)
-    return json.dumps({"v": 5, "session": "s", "rounds": [round_]}).encode()
+    return json.dumps({"v": 6, "session": "s", "rounds": [round_]}).encode()
 
 
 def job(**wrong: Any) -> bytes:
@@ -81,12 +81,12 @@ def test_an_impossible_job_is_not_drawn(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("topic", "content"),
     [
-        ("hosts/brandt", {"v": 5, "host": "b", "session": "x", "agents": ["9" * 5000 + "/x"], "state": "there"}),
+        ("hosts/brandt", {"v": 6, "host": "b", "session": "x", "agents": ["9" * 5000 + "/x"], "state": "there"}),
         ("forecast/brandt/x", {"issued_s": HUGE, "production": {"times_s": [0, 1], "cumulative_wh": [0, 1]}}),
         ("forecast/brandt/x", {"issued_s": 0, "production": {"times_s": [0, HUGE], "cumulative_wh": [0, 1]}}),
         ("forecast/brandt/x", {"issued_s": 0, "production": {"times_s": [0, 1], "cumulative_wh": [0, 1e308]}}),
-        ("time", {"v": 5, "time": HUGE, "round": 0, "step": 1, "pace": "max", "lag_wall_s": 0, "state": "running"}),
-        ("roster", {"v": 5, "hosts": {"9" * 5000: {"session": "x", "agents": []}}}),
+        ("time", {"v": 6, "time": HUGE, "round": 0, "step": 1, "pace": "max", "lag_wall_s": 0, "state": "running"}),
+        ("roster", {"v": 6, "hosts": {"9" * 5000: {"session": "x", "agents": []}}}),
     ],
 )
 def test_impossible_retained_messages_are_refused(topic: str, content: dict[str, Any]) -> None:

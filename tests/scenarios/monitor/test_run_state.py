@@ -210,7 +210,7 @@ def test_foreign_and_broken_messages_change_nothing(recorded: tuple[RunOutcome, 
     def batch(**fields: Any) -> bytes:
         said = {"sender": "x", "seq": 0, "to": "manager", "re": None} | fields
         round_ = {"step": 1, "time": 0, "round": 0, "messages": [said]}
-        return json.dumps({"v": 5, "session": "s", "rounds": [round_]}).encode()
+        return json.dumps({"v": 6, "session": "s", "rounds": [round_]}).encode()
 
     for payload in (
         b"\xff\xfe",

@@ -1,0 +1,94 @@
+"""The counters of simulated inverters, by which producers correct their forecasts (`agents.expected_production`).
+
+A counter counts what the roof really produces. The events of a timeline that have a time are known to it from the
+start, though a producer reads only the past. Events that wait for a job, and those of a script, are not: the timeline's
+agent sends them to the producers whose production they change.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents import Production
+from broker.protocol import first_problem
+from scenarios.events import ACTION, GiveForecast, Happening
+from scenarios.scenario import Scenario
+from scenarios.timeline.effects import absent_at_start, changes_counter, planned_happenings, series_after
+
+
+class InverterCounter:
+    """The counter of one roof."""
+
+    __slots__ = ("_happenings", "_is_absent", "_producer", "_scenario", "differs_from_s", "production")
+
+    def __init__(self, scenario: Scenario, producer: str, planned: Sequence[Happening], *, is_absent: bool) -> None:
+        """Create a counter that knows the planned events.
+
+        Args:
+            scenario: The scenario, or the part of it that has the roof.
+            producer: The roof's producer.
+            planned: The events that are known before the run, in order.
+            is_absent: Whether the roof is absent at the start of the run.
+        """
+        self._scenario = scenario
+        self._producer = producer
+        self._happenings = planned
+        self._is_absent = is_absent
+        self.production: Production | None
+        """What the roof produces; None: what it forecasts."""
+        self.differs_from_s: int
+        """From when on it may differ from the forecasts, UNIX seconds."""
+        self._update()
+
+    def follow(self, event: Mapping[str, Any], at_s: int) -> None:
+        """Count what the roof produces after an event that was not known before the run.
+
+        Args:
+            event: See `scenarios.events.Action`.
+            at_s: When it takes place, UNIX seconds.
+
+        Raises:
+            ValueError: It is no event that changes what this roof produces.
+        """
+        try:
+            action = ACTION.validate_python(event, strict=False)
+        except ValidationError as error:
+            raise ValueError(first_problem(error)) from None
+        happening = Happening(n=0, at_s=at_s, action=action)
+        if not changes_counter(happening, self._scenario, self._producer):
+            raise ValueError(f"{action.do} does not change what {self._producer} produces")
+        happenings = list(self._happenings)
+        insort(happenings, happening, key=lambda one: one.at_s)
+        self._happenings = happenings
+        self._update()
+
+    def _update(self) -> None:
+        scenario, producer = self._scenario, self._producer
+        self.production = series_after(scenario, producer, self._happenings, is_absent=self._is_absent).actual
+        self.differs_from_s = scenario.start_s
+        if scenario.producers[producer].actual is None and not self._is_absent:
+            changes = (one.at_s for one in self._happenings if changes_counter(one, scenario, producer))
+            self.differs_from_s = next(changes, scenario.start_s)
+
+
+def inverter_counters(scenario: Scenario) -> dict[str, InverterCounter]:
+    """Return the counter of each producer, by id.
+
+    Args:
+        scenario: The scenario, or the part of it that one host has.
+    """
+    own = tuple(
+        event
+        for event in scenario.timeline
+        if not isinstance(event.action, GiveForecast) or event.action.producer in scenario.producers
+    )
+    planned, absent = planned_happenings(replace(scenario, timeline=own)), absent_at_start(scenario)
+    return {
+        producer: InverterCounter(scenario, producer, planned, is_absent=producer in absent)
+        for producer in scenario.producers
+    }
