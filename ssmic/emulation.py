@@ -19,6 +19,7 @@ from agents import Contract, LedgerEntry
 from broker.clock import Pace
 from broker.protocol import Control
 from scenarios import MAX_NAME_LENGTH, AddJobs, Happening, Scenario, TimelineEvent, fingerprint
+from scenarios.events import Action, JoinDevice, LeaveDevice
 from scenarios.expectations import Verdict
 from scenarios.files import event_action, save_scenario
 from scenarios.metrics import Kpis
@@ -363,15 +364,25 @@ class Run:
 
         Raises:
             ScenarioError: There is no such event, or its keys are not valid; carries all problems.
-            EmulationError: The run has ended.
+            EmulationError: The run has ended, or a device joins that is present, or leaves that is absent.
         """
         self._check_going()
         if "do" in how:
             raise EmulationError(f"an event has one name, not {what!r} and {how['do']!r}")
         known = replace(self.scenario, timeline=(*self.scenario.timeline, *self._acted))
         action = event_action(known, {"do": what, **how}, self.now_s)
+        self._check_presence(action)
         self._acted.append(TimelineEvent(at_s=self.now_s, action=action))
         self._script.director.perform(action)
+
+    def _check_presence(self, action: Action) -> None:
+        """Refuse that a present device joins or an absent one leaves: a recording would take it for absent before."""
+        if isinstance(action, JoinDevice | LeaveDevice):
+            is_absent = self._script.director.is_absent(action.house, action.device)
+            if isinstance(action, JoinDevice) and not is_absent:
+                raise EmulationError(f"{action.house}/{action.device} is present: only an absent device can join")
+            if isinstance(action, LeaveDevice) and is_absent:
+                raise EmulationError(f"{action.house}/{action.device} is absent: only a present device can leave")
 
     def producer(self, producer: str) -> ProducerHandle:
         """Return a producer, to change something about it.

@@ -8,6 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from subprocess import run as run_process
@@ -192,6 +193,42 @@ async def test_what_is_no_time_duration_or_part_is_one_error_that_says_what_is_e
                 going.save_recording(file)
         await going.until(np.int64(going.now_s + 60))
         assert going.events == ()
+
+
+@pytest.mark.parametrize("has_actual", [True, False])
+async def test_producers_correct_their_forecasts_by_the_clouds_of_a_script_as_by_those_of_its_recording(
+    tmp_path: Path, *, has_actual: bool
+) -> None:
+    """Nobody forecast these clouds; a roof without actual production would have produced what it forecasts."""
+    scenario = load_scenario("scarce")
+    if not has_actual:
+        producers = {of: replace(series, actual=None) for of, series in scenario.producers.items()}
+        scenario = replace(scenario, producers=producers)
+    async with ssmic.Emulation(scenario, supply="shared") as going:
+        await going.until("09:00")
+        going.cloud(factor=0.2, duration="4h", announced=False)
+        await going.until("11:07")
+        going.producer("pv-ahorn-1").forecast(factor=0.7)
+        going.do("forecast_error", growth_per_h=0.1, every="2h", duration="5h")
+    going.save_recording(tmp_path / "recording.yaml")
+
+    again = await asyncio.to_thread(ssmic.run, tmp_path / "recording.yaml", supply="shared")
+
+    assert again.ledger_sha256 == going.ledger_sha256
+
+
+async def test_only_an_absent_device_joins_and_only_a_present_one_leaves() -> None:
+    """A recording tells from a device's first event whether it is there at the start."""
+    async with ssmic.Emulation(scripted("{at: '12:00', do: join, house: b, device: washer}")) as going:
+        with pytest.raises(ssmic.EmulationError, match="a/washer is present: only an absent device can join"):
+            going.house("a").join("washer")
+        with pytest.raises(ssmic.EmulationError, match="b/washer is absent: only a present device can leave"):
+            going.house("b").leave("washer")
+        going.house("a").leave("washer")
+        await going.until("13:00")
+        going.house("a").join("washer")
+        going.house("b").leave("washer")
+    assert (await asyncio.to_thread(ssmic.run, going.recording)).ledger_sha256 == going.ledger_sha256
 
 
 @pytest.mark.parametrize(
