@@ -59,6 +59,7 @@ from scenarios.timeline.effects import (
     as_happened,
     changes_counter,
     complete,
+    is_known_before,
     job_added,
     outlook,
     scaled,
@@ -126,7 +127,7 @@ class _Issue:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """An event whose time was known before the run, also to the counters of inverters."""
+    """An event that is known before the run, also to the counters of inverters."""
 
     action: Action
 
@@ -182,7 +183,7 @@ class Director(Agent[AnyMessage]):
         self._agent_of_job = {job.job_id: job.agent for job in scenario.jobs}
         for event in scenario.timeline:
             if event.at_s is not None:
-                self._later(event.at_s, _Planned(event.action))
+                self._later(event.at_s, _Planned(event.action) if is_known_before(event.action) else event.action)
 
     async def run(self) -> None:
         """Carry out events that are due, and let the script act, until the run ends."""
@@ -266,7 +267,7 @@ class Director(Agent[AnyMessage]):
     # What.
 
     def perform(self, action: Action) -> None:
-        """Carry out an action now, which was not known before the run."""
+        """Carry out an action now that was not known before the run."""
         self._perform(action, is_planned=False)
 
     def _perform(self, action: Action, *, is_planned: bool) -> None:  # noqa: C901, PLR0912 - one case for each kind of action

@@ -287,6 +287,14 @@ def _with_forecasts(series: ProducerSeries, given: Iterable[Happening]) -> Produ
     return replace(series, predictions=tuple(sorted([*own, *predictions], key=lambda known: known.issued_s)))
 
 
+def is_known_before(action: Action) -> bool:
+    """Return whether the effect of an event that has a time is known before the run.
+
+    A forecast that is given as a factor is not: it is applied to what the producer expects at the time.
+    """
+    return not isinstance(action, GiveForecast) or action.production is not None
+
+
 def changes_counter(happening: Happening, scenario: Scenario, producer: str) -> bool:
     """Return whether an event may change what a producer's inverter counts.
 

@@ -1,8 +1,8 @@
 """The counters of simulated inverters, by which producers correct their forecasts (`agents.expected_production`).
 
 A counter counts what the roof really produces. The events of a timeline that have a time are known to it from the
-start, though a producer reads only the past. Events that wait for a job, and those of a script, are not: the timeline's
-agent sends them to the producers whose production they change.
+start, though a producer reads only the past. Others are not: events that wait for a job, those of a script, and
+forecasts that are given as a factor. The timeline's agent sends them to the producers whose production they change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from agents import Production
 from broker.protocol import first_problem
 from scenarios.events import ACTION, GiveForecast, Happening
 from scenarios.scenario import Scenario
-from scenarios.timeline.effects import absent_at_start, changes_counter, planned_happenings, series_after
+from scenarios.timeline.effects import (
+    absent_at_start,
+    changes_counter,
+    is_known_before,
+    planned_happenings,
+    series_after,
+)
 
 
 class InverterCounter:
@@ -85,7 +91,8 @@ def inverter_counters(scenario: Scenario) -> dict[str, InverterCounter]:
     own = tuple(
         event
         for event in scenario.timeline
-        if not isinstance(event.action, GiveForecast) or event.action.producer in scenario.producers
+        if is_known_before(event.action)
+        and (not isinstance(event.action, GiveForecast) or event.action.producer in scenario.producers)
     )
     planned, absent = planned_happenings(replace(scenario, timeline=own)), absent_at_start(scenario)
     return {

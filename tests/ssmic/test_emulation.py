@@ -208,8 +208,10 @@ async def test_producers_correct_their_forecasts_by_the_clouds_of_a_script_as_by
         await going.until("09:00")
         going.cloud(factor=0.2, duration="4h", announced=False)
         await going.until("11:07")
-        going.producer("pv-ahorn-1").forecast(factor=0.7)
         going.do("forecast_error", growth_per_h=0.1, every="2h", duration="5h")
+        await going.until("14:00")
+        going.producer("pv-ahorn-1").forecast(factor=1.5)
+        going.producer("pv-ahorn-6").forecast(factor=1.5)
     going.save_recording(tmp_path / "recording.yaml")
 
     again = await asyncio.to_thread(ssmic.run, tmp_path / "recording.yaml", supply="shared")
