@@ -17,8 +17,11 @@ from .event_marks import (
     EventMarks as EventMarks,
 )
 from .events import (
+    Action as Action,
     AddJobs as AddJobs,
     Happening as Happening,
+    JoinDevice as JoinDevice,
+    LeaveDevice as LeaveDevice,
     TimelineEvent as TimelineEvent,
     action_in_words as action_in_words,
 )
@@ -51,6 +54,7 @@ from .scenario import (
 __all__ = [
     "APPLIANCES",
     "MAX_NAME_LENGTH",
+    "Action",
     "AddJobs",
     "Appliance",
     "EventMark",
@@ -58,6 +62,8 @@ __all__ = [
     "FigureKind",
     "FigureKindError",
     "Happening",
+    "JoinDevice",
+    "LeaveDevice",
     "Problem",
     "ProducerSeries",
     "Scenario",

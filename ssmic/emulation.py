@@ -18,8 +18,17 @@ from typing import Any, Literal, Unpack
 from agents import Contract, LedgerEntry
 from broker.clock import Pace
 from broker.protocol import Control
-from scenarios import MAX_NAME_LENGTH, AddJobs, Happening, Scenario, TimelineEvent, fingerprint
-from scenarios.events import Action, JoinDevice, LeaveDevice
+from scenarios import (
+    MAX_NAME_LENGTH,
+    Action,
+    AddJobs,
+    Happening,
+    JoinDevice,
+    LeaveDevice,
+    Scenario,
+    TimelineEvent,
+    fingerprint,
+)
 from scenarios.expectations import Verdict
 from scenarios.files import event_action, save_scenario
 from scenarios.metrics import Kpis

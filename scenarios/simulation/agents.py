@@ -49,7 +49,7 @@ from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
-from scenarios.timeline import Director, Script, absent_at_start, inverter_counters
+from scenarios.timeline import Director, Script, absent_at_start, counters_of
 
 _SESSION = "0" * 16
 """As long as the sessions that hosts draw."""
@@ -201,7 +201,7 @@ class _Making:
         self._settings = settings
         self._absent = absent_at_start(scenario)
         self._own_use_of = own_uses(scenario)
-        self._counters = inverter_counters(scenario) if settings.supply.corrects_forecasts else {}
+        self._counters = counters_of(scenario) if settings.supply.corrects_forecasts else {}
         self._gateways = _gateways(scenario, settings, agents)
         self._prices = supply_prices(scenario)
         self._strategy: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer

@@ -23,7 +23,7 @@ from broker.protocol import VERSION, Timeouts
 from scenarios.events import TimelineEvent
 from scenarios.scenario import Scenario
 from scenarios.supply_prices import price_settings
-from scenarios.timeline import absent_at_start, inverter_counters
+from scenarios.timeline import absent_at_start, counters_of
 
 CLOCK_JOURNAL = "clock"
 """Name of the clock's journal."""
@@ -194,7 +194,7 @@ def _counters_hash(scenario: Scenario) -> str:
     """Return a hash of what producers correct their forecasts by."""
     counted = {
         producer: counter.production.digest
-        for producer, counter in sorted(inverter_counters(scenario).items())
+        for producer, counter in sorted(counters_of(scenario).items())
         if counter.production is not None
     }
     return _hash_of(json.dumps(counted).encode())

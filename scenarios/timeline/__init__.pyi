@@ -11,7 +11,7 @@ from .effects import (
     optional_jobs as optional_jobs,
 )
 from .inverter_counters import (
-    inverter_counters as inverter_counters,
+    counters_of as counters_of,
 )
 from .network_faults import (
     Disturbances as Disturbances,
@@ -26,8 +26,8 @@ __all__ = [
     "absent_at_start",
     "as_happened",
     "as_planned",
+    "counters_of",
     "happening_of",
-    "inverter_counters",
     "job_added",
     "optional_jobs",
 ]

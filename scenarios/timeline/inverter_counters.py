@@ -82,7 +82,7 @@ class InverterCounter:
             self.differs_from_s = next(changes, scenario.start_s)
 
 
-def inverter_counters(scenario: Scenario) -> dict[str, InverterCounter]:
+def counters_of(scenario: Scenario) -> dict[str, InverterCounter]:
     """Return the counter of each producer, by id.
 
     Args:

@@ -21,7 +21,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
-from scenarios.timeline import inverter_counters
+from scenarios.timeline import counters_of
 from tests.faults.network import Faults, FaultyBroker
 from tests.integration.test_shared_supply import BAD_NETWORK, run
 
@@ -104,10 +104,10 @@ def test_the_ledger_is_the_same_on_every_spread_and_on_a_bad_network(name: str) 
     assert run(scenario, hosts=None, supply=CORRECTED).ledger_sha256 == expected
     bad = FaultyBroker(MemoryBroker(), BAD_NETWORK, 3)
     assert run(scenario, bad, hosts=3, supply=CORRECTED).ledger_sha256 == expected
-    counted = {of: counter.production for of, counter in inverter_counters(scenario).items()}
+    counted = {of: counter.production for of, counter in counters_of(scenario).items()}
     for house in scenario.houses:
         own = {device.id for device in house.devices}
-        part = inverter_counters(scenario.part_of([house.id]))
+        part = counters_of(scenario.part_of([house.id]))
         assert {of: counter.production for of, counter in part.items()} == {
             of: counted[of] for of in own & set(counted)
         }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scenarios.scenario import Scenario
-from scenarios.timeline.inverter_counters import InverterCounter, inverter_counters
+from scenarios.timeline.inverter_counters import InverterCounter, counters_of
 from tests.scenarios.timeline.two_roofs import scripted
 
 HOUR_S = 3600
@@ -33,7 +33,7 @@ def counted_wh(counter: InverterCounter, scenario: Scenario, first_h: int, last_
 def test_a_roof_without_actual_production_has_nothing_to_count_until_an_event_changes_it() -> None:
     """It produces what it forecasts."""
     scenario = scripted()
-    counter = inverter_counters(scenario)["pv-a"]
+    counter = counters_of(scenario)["pv-a"]
     assert counter.production is None
 
     counter.follow(CLOUD, scenario.start_s + 10 * HOUR_S)
@@ -46,9 +46,9 @@ def test_a_roof_without_actual_production_has_nothing_to_count_until_an_event_ch
 def test_an_unexpected_event_counts_like_a_planned_one_also_beside_others() -> None:
     """So a script and its recording decide alike."""
     both = scripted(f"{PLANNED}\n{PLANNED.replace('10:00', '11:00')}")
-    planned = inverter_counters(both)["pv-a"]
+    planned = counters_of(both)["pv-a"]
     one = scripted(PLANNED.replace("10:00", "11:00"))
-    counter = inverter_counters(one)["pv-a"]
+    counter = counters_of(one)["pv-a"]
 
     counter.follow(CLOUD, one.start_s + 10 * HOUR_S)
 
@@ -68,7 +68,7 @@ def test_an_unexpected_event_counts_like_a_planned_one_also_beside_others() -> N
 def test_what_changes_nothing_is_refused(event: dict[str, Any], message: str) -> None:
     """It comes over the network."""
     scenario = scripted()
-    counter = inverter_counters(scenario)["pv-a"]
+    counter = counters_of(scenario)["pv-a"]
     with pytest.raises(ValueError, match=message):
         counter.follow(event, scenario.start_s)
     assert counter.production is None
@@ -77,6 +77,6 @@ def test_what_changes_nothing_is_refused(event: dict[str, Any], message: str) ->
 def test_a_cloud_of_a_million_years_takes_no_memory() -> None:
     """Only the part in which the roof produces counts."""
     scenario = scripted()
-    counter = inverter_counters(scenario)["pv-a"]
+    counter = counters_of(scenario)["pv-a"]
     counter.follow({**CLOUD, "duration_s": 10**13}, scenario.start_s + 10 * HOUR_S)
     assert counted_wh(counter, scenario, 12, 13) == pytest.approx(1500)
