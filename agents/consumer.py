@@ -417,6 +417,7 @@ class Consumer(Agent[AnyMessage]):
             "producer": producer,
             "start_s": start_s,
             "agreed_s": self.now_s,
+            "shares": (),
         }
         self.agree(job, contract.model_copy(update=update), ((start_s, start_s),))
 
