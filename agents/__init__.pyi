@@ -2,6 +2,9 @@ from .consumer import (
     Consumer as Consumer,
     make_consumer as make_consumer,
 )
+from .consumer_supply import (
+    MakeConsumerSupply as MakeConsumerSupply,
+)
 from .device_events import (
     Announced as Announced,
     Availability as Availability,
@@ -44,7 +47,7 @@ from .gateway import (
     GatewaySettings as GatewaySettings,
     Prices as Prices,
     PricesAt as PricesAt,
-    SharedGatewayConsumer as SharedGatewayConsumer,
+    SharedTerms as SharedTerms,
     Waiting as Waiting,
 )
 from .job_register import (
@@ -131,11 +134,12 @@ from .shares import (
 )
 from .sharing import (
     PastForecasts as PastForecasts,
-    SharedConsumer as SharedConsumer,
+    SharedConsumerSupply as SharedConsumerSupply,
     SharedProducerSupply as SharedProducerSupply,
     SharedSupplyScheme as SharedSupplyScheme,
     supplier_of as supplier_of,
 )
+from .whole_consumer_supply import WholeConsumerSupply as WholeConsumerSupply
 from .whole_producer_supply import WholeProducerSupply as WholeProducerSupply
 
 __all__ = [
@@ -197,6 +201,7 @@ __all__ = [
     "LedgerEvent",
     "Left",
     "LoadProfile",
+    "MakeConsumerSupply",
     "MakeProducerSupply",
     "Manager",
     "NewForecast",
@@ -220,14 +225,15 @@ __all__ = [
     "SettingsError",
     "Share",
     "SharePromised",
-    "SharedConsumer",
-    "SharedGatewayConsumer",
+    "SharedConsumerSupply",
     "SharedProducerSupply",
     "SharedSupplyScheme",
+    "SharedTerms",
     "SharesAmended",
     "Starts",
     "Vacated",
     "Waiting",
+    "WholeConsumerSupply",
     "WholeProducerSupply",
     "WholeSupplyScheme",
     "addition_problem",

@@ -8,6 +8,7 @@ windows do not allow a sequence, as many jobs as possible run in sequence, and t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from agents.model import GRID, Contract, Job
@@ -27,6 +28,15 @@ MAX_DISPLACED = 6
 """Up to this many jobs, all combinations to displace are tried; with more, each single job, then all."""
 
 
+@dataclass(frozen=True, slots=True)
+class FreeTime:
+    """The starts at which a device is free for a job that looks for a supplier."""
+
+    starts: Starts
+    held: bool
+    """Whether the device has other jobs, so that the job must not move at first."""
+
+
 class Calendar:
     """The known jobs of one device that have not ended."""
 
@@ -40,6 +50,10 @@ class Calendar:
         """By waiting job: its start in the latest possible sequence; None if it is not part of the sequence."""
         self._before_s: dict[str, int | None] = {}
         """The same in the previous sequence, which may still be valid."""
+        self._affected: set[str] = set()
+        """Ids of the jobs whose part of the device's time may have changed since it was divided last."""
+        self._was_freed = False
+        """Whether a contract has ended since then."""
 
     # Events.
 
@@ -77,16 +91,30 @@ class Calendar:
 
     def free(self, job_id: str) -> None:
         """Record that a job no longer has a contract."""
+        self._reopen(job_id)
+        self._was_freed = True
+
+    def _reopen(self, job_id: str) -> None:
         del self._placed[job_id], self._movable[job_id]
         self._open[job_id] = self._jobs[job_id]
 
-    def forget_sequence(self, job_ids: Iterable[str]) -> None:
-        """Let waiting jobs get a new, latest possible sequence; jobs that rely on the old one must ask again."""
-        for job_id in job_ids:
+    def affect(self, job: Job, now_s: int) -> None:
+        """Record that the time of a job, and of those that could overlap with it, is to be divided again."""
+        self._affected |= {job.job_id, *self.near(job, now_s)}
+
+    def take_changes(self) -> tuple[Collection[str], bool]:
+        """Return what has changed since the last call: ids of the jobs that are affected, and whether time was freed.
+
+        Those of them that wait get a new, latest possible sequence; whoever relies on the old one must ask again.
+        """
+        affected, was_freed = self._affected, self._was_freed
+        self._affected, self._was_freed = set(), False
+        for job_id in affected:
             if job_id in self._latest_s:
                 self._before_s[job_id] = self._latest_s.pop(job_id)
             if job_id not in self._open:
                 self._before_s.pop(job_id, None)
+        return affected, was_freed
 
     # Queries.
 
@@ -120,6 +148,26 @@ class Calendar:
         others = [run for run in self._open_near(job, now_s) if run.job_id != job.job_id]
         following = largest_sequence(others, busy)
         return open_starts(self._run(job, now_s), [run for run in others if run.job_id in following], busy)
+
+    def has_more_time(self, job: Job, starts: Starts, now_s: int) -> bool:
+        """Return whether the device is free for a job at any start besides these.
+
+        Args:
+            job: The job.
+            starts: Where it could start before.
+            now_s: Current time, UNIX seconds.
+        """
+        return any(
+            not any(a <= first_s and last_s <= b for a, b in starts) for first_s, last_s in self.open_starts(job, now_s)
+        )
+
+    def starts_of(self, contract: Contract, now_s: int) -> Starts:
+        """Return the starts at which the device is free for a job that has a contract and has not started."""
+        movable = self._movable[contract.job_id]
+        self._reopen(contract.job_id)
+        starts, displaced = self.find_starts(self._jobs[contract.job_id], now_s)
+        self.place(contract, movable)
+        return ((contract.start_s, contract.start_s),) if displaced else starts
 
     def deadline_s(self, job: Job, now_s: int) -> int:
         """Return the latest start with which a job and all other waiting ones still run in sequence, UNIX seconds.

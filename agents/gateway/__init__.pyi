@@ -11,8 +11,8 @@ from .gateway_settings import (
     Prices as Prices,
     PricesAt as PricesAt,
 )
-from .shared_gateways import (
-    SharedGatewayConsumer as SharedGatewayConsumer,
+from .shared_terms import (
+    SharedTerms as SharedTerms,
 )
 from .waiting_appliance import (
     Waiting as Waiting,
@@ -26,6 +26,6 @@ __all__ = [
     "GatewaySettings",
     "Prices",
     "PricesAt",
-    "SharedGatewayConsumer",
+    "SharedTerms",
     "Waiting",
 ]

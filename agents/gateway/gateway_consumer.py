@@ -12,12 +12,12 @@ with their virtual time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 from typing_extensions import override
 
 from agents.consumer import Consumer
+from agents.consumer_supply import MakeConsumerSupply
 from agents.device_events import (
     Announced,
     Availability,
@@ -43,6 +43,7 @@ from agents.gateway.represented_device import RepresentedDevice
 from agents.gateway.waiting_appliance import WaitingDetector
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobWithdrawn
 from agents.model import MANAGER, Job
+from agents.whole_consumer_supply import WholeConsumerSupply
 from broker.hosts import Received
 from broker.protocol import clipped
 
@@ -66,7 +67,7 @@ class GatewayConsumer(Consumer):
         gateway: GatewaySettings,
         is_there: bool = True,
         terms: SupplyTerms | None = None,
-        **supply: Any,  # noqa: ANN401 - whatever the class beside this one takes
+        supply: MakeConsumerSupply = WholeConsumerSupply,
     ) -> None:
         """Create the agent.
 
@@ -77,9 +78,9 @@ class GatewayConsumer(Consumer):
             gateway: The device.
             is_there: As for every consumer.
             terms: How the device is told who supplies its jobs; None: as for jobs with one supplier each.
-            supply: What a subclass needs whose jobs are supplied in another way.
+            supply: As for every consumer.
         """
-        super().__init__(agent_id, jobs, patient=patient, is_there=is_there, **supply)
+        super().__init__(agent_id, jobs, patient=patient, is_there=is_there, supply=supply)
         self._gateway = gateway
         self._device = RepresentedDevice(self, gateway, "consumer", (JobAsked, JobTakenBack, Occupied, Vacated))
         self._profiles = DeviceProfiles(gateway.profiles, gateway.profile)
@@ -121,14 +122,11 @@ class GatewayConsumer(Consumer):
         if self._gateway.rules >= 5:
             self._commands.restart_counts()
 
-    def _obey(self, received: Received[AnyMessage]) -> None:
-        """See `Consumer._obey`; the device is informed of the new prices of its jobs."""
-        message = received.message
-        if not isinstance(message, ChangePrices):
-            super()._obey(received)
-            return
-        prices = message.import_eur_per_kwh, message.neighbour_eur_per_kwh
-        self._notices.change_prices(PriceChange(self.now_s, *prices))
+    def change_prices(self, prices: ChangePrices) -> None:
+        """See `Consumer.change_prices` for `prices`; the device is informed of what its jobs cost now."""
+        super().change_prices(prices)
+        change = PriceChange(self.now_s, prices.import_eur_per_kwh, prices.neighbour_eur_per_kwh)
+        self._notices.change_prices(change)
         for course in self._courses.open:
             self._published.show_job(course, again=False)
 
@@ -265,8 +263,18 @@ class GatewayConsumer(Consumer):
         """See `Consumer.execute`: the device runs the job."""
         await self._executor.execute(job)
 
+    @override
+    def is_under_way(self, job: Job) -> bool:
+        return self._courses.has_begun(self._courses[job.job_id], self.now_s)
+
+    @override
+    def started_s(self, job: Job) -> int | None:
+        course = self._courses[job.job_id]
+        return course.started_s if course.is_running else None
+
     def job_begun(self, job: Job) -> None:
-        """Called whenever the device has said that it runs a job; a subclass that acts on it overrides this."""
+        """Called whenever the device has said that it runs a job."""
+        self.supply.job_begun(job)
 
     def job_finished(self, course: JobCourse) -> None:
         """Expect of the next job with the same load profile what this one has drawn."""

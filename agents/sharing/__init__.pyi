@@ -12,7 +12,6 @@ from .composing import (
     start_without_sun as start_without_sun,
 )
 from .job_supply import (
-    NOTHING_MWH as NOTHING_MWH,
     supplier_of as supplier_of,
 )
 from .past_forecasts import (
@@ -23,11 +22,8 @@ from .pricing import (
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
 )
-from .shared_consumer import (
-    SharedConsumer as SharedConsumer,
-)
-from .shared_job_negotiation import (
-    SharedJobNegotiation as SharedJobNegotiation,
+from .shared_consumer_supply import (
+    SharedConsumerSupply as SharedConsumerSupply,
 )
 from .shared_producer_supply import (
     SharedProducerSupply as SharedProducerSupply,
@@ -57,7 +53,6 @@ __all__ = [
     "ABOUT_SUPPLY",
     "DEFAULT_FORECAST",
     "FORECAST_USES",
-    "NOTHING_MWH",
     "PREFERENCES",
     "SUPPLY_RULES",
     "Book",
@@ -69,8 +64,7 @@ __all__ = [
     "Preference",
     "PriceView",
     "PricesOfMinutes",
-    "SharedConsumer",
-    "SharedJobNegotiation",
+    "SharedConsumerSupply",
     "SharedProducerSupply",
     "SharedSupplyScheme",
     "SupplyRule",

@@ -166,6 +166,11 @@ class Agent(Generic[MessageT]):
         return self._rng
 
     @property
+    def next_seq(self) -> int:
+        """Sequence number of the next message that is sent."""
+        return self._seq
+
+    @property
     def timers_until_s(self) -> int | None:
         """The run does not continue for the agent's timers after this time, UNIX seconds; None: for all of them."""
         return self.coroutines.timers_until_s

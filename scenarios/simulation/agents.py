@@ -21,17 +21,19 @@ from agents import (
     GatewaySettings,
     Job,
     JobRegister,
+    MakeConsumerSupply,
     MakeProducerSupply,
     Manager,
     Places,
     Prices,
     PricesAt,
     Producer,
-    SharedConsumer,
-    SharedGatewayConsumer,
+    SharedConsumerSupply,
     SharedProducerSupply,
     SharedSupplyScheme,
+    SharedTerms,
     Waiting,
+    WholeConsumerSupply,
     WholeProducerSupply,
     WholeSupplyScheme,
     load_plugin,
@@ -234,34 +236,23 @@ class _Making:
     def consumer(self, device: Device) -> Consumer:
         """Make the agent of a consumer."""
         jobs, patient, is_there = self._jobs[device.agent], self._settings.patient, device.agent not in self._absent
-        gateway = self._gateways.get(device.agent)
-        if self._settings.supply.is_shared:
-            return self._shared_consumer(device, jobs, gateway, is_there=is_there)
+        gateway, supply = self._gateways.get(device.agent), self._consumer_supply(device)
         if gateway is not None:
-            return GatewayConsumer(device.agent, jobs, patient=patient, gateway=gateway, is_there=is_there)
+            terms = SharedTerms(gateway) if self._settings.supply.is_shared else None
+            return GatewayConsumer(
+                device.agent, jobs, patient=patient, is_there=is_there, gateway=gateway, terms=terms, supply=supply
+            )
+        if self._settings.supply.is_shared:
+            return Consumer(device.agent, jobs, patient=patient, is_there=is_there, supply=supply)
         return make_consumer(self._strategy, device.agent, jobs, patient=patient, is_there=is_there)
 
-    def _shared_consumer(
-        self, device: Device, jobs: Sequence[Job], gateway: GatewaySettings | None, *, is_there: bool
-    ) -> SharedConsumer:
-        """Make the agent of a consumer whose jobs are supplied by shares."""
+    def _consumer_supply(self, device: Device) -> MakeConsumerSupply:
+        """Return what makes a consumer's supply."""
+        if not self._settings.supply.is_shared:
+            return WholeConsumerSupply
         devices = (d for house in self._scenario.houses if house.id == device.house for d in house.devices)
         own = frozenset(d.id for d in devices if d.type == "producer")
-        supply, patient, prices = self._settings.supply, self._settings.patient, self._prices
-        if gateway is None:
-            return SharedConsumer(
-                device.agent, jobs, patient=patient, supply=supply, own=own, prices=prices, is_there=is_there
-            )
-        return SharedGatewayConsumer(
-            device.agent,
-            jobs,
-            patient=patient,
-            gateway=gateway,
-            supply=supply,
-            own=own,
-            prices=prices,
-            is_there=is_there,
-        )
+        return partial(SharedConsumerSupply, settings=self._settings.supply, own=own, prices=self._prices)
 
 
 def _places(scenario: Scenario) -> Places:

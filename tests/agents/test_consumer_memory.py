@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from agents.consumer import Consumer
-from agents.sharing import SharedConsumer, SupplySettings
+from agents.sharing import SharedConsumerSupply, SupplySettings
 
 
 def whole(number: int) -> Consumer:
@@ -18,7 +19,7 @@ def whole(number: int) -> Consumer:
 
 def shared(number: int) -> Consumer:
     """Return a consumer whose jobs several producers supply."""
-    return SharedConsumer(f"c/{number}", (), patient=True, supply=SupplySettings())
+    return Consumer(f"c/{number}", (), patient=True, supply=partial(SharedConsumerSupply, settings=SupplySettings()))
 
 
 @pytest.mark.parametrize("consumer", [whole, shared])

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
 
-from agents.device_events import Announced, DeviceEvent, JobAsked, Left, Reported
-from agents.energy import LoadProfile
+from agents.consumer_supply import MakeConsumerSupply
+from agents.device_events import Announced, DeviceEvent, DeviceNotice, JobAsked, Left, Reported
+from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
-from agents.gateway.gateway_settings import GatewaySettings
-from agents.messages import Accept, DeviceSaid, JobExecuted, Producers, ProducersFor
-from agents.model import MANAGER
+from agents.gateway.gateway_settings import GatewaySettings, Prices
+from agents.gateway.job_notices import SupplyTerms
+from agents.gateway.shared_terms import SharedTerms
+from agents.messages import (
+    Accept,
+    AnyMessage,
+    ChangePrices,
+    DeviceSaid,
+    JobExecuted,
+    Offered,
+    Producers,
+    ProducersFor,
+)
+from agents.model import MANAGER, TIMELINE
+from agents.sharing import SharedConsumerSupply, SupplySettings
+from agents.whole_consumer_supply import WholeConsumerSupply
 from broker.hosts.agent import Outgoing
 from broker.hosts.coroutines import MAX_WAITING_MESSAGES
 from tests.agents.stage import Stage, on_stage, only, to
@@ -186,3 +202,45 @@ def test_a_job_is_measured_by_power_if_the_counter_came_only_once(rules: int, ex
         measured = next(message.measured for message in to(MANAGER, sent) if isinstance(message, JobExecuted))
     assert measured is not None
     assert measured.cumulative_wh[-1] == pytest.approx(expected_wh)
+
+
+@pytest.mark.parametrize(
+    ("supply", "terms"),
+    [
+        (WholeConsumerSupply, None),
+        (partial(SharedConsumerSupply, settings=SupplySettings("shared")), SharedTerms),
+    ],
+    ids=["whole", "shared"],
+)
+def test_a_device_learns_what_its_job_costs_when_prices_change(
+    supply: MakeConsumerSupply, terms: Callable[[GatewaySettings], SupplyTerms] | None
+) -> None:
+    """Whatever its supply: a job of 400 Wh that the grid supplies costs 4 cents, then 20."""
+    gateway = replace(GATEWAY, prices=Prices(ten_cents, ten_cents))
+    washer = GatewayConsumer(
+        AGENT, (), patient=False, gateway=gateway, supply=supply, terms=None if terms is None else terms(gateway)
+    )
+    with on_stage(washer, START_S) as stage:
+        sent = report(stage, JobAsked(id="wash", latest_start_s=CONTRACT_S))
+        question = only([outgoing for outgoing in sent if isinstance(outgoing.message, ProducersFor)])
+        job_id = next(iter(washer.records))
+        nothing: AnyMessage = Producers(job_id=job_id, producers=())
+        if terms is not None:
+            nothing = Offered(job_id=job_id, first_minute=START_S // 60, offers=())
+        stage.say((MANAGER, nothing), re=question)
+        assert prices_eur(washer)[-1] == pytest.approx(0.04, abs=1e-5)
+        stage.say((TIMELINE, ChangePrices(import_eur_per_kwh=0.5)))
+        assert prices_eur(washer) == [pytest.approx(0.2, abs=1e-5)]
+
+
+def ten_cents(times_s: IntArray) -> FloatArray:
+    """Return a price that never changes, EUR/kWh."""
+    return np.full(len(times_s), 0.1)
+
+
+def prices_eur(washer: GatewayConsumer) -> list[float | None]:
+    """Return what the job costs by each notice that was published since this was called last."""
+    notices = (one.content for one in washer.take_instructions())
+    return [
+        notice.content["price_eur"] for notice in notices if isinstance(notice, DeviceNotice) and notice.part == "job"
+    ]

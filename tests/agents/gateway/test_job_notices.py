@@ -10,7 +10,7 @@ from agents.energy import LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange, Prices
 from agents.gateway.job_course import JobCourse
 from agents.gateway.job_notices import JobNotices, WholeJobTerms
-from agents.gateway.shared_gateways import SharedTerms
+from agents.gateway.shared_terms import SharedTerms
 from agents.model import GRID, SHARED, Contract, Job
 from agents.shares import Share
 from broker.hosts import Agent

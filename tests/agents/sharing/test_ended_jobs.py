@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from agents.consumer import Consumer
 from agents.job_register import JobRegister, digest_of
 from agents.manager import Manager
 from agents.messages import (
@@ -21,7 +24,7 @@ from agents.messages import (
 from agents.model import MANAGER, Contract
 from agents.producer import Producer
 from agents.shares import load_mwh, packed
-from agents.sharing import SharedConsumer, SharedProducerSupply, SharedSupplyScheme, SupplySettings
+from agents.sharing import SharedConsumerSupply, SharedProducerSupply, SharedSupplyScheme, SupplySettings
 from broker.protocol import Envelope
 from scenarios.simulation.shared_invariants import HeardShares
 from tests.agents.stage import on_stage, to
@@ -68,7 +71,8 @@ def test_a_producer_keeps_what_it_gave_and_forgets_the_jobs() -> None:
 
 def test_a_consumer_ignores_a_producer_that_gives_less_after_the_job() -> None:
     """It has no part in the job any more, so the contract stays as it was carried out."""
-    consumer = SharedConsumer(WASH.agent, [WASH], patient=True, supply=SupplySettings("shared"))
+    shared = partial(SharedConsumerSupply, settings=SupplySettings("shared"))
+    consumer = Consumer(WASH.agent, [WASH], patient=True, supply=shared)
     with on_stage(consumer, START_S) as stage:
         (question,) = (sent for sent in stage.first if isinstance(sent.message, ProducersFor))
         offered = Offered(
@@ -81,7 +85,8 @@ def test_a_consumer_ignores_a_producer_that_gives_less_after_the_job() -> None:
         stage.wait_until(contract.start_s)
         stage.wait_until(contract.start_s + WASH.duration_s)
 
-        assert not consumer._supplies
+        assert isinstance(consumer.supply, SharedConsumerSupply)
+        assert not consumer.supply._supplies
         shrink = Shrink(job_id="wash", start_s=contract.start_s, before_mwh=RUNS, minutes_mwh=(), reason="late")
         assert stage.say(("roof", shrink)) == []
         assert consumer.take_rejections() == []

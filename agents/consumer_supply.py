@@ -1,0 +1,68 @@
+"""What a consumer leaves to its supply: a whole job from one producer, or shares of it from several.
+
+`agents.whole_consumer_supply.WholeConsumerSupply`: one producer, or the grid, supplies a whole job.
+`agents.sharing.SharedConsumerSupply`: several producers share a job, and the grid supplies the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from agents.job_lifecycle import ConsumerJob, JobNegotiation, JobOwner
+from agents.messages import AnyMessage, ChangePrices
+from agents.model import Contract, Job
+from broker.hosts import Received
+
+
+class ConsumerSupply(Protocol):
+    """How the jobs of a consumer are supplied.
+
+    The consumer tells it what happens. It finds the suppliers of the jobs, keeps the contracts up to date, and reports
+    to the manager what happens to them.
+    """
+
+    @property
+    def follows_strategy(self) -> bool:
+        """Whether the consumer's strategy, which a plug-in can replace, decides which producers a job asks first."""
+        ...
+
+    def negotiation_of(self, record: ConsumerJob) -> JobNegotiation:
+        """Return what finds the suppliers of a job."""
+        ...
+
+    def take(self, received: Received[AnyMessage]) -> bool:
+        """Take a message about jobs; return False if it is not one."""
+        ...
+
+    def change_prices(self, prices: ChangePrices) -> None:
+        """Compare costs by other prices from now on."""
+        ...
+
+    def job_begun(self, job: Job) -> None:
+        """Called when a real device has said that it runs a job."""
+        ...
+
+    def divide_time(self) -> None:
+        """Divide the device's time among its jobs again: none of them looks for a supplier any more."""
+        ...
+
+    def take_grid_power(self, job: Job, start_s: int) -> None:
+        """Adopt a contract by which the grid supplies a job, from a start in UNIX seconds on."""
+        ...
+
+    def signers_of(self, contract: Contract) -> Collection[str]:
+        """Return the producers on whose promises a contract rests."""
+        ...
+
+    def withdraw(self, contract: Contract) -> None:
+        """Inform the suppliers of a contract that it ends."""
+        ...
+
+    def forget_producers(self, producers: frozenset[str]) -> None:
+        """Give up what lost producers have promised to jobs that have not started."""
+        ...
+
+
+MakeConsumerSupply = Callable[[JobOwner], ConsumerSupply]
+"""Makes the supply of the consumer that it is given."""

@@ -1,0 +1,293 @@
+"""A job from its registration to its end: its consumer's coroutine has suppliers found for it, until it has run.
+
+How a job finds a supplier, and what happens while it runs, is the business of its `JobNegotiation`, of which each
+supply has its own (`agents.consumer_supply`). A job that loses its contract before its start begins again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from agents.device_calendar import Calendar, FreeTime
+from agents.messages import AnyMessage, ContractVoid, Withdraw
+from agents.model import MANAGER, Contract, Job
+from agents.possible_starts import Starts
+from agents.ranking import NegotiationSettings
+from broker.hosts import AgentLostError, Channel, Received, TimeUp
+
+WITHDRAWN = "its household no longer wants it"
+"""Reason, in the ledger, of the cancelled contract of a job that was withdrawn."""
+
+
+class RunEnds:
+    """Put into every job's channel when the run's end is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """Put into a job's channel when its contract was amended or cancelled, or its device's time was divided again."""
+
+    time_was_freed: bool = False
+    """Whether a contract was cancelled, so that the device may have more time for the job."""
+
+
+class JobDropped:
+    """Put into a job's channel when its household no longer wants it."""
+
+
+class DeviceReturned:
+    """Put into every job's channel when the device takes part in negotiations again."""
+
+
+QuestionPart = Literal["first", "next", "last"]
+"""See `ProducersFor.part`."""
+JobEvent = Received[AnyMessage] | RunEnds | JobChanged | JobDropped | DeviceReturned
+
+
+@dataclass(slots=True, eq=False)
+class ConsumerJob:
+    """What a consumer knows of one of its jobs."""
+
+    job: Job
+    channel: Channel[JobEvent]
+    """Wakes the job's coroutine."""
+    is_patient: bool = False
+    """Whether it waits where no producer can supply it: as its consumer was when it looked for a supplier last."""
+    contracts_made: int = 0
+    """How many contracts it has had."""
+    asking: frozenset[str] = frozenset()
+    """The producers whose answers are awaited."""
+    asked: set[str] = field(default_factory=set)
+    """The producers that it has ever asked."""
+    untrusted: set[str] = field(default_factory=set)
+    """The producers that broke a promise in the second in which they made it: they are not asked again."""
+    premature: list[Received[AnyMessage]] = field(default_factory=list)
+    """Changes to a contract that an answer of this round may be about to establish."""
+    is_provisional: bool = False
+    """Whether its contract was accepted provisionally."""
+    is_dropped: bool = False
+    """Whether it is not to run."""
+    run_ends: bool = False
+    """Whether its coroutine knows that the run's end is reached."""
+
+    def next_contract_id(self) -> str:
+        """Return the id of its next contract, and count it."""
+        self.contracts_made += 1
+        return f"{self.job.job_id}/{self.contracts_made}"
+
+
+class JobOwner(Protocol):
+    """What a job and its supply need of the consumer that they belong to; see `agents.consumer.Consumer`."""
+
+    patient: bool
+    negotiating: NegotiationSettings
+    contracts: dict[str, Contract]
+    records: dict[str, ConsumerJob]
+    calendar: Calendar
+    asks_twice: bool
+    is_away: bool
+    is_gone: bool
+    now_s: int
+
+    # Its device.
+
+    @property
+    def turns(self) -> AbstractAsyncContextManager[None]:
+        """The lock that a job of the device holds while it looks for a supplier."""
+        ...
+
+    def free_time_for(self, job: Job) -> FreeTime:
+        """Return the starts at which the device is free for a job, and end the contracts of jobs that it displaces."""
+        ...
+
+    def runs_itself(self, job: Job) -> bool:
+        """Return whether `execute` runs a job from its contract's start on."""
+        ...
+
+    async def execute(self, job: Job) -> None:
+        """Run a job at its contract's start."""
+        ...
+
+    def is_under_way(self, job: Job) -> bool:
+        """Return whether a real device has begun a job, or was commanded to."""
+        ...
+
+    def started_s(self, job: Job) -> int | None:
+        """Return when a real device has begun the job that it runs, UNIX seconds; None: it does not run it."""
+        ...
+
+    # Its contracts.
+
+    def agree(self, job: Job, contract: Contract, movable: Starts) -> None:
+        """Adopt a contract, and report it."""
+        ...
+
+    def contract_changed(self, job_id: str) -> None:
+        """Called when a job got, moved or lost its contract."""
+        ...
+
+    def remark_on(self, contract: Contract) -> str:
+        """Return what the ledger says of a contract's start; empty: nothing."""
+        ...
+
+    def cancel(self, contract: Contract, reason: str) -> None:
+        """Report that a contract has ended, and let its job look for another one."""
+        ...
+
+    def end_contract(self, contract: Contract, reason: str) -> None:
+        """Cancel a contract of a job that has not started, of the consumer's own accord."""
+        ...
+
+    def take_void(self, void: ContractVoid) -> None:
+        """Give up a contract that the ledger does not have."""
+        ...
+
+    def drop(self, job_id: str) -> None:
+        """End a job without running it, unless it has started."""
+        ...
+
+    # Its strategy, and its messages; see `broker.hosts.Agent`.
+
+    def ranked(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
+        """Return the order in which a job asks producers."""
+        ...
+
+    def hears(self, producer: str, kind: str, job_id: str) -> bool:
+        """Return whether a producer may send messages about a job."""
+        ...
+
+    def follows(self, producer: str, job_id: str) -> bool:
+        """Return whether to pass a producer's offer on to a job."""
+        ...
+
+    async def until(self, time_s: int) -> None:
+        """Wait until a virtual time, UNIX seconds."""
+        ...
+
+    async def pass_rounds(self, count: int) -> None:
+        """Wait until a number of rounds of the present second have passed."""
+        ...
+
+    async def ask(self, to: str, message: AnyMessage) -> AnyMessage:
+        """Send a message and return the answer."""
+        ...
+
+    async def ask_all(self, questions: Sequence[tuple[str, AnyMessage]]) -> list[AnyMessage | AgentLostError]:
+        """Ask several agents in the same round, and return all answers."""
+        ...
+
+    @property
+    def next_seq(self) -> int:
+        """Sequence number of the next message."""
+        ...
+
+    def send(self, to: str, message: AnyMessage) -> int:
+        """Send a message."""
+        ...
+
+    def deliver(self, received: Received[AnyMessage], re: int | None) -> None:
+        """Deliver a message that another agent has passed on."""
+        ...
+
+    def reject(self, sender: str, why: str) -> None:
+        """Refuse a message of a sender that was not entitled to send it."""
+        ...
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Start another coroutine of the consumer."""
+        ...
+
+
+class JobNegotiation(Protocol):
+    """How one job finds suppliers; made by the supply of its consumer (`ConsumerSupply.negotiation_of`)."""
+
+    async def find_supplier(self) -> None:
+        """Find a supplier for the job, whose device takes part; if there is none, the grid supplies it."""
+        ...
+
+    async def has_run(self) -> bool:
+        """Wait until the job has run; return False if its contract ends or it is dropped before."""
+        ...
+
+    def take_grid_power(self, start_s: int) -> None:
+        """Have the grid supply the job, from a start in UNIX seconds on."""
+        ...
+
+    def withdraw(self) -> None:
+        """Inform the agents that may supply the job that it needs no supply."""
+        ...
+
+    def end(self) -> None:
+        """Called when the job has run, or is not to run."""
+        ...
+
+
+class JobLifecycle:
+    """The course of one job, whatever its supply is."""
+
+    __slots__ = ("_consumer", "_negotiation", "_record")
+
+    def __init__(self, consumer: JobOwner, record: ConsumerJob, negotiation: JobNegotiation) -> None:
+        """Begin with a job that need not be registered yet.
+
+        Args:
+            consumer: The consumer that the job belongs to.
+            record: The job.
+            negotiation: Finds its suppliers.
+        """
+        self._consumer = consumer
+        self._record = record
+        self._negotiation = negotiation
+        record.is_patient = consumer.patient
+
+    async def serve(self) -> None:
+        """Find a supplier, and another one whenever it is lost, until the job starts; then wait until it has run."""
+        await self._consumer.until(self._record.job.registered_s)
+        while True:
+            if await self._takes_part():
+                self._record.is_patient = self._consumer.patient
+                await self._negotiation.find_supplier()
+            if await self._negotiation.has_run():
+                break
+            if self._record.is_dropped:
+                await self._end_without_running()
+                break
+        self._negotiation.end()
+
+    async def _takes_part(self) -> bool:
+        """Wait until the device takes part; return False if the job is dropped, or takes grid power, before."""
+        consumer, record = self._consumer, self._record
+        while consumer.is_away and not record.is_dropped:
+            event = RunEnds() if record.run_ends else await record.channel.get(until_s=record.job.latest_start_s)
+            if not isinstance(event, TimeUp | RunEnds):
+                continue
+            record.run_ends |= isinstance(event, RunEnds)
+            if consumer.is_gone:
+                consumer.drop(record.job.job_id)
+                return False
+            async with consumer.turns:
+                self._negotiation.take_grid_power(consumer.calendar.deadline_s(record.job, consumer.now_s))
+            return False
+        return not record.is_dropped
+
+    async def _end_without_running(self) -> None:
+        consumer, job_id = self._consumer, self._record.job.job_id
+        async with consumer.turns:
+            contract = consumer.contracts.get(job_id)
+            if contract is not None:
+                consumer.end_contract(contract, WITHDRAWN)
+            self._negotiation.withdraw()
+            if self._record.is_patient:
+                consumer.send(MANAGER, Withdraw(job_id=job_id))
+            consumer.calendar.drop(job_id)
+
+
+def start_s_of(consumer: JobOwner, record: ConsumerJob) -> int | None:
+    """Return the start of a job's contract, UNIX seconds; None if there is none, or the job was dropped before it."""
+    contract = consumer.contracts.get(record.job.job_id)
+    if contract is None or (record.is_dropped and contract.start_s > consumer.now_s):
+        return None
+    return contract.start_s
