@@ -423,6 +423,8 @@ class Happened(Message):
     """Counts the run's events from 1."""
     event: dict[str, Any]
     """See `scenarios.events.Action`."""
+    is_scripted: bool = False
+    """Whether a script caused it; the scenario's timeline does not contain it."""
 
 
 class Follow(Message):

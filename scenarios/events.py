@@ -251,6 +251,8 @@ class Happening(_Frozen):
     at_s: int
     """Virtual time, UNIX seconds."""
     action: Action
+    is_scripted: bool = False
+    """Whether a script caused it; the scenario's timeline does not contain it."""
 
 
 def action_in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of action

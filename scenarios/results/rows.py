@@ -383,7 +383,7 @@ def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
 
 
 def read_happenings(connection: sqlite3.Connection, run: int) -> tuple[Happening, ...]:
-    """Return the events of the timeline that took place in a run, in order.
+    """Return the events of the timeline, or of a script, that took place in a run, in order.
 
     Raises:
         ValueError: A message describes no event.

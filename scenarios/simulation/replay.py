@@ -1,9 +1,9 @@
-"""Repeats a recorded session with real devices, without the devices, with the same ledger."""
+"""Repeats a recorded session without its real devices, or without the script that acted on it, with the same ledger."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from agents.sharing import SupplySettings
 from broker import SsmicError, atomic_write
 from broker.protocol import MAX_TIME_S, first_problem
 from scenarios.devices import Saying
+from scenarios.events import Happening, TimelineEvent
 from scenarios.results import ResultsReader, RunInfo
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
 from scenarios.simulation.plan import Plan
@@ -169,7 +170,7 @@ def _recorded(path: Path, run: int) -> Recording:
         info, settings = results.run(run), results.info.settings
         chosen = _those_in(settings, AlgorithmSettings)
         return Recording(
-            scenario=results.scenario,
+            scenario=_with_script(results.scenario, results.happenings(run)),
             seed=info.seed,
             algorithm=AlgorithmSettings(**{**chosen, "name": results.info.algorithm}),
             patient=bool(settings.get("patient", True)),
@@ -185,6 +186,12 @@ def _recorded(path: Path, run: int) -> Recording:
                 for message in results.messages(run, kind="DeviceSaid")
             ),
         )
+
+
+def _with_script(scenario: Scenario, happenings: Iterable[Happening]) -> Scenario:
+    """Return the scenario with the actions of a script, if one acted on the run, as events of its timeline."""
+    acted = [TimelineEvent(at_s=each.at_s, action=each.action) for each in happenings if each.is_scripted]
+    return replace(scenario, timeline=(*scenario.timeline, *acted)) if acted else scenario
 
 
 def _stopped_s(info: RunInfo) -> int | None:

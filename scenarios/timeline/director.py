@@ -230,7 +230,7 @@ class Director(Agent[AnyMessage]):
                 case _Planned(action):
                     self._perform(action, is_planned=True)
                 case _:
-                    self.perform(what)
+                    self._perform(what)
 
     def _take(self, followed: Followed) -> None:
         """Record a change of a contract that events wait for."""
@@ -262,25 +262,25 @@ class Director(Agent[AnyMessage]):
         if event.after_s:
             self._later(self.now_s + event.after_s, event.action)
         else:
-            self.perform(event.action)
+            self._perform(event.action)
 
     # What.
 
     def perform(self, action: Action) -> None:
-        """Carry out an action now that was not known before the run."""
-        self._perform(action, is_planned=False)
+        """Carry out an action of a script now."""
+        self._perform(action, is_scripted=True)
 
-    def _perform(self, action: Action, *, is_planned: bool) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
+    def _perform(self, action: Action, *, is_planned: bool = False, is_scripted: bool = False) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
         completed = complete(self._scenario, self.happenings, action, self.now_s)
         if completed is None or (isinstance(action, ReturnOnline) and self._returns_s[action.house] > self.now_s):
             return
         action = completed
-        happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=action)
+        happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=action, is_scripted=is_scripted)
         self.happenings.append(happening)
         if not (isinstance(action, GiveForecast) and action.is_derived):
             self._causes.append(happening)
         event = ACTION.dump_python(action, mode="json")
-        self.send(MANAGER, Happened(n=happening.n, event=event))
+        self.send(MANAGER, Happened(n=happening.n, event=event, is_scripted=is_scripted))
         if self._producers_read_counters and not is_planned:
             for producer in self._scenario.producers:
                 if producer not in self._scenario.gateways and changes_counter(happening, self._scenario, producer):
@@ -380,7 +380,7 @@ class Director(Agent[AnyMessage]):
         ahead = None if expected is None else scaled(expected, self.now_s, 1.0)
         if ahead is not None:
             covered = under_front(ahead, front, self.now_s)
-            self.perform(GiveForecast(producer=producer, production=covered, is_derived=True))
+            self._perform(GiveForecast(producer=producer, production=covered, is_derived=True))
 
     def _issue(self, error: ForecastError, until_s: int) -> None:
         """Issue a forecast to each producer, and again later."""
@@ -390,6 +390,8 @@ class Director(Agent[AnyMessage]):
             real = world.producers[producer].actual
             forecast = None if real is None else with_error(real, error, producer, self.now_s)
             if forecast is not None:
-                self.perform(GiveForecast(producer=producer, production=forecast, is_derived=True, replaces_later=True))
+                self._perform(
+                    GiveForecast(producer=producer, production=forecast, is_derived=True, replaces_later=True)
+                )
         if self.now_s + error.every_s < until_s:
             self._later(self.now_s + error.every_s, _Issue(error, until_s))

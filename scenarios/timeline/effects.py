@@ -42,7 +42,12 @@ def happening_of(time_s: int, body: dict[str, Any]) -> Happening:
     Raises:
         ValueError: It describes no event.
     """
-    return Happening(n=body["n"], at_s=time_s, action=ACTION.validate_python(body["event"], strict=False))
+    return Happening(
+        n=body["n"],
+        at_s=time_s,
+        action=ACTION.validate_python(body["event"], strict=False),
+        is_scripted=bool(body.get("is_scripted")),
+    )
 
 
 def as_planned(scenario: Scenario) -> Scenario:

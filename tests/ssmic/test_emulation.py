@@ -219,6 +219,29 @@ async def test_producers_correct_their_forecasts_by_the_clouds_of_a_script_as_by
     assert again.ledger_sha256 == going.ledger_sha256
 
 
+def test_the_results_of_a_script_are_replayed_with_its_actions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also from a record of that replay, which has them as events of the timeline."""
+    monkeypatch.chdir(tmp_path)
+
+    async def act() -> str:
+        planned = scripted("{when: {job: wash-a, turn: starts}, do: tariff, import_eur_per_kwh: 0.5}")
+        async with ssmic.Emulation(planned, out="session.sqlite") as going:
+            await going.until("08:00")
+            going.producer("pv-a").forecast(factor=0.2)
+            going.cloud(factor=0.1, duration="5h")
+            await going.until("09:00")
+            going.add_job("b", "washer", latest_start="6h")
+        return going.ledger_sha256
+
+    ledger_sha256 = asyncio.run(act())
+
+    assert ledger_sha256 != ssmic.run(scripted()).ledger_sha256
+    for of in ("session.sqlite", "again.jsonl"):
+        replayed = CliRunner().invoke(app, ["replay", of, "--json", "--record", "again.jsonl"])
+        found = json.loads(replayed.stdout)
+        assert (found["same"], found["ledger_sha256"]) == (True, ledger_sha256)
+
+
 async def test_only_an_absent_device_joins_and_only_a_present_one_leaves() -> None:
     """A recording tells from a device's first event whether it is there at the start."""
     async with ssmic.Emulation(scripted("{at: '12:00', do: join, house: b, device: washer}")) as going:

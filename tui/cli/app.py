@@ -73,7 +73,7 @@ COMMANDS = {
     "tui": "Open the terminal application: build, run, watch, read results.",
     "watch": "Watch the negotiations of a run on a broker.",
     "run": "Run a neighbourhood on a virtual clock and print the results.",
-    "replay": "Repeat a recorded session with real devices, without the devices.",
+    "replay": "Repeat a recorded session without its real devices or its script.",
     "sweep": "Run a scenario many times with varied settings and values, and compare.",
     "check": "Validate a scenario: list all its problems at once.",
     "import": "Convert PySSMic or GreenCharge input to a scenario, and list what was assumed or left out.",

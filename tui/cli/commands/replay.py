@@ -1,4 +1,4 @@
-"""`ssmic replay`: repeat a session with real devices, without them."""
+"""`ssmic replay`: repeat a session without its real devices, or without the script that acted on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Exit codes: 0 the same ledger, 1 another ledger or a failed run, 2 wrong usage, 
 """
 
 
-@app.command(epilog=_EXAMPLES, short_help="Repeat a recorded session with real devices, without the devices.")
+@app.command(epilog=_EXAMPLES, short_help="Repeat a recorded session without its real devices or its script.")
 def replay(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A results file, or a recording of `ssmic run`.")],
@@ -42,9 +42,9 @@ def replay(
     as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
-    """Repeat a recorded session with real devices, without the devices, and compare the ledgers.
+    """Repeat a recorded session without its real devices, or without its script, and compare the ledgers.
 
-    The recorded messages of the devices are delivered at the same seconds of virtual time.
+    The recorded messages of the devices, and the events that a script caused, come at the same seconds of virtual time.
     """
     from scenarios.simulation import open_simulation, read_recording
     from tui.cli.output import output
