@@ -237,6 +237,7 @@ class JobExecutor:
                 meter.advance(now_s)  # what was drawn before is not the job's
             per_minute_wh = course.job.load_profile.per_minute_wh(0)
             meter.planned_w = max(meter.planned_w, _MINUTES_PER_HOUR * float(per_minute_wh.max()))
+            course.has_drawn = (meter.power_w or 0.0) > self._gateway.idle_w
         course.begin(now_s, meter)
 
     def _take_switched_off(self, course: JobCourse) -> None:

@@ -48,7 +48,7 @@ class Meter:
     bridges_absence: bool = True
     """Whether power is counted while a counter is absent."""
     judges_each: bool = True
-    """Whether a wrong counter does not make the power beside it invalid, nor the other way round."""
+    """Whether a wrong power does not make the counter beside it invalid, nor a counter that stays wrong the power."""
     knows_units: bool = True
     """Whether a counter that changes from kWh to Wh is recognized."""
     planned_w: float = 0.0
@@ -104,11 +104,11 @@ class Meter:
             power_w: Power, W; None: not read.
             counter_wh: Counter, Wh; None: not read.
         """
-        problem, is_alone = self._problem_of_power(power_w), not self.judges_each
+        problem = self._problem_of_power(power_w)
         if problem:
-            power_w, counter_wh = None, None if is_alone else counter_wh
+            power_w, counter_wh = None, counter_wh if self.judges_each else None
         if problem_of_counter := self._problem_of_counter(now_s, counter_wh):
-            power_w, counter_wh = None if is_alone else power_w, None
+            power_w, counter_wh = power_w if self._is_counter_at_fault(now_s) else None, None
         self.has_taken = power_w is not None or counter_wh is not None
         if self.has_taken or not (problem or problem_of_counter):
             self._take_valid(now_s, power_w, counter_wh)
@@ -309,6 +309,15 @@ class Meter:
         self._has_other_unit = True
         what = f"counter jumps from {before_wh:g} to {counter_wh:g} Wh, as if it had changed from kWh to Wh"
         return f"{what}; expected at most {most_wh:.0f} Wh more"
+
+    def _is_counter_at_fault(self, now_s: int) -> bool:
+        """Return whether a wrong counter says nothing about the power beside it.
+
+        A single report may be old, or of another device on the same topic, so that its power is wrong too. A counter
+        that is not valid any more does not make all power wrong.
+        """
+        is_absent = self._counted_s is not None and now_s - self._counted_s >= ABSENT_S
+        return self.judges_each and (is_absent or self._since_change is not None)
 
     def _suspect(self, now_s: int, counter_wh: float) -> None:
         if self.passes_over:

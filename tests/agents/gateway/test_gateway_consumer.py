@@ -262,6 +262,20 @@ def test_what_a_device_drew_before_its_job_is_not_the_jobs(rules: int, expected_
     assert end.measured.energy_wh == pytest.approx(expected_wh, abs=0.1)
 
 
+@pytest.mark.parametrize(("rules", "finished_s"), [(8, HOUR_S * 5 // 4), (9, HOUR_S // 2)])
+def test_a_device_whose_first_report_says_that_it_draws_is_over_when_the_next_one_says_that_it_does_not(
+    rules: int, finished_s: int
+) -> None:
+    """It reports changes only, so there is no further report in which it draws."""
+    with with_contract(replace(GATEWAY, rules=rules)) as washer:
+        washer.wait_until(CONTRACT_S)
+        report(washer, Reported(state="EXECUTING", power_w=2_000.0))
+        washer.wait_until(CONTRACT_S + 600)
+        report(washer, Reported(power_w=1.0))
+        assert executed(washer.wait_until(CONTRACT_S + finished_s - 1)) == []
+        assert executed(washer.wait_until(CONTRACT_S + finished_s)) == [("FINISHED", "on_time")]
+
+
 @pytest.mark.parametrize(("rules", "expected_wh"), [(8, 12_388.0), (9, 33.333)])
 def test_a_counter_that_changes_its_unit_is_metered_by_power(rules: int, expected_wh: float) -> None:
     """Its 12.4 kWh became 12,400 Wh: a washing machine cannot have drawn the difference in a minute."""
