@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import JsonPath, Topic, Unit, dig, either, number_of, text_of
+from scenarios.devices.adapters.values import JsonPath, MeterValue, Topic, Unit, dig, either, number_of, text_of
 from scenarios.gateways import Gateway
 
 if TYPE_CHECKING:
@@ -94,6 +94,11 @@ class NumberSource(ValueSource):
 
     unit: Unit
 
+    @property
+    def meter_value(self) -> MeterValue:
+        """See `GenericOptions.meter`."""
+        return MeterValue.at(self.topic, self.path)
+
 
 class SwitchSource(ValueSource):
     """The source of a switch's state."""
@@ -169,6 +174,11 @@ class GenericOptions(BaseModel):
     def sources(self) -> tuple[ValueSource, ...]:
         """Everything that is read."""
         return tuple(s for s in (self.switch, self.power, self.energy, self.availability) if s is not None)
+
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """See `TasmotaOptions.meter`; what a template computes may be any part of a payload."""
+        return tuple(source.meter_value for source in (self.power, self.energy) if source is not None)
 
     @property
     def address(self) -> tuple[object, ...] | None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 14 * 86_400
@@ -32,6 +32,13 @@ class ShellyOptions(BaseModel):
     def address(self) -> tuple[object, ...]:
         """See `TasmotaOptions.address`."""
         return self.prefix, self.channel
+
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """See `TasmotaOptions.meter`."""
+        component = f"switch:{self.channel}"
+        status = MeterValue(f"{self.prefix}/status/{component}")
+        return status, MeterValue(f"{self.prefix}/events/rpc", ("params", component))
 
 
 class Shelly:

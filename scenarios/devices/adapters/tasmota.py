@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import OutgoingMessage
-from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_PULSE_S = 64_800
@@ -54,6 +54,15 @@ class TasmotaOptions(BaseModel):
     def address(self) -> tuple[object, ...]:
         """The switch and meter that it represents: no other device of a run may represent the same."""
         return self.full_of(0), self.relay or 1
+
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """Where its meter is read: what `Status` answers as well as what it reports by itself."""
+        at = {f"{self.full_of(2)}/SENSOR": "", **{f"{self.full_of(1)}/STATUS{n}": f"{_ANSWERS[0]}." for n in (8, 10)}}
+        if self.relay is None:
+            return tuple(MeterValue.at(topic, f"{prefix}ENERGY") for topic, prefix in at.items())
+        names = [f"ENERGY.{name}[{self.relay - 1}]" for name in ("Power", "Total", "ExportActive")]
+        return tuple(MeterValue.at(topic, f"{prefix}{name}") for topic, prefix in at.items() for name in names)
 
     def full_of(self, prefix: int) -> str:
         """Return the beginning of a topic: prefix 0 is for commands, 1 for answers, 2 for telemetry."""

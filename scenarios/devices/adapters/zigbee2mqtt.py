@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS, may_be_topic
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import OptionalTopic, Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, OptionalTopic, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 6_553
@@ -39,6 +39,13 @@ class Zigbee2MqttOptions(BaseModel):
     def address(self) -> tuple[object, ...]:
         """See `TasmotaOptions.address`."""
         return self.base, self.ieee_address or self.name, self.endpoint
+
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """See `TasmotaOptions.meter`; the topic of a device that is known by its address is found out in the run."""
+        suffix = f"_{self.endpoint}" if self.endpoint else ""
+        topic = f"{self.base}/{self.name}"
+        return tuple(MeterValue(topic, (f"{value}{suffix}",)) for value in ("power", "energy") if self.name)
 
     @model_validator(mode="after")
     def _names_a_device(self) -> Self:
