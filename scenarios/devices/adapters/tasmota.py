@@ -89,6 +89,8 @@ class Tasmota:
         self._returns = False
         """Whether it has metered energy that flows back through it."""
         self._availability = self._topic(2, "LWT")
+        self._must_be_asked = False
+        """Whether it has come online since it was last asked for its state."""
 
     def _topic(self, prefix: int, command: str) -> str:
         return f"{self._options.full_of(prefix)}/{command}"
@@ -100,7 +102,7 @@ class Tasmota:
 
     def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
-        del payload
+        self._must_be_asked |= topic == self._availability and text_of(payload).casefold() == "online"
         return topic in self.filters()
 
     def writes(self) -> Sequence[str]:
@@ -109,6 +111,7 @@ class Tasmota:
 
     def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`."""
+        self._must_be_asked = False
         return [
             OutgoingMessage(self._topic(0, "TelePeriod"), str(self._options.tele_period_s).encode()),
             OutgoingMessage(self._topic(0, "STATE"), b""),
@@ -116,8 +119,8 @@ class Tasmota:
         ]
 
     def new_questions(self) -> Sequence[OutgoingMessage]:
-        """See `Adapter.new_questions`; it can be asked from the beginning."""
-        return []
+        """See `Adapter.new_questions`; one that was off when this run connected does not know how often to report."""
+        return self.on_connect() if self._must_be_asked else []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`; of the retained messages, only the last will is used."""

@@ -68,7 +68,9 @@ class Zigbee2Mqtt:
         self._name = options.name
         self._name_before = ""
         self._must_be_asked = False
-        """Whether it has been named since it was last asked for its state."""
+        """Whether it has been named, or it or its bridge has come back, since it was last asked for its state."""
+        self._offline: set[str] = set()
+        """Topics of availability on which it, or its bridge, was said to be offline last."""
         suffix = f"_{options.endpoint}" if options.endpoint else ""
         self._state, self._power, self._energy = f"state{suffix}", f"power{suffix}", f"energy{suffix}"
         self._is_bridge_online: bool | None = None
@@ -94,6 +96,10 @@ class Zigbee2Mqtt:
         if bridge == "devices":
             self._learn_name(payload)
         own = [f"{self._base}/{name}" for name in self._names if name]
+        if bridge == "state" or (topic not in own and topic.removesuffix("/availability") in own):
+            is_online = _says_online(payload)
+            self._must_be_asked |= is_online and topic in self._offline
+            (self._offline.discard if is_online else self._offline.add)(topic)
         return bridge in {"state", "devices", "logging"} or topic.removesuffix("/availability") in own or topic in own
 
     @property
@@ -210,6 +216,14 @@ def _friendly(name: object) -> str:
         expected = f"1 to {MAX_CHARACTERS} visible characters without + and #"
         raise MessageError(f"friendly_name {str(name)[:40]!r}", expected)
     return str(name)
+
+
+def _says_online(payload: bytes) -> bool:
+    """Return whether a message says that its sender is online; `take` complains of one that is wrong."""
+    try:
+        return _is_online(payload)
+    except MessageError:
+        return False
 
 
 def _is_online(payload: bytes) -> bool:
