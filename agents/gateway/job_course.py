@@ -311,7 +311,7 @@ class JobCourses:
     def open_ids(self) -> str:
         """What an error expects instead of an unknown job: the device's own ids of the jobs that have not ended."""
         ids = [course.asked_id for course in self.open]
-        return f"one of: {', '.join(ids)}" if ids else "no job is open"
+        return f"one of: {', '.join(ids)}" if ids else "the id of an open job; none is open now"
 
     def contract_of(self, course: JobCourse) -> Contract | None:
         """Return a job's contract; None if it has none."""
