@@ -10,6 +10,8 @@ MAX_COUNTER_WH = 1e12
 """No household's meter has ever counted more than this."""
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
+ROUNDING_WH = 1.0
+"""A counter that falls by no more than this was rounded in another way, and stands."""
 BEHIND_S = 600
 """How far a counter may be behind, seconds. As long as this, repeating a doubtful reading does not confirm it."""
 ABSENT_S = 300
@@ -107,12 +109,19 @@ class Meter:
         problem = self._problem_of_power(power_w)
         if problem:
             power_w, counter_wh = None, counter_wh if self.judges_each else None
+        if counter_wh is not None and self._is_rounded(counter_wh):
+            counter_wh = self.counter_wh
         if problem_of_counter := self._problem_of_counter(now_s, counter_wh):
             power_w, counter_wh = power_w if self._is_counter_at_fault(now_s) else None, None
         self.has_taken = power_w is not None or counter_wh is not None
         if self.has_taken or not (problem or problem_of_counter):
             self._take_valid(now_s, power_w, counter_wh)
         return problem or problem_of_counter
+
+    def _is_rounded(self, counter_wh: float) -> bool:
+        """Return whether a reading falls no more than rounding explains."""
+        before_wh = self.counter_wh
+        return self.judges_each and before_wh is not None and 0 < before_wh - counter_wh <= ROUNDING_WH
 
     def _take_valid(self, now_s: int, power_w: float | None, counter_wh: float | None) -> None:
         limit_wh = self._limit_wh(now_s)
@@ -283,11 +292,12 @@ class Meter:
         if counter_wh < before_wh and (RESET_BELOW * before_wh <= counter_wh or counter_wh > limit_wh):
             if counter_wh < RESET_BELOW * before_wh:
                 self._suspect(now_s, counter_wh)
-            return f"counter falls from {before_wh:g} to {counter_wh:g} Wh; expected to rise, or to restart at 0"
+            return f"counter falls from {before_wh:.9g} to {counter_wh:.9g} Wh; expected to rise, or to restart at 0"
         problem = self._problem_of_unit(now_s, before_wh, counter_wh) if self.knows_units else ""
         if not problem and counter_wh - before_wh > limit_wh:
             self._suspect(now_s, counter_wh)
-            problem = f"counter jumps from {before_wh:g} to {counter_wh:g} Wh; expected at most {limit_wh:.0f} Wh more"
+            what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh"
+            problem = f"{what}; expected at most {limit_wh:.0f} Wh more"
         return problem
 
     def _problem_of_unit(self, now_s: int, before_wh: float, counter_wh: float) -> str:
@@ -299,7 +309,9 @@ class Meter:
             changed_s, changed_wh = self._since_change
             rise_wh, most_wh = counter_wh - changed_wh, self._plausible_wh(now_s, changed_s)
             if rise_wh > most_wh:
-                what = f"counter has risen by {rise_wh:g} Wh in {now_s - changed_s} s, since it changed from kWh to Wh"
+                what = (
+                    f"counter has risen by {rise_wh:.9g} Wh in {now_s - changed_s} s, since it changed from kWh to Wh"
+                )
                 return f"{what}; expected at most {most_wh:.0f} Wh, or a restart of the run with the device's new unit"
         most_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
         is_other_unit = RESET_BELOW * before_wh <= counter_wh / UNIT_FACTOR <= before_wh + most_wh
@@ -307,7 +319,7 @@ class Meter:
             return ""
         self._suspect(now_s, counter_wh)
         self._has_other_unit = True
-        what = f"counter jumps from {before_wh:g} to {counter_wh:g} Wh, as if it had changed from kWh to Wh"
+        what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh, as if it had changed from kWh to Wh"
         return f"{what}; expected at most {most_wh:.0f} Wh more"
 
     def _is_counter_at_fault(self, now_s: int) -> bool:

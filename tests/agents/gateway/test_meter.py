@@ -166,7 +166,7 @@ def test_a_counter_that_runs_backwards_is_metered_by_power() -> None:
     meter = Meter()
     meter.take(0, 1_000.0, 5_000.0)
     for minute in range(1, 61):
-        assert "expected to rise" in meter.take(60 * minute, 1_000.0 if minute < 5 else 2_000.0, 5_000.0 - minute)
+        assert "expected to rise" in meter.take(60 * minute, 1_000.0 if minute < 5 else 2_000.0, 4_990.0 - minute)
         assert meter.power_w == (1_000.0 if minute < 5 else 2_000.0)
     assert meter.energy_wh == pytest.approx(1_000.0 * 5 / 60 + 2_000.0 * 55 / 60)
 
@@ -221,3 +221,13 @@ def test_a_counter_that_comes_after_the_end_of_a_job_does_not_count_its_energy_a
     assert meter.energy_wh == pytest.approx(100.0)
     meter.take(300, 0.0, 5_101.0)
     assert meter.energy_wh == pytest.approx(101.0)
+
+
+def test_a_counter_that_falls_by_rounding_stands() -> None:
+    """A device reported 1763.774 and then 1763.77 Wh, which was rejected with the state and the power beside it."""
+    meter = Meter()
+    meter.take(0, None, 1_763.774)
+    assert not meter.take(60, 5.0, 1_763.77)
+    assert not meter.take(120, None, 1_764.0)
+    assert meter.energy_wh == pytest.approx(0.226)
+    assert "from 1764 to 1762.7504" in meter.take(180, None, 1_762.7504)

@@ -477,9 +477,9 @@ async def test_a_wrong_counter_of_an_inverter_is_reported_with_the_topic_that_it
     async with session(tmp_path, text) as run, run.device(f"{pv}/state", f"{pv}/error") as device:
         device.say(counter, "1000", retain=True)
         await device.until(lambda: device.on("state") and device.on("state")[-1]["last_heard"])
-        device.say(counter, "999", retain=True)
+        device.say(counter, "990", retain=True)
         error = (await device.until(lambda: device.on("error")))[0]
-        assert (error["topic"], error["problem"]) == (counter, "counter falls from 1000 to 999 Wh")
+        assert (error["topic"], error["problem"]) == (counter, "counter falls from 1000 to 990 Wh")
         await run.stop()
 
 
@@ -494,7 +494,7 @@ async def test_a_long_topic_is_visibly_cut_in_an_error(tmp_path: Path) -> None:
     async with session(tmp_path, text) as run, run.device(f"{pv}/state", f"{pv}/error") as device:
         device.say(counter, "1000", retain=True)
         await device.until(lambda: device.on("state") and device.on("state")[-1]["last_heard"])
-        device.say(counter, "999", retain=True)
+        device.say(counter, "990", retain=True)
         error = (await device.until(lambda: device.on("error")))[0]
         assert error["topic"] == f"{counter[:99]}…"
         device.say(counter, "much", retain=True)
