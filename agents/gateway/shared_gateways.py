@@ -78,6 +78,7 @@ class SharedGatewayConsumer(GatewayConsumer, SharedConsumer):
             supply=supply,
             own=own,
             prices=prices,
+            evens_rounding=gateway.rules >= 9,
         )
 
     def _negotiation_of(self, record: ConsumerJob) -> JobNegotiation:

@@ -54,6 +54,7 @@ class SharedConsumer(Consumer):
         own: frozenset[str] = frozenset(),
         prices: PricesOfMinutes | None = None,
         is_there: bool = True,
+        evens_rounding: bool = True,
     ) -> None:
         """Create a consumer.
 
@@ -65,9 +66,10 @@ class SharedConsumer(Consumer):
             own: Producers of the same house.
             prices: Energy prices of the house; None: there is no tariff.
             is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
+            evens_rounding: See `compose`.
         """
         super().__init__(agent_id, jobs, patient=patient, is_there=is_there)
-        self._criteria = SupplyCriteria(supply, own, PriceView(prices))
+        self._criteria = SupplyCriteria(supply, own, PriceView(prices), evens_rounding)
         self._supplies: dict[str, JobSupply] = {}
         self._signers: dict[str, set[str]] = {}
         """By contract id, the producers of all its versions."""

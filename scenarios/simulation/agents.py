@@ -249,7 +249,14 @@ class _Making:
         supply, patient, prices = self._settings.supply, self._settings.patient, self._prices
         if gateway is None:
             return SharedConsumer(
-                device.agent, jobs, patient=patient, supply=supply, own=own, prices=prices, is_there=is_there
+                device.agent,
+                jobs,
+                patient=patient,
+                supply=supply,
+                own=own,
+                prices=prices,
+                is_there=is_there,
+                evens_rounding=self._settings.device_rules >= 9,  # as its neighbours with real devices
             )
         return SharedGatewayConsumer(
             device.agent,
