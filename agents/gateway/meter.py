@@ -151,7 +151,7 @@ class Meter:
             self.advance(now_s)
         else:
             self._integrate(now_s)
-        self.power_w = None
+        self.power_w, self._is_offline, self._gap_s = None, False, 0
 
     def settle(self, now_s: int) -> None:
         """Count the power until now, even if a counter is not absent yet: a job ends, and cannot wait for the counter.

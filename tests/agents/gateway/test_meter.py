@@ -231,3 +231,15 @@ def test_a_counter_that_falls_by_rounding_stands() -> None:
     assert not meter.take(120, None, 1_764.0)
     assert meter.energy_wh == pytest.approx(0.226)
     assert "from 1764 to 1762.7504" in meter.take(180, None, 1_762.7504)
+
+
+def test_a_device_that_left_while_it_was_offline_begins_anew() -> None:
+    """What the one before may have drawn is not the draw of the one that comes."""
+    meter = Meter()
+    meter.take(0, 1_000.0, None)
+    meter.go_offline(3_600)
+    meter.pause(7_200)
+    meter.take(10_800, 500.0, None)
+    meter.take(14_400, 0.0, None)
+    assert meter.energy_wh == pytest.approx(1_500.0)
+    assert meter.unknown_wh == 0.0
