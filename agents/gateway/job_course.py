@@ -78,6 +78,8 @@ class JobCourse:
     has_drawn: bool = False
     readings: int = 0
     was_offline: bool = False
+    is_doubtful: bool = False
+    """Whether it may have drawn more than was measured; see `doubt`."""
     measured: LoadProfile | None = None
 
     @property

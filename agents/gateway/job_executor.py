@@ -407,7 +407,8 @@ class JobExecutor:
         until_s = meter.at_s if course.outcome == "vanished" and meter.at_s is not None else self._agent.now_s
         meter.settle(until_s)
         course.add_point(until_s, meter)
-        course.reason = course.reason or course.doubt(meter)
+        doubt = course.doubt(meter)
+        course.is_doubtful, course.reason = bool(doubt), course.reason or doubt
 
     def _tell_ledger(self, course: JobCourse) -> None:
         contract = self._courses.contract_of(course)

@@ -12,7 +12,7 @@ from agents.device_events import Announced, Availability, DeviceEvent, JobAsked,
 from agents.energy import LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
-from agents.messages import Accept, DeviceSaid, JobExecuted, Producers, ProducersFor
+from agents.messages import Accept, AddJob, DeviceSaid, JobExecuted, Producers, ProducersFor
 from agents.model import MANAGER
 from broker.hosts.agent import Outgoing
 from broker.hosts.coroutines import MAX_WAITING_MESSAGES
@@ -284,3 +284,22 @@ def test_a_counter_that_changes_its_unit_is_metered_by_power(rules: int, expecte
     end = ending(rules, (0, RUNS), *said, (62, ENDS))
     assert end.measured is not None
     assert end.measured.energy_wh == pytest.approx(expected_wh, abs=2)
+
+
+@pytest.mark.parametrize(("after_w", "expected_wh"), [(0.0, 400.0), (3_000.0, 2_550.0)])
+def test_a_doubtful_measurement_is_not_expected_of_the_next_job(after_w: float, expected_wh: float) -> None:
+    """The next charge of a car that had driven off was planned with what it had drawn until then."""
+    with with_contract(GATEWAY) as washer:
+        for after_s, event in (
+            (0, RUNS),
+            (0, Reported(power_w=3_000.0)),
+            (600, GONE),
+            (3_000, BACK),
+            (3_000, Reported(power_w=after_w)),
+            (3_060, ENDS),
+        ):
+            washer.wait_until(CONTRACT_S + after_s)
+            report(washer, event)
+        sent = report(washer, JobAsked(id="again", latest_start_s=CONTRACT_S + 5 * HOUR_S))
+    (added,) = [message for message in to(MANAGER, sent) if isinstance(message, AddJob)]
+    assert added.job.energy_wh == pytest.approx(expected_wh)
