@@ -278,8 +278,9 @@ class GatewayConsumer(Consumer):
 
     def job_finished(self, course: JobCourse) -> None:
         """Expect of the next job with the same load profile what this one has drawn."""
-        if self._gateway.learns and course.measured is not None and course.measured.energy_wh > 0:
-            self._profiles.learn(course.job.profile, course.measured)
+        measured = course.measured
+        if self._gateway.learns and measured is not None and measured.energy_wh > 0 and not course.is_doubtful:
+            self._profiles.learn(course.job.profile, measured)
 
     async def _end(self) -> None:
         """Report the outcome of jobs that have not run when the run ends."""

@@ -134,13 +134,14 @@ class GatewayProducer(Producer):
 
     def _take_report(self, report: Reported) -> None:
         self._device.is_available = True if self._device.is_available is None else self._device.is_available
-        problem = self._device.meter.take(self.now_s, report.power_w, report.counter_wh)
+        meter = self._device.meter
+        problem = meter.take(self.now_s, report.power_w, report.counter_wh)
         if problem:
             what, _, expected = problem.partition("; expected ")
             self._device.complain(self._device.topic_of_report, what, expected)
-        elif report.power_w is not None or report.counter_wh is not None:
+        if meter.has_taken:
             self._add_point()
-            self._correct(report.power_w)
+            self._correct(None if report.power_w is None else meter.power_w)
 
     def adopt(self, prediction: Prediction) -> None:
         """See `Producer.adopt`; while the meter shows less than was forecast, less can be promised."""

@@ -22,6 +22,8 @@ _OPEN: Final = frozenset({"NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTE
 _LEAST_GRACE_S = 600
 _HOUR_S = 3600
 _DAY_S = 86_400
+LEAST_DOUBT_WH = 10.0
+"""Less than this need not be said of a job, Wh."""
 _STANDBY_FACTOR = 4
 """A device that has drawn at most this many times its `idle_w` for an hour is on stand-by."""
 
@@ -65,6 +67,8 @@ class JobCourse:
     """The report of the device on its end."""
     base_wh: float = 0.0
     """The meter at its start."""
+    base_unknown_wh: float = 0.0
+    """The meter's `unknown_wh` at its start."""
     points: list[tuple[int, float]] = field(default_factory=list)
     """Seconds since its start, and Wh since then."""
     low_since_s: int | None = None
@@ -74,6 +78,8 @@ class JobCourse:
     has_drawn: bool = False
     readings: int = 0
     was_offline: bool = False
+    is_doubtful: bool = False
+    """Whether it may have drawn more than was measured; see `doubt`."""
     measured: LoadProfile | None = None
 
     @property
@@ -129,7 +135,7 @@ class JobCourse:
             meter: The device's.
         """
         self.started_s = now_s
-        self.base_wh = meter.energy_wh
+        self.base_wh, self.base_unknown_wh = meter.energy_wh, meter.unknown_wh
         self.points = [(0, 0.0)]
 
     def add_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
@@ -141,15 +147,10 @@ class JobCourse:
             gateway: The device's settings.
         """
         idle_w = gateway.idle_w
-        after_s = now_s - (self.started_s or now_s)
         if gateway.rules >= 8:
             self._pass_over(meter)
-        drawn_wh = max(self.points[-1][1], meter.energy_wh - self.base_wh)
         self.readings += 1
-        if after_s > self.points[-1][0]:
-            self.points.append((after_s, drawn_wh))
-        elif len(self.points) > 1:
-            self.points[-1] = (after_s, drawn_wh)
+        self.add_point(now_s, meter)
         if meter.power_w is None:
             return False
         if meter.power_w > _STANDBY_FACTOR * idle_w:
@@ -162,6 +163,20 @@ class JobCourse:
             self.idle_since_s = now_s
             return True
         return False
+
+    def add_point(self, at_s: int, meter: Meter) -> None:
+        """Add what a running job has drawn until a time, by `meter`.
+
+        Args:
+            at_s: Virtual time, UNIX seconds.
+            meter: The device's, with all that it has metered until then.
+        """
+        after_s = at_s - (self.started_s or at_s)
+        drawn_wh = max(self.points[-1][1], meter.energy_wh - self.base_wh)
+        if after_s > self.points[-1][0]:
+            self.points.append((after_s, drawn_wh))
+        elif len(self.points) > 1:
+            self.points[-1] = (after_s, drawn_wh)
 
     def _pass_over(self, meter: Meter) -> None:
         """Take back what the job drew by a reading that `meter` has shown to be wrong."""
@@ -241,6 +256,13 @@ class JobCourse:
         """Return the grace of a job that may not be metered: the gateway waits only for the answer to a command."""
         return self.grace_s if self.readings else gateway.answer_s
 
+    def doubt(self, meter: Meter) -> str:
+        """Return why what a job drew is doubtful, in words; empty: it is not."""
+        unknown_wh = meter.unknown_wh - self.base_unknown_wh
+        if self.started_s is None or unknown_wh < LEAST_DOUBT_WH:
+            return ""
+        return f"while offline, it may have drawn up to {unknown_wh:.0f} Wh more"
+
     def drawn(self, meter: Meter) -> LoadProfile | None:
         """Return what an ended job drew; nothing if it did not start; None if it was not measured."""
         if self.started_s is None:
@@ -291,7 +313,7 @@ class JobCourses:
     def open_ids(self) -> str:
         """What an error expects instead of an unknown job: the device's own ids of the jobs that have not ended."""
         ids = [course.asked_id for course in self.open]
-        return f"one of: {', '.join(ids)}" if ids else "no job is open"
+        return f"one of: {', '.join(ids)}" if ids else "the id of an open job; none is open now"
 
     def contract_of(self, course: JobCourse) -> Contract | None:
         """Return a job's contract; None if it has none."""

@@ -22,6 +22,7 @@ from agents.model import MANAGER, Job
 from broker.hosts import Channel, TimeUp
 
 _HOUR_S = 3600
+_MINUTES_PER_HOUR = 60
 
 
 class DeviceOwner(Protocol):
@@ -208,7 +209,7 @@ class JobExecutor:
                 problem = f"job {course.asked_id!r} has no supplier yet"
                 self._device.complain(self._device.topic_of_report, problem, "a command to start")
                 return
-            course.begin(self._agent.now_s, self._device.meter)
+            self._begin(course)
             if course.is_commanded:
                 self._commands.answered += 1
             else:
@@ -228,6 +229,16 @@ class JobExecutor:
                 course.is_followed = True
                 self._agent.spawn(self._follow(course, until_due=True), f"{course.job.job_id} started by hand")
         course.wake()
+
+    def _begin(self, course: JobCourse) -> None:
+        meter, now_s = self._device.meter, self._agent.now_s
+        if self._gateway.rules >= 9:
+            if meter.counts_power:
+                meter.advance(now_s)  # what was drawn before is not the job's
+            per_minute_wh = course.job.load_profile.per_minute_wh(0)
+            meter.planned_w = max(meter.planned_w, _MINUTES_PER_HOUR * float(per_minute_wh.max()))
+            course.has_drawn = (meter.power_w or 0.0) > self._gateway.idle_w
+        course.begin(now_s, meter)
 
     def _take_switched_off(self, course: JobCourse) -> None:
         """The switch of a device that ran is open: its programme is over, or its power was cut."""
@@ -260,10 +271,23 @@ class JobExecutor:
     def take_availability(self, *, online: bool) -> None:
         """Note that the device has connected or disconnected; one that is offline may have lost its power."""
         self._device.is_available = online
+        if self._gateway.rules >= 9:
+            self._meter_while_offline(online=online)
         for course in self._courses:
             if course.is_running and not online:
                 course.was_offline = True
                 course.wake()
+
+    def _meter_while_offline(self, *, online: bool) -> None:
+        """Count the last power until the device went offline, and again from when it is back."""
+        meter, now_s = self._device.meter, self._agent.now_s
+        if online:
+            meter.come_online(now_s)
+            return
+        meter.go_offline(now_s)
+        for course in self._courses:
+            if course.is_running and course.readings and meter.counts_power and self._has_meter_of(course):
+                course.add_point(now_s, meter)
 
     def take_refusal(self, problem: str) -> None:
         """End the job that the device was commanded to start, because it does not."""
@@ -367,6 +391,8 @@ class JobExecutor:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
         course.state, course.outcome, course.is_commanded = state, outcome, False
         course.reason = reason or course.reason
+        if self._gateway.rules >= 9 and course.readings and self._has_meter_of(course):
+            self._settle(course)
         course.measured = course.drawn(self._device.meter)
         self._tell_ledger(course)
         self._published.show_job(course)
@@ -374,6 +400,15 @@ class JobExecutor:
             self._agent.job_finished(course)
             if self._gateway.is_switched and self._gateway.waiting is None:
                 self.instruct_to_stop(course.asked_id)
+
+    def _settle(self, course: JobCourse) -> None:
+        """Count what a job drew since the counter was last read, at most until its device vanished; note any doubt."""
+        meter = self._device.meter
+        until_s = meter.at_s if course.outcome == "vanished" and meter.at_s is not None else self._agent.now_s
+        meter.settle(until_s)
+        course.add_point(until_s, meter)
+        doubt = course.doubt(meter)
+        course.is_doubtful, course.reason = bool(doubt), course.reason or doubt
 
     def _tell_ledger(self, course: JobCourse) -> None:
         contract = self._courses.contract_of(course)

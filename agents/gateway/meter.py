@@ -10,10 +10,18 @@ MAX_COUNTER_WH = 1e12
 """No household's meter has ever counted more than this."""
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
+ROUNDING_WH = 1.0
+"""A counter that falls by no more than this was rounded in another way, and stands."""
 BEHIND_S = 600
 """How far a counter may be behind, seconds. As long as this, repeating a doubtful reading does not confirm it."""
 ABSENT_S = 300
 """A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
+UNIT_FACTOR = 1000.0
+"""A counter that shows this many times as much has changed from kWh to Wh, if its device cannot have drawn so much."""
+PLAUSIBLE_FACTOR = 2.0
+"""A device draws at most this many times the power that it has shown, or that its jobs are planned with."""
+LEAST_PLAUSIBLE_W = 3680.0
+"""Every device may draw what a household socket supplies, W."""
 _HOUR_S = 3600
 
 
@@ -41,6 +49,16 @@ class Meter:
     """Whether a repeated reading confirms nothing: many devices send each reading on two topics."""
     bridges_absence: bool = True
     """Whether power is counted while a counter is absent."""
+    judges_each: bool = True
+    """Whether a wrong power does not make the counter beside it invalid, nor a counter that stays wrong the power."""
+    knows_units: bool = True
+    """Whether a counter that changes from kWh to Wh is recognized."""
+    planned_w: float = 0.0
+    """Highest power that its device's jobs are planned with, W."""
+    unknown_wh: float = 0.0
+    """How much more may have been drawn while the device was offline, and no counter shows it, Wh."""
+    has_taken: bool = False
+    """Whether anything of the last reading was valid."""
     _counted_s: int | None = None
     """When the counter was last read, UNIX seconds."""
     _uncounted_wh: float = 0.0
@@ -55,6 +73,16 @@ class Meter:
     """Before the last reading, if that was a reset: the counter, `energy_wh`, and `_ahead_wh`."""
     _doubtful_since_s: int = 0
     """When a doubtful last reading was first taken, UNIX seconds: a reset, or more than a meter can have counted."""
+    _highest_w: float = 0.0
+    """Highest power read so far, W."""
+    _is_offline: bool = False
+    """Whether the device is offline."""
+    _gap_s: int = 0
+    """How long it was offline since the last reading of power, seconds."""
+    _has_other_unit: bool = False
+    """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
+    _since_change: tuple[int, float] | None = None
+    """When the counter has changed its unit, UNIX seconds, and what it showed then, Wh; None: it has not."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -71,28 +99,45 @@ class Meter:
         return self.at_s - self._without_counter_s >= ABSENT_S
 
     def take(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
-        """Process a reading; return its problem, empty if it is valid. An invalid reading changes nothing.
+        """Process a reading; return its problem, empty if it is valid. An invalid value changes nothing.
 
         Args:
             now_s: Virtual time, UNIX seconds.
             power_w: Power, W; None: not read.
             counter_wh: Counter, Wh; None: not read.
         """
-        problem = self._problem(now_s, power_w, counter_wh)
+        problem = self._problem_of_power(power_w)
         if problem:
-            return problem
+            power_w, counter_wh = None, counter_wh if self.judges_each else None
+        if counter_wh is not None and self._is_rounded(counter_wh):
+            counter_wh = self.counter_wh
+        if problem_of_counter := self._problem_of_counter(now_s, counter_wh):
+            power_w, counter_wh = power_w if self._is_counter_at_fault(now_s) else None, None
+        self.has_taken = power_w is not None or counter_wh is not None
+        if self.has_taken or not (problem or problem_of_counter):
+            self._take_valid(now_s, power_w, counter_wh)
+        return problem or problem_of_counter
+
+    def _is_rounded(self, counter_wh: float) -> bool:
+        """Return whether a reading falls no more than rounding explains."""
+        before_wh = self.counter_wh
+        return self.judges_each and before_wh is not None and 0 < before_wh - counter_wh <= ROUNDING_WH
+
+    def _take_valid(self, now_s: int, power_w: float | None, counter_wh: float | None) -> None:
         limit_wh = self._limit_wh(now_s)
         self._integrate(now_s)
         self.at_s = now_s
+        if power_w is not None:
+            self._end_gap(power_w)
         if counter_wh is not None:
             self._count(counter_wh, limit_wh)
             self._counted_s, self._without_counter_s = now_s, None
         elif self._without_counter_s is None and now_s != self._counted_s:
             self._without_counter_s = now_s
         if power_w is not None:
-            self.power_w = power_w
+            self.power_w, self._is_offline = power_w, False
+            self._highest_w = max(self._highest_w, power_w)
         self._bridge()
-        return ""
 
     def advance(self, now_s: int) -> None:
         """Count the power of the last reading until now, where there is no counter, or it is absent."""
@@ -106,13 +151,54 @@ class Meter:
             self.advance(now_s)
         else:
             self._integrate(now_s)
-        self.power_w = None
+        self.power_w, self._is_offline, self._gap_s = None, False, 0
+
+    def settle(self, now_s: int) -> None:
+        """Count the power until now, even if a counter is not absent yet: a job ends, and cannot wait for the counter.
+
+        As after an absence, the counter does not add this energy again.
+        """
+        self._integrate(now_s)
+        self._end_gap(0.0)
+        self.at_s = now_s
+        self._count_ahead()
+
+    def go_offline(self, now_s: int) -> None:
+        """Count the power until now, and then only what the device draws at least, until it is online again.
+
+        A device that has only lost its connection draws as before when it is back. One whose car drove off draws
+        nothing, and since when is not known: the time offline is counted with the lower of the powers before and after.
+        """
+        self._integrate(now_s)
+        self.at_s = now_s
+        self._bridge()
+        self._is_offline = True
+
+    def come_online(self, now_s: int) -> None:
+        """Count by power again: the last reading applies from now until the next one."""
+        self._integrate(now_s)
+        self.at_s = now_s
+        self._is_offline = False
 
     def _integrate(self, now_s: int) -> None:
         """Add the energy of the last power since the last reading."""
         if self.at_s is None or self.power_w is None:
             return
-        energy_wh = self.power_w * (now_s - self.at_s) / _HOUR_S
+        if self._is_offline:
+            self._gap_s += now_s - self.at_s
+        else:
+            self._add_by_power(self.power_w * (now_s - self.at_s) / _HOUR_S)
+
+    def _end_gap(self, power_w: float) -> None:
+        """Add the energy of the time offline; `power_w` is the power after it, W."""
+        if self._gap_s:
+            before_w, hours = self.power_w or 0.0, self._gap_s / _HOUR_S
+            self._add_by_power(min(before_w, power_w) * hours)
+            if self.counter_wh is None:
+                self.unknown_wh += abs(before_w - power_w) * hours
+        self._gap_s = 0
+
+    def _add_by_power(self, energy_wh: float) -> None:
         if self.counter_wh is None:
             self.energy_wh += energy_wh
         else:
@@ -120,7 +206,12 @@ class Meter:
 
     def _bridge(self) -> None:
         """Count what was metered by power while the counter is absent."""
-        if self.counter_wh is not None and self.counts_power:
+        if self.counts_power:
+            self._count_ahead()
+
+    def _count_ahead(self) -> None:
+        """Count what was metered by power since the counter was last read."""
+        if self.counter_wh is not None:
             more_wh = max(0.0, self._uncounted_wh - self._ahead_wh)
             self.energy_wh += more_wh
             self._ahead_wh += more_wh
@@ -132,16 +223,23 @@ class Meter:
         suspect_wh, self._suspect_wh = self._suspect_wh, None
         before_reset, self._before_reset = self._before_reset, None
         before_wh, goes_on = self.counter_wh, True
-        self._uncounted_wh = 0.0
         if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
             before_wh, self.energy_wh, self._ahead_wh = before_reset  # the reset was a wrong reading
-        elif self._follows(suspect_wh, counter_wh, limit_wh) and not self._follows(before_wh, counter_wh, limit_wh):
-            before_wh, goes_on = suspect_wh, False  # another meter
+        elif self._follows(suspect_wh, counter_wh, limit_wh) and (
+            self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
+        ):
+            before_wh, goes_on = suspect_wh, False  # another meter, or another unit
+            if self.judges_each:
+                self._count_ahead()  # the new meter does not include what was drawn before it
+            if self._has_other_unit and suspect_wh is not None:
+                self._since_change = (self._doubtful_since_s, suspect_wh)
+        self._uncounted_wh = 0.0
         if before_wh is not None:
             if counter_wh < before_wh:
                 self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
                 self._doubtful_since_s = self.at_s or 0
                 self.resets += 1
+                self._since_change = None
                 before_wh, goes_on = 0.0, False
             rise_wh = counter_wh - before_wh
             self.energy_wh += max(0.0, rise_wh - self._ahead_wh)
@@ -165,32 +263,77 @@ class Meter:
         since_s = self._counted_s if self.bridges_absence and self._counted_s is not None else self.at_s
         return 0.0 if since_s is None else MAX_POWER_W * (now_s - since_s + BEHIND_S) / _HOUR_S
 
-    def _problem(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
-        if power_w is not None and not 0 <= power_w <= MAX_POWER_W:
-            return f"power of {power_w:g} W; expected 0 to {MAX_POWER_W:g} W"
-        if counter_wh is not None and not 0 <= counter_wh <= MAX_COUNTER_WH:
-            return f"counter of {counter_wh:g} Wh; expected 0 to {MAX_COUNTER_WH:g} Wh"
-        return self._problem_of_counter(now_s, self.counter_wh, counter_wh)
+    def _plausible_wh(self, now_s: int, since_s: int) -> float:
+        """Return how much the device can be expected to have drawn since a time, Wh."""
+        known_w = max(self._highest_w, self.planned_w)
+        most_w = max(LEAST_PLAUSIBLE_W, PLAUSIBLE_FACTOR * known_w) if known_w else MAX_POWER_W
+        return most_w * (now_s - since_s + BEHIND_S) / _HOUR_S
 
-    def _problem_of_counter(self, now_s: int, before: float | None, counter_wh: float | None) -> str:
-        if counter_wh is None or before is None or self.at_s is None:
+    @staticmethod
+    def _problem_of_power(power_w: float | None) -> str:
+        if power_w is None or 0 <= power_w <= MAX_POWER_W:
+            return ""
+        return f"power of {power_w:g} W; expected 0 to {MAX_POWER_W:g} W"
+
+    def _problem_of_counter(self, now_s: int, counter_wh: float | None) -> str:
+        if counter_wh is None:
+            return ""
+        if not 0 <= counter_wh <= MAX_COUNTER_WH:
+            return f"counter of {counter_wh:g} Wh; expected 0 to {MAX_COUNTER_WH:g} Wh"
+        if self.counter_wh is None or self.at_s is None:
             return ""
         limit_wh = self._limit_wh(now_s)
         known = (self._suspect_wh, self._before_reset[0] if self._before_reset is not None else None)
         if any(self._follows(earlier_wh, counter_wh, limit_wh) for earlier_wh in known):
             return ""
-        if counter_wh < before and (RESET_BELOW * before <= counter_wh or counter_wh > limit_wh):
-            if counter_wh < RESET_BELOW * before:
+        return self._problem_of_change(now_s, self.counter_wh, counter_wh, limit_wh)
+
+    def _problem_of_change(self, now_s: int, before_wh: float, counter_wh: float, limit_wh: float) -> str:
+        if counter_wh < before_wh and (RESET_BELOW * before_wh <= counter_wh or counter_wh > limit_wh):
+            if counter_wh < RESET_BELOW * before_wh:
                 self._suspect(now_s, counter_wh)
-            return f"counter falls from {before:g} to {counter_wh:g} Wh; expected to rise, or to restart at 0"
-        if counter_wh - before > limit_wh:
+            return f"counter falls from {before_wh:.9g} to {counter_wh:.9g} Wh; expected to rise, or to restart at 0"
+        problem = self._problem_of_unit(now_s, before_wh, counter_wh) if self.knows_units else ""
+        if not problem and counter_wh - before_wh > limit_wh:
             self._suspect(now_s, counter_wh)
-            return f"counter jumps from {before:g} to {counter_wh:g} Wh; expected at most {limit_wh:.0f} Wh more"
-        return ""
+            what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh"
+            problem = f"{what}; expected at most {limit_wh:.0f} Wh more"
+        return problem
+
+    def _problem_of_unit(self, now_s: int, before_wh: float, counter_wh: float) -> str:
+        """Return what is wrong with a reading if the counter has changed from kWh to Wh, before or now.
+
+        If the device is declared in kWh, its counter runs 1000 times too fast afterwards, and is limited from then on.
+        """
+        if self._since_change is not None:
+            changed_s, changed_wh = self._since_change
+            rise_wh, most_wh = counter_wh - changed_wh, self._plausible_wh(now_s, changed_s)
+            if rise_wh > most_wh:
+                what = (
+                    f"counter has risen by {rise_wh:.9g} Wh in {now_s - changed_s} s, since it changed from kWh to Wh"
+                )
+                return f"{what}; expected at most {most_wh:.0f} Wh, or a restart of the run with the device's new unit"
+        most_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
+        is_other_unit = RESET_BELOW * before_wh <= counter_wh / UNIT_FACTOR <= before_wh + most_wh
+        if counter_wh - before_wh <= most_wh or not before_wh or not is_other_unit:
+            return ""
+        self._suspect(now_s, counter_wh)
+        self._has_other_unit = True
+        what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh, as if it had changed from kWh to Wh"
+        return f"{what}; expected at most {most_wh:.0f} Wh more"
+
+    def _is_counter_at_fault(self, now_s: int) -> bool:
+        """Return whether a wrong counter says nothing about the power beside it.
+
+        A single report may be old, or of another device on the same topic, so that its power is wrong too. A counter
+        that is not valid any more does not make all power wrong.
+        """
+        is_absent = self._counted_s is not None and now_s - self._counted_s >= ABSENT_S
+        return self.judges_each and (is_absent or self._since_change is not None)
 
     def _suspect(self, now_s: int, counter_wh: float) -> None:
         if self.passes_over:
-            self._suspect_wh, self._doubtful_since_s = counter_wh, now_s
+            self._suspect_wh, self._doubtful_since_s, self._has_other_unit = counter_wh, now_s, False
         else:
             self.counter_wh = counter_wh
 

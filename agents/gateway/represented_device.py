@@ -78,7 +78,13 @@ class RepresentedDevice:
 
     def _new_meter(self) -> Meter:
         rules = self._gateway.rules
-        return Meter(passes_over=rules >= 3, knows_repeats=rules >= 8, bridges_absence=rules >= 8)
+        return Meter(
+            passes_over=rules >= 3,
+            knows_repeats=rules >= 8,
+            bridges_absence=rules >= 8,
+            judges_each=rules >= 9,
+            knows_units=rules >= 9,
+        )
 
     @property
     def qualified_id(self) -> str:

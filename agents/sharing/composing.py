@@ -24,6 +24,7 @@ from agents.sharing.pricing import EnergyPrices
 from agents.sharing.supply_settings import Preference, comes_first
 
 NumberT = TypeVar("NumberT", np.int64, np.float64, np.bool_)
+_MOST_MWH = np.iinfo(np.int64).max
 MAX_CELLS = 1 << 20
 """Starts times minutes compared at once; bounds the memory for a month-wide window."""
 
@@ -111,6 +112,8 @@ def compose(
     preferences: Sequence[Preference],
     own: Collection[str] = (),
     prices: EnergyPrices | None = None,
+    *,
+    evens_rounding: bool = True,
 ) -> Composition:
     """Return the best start and shares.
 
@@ -121,14 +124,18 @@ def compose(
         preferences: In the order of importance; what ties on all of them starts as early as possible.
         own: Producers of the job's own household.
         prices: In each minute of the offers, shape (M,); None: the grid always costs the same, and sun costs nothing.
+        evens_rounding: Whether starts at which panels cover all of the job are equal. Otherwise the one at which its
+            minutes round to more mWh counts as covered better, and may be hours later.
 
     Returns:
         The composition; with no shares where nothing is offered.
     """
     sources = _Sources.of(offers, preferences, own, prices)
+    candidates = _candidates(load, starts)
+    most_mwh = min(int(some.load_mwh.sum()) for some in candidates) if evens_rounding else None
     best: tuple[tuple[float, ...], int, IntArray] | None = None
-    for some in _candidates(load, starts):
-        rated = _best_of(some, sources, preferences)
+    for some in candidates:
+        rated = _best_of(some, sources, preferences, most_mwh)
         if best is None or rated[0] > best[0] or (rated[0] == best[0] and rated[1] < best[1]):
             best = (*rated, some.load_mwh)
     assert best is not None  # noqa: S101 - there is at least one start
@@ -262,17 +269,26 @@ def _candidates(load: LoadProfile, starts: Starts) -> list[_Candidates]:
     return groups
 
 
-def _best_of(some: _Candidates, sources: _Sources, preferences: Sequence[Preference]) -> tuple[tuple[float, ...], int]:
-    """Return how good the best start of a group is, by each preference, and that start, UNIX seconds."""
+def _best_of(
+    some: _Candidates, sources: _Sources, preferences: Sequence[Preference], most_mwh: int | None
+) -> tuple[tuple[float, ...], int]:
+    """Return how good the best start of a group is, by each preference, and that start, UNIX seconds.
+
+    Args:
+        some: The starts.
+        sources: What producers offer.
+        preferences: In the order of importance.
+        most_mwh: Energy that counts as covered at most, mWh; None: all of it.
+    """
     begin = some.first_minute - sources.offers.first_minute
     rows = np.arange(some.count)
     rating: list[float] = []
     for preference in preferences:
         values: IntArray | FloatArray
         if preference == "covered":
-            values = _covered(sources.total_mwh, begin, rows, some.load_mwh)
+            values = np.minimum(_covered(sources.total_mwh, begin, rows, some.load_mwh), most_mwh or _MOST_MWH)
         elif preference == "own-roof":
-            values = _covered(sources.own_mwh, begin, rows, some.load_mwh)
+            values = np.minimum(_covered(sources.own_mwh, begin, rows, some.load_mwh), most_mwh or _MOST_MWH)
         elif preference == "cheapest":
             values = -_cost(sources, begin, rows, some.load_mwh)
         elif preference == "fewest":

@@ -69,6 +69,8 @@ class SupplyCriteria:
     own: frozenset[str]
     """Producers of the same house."""
     prices: PriceView
+    evens_rounding: bool = True
+    """See `compose`."""
 
     @property
     def puts_cost_first(self) -> bool:
@@ -200,7 +202,9 @@ class JobSupply:
         prices = self._prices(offers.first_minute, offers.free_mwh.shape[1]) if "cheapest" in prefer else None
         if prices is not None and prices.are_constant and not comes_first("cheapest", "own-roof", prefer):
             prices = prices if self._criteria.puts_cost_first else None  # starts that tie on both cost the same
-        return compose(self._load, starts, offers, prefer, self._criteria.own, prices)
+        criteria = self._criteria
+        evens_rounding = criteria.evens_rounding
+        return compose(self._load, starts, offers, prefer, criteria.own, prices, evens_rounding=evens_rounding)
 
     def start_without_sun(self, starts: Starts, *, late: bool) -> int:
         """Return when the job starts if the grid gives all: when that is cheapest, UNIX seconds.

@@ -49,6 +49,8 @@ class SharedConsumerSupply:
         settings: SupplySettings,
         own: frozenset[str] = frozenset(),
         prices: PricesOfMinutes | None = None,
+        *,
+        evens_rounding: bool = True,
     ) -> None:
         """Begin without shares.
 
@@ -57,9 +59,10 @@ class SharedConsumerSupply:
             settings: The preferences of the jobs.
             own: Producers of the same house.
             prices: Energy prices of the house; None: there is no tariff.
+            evens_rounding: See `compose`.
         """
         self._consumer = consumer
-        self._criteria = SupplyCriteria(settings, own, PriceView(prices))
+        self._criteria = SupplyCriteria(settings, own, PriceView(prices), evens_rounding)
         self._supplies: dict[str, JobSupply] = {}
         self._signers: dict[str, set[str]] = {}
         """By contract id, the producers of all its versions."""

@@ -112,7 +112,7 @@ class Adapter(Protocol):
     def new_questions(self) -> Sequence[OutgoingMessage]:
         """Return the messages that request the device's state, if it can be asked only now, by what `concerns` heard.
 
-        They are returned once.
+        That is so when a device has come online, or its name has become known. They are returned once.
         """
         ...
 

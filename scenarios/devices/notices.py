@@ -48,7 +48,7 @@ class SupplierNotice(BaseModel):
     producer: str
     """Its id; `grid`: grid power."""
     house: str
-    """Its house; empty: the grid's."""
+    """Its house; empty: it is the grid, or, in a deployment, belongs to another household's process."""
     share: float
     """Its part of the job's energy, 0 to 1."""
     energy_wh: float | None = None

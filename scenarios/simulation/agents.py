@@ -252,7 +252,13 @@ class _Making:
             return WholeConsumerSupply
         devices = (d for house in self._scenario.houses if house.id == device.house for d in house.devices)
         own = frozenset(d.id for d in devices if d.type == "producer")
-        return partial(SharedConsumerSupply, settings=self._settings.supply, own=own, prices=self._prices)
+        return partial(
+            SharedConsumerSupply,
+            settings=self._settings.supply,
+            own=own,
+            prices=self._prices,
+            evens_rounding=self._settings.device_rules >= 9,
+        )
 
 
 def _places(scenario: Scenario) -> Places:

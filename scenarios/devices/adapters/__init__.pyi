@@ -7,17 +7,21 @@ from .registry import (
     address_of as address_of,
     guest_of as guest_of,
     language_for as language_for,
+    meter_of as meter_of,
     readings_of as readings_of,
 )
+from .values import MeterValue as MeterValue
 
 __all__ = [
     "ADAPTERS",
     "LANGUAGES",
+    "MeterValue",
     "adapter_for",
     "adapter_names",
     "adapter_problems",
     "address_of",
     "guest_of",
     "language_for",
+    "meter_of",
     "readings_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import JsonPath, Topic, Unit, dig, either, number_of, text_of
+from scenarios.devices.adapters.values import JsonPath, MeterValue, Topic, Unit, dig, either, number_of, text_of
 from scenarios.gateways import Gateway
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ class NumberSource(ValueSource):
 
     unit: Unit
 
+    @property
+    def meter_value(self) -> MeterValue:
+        """See `GenericOptions.meter`."""
+        return MeterValue.at(self.topic, self.path)
+
 
 class SwitchSource(ValueSource):
     """The source of a switch's state."""
@@ -108,6 +114,14 @@ class PresenceSource(ValueSource):
     online: str = "online"
     offline: str = "offline"
     retained: bool = True
+
+    def is_online(self, payload: bytes) -> bool:
+        """Return whether a payload says that the device is online.
+
+        Raises:
+            MessageError: It says neither.
+        """
+        return either(self.read(payload), self.online, self.offline, "availability")
 
 
 class CommandTarget(BaseModel):
@@ -171,6 +185,11 @@ class GenericOptions(BaseModel):
         return tuple(s for s in (self.switch, self.power, self.energy, self.availability) if s is not None)
 
     @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """See `TasmotaOptions.meter`; what a template computes may be any part of a payload."""
+        return tuple(source.meter_value for source in (self.power, self.energy) if source is not None)
+
+    @property
     def address(self) -> tuple[object, ...] | None:
         """See `TasmotaOptions.address`; None: it is only measured."""
         return None if self.command is None else (self.command.topic, self.command.on)
@@ -188,6 +207,8 @@ class Generic:
         has_timer = options.timer is not None or self._is_told_how_long
         self.longest_timer_s = options.timer_max_s if has_timer else None
         self._options = options
+        self._must_be_asked = False
+        """Whether it has come online since it was last asked for its state."""
 
     def filters(self) -> Sequence[str]:
         """See `Adapter.filters`."""
@@ -195,7 +216,10 @@ class Generic:
 
     def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
-        del payload
+        presence = self._options.availability
+        if presence is not None and topic == presence.topic:
+            with suppress(MessageError):  # `take` says so
+                self._must_be_asked |= presence.is_online(payload)
         return topic in self.filters()
 
     def writes(self) -> Sequence[str]:
@@ -206,11 +230,12 @@ class Generic:
 
     def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`."""
+        self._must_be_asked = False
         return [OutgoingMessage(ask.topic, ask.payload.encode()) for ask in self._options.ask]
 
     def new_questions(self) -> Sequence[OutgoingMessage]:
-        """See `Adapter.new_questions`; it can be asked from the beginning."""
-        return []
+        """See `Adapter.new_questions`; it may have changed while it was away."""
+        return self.on_connect() if self._must_be_asked else []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""
@@ -218,9 +243,7 @@ class Generic:
         events: list[DeviceEvent] = []
         presence = options.availability
         if presence is not None and topic == presence.topic and (presence.retained or not retained):
-            events.append(
-                Availability(online=either(presence.read(payload), presence.online, presence.offline, "availability"))
-            )
+            events.append(Availability(online=presence.is_online(payload)))
         report = Reported(
             is_on=self._switch(topic, payload, retained=retained),
             power_w=_number(options.power, topic, payload, "power", retained=retained),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import Topic, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 _OFFLINE = frozenset({"0", "offline"})
@@ -29,6 +29,13 @@ class OpenDtuOptions(BaseModel):
         """See `TasmotaOptions.address`."""
         return self.base, self.serial
 
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """See `TasmotaOptions.meter`; its total energy comes from the same meter as that of the day."""
+        return tuple(
+            MeterValue(f"{self.base}/{self.serial}/0/{value}") for value in ("power", "yieldday", "yieldtotal")
+        )
+
 
 class AhoyDtuOptions(BaseModel):
     """Keys of an inverter behind AhoyDTU in the scenario file."""
@@ -44,6 +51,13 @@ class AhoyDtuOptions(BaseModel):
     def address(self) -> tuple[object, ...]:
         """See `TasmotaOptions.address`."""
         return self.base, self.name
+
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """See `OpenDtuOptions.meter`; it may publish all values as one object."""
+        all_values, names = f"{self.base}/{self.name}/ch0", ("P_AC", "YieldDay", "YieldTotal")
+        alone = tuple(MeterValue(f"{all_values}/{name}") for name in names)
+        return *alone, *(MeterValue(all_values, (name,)) for name in names)
 
 
 class Inverter:

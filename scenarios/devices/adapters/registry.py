@@ -13,6 +13,7 @@ from scenarios.devices.adapters.generic import Generic, GenericOptions
 from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenDtuOptions
 from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
 from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
+from scenarios.devices.adapters.values import MeterValue
 from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
 from scenarios.devices.payloads import announcement, is_s2, problem_in_words
 from scenarios.errors import suggest
@@ -111,6 +112,15 @@ def readings_of(gateway: Gateway) -> list[tuple[str, ...]]:
         return []
     options = GenericOptions.model_validate(gateway.options)
     return [(s.topic, s.path, s.template) for s in (options.power, options.energy) if s is not None]
+
+
+def meter_of(gateway: Gateway) -> tuple[MeterValue, ...]:
+    """Return where the meter of a device with an adapter is read, as far as that is known before the run.
+
+    Its options must be valid.
+    """
+    kind = ADAPTERS.get(gateway.adapter)
+    return () if kind is None else kind.options.model_validate(gateway.options).meter  # type: ignore[attr-defined]  # each has one
 
 
 def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 14 * 86_400
@@ -33,6 +33,13 @@ class ShellyOptions(BaseModel):
         """See `TasmotaOptions.address`."""
         return self.prefix, self.channel
 
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """See `TasmotaOptions.meter`."""
+        component = f"switch:{self.channel}"
+        status = MeterValue(f"{self.prefix}/status/{component}")
+        return status, MeterValue(f"{self.prefix}/events/rpc", ("params", component))
+
 
 class Shelly:
     """See `Adapter`."""
@@ -52,6 +59,8 @@ class Shelly:
         self._produces = gateway.type == "producer"
         self._returns = False
         """Whether it has counted energy that flows back through it."""
+        self._must_be_asked = False
+        """Whether it has come online since it was last asked for its state."""
         self._calls = 0
         self._asked: dict[int, bool | None] = {}
         """By call, what the switch is once it is answered; None: it was asked for its status."""
@@ -63,7 +72,7 @@ class Shelly:
 
     def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
-        del payload
+        self._must_be_asked |= topic == f"{self._prefix}/online" and text_of(payload).casefold() == "true"
         return topic in self.filters()
 
     def writes(self) -> Sequence[str]:
@@ -72,6 +81,7 @@ class Shelly:
 
     def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`."""
+        self._must_be_asked = False
         return [
             self._call("Switch.GetStatus", {"id": self._channel}, None),
             OutgoingMessage(f"{self._prefix}/command", b"status_update"),
@@ -84,8 +94,8 @@ class Shelly:
         return OutgoingMessage(f"{self._prefix}/rpc", json.dumps(call).encode())
 
     def new_questions(self) -> Sequence[OutgoingMessage]:
-        """See `Adapter.new_questions`; it can be asked from the beginning."""
-        return []
+        """See `Adapter.new_questions`; it reports changes only, and what changed while it was away is not known."""
+        return self.on_connect() if self._must_be_asked else []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import OutgoingMessage
-from scenarios.devices.adapters.values import Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_PULSE_S = 64_800
@@ -55,6 +55,15 @@ class TasmotaOptions(BaseModel):
         """The switch and meter that it represents: no other device of a run may represent the same."""
         return self.full_of(0), self.relay or 1
 
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """Where its meter is read: what `Status` answers as well as what it reports by itself."""
+        at = {f"{self.full_of(2)}/SENSOR": "", **{f"{self.full_of(1)}/STATUS{n}": f"{_ANSWERS[0]}." for n in (8, 10)}}
+        if self.relay is None:
+            return tuple(MeterValue.at(topic, f"{prefix}ENERGY") for topic, prefix in at.items())
+        names = [f"ENERGY.{name}[{self.relay - 1}]" for name in ("Power", "Total", "ExportActive")]
+        return tuple(MeterValue.at(topic, f"{prefix}{name}") for topic, prefix in at.items() for name in names)
+
     def full_of(self, prefix: int) -> str:
         """Return the beginning of a topic: prefix 0 is for commands, 1 for answers, 2 for telemetry."""
         # As its firmware does: otherwise it would take what it reports for commands.
@@ -80,6 +89,8 @@ class Tasmota:
         self._returns = False
         """Whether it has metered energy that flows back through it."""
         self._availability = self._topic(2, "LWT")
+        self._must_be_asked = False
+        """Whether it has come online since it was last asked for its state."""
 
     def _topic(self, prefix: int, command: str) -> str:
         return f"{self._options.full_of(prefix)}/{command}"
@@ -91,7 +102,7 @@ class Tasmota:
 
     def concerns(self, topic: str, payload: bytes) -> bool:
         """See `Adapter.concerns`."""
-        del payload
+        self._must_be_asked |= topic == self._availability and text_of(payload).casefold() == "online"
         return topic in self.filters()
 
     def writes(self) -> Sequence[str]:
@@ -100,6 +111,7 @@ class Tasmota:
 
     def on_connect(self) -> Sequence[OutgoingMessage]:
         """See `Adapter.on_connect`."""
+        self._must_be_asked = False
         return [
             OutgoingMessage(self._topic(0, "TelePeriod"), str(self._options.tele_period_s).encode()),
             OutgoingMessage(self._topic(0, "STATE"), b""),
@@ -107,8 +119,8 @@ class Tasmota:
         ]
 
     def new_questions(self) -> Sequence[OutgoingMessage]:
-        """See `Adapter.new_questions`; it can be asked from the beginning."""
-        return []
+        """See `Adapter.new_questions`; one that was off when this run connected does not know how often to report."""
+        return self.on_connect() if self._must_be_asked else []
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[DeviceEvent]:
         """See `Adapter.take`; of the retained messages, only the last will is used."""

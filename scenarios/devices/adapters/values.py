@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -87,11 +87,32 @@ def either(value: object, yes: str, no: str, what: str) -> bool:
     raise MessageError(f"{what} {text[:40]!r}", f"{yes} or {no}")
 
 
+class MeterValue(NamedTuple):
+    """Where a value of a meter is found: a topic, and a place in its payload."""
+
+    topic: str
+    parts: tuple[str, ...] = ()
+    """The keys and positions that lead to it in JSON, and to all below it; empty: the whole payload."""
+
+    @classmethod
+    def at(cls, topic: str, path: str = "") -> MeterValue:
+        """Return the value at a path such as `a.b[0].c`."""
+        return cls(topic, path_parts(path))
+
+    def overlaps(self, other: MeterValue) -> bool:
+        """Return whether one of two values is the other, or a part of it."""
+        common = min(len(self.parts), len(other.parts))
+        return self.topic == other.topic and self.parts[:common] == other.parts[:common]
+
+
+def path_parts(path: str) -> tuple[str, ...]:
+    """Return the keys and positions of a path such as `a.b[0].c`."""
+    return tuple(part for part in path.replace("[", ".").replace("]", "").split(".") if part)
+
+
 def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
     """Return what is at a path such as `a.b[0].c` in JSON; None if there is nothing."""
-    for part in path.replace("[", ".").replace("]", "").split("."):
-        if not part:
-            continue
+    for part in path_parts(path):
         if isinstance(value, dict):
             value = value.get(part)
         elif isinstance(value, list) and part.lstrip("-").isdigit() and -len(value) <= int(part) < len(value):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS, may_be_topic
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import OptionalTopic, Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, OptionalTopic, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 6_553
@@ -40,6 +40,13 @@ class Zigbee2MqttOptions(BaseModel):
         """See `TasmotaOptions.address`."""
         return self.base, self.ieee_address or self.name, self.endpoint
 
+    @property
+    def meter(self) -> tuple[MeterValue, ...]:
+        """See `TasmotaOptions.meter`; the topic of a device that is known by its address is found out in the run."""
+        suffix = f"_{self.endpoint}" if self.endpoint else ""
+        topic = f"{self.base}/{self.name}"
+        return tuple(MeterValue(topic, (f"{value}{suffix}",)) for value in ("power", "energy") if self.name)
+
     @model_validator(mode="after")
     def _names_a_device(self) -> Self:
         if not self.ieee_address and not self.name:
@@ -61,7 +68,9 @@ class Zigbee2Mqtt:
         self._name = options.name
         self._name_before = ""
         self._must_be_asked = False
-        """Whether it has been named since it was last asked for its state."""
+        """Whether it has been named, or it or its bridge has come back, since it was last asked for its state."""
+        self._offline: set[str] = set()
+        """Topics of availability on which it, or its bridge, was said to be offline last."""
         suffix = f"_{options.endpoint}" if options.endpoint else ""
         self._state, self._power, self._energy = f"state{suffix}", f"power{suffix}", f"energy{suffix}"
         self._is_bridge_online: bool | None = None
@@ -87,6 +96,10 @@ class Zigbee2Mqtt:
         if bridge == "devices":
             self._learn_name(payload)
         own = [f"{self._base}/{name}" for name in self._names if name]
+        if bridge == "state" or (topic not in own and topic.removesuffix("/availability") in own):
+            is_online = _says_online(payload)
+            self._must_be_asked |= is_online and topic in self._offline
+            (self._offline.discard if is_online else self._offline.add)(topic)
         return bridge in {"state", "devices", "logging"} or topic.removesuffix("/availability") in own or topic in own
 
     @property
@@ -203,6 +216,14 @@ def _friendly(name: object) -> str:
         expected = f"1 to {MAX_CHARACTERS} visible characters without + and #"
         raise MessageError(f"friendly_name {str(name)[:40]!r}", expected)
     return str(name)
+
+
+def _says_online(payload: bytes) -> bool:
+    """Return whether a message says that its sender is online; `take` complains of one that is wrong."""
+    try:
+        return _is_online(payload)
+    except MessageError:
+        return False
 
 
 def _is_online(payload: bytes) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from agents.consumer_supply import MakeConsumerSupply
-from agents.device_events import Announced, DeviceEvent, DeviceNotice, JobAsked, Left, Reported
+from agents.device_events import Announced, Availability, DeviceEvent, DeviceNotice, JobAsked, Left, Reported
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings, Prices
@@ -19,6 +19,7 @@ from agents.gateway.job_notices import SupplyTerms
 from agents.gateway.shared_terms import SharedTerms
 from agents.messages import (
     Accept,
+    AddJob,
     AnyMessage,
     ChangePrices,
     DeviceSaid,
@@ -244,3 +245,120 @@ def prices_eur(washer: GatewayConsumer) -> list[float | None]:
     return [
         notice.content["price_eur"] for notice in notices if isinstance(notice, DeviceNotice) and notice.part == "job"
     ]
+
+
+Said = tuple[int, DeviceEvent]
+"""Seconds since the start of the contract, and what the device says then."""
+RUNS, ENDS = Reported(state="EXECUTING"), Reported(state="FINISHED")
+GONE, BACK = Availability(online=False), Availability(online=True)
+
+
+def ending(rules: int, *said: Said) -> JobExecuted:
+    """Return what is reported of a job at its end, by what its device says; before, it has drawn nothing."""
+    with with_contract(replace(GATEWAY, rules=rules)) as washer:
+        sent: list[Outgoing] = []
+        for after_s, event in said:
+            sent += [*washer.wait_until(CONTRACT_S + after_s), *report(washer, event)]
+        executions = [message for message in to(MANAGER, sent) if isinstance(message, JobExecuted)]
+    return executions[-1]
+
+
+def watts(power_w: float, *after_s: int) -> list[Said]:
+    """Return readings of a power at some times, seconds since the start of the contract."""
+    return [(at_s, Reported(power_w=power_w)) for at_s in after_s]
+
+
+@pytest.mark.parametrize(
+    ("rules", "after_w", "expected_wh", "doubt"),
+    [
+        (8, 0.0, 2_500.0, ""),
+        (9, 0.0, 500.0, "while offline, it may have drawn up to 2000 Wh more"),
+        (9, 3_000.0, 2_550.0, ""),
+        (9, 1_500.0, 1_525.0, "while offline, it may have drawn up to 1000 Wh more"),
+    ],
+    ids=["rules 8", "drove off", "lost its connection", "draws less"],
+)
+def test_a_device_without_a_counter_draws_the_lower_power_while_it_is_offline(
+    rules: int, after_w: float, expected_wh: float, doubt: str
+) -> None:
+    """A car that drove off was charged until it was back; the job says what is not known."""
+    offline = [(600, GONE), (3_000, BACK)]
+    end = ending(rules, (0, RUNS), *watts(3_000.0, 0, 300), *offline, *watts(after_w, 3_000), (3_060, ENDS))
+    assert end.measured is not None
+    assert end.measured.energy_wh == pytest.approx(expected_wh)
+    assert (end.outcome, end.reason) == ("on_time", doubt)
+
+
+@pytest.mark.parametrize(("rules", "expected_wh"), [(8, 0.0), (9, 2_000.0)])
+def test_a_device_that_vanishes_has_drawn_its_last_power_until_it_was_offline(rules: int, expected_wh: float) -> None:
+    """It reports its power only when that changes."""
+    with with_contract(replace(GATEWAY, rules=rules)) as washer:
+        washer.wait_until(CONTRACT_S)
+        report(washer, RUNS, Reported(power_w=2_000.0))
+        washer.wait_until(CONTRACT_S + HOUR_S)
+        sent = report(washer, GONE)
+        sent += washer.wait_until(CONTRACT_S + 2 * HOUR_S)
+    end = next(m for m in to(MANAGER, sent) if isinstance(m, JobExecuted) and m.outcome == "vanished")
+    assert (0.0 if end.measured is None else end.measured.energy_wh) == pytest.approx(expected_wh)
+
+
+@pytest.mark.parametrize(("rules", "expected_wh"), [(8, 0.0), (9, 400 / 3)])
+def test_a_job_that_ends_before_its_counter_comes_is_measured_by_power(rules: int, expected_wh: float) -> None:
+    """Four minutes at 2 kW were nothing, because a counter is absent only after five."""
+    before = (-60, Reported(power_w=0.0, counter_wh=5_000.0))
+    end = ending(rules, before, (0, RUNS), *watts(2_000.0, 0, 60, 120, 180), (240, ENDS))
+    assert end.measured is not None
+    assert end.measured.energy_wh == pytest.approx(expected_wh)
+
+
+@pytest.mark.parametrize(("rules", "expected_wh"), [(8, 433.333), (9, 33.333)])
+def test_what_a_device_drew_before_its_job_is_not_the_jobs(rules: int, expected_wh: float) -> None:
+    """Its 100 W of four hours before the start counted in the first minute."""
+    end = ending(
+        rules, *watts(100.0, -4 * HOUR_S + 1), (0, RUNS), *watts(2_000.0, 0), (60, Reported(power_w=0.0)), (120, ENDS)
+    )
+    assert end.measured is not None
+    assert end.measured.energy_wh == pytest.approx(expected_wh, abs=0.1)
+
+
+@pytest.mark.parametrize(("rules", "finished_s"), [(8, HOUR_S * 5 // 4), (9, HOUR_S // 2)])
+def test_a_device_whose_first_report_says_that_it_draws_is_over_when_the_next_one_says_that_it_does_not(
+    rules: int, finished_s: int
+) -> None:
+    """It reports changes only, so there is no further report in which it draws."""
+    with with_contract(replace(GATEWAY, rules=rules)) as washer:
+        washer.wait_until(CONTRACT_S)
+        report(washer, Reported(state="EXECUTING", power_w=2_000.0))
+        washer.wait_until(CONTRACT_S + 600)
+        report(washer, Reported(power_w=1.0))
+        assert executed(washer.wait_until(CONTRACT_S + finished_s - 1)) == []
+        assert executed(washer.wait_until(CONTRACT_S + finished_s)) == [("FINISHED", "on_time")]
+
+
+@pytest.mark.parametrize(("rules", "expected_wh"), [(8, 12_388.0), (9, 33.333)])
+def test_a_counter_that_changes_its_unit_is_metered_by_power(rules: int, expected_wh: float) -> None:
+    """Its 12.4 kWh became 12,400 Wh: a washing machine cannot have drawn the difference in a minute."""
+    counters = [(0, 12.4), (60, 12_400.0), (61, 12_400.5)]
+    said = [(at_s, Reported(power_w=2_000.0, counter_wh=counter_wh)) for at_s, counter_wh in counters]
+    end = ending(rules, (0, RUNS), *said, (62, ENDS))
+    assert end.measured is not None
+    assert end.measured.energy_wh == pytest.approx(expected_wh, abs=2)
+
+
+@pytest.mark.parametrize(("after_w", "expected_wh"), [(0.0, 400.0), (3_000.0, 2_550.0)])
+def test_a_doubtful_measurement_is_not_expected_of_the_next_job(after_w: float, expected_wh: float) -> None:
+    """The next charge of a car that had driven off was planned with what it had drawn until then."""
+    with with_contract(GATEWAY) as washer:
+        for after_s, event in (
+            (0, RUNS),
+            (0, Reported(power_w=3_000.0)),
+            (600, GONE),
+            (3_000, BACK),
+            (3_000, Reported(power_w=after_w)),
+            (3_060, ENDS),
+        ):
+            washer.wait_until(CONTRACT_S + after_s)
+            report(washer, event)
+        sent = report(washer, JobAsked(id="again", latest_start_s=CONTRACT_S + 5 * HOUR_S))
+    (added,) = [message for message in to(MANAGER, sent) if isinstance(message, AddJob)]
+    assert added.job.energy_wh == pytest.approx(expected_wh)

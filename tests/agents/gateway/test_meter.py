@@ -148,3 +148,98 @@ def test_a_counter_may_have_counted_all_the_time_since_it_was_last_read() -> Non
         meter.take(60 * minute, 10_000.0, None)
     assert not meter.take(18_000, None, 50_000.0)
     assert meter.energy_wh == pytest.approx(50_000.0)
+
+
+def test_a_wrong_power_does_not_make_the_counter_beside_it_wrong() -> None:
+    """A plug that draws nothing reports -1 W, and its counter was lost with that."""
+    meter = Meter()
+    meter.take(0, 1_000.0, 5_000.0)
+    assert "power of -1 W" in meter.take(60, -1.0, 5_050.0)
+    assert (meter.energy_wh, meter.counter_wh, meter.power_w) == (50.0, 5_050.0, 1_000.0)
+    assert "power of -1 W" in meter.take(120, -1.0, None)
+    assert not meter.has_taken
+    assert not meter.take(180, None, None)
+
+
+def test_a_counter_that_runs_backwards_is_metered_by_power() -> None:
+    """It lost the power too; but a single report may be old, or of another device on the same topic."""
+    meter = Meter()
+    meter.take(0, 1_000.0, 5_000.0)
+    for minute in range(1, 61):
+        assert "expected to rise" in meter.take(60 * minute, 1_000.0 if minute < 5 else 2_000.0, 4_990.0 - minute)
+        assert meter.power_w == (1_000.0 if minute < 5 else 2_000.0)
+    assert meter.energy_wh == pytest.approx(1_000.0 * 5 / 60 + 2_000.0 * 55 / 60)
+
+
+@pytest.mark.parametrize(
+    ("readings", "energy_wh", "problems"),
+    [
+        ([12.0, 12.4, 12_450.0, 12_480.0, 12_510.0], 60.4, 1),  # it counts in Wh from now on
+        ([12.0, 12.4, 12_450.0, 12.5, 12.6], 0.6, 1),  # a single wrong reading
+        ([12_000.0, 12_040.0, 12_080_000.0, 12_110_000.0, 12_150_000.0], 40.0, 3),  # it is declared in kWh
+        ([12.0, 12.4, 12_450.0, 12_480.0, 10.0, 40.0], 70.4, 1),  # and is reset later
+        ([2.0, 2.4, 502.0, 542.0], 540.0, 0),  # a fast meter: it can have counted so much
+    ],
+    ids=["Wh", "single", "kWh", "reset", "possible"],
+)
+def test_a_counter_that_changes_from_kwh_to_wh_adds_no_more_than_its_device_can_draw(
+    readings: list[float], energy_wh: float, problems: int
+) -> None:
+    """It counted with up to 100 kW, however small its device."""
+    meter = Meter(planned_w=2_000.0)
+    found = [meter.take(60 * minute, None, counter_wh) for minute, counter_wh in enumerate(readings)]
+    assert meter.energy_wh == pytest.approx(energy_wh)
+    assert [bool(problem) for problem in found].count(True) == problems
+
+
+def test_a_counter_whose_device_is_not_known_may_count_1000_times_as_much() -> None:
+    """Nothing says what it can draw: neither a plan nor a reading of power."""
+    meter = Meter()
+    assert not meter.take(0, None, 10.0)
+    assert not meter.take(600, None, 10_000.0)
+    assert meter.energy_wh == 9_990.0
+
+
+def test_a_device_that_is_offline_twice_is_counted_in_between() -> None:
+    """Its last power applies from when it is back, until the next reading."""
+    meter = Meter()
+    meter.take(0, 1_000.0, None)
+    meter.go_offline(3_600)
+    meter.come_online(7_200)
+    meter.go_offline(10_800)
+    assert meter.energy_wh == pytest.approx(2_000.0)
+    meter.take(14_400, 250.0, None)
+    assert meter.energy_wh == pytest.approx(2_500.0)
+    assert meter.unknown_wh == pytest.approx(1_500.0)
+
+
+def test_a_counter_that_comes_after_the_end_of_a_job_does_not_count_its_energy_again() -> None:
+    """The job's end was counted by power, because it could not wait for the counter."""
+    meter = Meter()
+    meter.take(0, 2_000.0, 5_000.0)
+    meter.settle(180)
+    assert meter.energy_wh == pytest.approx(100.0)
+    meter.take(300, 0.0, 5_101.0)
+    assert meter.energy_wh == pytest.approx(101.0)
+
+
+def test_a_counter_that_falls_by_rounding_stands() -> None:
+    """A device reported 1763.774 and then 1763.77 Wh, which was rejected with the state and the power beside it."""
+    meter = Meter()
+    meter.take(0, None, 1_763.774)
+    assert not meter.take(60, 5.0, 1_763.77)
+    assert not meter.take(120, None, 1_764.0)
+    assert meter.energy_wh == pytest.approx(0.226)
+    assert "from 1764 to 1762.7504" in meter.take(180, None, 1_762.7504)
+
+
+def test_a_device_that_left_while_it_was_offline_begins_anew() -> None:
+    """What the one before may have drawn is not the draw of the one that comes."""
+    meter = Meter()
+    meter.take(0, 1_000.0, None)
+    meter.go_offline(3_600)
+    meter.pause(7_200)
+    meter.take(10_800, 500.0, None)
+    meter.take(14_400, 0.0, None)
+    assert meter.energy_wh == pytest.approx(1_500.0)
+    assert meter.unknown_wh == 0.0

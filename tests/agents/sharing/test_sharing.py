@@ -98,6 +98,16 @@ def test_fewest_suppliers_count_more_than_an_earlier_start_in_the_whole_window()
     assert (earliest.start_s, len(earliest.minutes_mwh)) == (0, 2)
 
 
+@pytest.mark.parametrize(("evens_rounding", "start_s"), [(True, 1), (False, 24_008)])
+def test_a_job_that_is_covered_at_any_time_starts_at_once_however_its_minutes_round(
+    *, evens_rounding: bool, start_s: int
+) -> None:
+    """It waited for hours, because its 700 Wh round to 700.001 Wh at the second of its latest start."""
+    heat = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
+    always = offers(roof=[60_000] * 600)
+    assert compose(heat, ((1, 24_008),), always, PREFERENCES, evens_rounding=evens_rounding).start_s == start_s
+
+
 def test_preferences_decide_in_their_order_among_equals() -> None:
     """Both roofs cover the whole job at any time, the own roof only later."""
     own_later = offers(mine=[0] * 5 + [40_000] * 7, theirs=[40_000] * MINUTES)

@@ -179,7 +179,7 @@ async def test_a_plug_is_switched_on_at_the_start_metered_and_switched_off_when_
 
         def answer(topic: str, payload: str) -> None:
             switched = None if topic.startswith("ssmic") else plug.on_message(say, topic, payload)
-            if switched is not None:
+            if switched is not None and switched != is_on[0]:
                 is_on[0] = switched
                 plug.meter(say, 2000.0 if switched else 0.0, 5000.0 if switched else 5410.0, is_on=switched)
 
@@ -477,9 +477,9 @@ async def test_a_wrong_counter_of_an_inverter_is_reported_with_the_topic_that_it
     async with session(tmp_path, text) as run, run.device(f"{pv}/state", f"{pv}/error") as device:
         device.say(counter, "1000", retain=True)
         await device.until(lambda: device.on("state") and device.on("state")[-1]["last_heard"])
-        device.say(counter, "999", retain=True)
+        device.say(counter, "990", retain=True)
         error = (await device.until(lambda: device.on("error")))[0]
-        assert (error["topic"], error["problem"]) == (counter, "counter falls from 1000 to 999 Wh")
+        assert (error["topic"], error["problem"]) == (counter, "counter falls from 1000 to 990 Wh")
         await run.stop()
 
 
@@ -494,7 +494,7 @@ async def test_a_long_topic_is_visibly_cut_in_an_error(tmp_path: Path) -> None:
     async with session(tmp_path, text) as run, run.device(f"{pv}/state", f"{pv}/error") as device:
         device.say(counter, "1000", retain=True)
         await device.until(lambda: device.on("state") and device.on("state")[-1]["last_heard"])
-        device.say(counter, "999", retain=True)
+        device.say(counter, "990", retain=True)
         error = (await device.until(lambda: device.on("error")))[0]
         assert error["topic"] == f"{counter[:99]}…"
         device.say(counter, "much", retain=True)
@@ -547,6 +547,48 @@ def test_no_meter_is_read_for_two_devices(types: tuple[str, str]) -> None:
         )
     (problem,) = raised.value.problems
     assert "devices[1].gateway: 'roof' is read as the meter of another device already" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("declared", "read", "is_refused"),
+    [
+        ("tasmota, topic: plug", "{topic: tele/plug/SENSOR, path: ENERGY.Power, unit: W}", True),
+        ("tasmota, topic: plug", "{topic: stat/plug/STATUS10, path: StatusSNS.ENERGY.Power, unit: W}", True),
+        ("tasmota, topic: plug", "{topic: tele/plug/SENSOR, path: SML.Power, unit: W}", False),
+        ("tasmota, topic: plug", "{topic: tele/plug/SENSOR, template: '{{ value_json.a }}', unit: W}", True),
+        ("tasmota, topic: plug, relay: 1", "{topic: tele/plug/SENSOR, path: 'ENERGY.Power[0]', unit: W}", True),
+        ("tasmota, topic: plug, relay: 1", "{topic: tele/plug/SENSOR, path: 'ENERGY.Power[1]', unit: W}", False),
+        ("tasmota, topic: plug, relay: 1", "{topic: tele/plug/SENSOR, path: ENERGY.Power, unit: W}", True),
+        ("shelly, prefix: plug", "{topic: 'plug/status/switch:0', path: apower, unit: W}", True),
+        ("shelly, prefix: plug", "{topic: 'plug/events/rpc', path: 'params.switch:0.apower', unit: W}", True),
+        ("shelly, prefix: plug, channel: 1", "{topic: 'plug/status/switch:0', path: apower, unit: W}", False),
+        ("zigbee2mqtt, name: plug", "{topic: zigbee2mqtt/plug, path: power, unit: W}", True),
+        ("zigbee2mqtt, name: plug, endpoint: l1", "{topic: zigbee2mqtt/plug, path: power_l2, unit: W}", False),
+        ("opendtu, serial: '1161'", "{topic: solar/1161/0/power, unit: W}", True),
+        ("opendtu, serial: '1161'", "{topic: solar/1161/1/power, unit: W}", False),
+        ("ahoydtu, name: roof", "{topic: inverter/roof/ch0, path: P_AC, unit: W}", True),
+        ("ahoydtu, name: roof", "{topic: inverter/roof/ch1, path: P_DC, unit: W}", False),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_device_of_any_kind_does_not_read_the_meter_of_another_one(
+    declared: str, read: str, *, is_refused: bool, is_first: bool
+) -> None:
+    """Each kWh was settled twice, as with two devices of any kind, because the topics of adapters were not compared."""
+    gateways = [f"adapter: {declared}", f"adapter: generic, power: {read}"]
+    devices = "".join(
+        f"      - {{id: pv{number}, type: producer, gateway: {{{gateway}}}}}\n"
+        for number, gateway in enumerate(gateways if is_first else reversed(gateways))
+    )
+    head = "version: 1\nname: n\nstart: 2026-06-21T06:00:00Z\nseed: 1\nhouses:\n  - id: a\n    devices:\n"
+    if not is_refused:
+        load_text(head + devices, "f", None)
+        return
+    with pytest.raises(ScenarioError) as raised:
+        load_text(head + devices, "f", None)
+    (problem,) = raised.value.problems
+    assert "is read as the meter of another device already (" in str(problem)
+    assert str(problem).endswith("; its energy would count twice")
 
 
 def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it() -> None:

@@ -219,3 +219,53 @@ def test_a_tasmota_is_commanded_where_its_firmware_listens(full_topic: str, comm
     assert [message.topic for message in sent] == [f"{command}/PulseTime1", f"{command}/POWER"]
     assert not {message.topic for message in (*sent, *made.on_connect())} & set(made.filters())
     assert f"{report}/SENSOR" in made.filters()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "options", "presence", "offline", "online", "asked"),
+    [
+        (
+            "tasmota",
+            {"topic": "plug"},
+            "tele/plug/LWT",
+            "Offline",
+            "Online",
+            ["cmnd/plug/TelePeriod", "cmnd/plug/STATE", "cmnd/plug/STATUS"],
+        ),
+        ("shelly", {"prefix": "plug"}, "plug/online", "false", "true", ["plug/rpc", "plug/command"]),
+        (
+            "zigbee2mqtt",
+            {"name": "plug"},
+            "zigbee2mqtt/plug/availability",
+            '{"state": "offline"}',
+            '{"state": "online"}',
+            ["zigbee2mqtt/plug/get"],
+        ),
+        ("zigbee2mqtt", {"name": "plug"}, "zigbee2mqtt/bridge/state", "offline", "online", ["zigbee2mqtt/plug/get"]),
+        (
+            "generic",
+            {
+                "power": {"topic": "plug/power", "unit": "W"},
+                "availability": {"topic": "plug/alive", "online": "1", "offline": "0"},
+                "ask": [{"topic": "plug/get"}],
+            },
+            "plug/alive",
+            "0",
+            "1",
+            ["plug/get"],
+        ),
+    ],
+)
+def test_a_device_that_comes_online_is_asked_for_its_state_once(
+    adapter: str, options: dict[str, Any], presence: str, offline: str, online: str, asked: list[str]
+) -> None:
+    """It was asked only when the run connected: one that was off then reported every 300 s, or what changes later."""
+    gateway = Gateway(id="d", house="a", device="d", type="consumer", agent="a/d", adapter=adapter, options=options)
+    made = adapter_for(gateway)
+    made.on_connect()
+    for payload in (offline, "nonsense", ""):
+        made.concerns(presence, payload.encode())
+        assert list(made.new_questions()) == []
+    made.concerns(presence, online.encode())
+    assert [message.topic for message in made.new_questions()] == asked
+    assert list(made.new_questions()) == []

@@ -297,12 +297,12 @@ HOSTILE: list[tuple[str, Any, bool, str]] = [
     ("request", {"id": "d", "profile": "eco40"}, False, "latest_start or ready_by"),
     ("report", {"power_w": 5, "time": 12}, False, "no time"),
     ("report", {"energy_wh": 990, "power_w": 5}, False, "rise"),
-    ("report", {"id": "nobody", "state": "FINISHED"}, False, "no job is open"),
+    ("report", {"id": "nobody", "state": "FINISHED"}, False, "none is open now"),
     ("announce", {"type": "consumer", "house": "brandt"}, False, "'adler'"),
     ("announce", {"type": "producer", "house": "adler"}, False, "'consumer'"),
     ("availability", "perhaps", False, "online or offline"),
     ("forecast", {"start": "in 1 h", "step_s": 60, "power_w": [1]}, False, "consumer"),
-    ("withdraw", {"id": "nobody"}, False, "no job is open"),
+    ("withdraw", {"id": "nobody"}, False, "none is open now"),
 ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked, Production, Reported
+from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked, LoadProfile, Production, Reported
 from agents.scheduling import AlgorithmSettings
 from scenarios.devices import Saying
 from scenarios.files.scenario_from_text import load_text
@@ -211,6 +211,20 @@ def test_a_plug_that_is_off_and_draws_nothing_in_one_message_has_not_finished(
     with ResultsReader(tmp_path / "a.sqlite") as results:
         history = results.ledger(1)[0].history
     assert next((event.what, event.reason) for event in history if event.at_s > START_S + 600) == expected
+
+
+@pytest.mark.parametrize(("rules", "expected_s"), [(8, 7 * 3_600 + 8), (9, 1)])
+def test_a_shared_session_is_replayed_with_the_starts_of_its_time(tmp_path: Path, rules: int, expected_s: int) -> None:
+    """By rules 8, a job that was covered at any time waited for the second at which its energy rounded to the most."""
+    load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
+    asked = JobAsked(id="wash-1", load=load, ready_by_s=START_S + 7 * 3_600 + 1_808)
+    saying = Saying(START_S + 1, "adler/washer", DeviceSaid(device="washer", said=asked))
+    scenario = load_text(STREET.replace("seed: 1", "seed: 1\nsupply: shared"), "test", None)
+    recording = replace(cloudy_session(), scenario=scenario, sayings=(saying,), device_rules=rules)
+    replayed(recording, tmp_path / "a.jsonl", tmp_path / "a.sqlite")
+    with ResultsReader(tmp_path / "a.sqlite") as results:
+        entry = next(entry for entry in results.ledger(1) if entry.contract.job_id == "adler/washer/wash-1")
+    assert entry.history[0].start_s - START_S == expected_s
 
 
 def test_a_recording_made_by_newer_rules_is_refused(tmp_path: Path) -> None:
