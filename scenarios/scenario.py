@@ -151,6 +151,12 @@ class Tariff:
     grid_kg_co2_per_kwh: float
     """Emissions of energy from the grid."""
 
+    @property
+    def varies(self) -> bool:
+        """Whether a price changes over time."""
+        prices = (self.import_eur_per_kwh, self.feed_in_eur_per_kwh, self.neighbour_eur_per_kwh)
+        return not all(isinstance(price, int | float) for price in prices)
+
 
 @dataclass(frozen=True, slots=True)
 class TariffChange:
