@@ -38,6 +38,8 @@ NO_PUSHES_WITH_SHARES = (
 NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have their own strategy"
 MAX_NAME_LENGTH = 100
 """Of a scenario, characters."""
+MOST_SEED = 2**63 - 1
+"""The largest integer of SQLite, in which results are stored."""
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
 _FIRST_S = -62_135_596_800

@@ -283,6 +283,8 @@ def open_sweep(path: Path, plan: SweepPlan) -> Iterator[SweepFile]:
         ResultsExistError: The file holds something else, or another process is writing it.
         ResultsWriteError: It cannot be written.
     """
+    if path.is_dir():
+        raise ResultsExistError(f"{path}: is a folder; a results file is expected")
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)

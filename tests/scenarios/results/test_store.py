@@ -224,6 +224,15 @@ def test_a_file_needs_the_least_format_that_reads_it_correctly(
         assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == (str(needed),)
 
 
+def test_every_seed_that_can_be_stored_is_read_back(tmp_path: Path) -> None:
+    """A run with a seed above 2^53 was called damaged."""
+    path = create_results(SimulationSpec(_PLAIN, "insertion", (2**63 - 1,), "memory"), folder=tmp_path)
+    with RunWriter(path, _PLAIN, run=1, run_id="r1", seed=2**63 - 1, start_s=START_S) as writer:
+        writer.finish("done", START_S + 10800)
+    with ResultsReader(path) as results:
+        assert results.runs()[0].seed == 2**63 - 1
+
+
 def test_files_of_earlier_formats_stay_readable(tmp_path: Path) -> None:
     """Shared supply had no format of its own at first."""
     spec = SimulationSpec(_PLAIN, "insertion", (1,), "memory", settings={"supply": "shared"})
