@@ -6,8 +6,6 @@ import json
 import re
 import shlex
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,8 +16,7 @@ import typer.main
 import yaml
 
 import ssmic
-from scenarios.load import load_scenario
-from tests.tui.terminal import environment
+from scenarios.load import bundled_text, load_scenario
 from tui.cli.app import app
 
 PAGES = (Path("README.md"), Path("benchmarks/README.md"), *sorted(Path("docs").glob("*.md")))
@@ -101,9 +98,7 @@ def test_every_documented_command_exists_with_its_options() -> None:
 
 def _bundled(name: str) -> dict[str, Any]:
     """Return the content of the file of a bundled scenario."""
-    command = [sys.executable, "-m", "tui", "scenarios", "show", name]
-    shown = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True).stdout
-    content: dict[str, Any] = yaml.safe_load(shown)
+    content: dict[str, Any] = yaml.safe_load(bundled_text(name))
     return content
 
 
