@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -16,8 +18,10 @@ import typer.main
 import yaml
 
 import ssmic
-from scenarios.load import bundled_text, load_scenario
+from scenarios.load import bundled_names, bundled_text, load_scenario
+from scenarios.sweep import SweepRequest, plan_sweep
 from tui.cli.app import app
+from tui.cli.commands import sweep as sweep_command
 
 PAGES = (Path("README.md"), Path("benchmarks/README.md"), *sorted(Path("docs").glob("*.md")))
 _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -40,7 +44,7 @@ def _commands(line: str) -> Iterator[list[str]]:
                 yield command
             command, is_first = None, True
         elif command is not None:
-            command.append(word.strip("[]"))
+            command.append(re.sub(r"^\[(?=-)|(?<=[A-Z])\]$", "", word))
         elif is_first and word in {"ssmic", ".venv/bin/ssmic"}:
             command = []
         else:
@@ -94,6 +98,29 @@ def test_every_documented_command_exists_with_its_options() -> None:
     assert len(documented) > 150
     wrong = [f"{page}: {problem}" for page, words in documented for problem in _problems(words)]
     assert wrong == []
+
+
+def test_every_example_of_a_sweep_can_be_planned() -> None:
+    """Its keys exist, and its values fit the scenario."""
+    lines = (line.strip() for line in inspect.getsource(sweep_command).splitlines())
+    help_lines = [line for line in lines if line.startswith("ssmic sweep ")]
+    examples = [words for line in help_lines for words in _commands(line)]
+    examples += [words for _, words in _documented() if words[:1] == ["sweep"]]
+    planned = 0
+    for _, source, *options in (words for words in examples if len(words) > 2 and words[1] in bundled_names()):
+        values = [
+            (name, value) for name, value in pairwise(options) if name in {"--vary", "--set", "--zip", "--sample"}
+        ]
+        vary, fixed, together, samples = (
+            tuple(value for name, value in values if name == option)
+            for option in ("--vary", "--set", "--zip", "--sample")
+        )
+        if any(value.endswith(",latest") for value in vary):
+            continue  # a scheduler of the example plug-ins
+        sample = int(samples[0]) if samples else None
+        plan_sweep(SweepRequest(source, vary, fixed, seeds=1, sample=sample, together=together))
+        planned += 1
+    assert planned > 8
 
 
 def _bundled(name: str) -> dict[str, Any]:

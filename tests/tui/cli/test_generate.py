@@ -62,6 +62,22 @@ def test_wrong_usage_is_one_clear_error(ssmic: Ssmic) -> None:
         assert ended.out == ""
 
 
+def test_tables_that_exist_are_kept(ssmic: Ssmic, tmp_path: Path) -> None:
+    """The file was protected, and a table of the user's that has the name of one of its tables was not."""
+    table = tmp_path / "three.base-load.csv"
+    table.write_text("measured", encoding="utf-8")
+    options = ("generate", "--houses", "3", "--series", "csv", "--out", tmp_path / "three.yaml")
+
+    ended = ssmic(*options)
+
+    assert ended.code == 2
+    assert "three.base-load.csv exists already; use --force" in " ".join(ended.err.split())
+    assert [path.name for path in tmp_path.iterdir()] == [table.name]
+    assert table.read_text(encoding="utf-8") == "measured"
+    assert ssmic(*options, "--force").code == 0
+    assert table.read_text(encoding="utf-8") != "measured"
+
+
 @pytest.mark.long
 def test_a_thousand_houses_load_and_run(tmp_path: Path) -> None:
     """A large neighbourhood is a scenario like any other."""
