@@ -38,6 +38,8 @@ NO_PUSHES_WITH_SHARES = (
 NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have their own strategy"
 MAX_NAME_LENGTH = 100
 """Of a scenario, characters."""
+MOST_DAYS = 3660
+"""Of a run."""
 MOST_SEED = 2**63 - 1
 """The largest integer of SQLite, in which results are stored."""
 _LAST_S = 253_402_300_799

@@ -21,8 +21,7 @@ from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
 from scenarios.events import TimelineEvent
-from scenarios.files import MAX_DAYS
-from scenarios.scenario import MOST_SEED, Scenario
+from scenarios.scenario import MOST_DAYS, MOST_SEED, Scenario
 from scenarios.supply_prices import price_settings
 from scenarios.timeline import absent_at_start, counters
 
@@ -85,7 +84,7 @@ class RunSettings:
         """Raise `SettingsError` for numbers out of range; lists all of them."""
         ranges = (
             ("seed", self.seed, 0, MOST_SEED),
-            ("days", self.days, 1, MAX_DAYS),
+            ("days", self.days, 1, MOST_DAYS),
             ("hosts", self.hosts, 1, MOST_HOSTS),
         )
         problems = tuple(
