@@ -345,7 +345,7 @@ class Consumer(Agent[AnyMessage]):
                 record.contracts_made = void.contracts
                 self.supply.take_grid_power(job, contract.start_s)
             return
-        log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
+        log.warning("contract void", agent=self.id, contract=void.contract_id, reason=void.reason)
         if contract.start_s + job.duration_s <= self.now_s:
             return  # it has run
         is_running = contract.start_s <= self.now_s and self.runs_itself(job)

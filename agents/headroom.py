@@ -543,11 +543,8 @@ def uncommitted_of(state: ProducerState, *, is_fine: bool = False) -> Uncommitte
         is_fine: Whether its slots are minutes, without what movable jobs draw in any case; ignored if there are so many
             of them that hardly any draw is compulsory.
     """
-    key = uncommitted_of, is_fine
-    known = state.computed.get(key)
-    if not isinstance(known, Uncommitted):
-        state.computed[key] = known = _uncommitted_of(state, is_fine=is_fine)
-    return known
+    known = state.kept(Uncommitted, is_fine)
+    return state.keep(_uncommitted_of(state, is_fine=is_fine), is_fine) if known is None else known
 
 
 def _uncommitted_of(state: ProducerState, *, is_fine: bool) -> Uncommitted:

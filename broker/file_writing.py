@@ -7,6 +7,7 @@ stay as they are; different texts have different names.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -42,6 +43,8 @@ def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     Raises:
         OSError: The draft cannot be made or moved.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     # Each writer has its own draft, because two processes or threads may write the same file at the same time.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode))

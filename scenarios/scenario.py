@@ -38,6 +38,10 @@ NO_PUSHES_WITH_SHARES = (
 NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have their own strategy"
 MAX_NAME_LENGTH = 100
 """Of a scenario, characters."""
+MOST_DAYS = 3660
+"""Of a run."""
+MOST_SEED = 2**63 - 1
+"""The largest integer of SQLite, in which results are stored."""
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
 _FIRST_S = -62_135_596_800
@@ -150,6 +154,12 @@ class Tariff:
     """Paid by one house to another."""
     grid_kg_co2_per_kwh: float
     """Emissions of energy from the grid."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether a price changes over time."""
+        prices = (self.import_eur_per_kwh, self.feed_in_eur_per_kwh, self.neighbour_eur_per_kwh)
+        return not all(isinstance(price, int | float) for price in prices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,9 +167,9 @@ class Prepared:
     @classmethod
     def of(cls, state: ProducerState, *tasks: Task) -> Prepared:
         """Return what is prepared of a state for new tasks."""
-        known = state.computed.get(cls)
-        if not isinstance(known, cls) or not known.grid.holds(tasks):
-            state.computed[cls] = known = cls(state, tasks)
+        known = state.kept(cls)
+        if known is None or not known.grid.holds(tasks):
+            return state.keep(cls(state, tasks))
         return known
 
     def begun(self) -> tuple[ListSchedule, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from agents.energy import LoadProfile, Outlook, Production
 from agents.possible_starts import Starts, covers
+
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,26 @@ class ProducerState:
     """Late promises only: ids of the jobs that can no longer be pushed out."""
     waiting: tuple[Task, ...] = ()
     """Late promises only: rejected tasks that wait for an opening."""
-    computed: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """Results that depend on this state only, kept because many tasks are tried on it one after another."""
+    _kept: dict[tuple[type, object], object] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def kept(self, kind: type[_Kept], variant: object = None) -> _Kept | None:
+        """Return what was kept of a class; None: nothing yet."""
+        return self._kept.get((kind, variant))  # type: ignore[return-value]  # `keep` stores it under its own class
+
+    def keep(self, result: _Kept, variant: object = None) -> _Kept:
+        """Keep a result that depends on this state only, because many tasks are tried on it one after another.
+
+        A result is stored under its class, so a plug-in that keeps results of its own cannot replace those of others.
+
+        Args:
+            result: The result.
+            variant: What tells results of one class apart.
+
+        Returns:
+            The result.
+        """
+        self._kept[type(result), variant] = result
+        return result
 
 
 @dataclass(frozen=True, slots=True)

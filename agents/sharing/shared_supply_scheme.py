@@ -180,7 +180,7 @@ class SharedSupplyScheme:
         if not problem:
             self._ledger.amend(entry, contract, report.reason)
             return
-        log.warning("amendment not confirmed", contract=contract.contract_id, consumer=consumer, why=problem)
+        log.warning("amendment not confirmed", contract=contract.contract_id, consumer=consumer, reason=problem)
         if entry.contract.start_s > self._manager.now_s:
             self._end(entry, problem)
 

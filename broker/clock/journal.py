@@ -130,4 +130,4 @@ class ProgressKeeper:
         try:
             self._journal.save_progress(progress, is_final=is_final)
         except JournalError as error:
-            log.warning("progress not stored", why=str(error))
+            log.warning("progress not stored", reason=str(error))

@@ -207,7 +207,7 @@ class Membership:
             Its agents.
         """
         why = clipped(why, _REASON_CHARACTERS)
-        log.warning("host quarantined" if is_quarantined else "host dropped", host=host, why=why)
+        log.warning("host quarantined" if is_quarantined else "host dropped", host=host, reason=why)
         agents = self.dropped[host] = self.expected.pop(host)
         self.reasons[host] = why
         if is_quarantined:
@@ -263,7 +263,7 @@ class Membership:
         self.gone.discard(host)
 
     def _refuse(self, host: str, session: str, why: str) -> None:
-        log.warning("host refused", host=host, why=why)
+        log.warning("host refused", host=host, reason=why)
         kept = [item for item in self.refused.get(host, {}).items() if item[0] != session]
         self.refused = {**self.refused, host: dict([*kept, (session, why)][-MOST_REFUSED:])}
 
@@ -396,7 +396,7 @@ class Admission:
         try:
             self._process(host, announcement)
         except ProtocolError as error:  # its host was quarantined meanwhile
-            log.warning("announcement dropped", host=host, why=str(error))
+            log.warning("announcement dropped", host=host, reason=str(error))
 
     def _process(self, host: str, announcement: Announcement) -> None:
         members = self._members

@@ -201,7 +201,7 @@ class AgentGroup:
             if not undeliverable:
                 return sent, publications
             for message in undeliverable:
-                log.warning("dropped", sender=agent.id, to=shortened(message.to), why="there is no such agent")
+                log.warning("dropped", sender=agent.id, to=shortened(message.to), reason="there is no such agent")
             agent.lapse({message.seq for message in undeliverable})
             await agent.coroutines.wait_all_blocked()
             outgoing, published = agent.collect()

@@ -93,7 +93,7 @@ class RejectedMessages:
     def _log(self, topic: str, error: Exception, more: int) -> None:
         counted = {"more": more} if more else {}
         report = log.info if isinstance(error, UnlistedError) else log.warning
-        report("dropped", host=self._reader, topic=topic, why=first_problem(error), **counted)
+        report("dropped", host=self._reader, topic=topic, reason=first_problem(error), **counted)
 
 
 def first_problem(error: Exception) -> str:

@@ -59,7 +59,9 @@ def kept_login(url: BrokerUrl) -> Iterator[None]:
         with atomic_write(file, mode=0o600) as draft:
             draft.write_text(json.dumps({"user": url.user, "password": url.password, "pid": os.getpid()}))
     except OSError as error:
-        _log.info("login of the private broker not kept for other terminals", folder=str(file.parent), why=str(error))
+        _log.info(
+            "login of the private broker not kept for other terminals", folder=str(file.parent), reason=str(error)
+        )
     try:
         yield
     finally:

@@ -200,7 +200,7 @@ class DeviceLink:
                 await bus.subscribe(*claims, qos=1)
                 self._follow(self._claims.connected(_wall_s()))
         except BrokerUnreachableError as error:
-            log.warning(_NO_CLAIMS, problem=str(error), remedy=_NEW_RULES)
+            log.warning(_NO_CLAIMS, reason=str(error), remedy=_NEW_RULES)
             self._follow(self._claims.give_up())
 
     async def _hear_switches(self, bus: Bus) -> None:
@@ -249,7 +249,7 @@ class DeviceLink:
                 "device is claimed by a run that does not answer", device=device, run=run, waiting_wall_s=SILENT_WALL_S
             )
         if not unverified:
-            log.warning(_NO_CLAIMS, problem="the broker does not pass them on", remedy=_NEW_RULES)
+            log.warning(_NO_CLAIMS, reason="the broker does not pass them on", remedy=_NEW_RULES)
         with suppress(TimeoutError):
             async with asyncio.timeout(SILENT_WALL_S if unverified else 0.0):
                 await self._until_settled()

@@ -31,7 +31,7 @@ from scenarios.files.entries import (
 from scenarios.files.problems import YamlValue
 from scenarios.files.timeline import ExpectEntry, TimelineEntry
 from scenarios.gateways import WaitingEntry
-from scenarios.scenario import MAX_NAME_LENGTH
+from scenarios.scenario import MAX_NAME_LENGTH, MOST_DAYS, MOST_SEED
 
 VERSION = 1
 """Version of the format; files of a higher version are rejected."""
@@ -245,9 +245,9 @@ class ScenarioFile(FileEntry):
     start: Time = Field(description="Start of the run, with its date")
     zone: str | None = Field(None, description="IANA time zone (Europe/Berlin); default: the offset of start")
     days: int | None = Field(
-        None, ge=1, le=3660, description="How many days to run; default: until the last job has run"
+        None, ge=1, le=MOST_DAYS, description="How many days to run; default: until the last job has run"
     )
-    seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
+    seed: int = Field(ge=0, le=MOST_SEED, description="Makes runs reproducible")
     algorithm: str = Field(
         INSERTION, description="The producers' scheduler", json_schema_extra={"examples": list(ALGORITHMS)}
     )

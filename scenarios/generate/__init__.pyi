@@ -4,6 +4,7 @@ from .clouds import (
 from .generated_file import (
     generated_yaml as generated_yaml,
     needs_tables as needs_tables,
+    table_files as table_files,
     write_series as write_series,
 )
 from .generator import (
@@ -30,6 +31,7 @@ __all__ = [
     "generated_yaml",
     "needs_tables",
     "pvlib_irradiance",
+    "table_files",
     "usual_zone",
     "write_series",
 ]

@@ -107,7 +107,7 @@ def write_series(
     written = []
     with ExitStack() as drafts:
         for table in series_tables(made, beside):
-            path = folder / f"{table.name}.{kind}"
+            path = _table_file(table, folder, kind)
             try:
                 if path.is_dir():
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -120,6 +120,15 @@ def write_series(
                 raise ScenarioWriteError([Problem(str(path), what)]) from None
             written.append(path)
         yield tuple(written)
+
+
+def table_files(made: Generated, folder: Path, beside: str, kind: Literal["csv", "parquet"]) -> tuple[Path, ...]:
+    """Return the files that `write_series` writes with the same arguments."""
+    return tuple(_table_file(table, folder, kind) for table in series_tables(made, beside))
+
+
+def _table_file(table: SeriesTable, folder: Path, kind: str) -> Path:
+    return folder / f"{table.name}.{kind}"
 
 
 def _content(table: SeriesTable) -> tuple[list[str], Sequence[str], Sequence[FloatArray]]:

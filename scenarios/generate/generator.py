@@ -31,6 +31,7 @@ from scenarios.generate.habits import (
 )
 from scenarios.generate.rng import Rng
 from scenarios.generate.solar import Site, clear_irradiance
+from scenarios.scenario import MOST_SEED
 
 MOST_HOUSES = 10_000
 MOST_DAYS = 366
@@ -93,7 +94,7 @@ class GeneratorSpec:
                 FIRST_DATE <= self.first_day <= LAST_DATE,
                 f"date: from {FIRST_DATE} to {LAST_DATE}, not {self.first_day}",
             ),
-            (self.seed >= 0, f"seed: a whole number of at least 0, not {self.seed}"),
+            (0 <= self.seed <= MOST_SEED, f"seed: a whole number from 0 to 2^63 - 1, not {self.seed}"),
             (0 <= self.flexibility <= 10, f"flexibility: from 0 to 10, not {self.flexibility:g}"),
             *(
                 (0 <= share <= 1, f"{name}: a share from 0 to 1, not {share:g}")

@@ -256,5 +256,5 @@ def _read(model: type[_Said], event: Delivery) -> _Said | None:
     try:
         return model.model_validate_json(event.payload)
     except ValidationError as error:
-        _log.warning("device message not understood", topic=event.topic, why=first_problem(error))
+        _log.warning("device message not understood", topic=event.topic, reason=first_problem(error))
         return None

@@ -117,12 +117,12 @@ class LabClaims:
             own_time = topics.time(self._run)
             await bus.subscribe(_EVERY_CLAIM, own_time, *self._devices, qos=1)
         except BrokerUnreachableError as error:
-            _log.warning(_NOT_NOTICED, problem=str(error))
+            _log.warning(_NOT_NOTICED, reason=str(error))
             return
         await self._say(bus, asks=True)
         await self._hear_others(bus)
         if not self._is_passed_on:
-            _log.warning(_NOT_NOTICED, problem="the broker does not pass on ssmic/+/lab/claims/+ to this login")
+            _log.warning(_NOT_NOTICED, reason="the broker does not pass on ssmic/+/lab/claims/+ to this login")
         if problem := self._problem():
             raise LabTakenError(problem)
         for other in self._others.values():

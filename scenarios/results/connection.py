@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from broker import SsmicError, atomic_write
 from scenarios.results.damage import wrong_value
-from scenarios.results.schema import APPLICATION_ID, COMPRESSED_SCHEMA_VERSION, SCHEMA_VERSION, SWEEP_ID
+from scenarios.results.schema import APPLICATION_ID, NEWEST_FORMAT, SWEEP_ID
 
 
 class ResultsError(SsmicError):
@@ -39,6 +39,10 @@ class SameSimulationError(ResultsError):
     """A simulation would be compared with itself."""
 
 
+class UnknownWordError(ValueError):
+    """A value is none of the words that this release knows."""
+
+
 class FigureFormatError(ResultsError):
     """A comparison cannot be written in the requested format."""
 
@@ -55,12 +59,31 @@ READ_BUSY_WALL_S = 10.0
 def damage_of(error: Exception) -> str:
     """Return what is wrong with a file according to an error of `DAMAGE`, without the reason.
 
-    A word that this release does not know may be one of a newer release: a new kind of event, for example, leaves the
-    schema version as it is.
+    A word that this release does not know may be one of a newer release, because a new kind of event, for example,
+    does not change the format.
     """
+    if isinstance(error, UnknownWordError):
+        return "is damaged, or was written by a newer ssmic"
     if isinstance(error, ValidationError) and any(problem["type"] in _UNKNOWN for problem in error.errors()):
         return "is damaged, or was written by a newer ssmic"
     return "is damaged"
+
+
+def refuse_newer(path: Path, version: int, newest: int = NEWEST_FORMAT) -> None:
+    """Refuse a file of a newer format; its tables may be others, which is no damage.
+
+    Args:
+        path: The file.
+        version: Its format.
+        newest: The newest format that this release knows.
+
+    Raises:
+        ResultsError: The format is newer.
+    """
+    if version > newest:
+        raise ResultsError(
+            f"{path}: was written by a newer ssmic (format {version}; this one reads up to {newest}): upgrade ssmic"
+        )
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
@@ -153,11 +176,7 @@ def open_for_reading(path: Path, tables: Collection[str] | None = None) -> sqlit
         )
     if application_id != APPLICATION_ID:
         raise ResultsError(f"{path}: is an SQLite file, but not an ssmic results file")
-    if version > COMPRESSED_SCHEMA_VERSION:
-        raise ResultsError(
-            f"{path}: was written by a newer ssmic "
-            f"(format {version}; this one reads up to {COMPRESSED_SCHEMA_VERSION}): upgrade ssmic"
-        )
+    refuse_newer(path, version)
     _check_length(path, header)
     with translate_read_errors(path):
         connection = _connect(path)
@@ -294,7 +313,7 @@ def open_for_writing(path: Path, busy_wall_s: float = BUSY_WALL_S) -> sqlite3.Co
 
     Raises:
         sqlite3.Error: It cannot be opened.
-        ResultsError: It is of another version.
+        ResultsError: It is of a newer version.
     """
     uri = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_wall_s)
@@ -302,16 +321,11 @@ def open_for_writing(path: Path, busy_wall_s: float = BUSY_WALL_S) -> sqlite3.Co
         # In WAL mode NORMAL survives the death of a process; only a power cut may take the last transactions.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
-        _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
+        refuse_newer(path, connection.execute("PRAGMA user_version").fetchone()[0])
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _check_version(path: Path, version: int) -> None:
-    if version not in {SCHEMA_VERSION, COMPRESSED_SCHEMA_VERSION}:
-        raise ResultsError(f"{path}: its format is {version}, and this ssmic writes format {SCHEMA_VERSION}")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from broker import shown
 from broker.protocol import MAX_TIME_S
 from scenarios.results.kept_messages import COUNTS_TABLE
 from scenarios.results.schema import DISPUTES_TABLE, SHARE_TABLES, TABLES
+from scenarios.scenario import MOST_SEED
 
 MOST_ROWS = 100_000
 """Rows of each table that are checked."""
@@ -138,6 +139,9 @@ def _sound(table: str, name: str, kind: str) -> tuple[str, str]:
     elif kind == "INTEGER" and name.endswith("_s"):
         condition = f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND {MAX_TIME_S}"
         expected = f"seconds from 0 to {MAX_TIME_S}"
+    elif name == "seed":
+        condition = f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND {MOST_SEED}"
+        expected = "a seed from 0 to 2^63 - 1"
     elif kind == "INTEGER":
         condition = f"typeof({name}) = 'integer' AND {name} BETWEEN -{MOST_INTEGER} AND {MOST_INTEGER}"
         expected = "an integer of at most 2^53"

@@ -28,8 +28,8 @@ from scenarios.results.connection import (
     open_for_reading,
     translate_read_errors,
 )
-from scenarios.results.rows import stored_scenario, write_jobs
-from scenarios.results.schema import APPLICATION_ID, COMPRESSED_SCHEMA_VERSION, SCHEMA_VERSION, TABLES
+from scenarios.results.rows import checked_settings, stored_scenario, write_jobs
+from scenarios.results.schema import APPLICATION_ID, TABLES, ResultsFormat
 from scenarios.scenario import SCENARIO, Scenario
 
 DEFAULT_FOLDER = Path("results")
@@ -168,22 +168,38 @@ def _about(scenario: Scenario) -> dict[str, Any]:
     }
 
 
+def _needed_format(simulation: SimulationSpec, *, is_compressed: bool) -> ResultsFormat:
+    """Return the least format that the results of a simulation can have."""
+    scenario, settings = simulation.scenario, simulation.settings or {}
+    if (
+        settings.get("supply", "whole") != "whole"
+        or scenario.base_loads
+        or scenario.community is not None
+        or (scenario.tariff is not None and scenario.tariff.varies)
+        or scenario.timeline
+        or settings.get("script", False)
+        or scenario.gateways
+    ):
+        return ResultsFormat.EXTENDED
+    return ResultsFormat.COMPRESSED if is_compressed else ResultsFormat.BASIC
+
+
 def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
     scenario = simulation.scenario
     scenario_json = stored_scenario(SCENARIO.dump_json(scenario).decode())
-    version = SCHEMA_VERSION if isinstance(scenario_json, str) else COMPRESSED_SCHEMA_VERSION
+    needed = _needed_format(simulation, is_compressed=isinstance(scenario_json, bytes))
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         # Not yet the write-ahead log that runs use: on a full disk, content could stay behind in it unnoticed.
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {version};")
+        connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {needed.value};")
         connection.executemany(
             "INSERT INTO meta VALUES (?, ?)",
             [
                 ("application", "ssmic"),
-                ("schema_version", str(version)),
+                ("schema_version", str(needed.value)),
                 # So that readers need not parse the scenario, which has 300 MB for 10,000 houses, to show times.
                 ("zone", json.dumps(asdict(scenario.zone))),
                 ("timeline", str(len(scenario.timeline))),
@@ -333,13 +349,14 @@ def _glance(path: Path, size_bytes: int) -> ResultsEntry:
     try:
         with translate_read_errors(path):
             about = connection.execute(
-                "SELECT scenario, algorithm, broker, seeds_json, created_utc FROM simulation"
+                "SELECT scenario, algorithm, settings_json, broker, seeds_json, created_utc FROM simulation"
             ).fetchone()
             runs = connection.execute("SELECT state, kpis_json FROM runs ORDER BY run").fetchall()
     finally:
         connection.close()
     if about is None:
         raise ResultsError(f"{path}: is damaged: it does not say what was simulated")
+    checked_settings(about["settings_json"])
     figures = [json.loads(row["kpis_json"]) for row in runs if row["kpis_json"] and row["state"] == "done"]
     shares = [of["self_sufficiency"] for of in figures if of["self_sufficiency"] is not None]
     return ResultsEntry(

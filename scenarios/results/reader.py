@@ -51,6 +51,7 @@ from scenarios.results.rows import (
     RecordedMessage,
     RunInfo,
     SimulationInfo,
+    checked_settings,
     read_happenings,
     read_ledger,
     read_realised,
@@ -490,7 +491,7 @@ class ResultsReader:
             return SimulationInfo(
                 scenario=row["scenario"],
                 algorithm=row["algorithm"],
-                settings=json.loads(row["settings_json"]),
+                settings=checked_settings(row["settings_json"]),
                 broker=row["broker"],
                 hosts=row["hosts"],
                 seeds=tuple(json.loads(row["seeds_json"])),

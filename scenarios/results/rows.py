@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
+from agents.sharing import SUPPLY_RULES
+from broker import shown
 from scenarios.events import Happening
 from scenarios.realised_scenario import KINDS, Said
-from scenarios.results.connection import open_for_writing, transaction, translate_sqlite_errors
+from scenarios.results.connection import UnknownWordError, open_for_writing, transaction, translate_sqlite_errors
 from scenarios.results.schema import SHARE_TABLES, has_table
 from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
@@ -59,6 +61,23 @@ class SimulationInfo:
     def supply(self) -> str:
         """`whole`, or `shared`: whether several producers may supply a job together."""
         return str(self.settings.get("supply", "whole"))
+
+
+def checked_settings(text: str) -> dict[str, Any]:
+    """Return the settings of a simulation, which determine how the rest of its file is read.
+
+    Args:
+        text: JSON, as `SimulationSpec.settings`.
+
+    Raises:
+        UnknownWordError: The rule of supply is unknown; every figure depends on it.
+    """
+    settings: dict[str, Any] = json.loads(text)
+    supply = settings.get("supply", "whole")
+    if supply not in SUPPLY_RULES:
+        rules = " or ".join(map(repr, SUPPLY_RULES))
+        raise UnknownWordError(f"its settings, at supply: {shown(str(supply))}, expected {rules}")
+    return settings
 
 
 @dataclass(frozen=True, slots=True)

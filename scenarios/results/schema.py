@@ -7,15 +7,32 @@ Times ending in `_s` are UNIX seconds of virtual time (`datetime(start_s, 'unixe
 from __future__ import annotations
 
 import sqlite3
+from enum import IntEnum
 
 APPLICATION_ID = 0x53534D43
 """`PRAGMA application_id`, "SSMC": distinguishes our files from other SQLite files."""
 SWEEP_ID = 0x53534D57
 """`PRAGMA application_id` of a sweep's file, "SSMW"; see `scenarios.sweep`."""
-SCHEMA_VERSION = 1
-"""`PRAGMA user_version`, and `schema_version` in `meta`. Increased when an older ssmic could not read the file."""
-COMPRESSED_SCHEMA_VERSION = 2
-"""That of a file whose scenario is compressed; otherwise it is like the one before."""
+
+
+class ResultsFormat(IntEnum):
+    """What a program must know to read a results file: `PRAGMA user_version`, and `schema_version` in `meta`.
+
+    A file has the least format that its content allows, so that older releases can read whatever they would read
+    correctly, and refuse the rest as written by a newer release. Anything new that an older release would misread, or
+    take for damage, needs a further format, and only files with it have that format.
+    """
+
+    BASIC = 1
+    COMPRESSED = 2
+    """The scenario is compressed."""
+    EXTENDED = 3
+    """Its figures depend on something that the first releases did not have: shared supply, base loads, a community,
+    prices that vary, events during the run, or real devices. They would have left it out of the figures."""
+
+
+NEWEST_FORMAT = max(ResultsFormat)
+"""The newest format that this release reads; it reads all earlier ones, too."""
 
 SCORES_TABLE = """
 CREATE TABLE IF NOT EXISTS scores ( -- who was asked first: the lowest score; files of before it was kept have no table

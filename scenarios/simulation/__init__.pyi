@@ -36,6 +36,7 @@ from .scores import (
     run_key as run_key,
 )
 from .settings import (
+    MOST_HOSTS as MOST_HOSTS,
     RunSettings as RunSettings,
     described as described,
 )
@@ -48,6 +49,7 @@ from .worker_processes import (
 )
 
 __all__ = [
+    "MOST_HOSTS",
     "OpenBroker",
     "Order",
     "Plan",

@@ -117,5 +117,5 @@ def record_run(
             log.info("run interrupted")
             raise
         except Exception as error:
-            log.exception("run failed", error=str(error))
+            log.exception("run failed", reason=str(error))
             raise

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agents import DEVICE_RULES, Job, Prediction
+from agents import DEVICE_RULES, Job, Prediction, SettingsError
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
@@ -21,7 +21,7 @@ from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
 from scenarios.events import TimelineEvent
-from scenarios.scenario import Scenario
+from scenarios.scenario import MOST_DAYS, MOST_SEED, Scenario
 from scenarios.supply_prices import price_settings
 from scenarios.timeline import absent_at_start, counters_of
 
@@ -32,6 +32,10 @@ _PREDICTIONS: TypeAdapter[dict[str, tuple[Prediction, ...]]] = TypeAdapter(dict[
 _TIMELINE: TypeAdapter[tuple[TimelineEvent, ...]] = TypeAdapter(tuple[TimelineEvent, ...])
 _MAX_BYTES_OF_PART = 100
 """Of a run's or a process's part in a journal's name."""
+
+
+MOST_HOSTS = 100_000
+"""Of a run; more than there are agents in the largest neighbourhood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,21 @@ class RunSettings:
     """Clock only: whether to publish the run to Home Assistant (MQTT discovery)."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """Clock only: the producers' scores from earlier simulations, by id."""
+
+    def __post_init__(self) -> None:
+        """Raise `SettingsError` for numbers out of range; lists all of them."""
+        ranges = (
+            ("seed", self.seed, 0, MOST_SEED),
+            ("days", self.days, 1, MOST_DAYS),
+            ("hosts", self.hosts, 1, MOST_HOSTS),
+        )
+        problems = tuple(
+            f"{name} {value}: expected a whole number from {least} to {'2^63 - 1' if most == MOST_SEED else most}"
+            for name, value, least, most in ranges
+            if value is not None and not least <= value <= most
+        )
+        if problems:
+            raise SettingsError(problems)
 
     def days_of(self, scenario: Scenario) -> int | None:
         """Return how many days the run lasts; None: until the last job has run."""

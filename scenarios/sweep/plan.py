@@ -20,11 +20,11 @@ from agents.ranking import NegotiationSettings
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import SupplySettings
 from scenarios.errors import suggest
-from scenarios.files import KeyPath, parse_content, put
+from scenarios.files import MAX_DAYS, KeyPath, parse_content, put
 from scenarios.load import ScenarioContent, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
-from scenarios.scenario import SCENARIO, Scenario
-from scenarios.simulation import RunSettings
+from scenarios.scenario import MOST_SEED, SCENARIO, Scenario
+from scenarios.simulation import MOST_HOSTS, RunSettings
 from scenarios.sweep.one_run import FIGURES, SweepRun
 from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter, plain
 
@@ -244,6 +244,8 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     if problems:
         raise SettingsError(tuple(dict.fromkeys(problems)))
     first = variants.scenarios[0].seed if request.first_seed is None else request.first_seed
+    if first + request.seeds - 1 > MOST_SEED:
+        raise SettingsError((f"{request.seeds} seeds from {first} on: the last one has to be at most 2^63 - 1",))
     return SweepPlan(
         request=request,
         scenario=loaded.scenario.name,
@@ -367,10 +369,11 @@ class _Variants:
 
 
 def _setting_problems(settings: Mapping[str, Value], scenario: Scenario) -> list[str]:
+    most = {"days": MAX_DAYS, "hosts": MOST_HOSTS}
     problems = [
-        f"{key}={shown(value)}: a whole number of at least 1 is expected"
+        f"{key}={shown(value)}: a whole number from 1 to {most[key]} is expected"
         for key, value in settings.items()
-        if key in {"days", "hosts"} and isinstance(value, int) and value < 1
+        if key in most and isinstance(value, int) and not 1 <= value <= most[key]
     ]
     if scenario.gateways:
         problems.append("the scenario has real devices, which take part in one run at a time, and not in a sweep")

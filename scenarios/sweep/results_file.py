@@ -28,9 +28,14 @@ from scenarios.results import (
     SWEEP_ID,
     ResultsError,
     ResultsExistError,
+    ResultsLockedError,
     ResultsWriteError,
+    UnknownWordError,
+    damage_of,
     foreign_part,
+    is_busy,
     is_sweep_file,
+    refuse_newer,
     versions,
 )
 from scenarios.sweep.one_run import COUNTS, FIGURES, SweepRow
@@ -278,6 +283,8 @@ def open_sweep(path: Path, plan: SweepPlan) -> Iterator[SweepFile]:
         ResultsExistError: The file holds something else, or another process is writing it.
         ResultsWriteError: It cannot be written.
     """
+    if path.is_dir():
+        raise ResultsExistError(f"{path}: is a folder; a results file is expected")
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
@@ -343,11 +350,7 @@ def read_sweep(path: Path) -> SweepResults:
     try:
         with closing(_connect(path, read_only=True)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA_VERSION:  # its tables may be others, which is no damage
-                raise ResultsError(
-                    f"{path}: was written by a newer ssmic "
-                    f"(format {version}; this one reads up to {SCHEMA_VERSION}): upgrade ssmic"
-                )
+            refuse_newer(path, version, SCHEMA_VERSION)
             if (foreign := foreign_part(connection)) is not None:
                 raise ResultsError(f"{path}: is damaged: {foreign}")
             meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
@@ -360,7 +363,9 @@ def read_sweep(path: Path) -> SweepResults:
         info = _checked_info(_Meta.model_validate_json(json.dumps(meta)), labels)
         return SweepResults(path, info, tuple(_checked_row(row, info.planned) for row in rows))
     except (sqlite3.Error, ValueError, RecursionError) as error:
-        raise ResultsError(f"{path}: is damaged: {first_problem(error)}") from error
+        if isinstance(error, sqlite3.Error) and is_busy(error):
+            raise ResultsLockedError(f"{path}: cannot be read: {error}") from error
+        raise ResultsError(f"{path}: {damage_of(error)}: {first_problem(error)}") from error
 
 
 class _Meta(BaseModel):
@@ -423,7 +428,7 @@ def _checked_row(row: Sequence[Any], planned: int) -> SweepRow:
     if not (isinstance(run, int) and 1 <= run <= planned):
         raise ValueError(f"table 'runs' has run {shown(str(run))}, expected 1 to {planned}")
     if state not in {"done", "failed"}:
-        raise ValueError(f"run {run} has the state {shown(str(state))}, expected 'done' or 'failed'")
+        raise UnknownWordError(f"run {run} has the state {shown(str(state))}, expected 'done' or 'failed'")
     if not (isinstance(ledger, str | None) and isinstance(error, str) and isinstance(wall_s, float | int)):
         raise ValueError(f"run {run} has a hash, an error or a wall time of another type")  # noqa: TRY004 - a value
     for name, value in zip(FIGURES, values, strict=True):

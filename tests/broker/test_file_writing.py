@@ -35,6 +35,13 @@ def test_a_reader_finds_the_old_content_until_the_new_content_is_complete(file: 
     assert file.read_text(encoding="utf-8") == "new"
 
 
+@pytest.mark.parametrize("name", [".", "..", "/"])
+def test_a_folder_is_not_replaced(name: str) -> None:
+    """An empty path is the present folder; its name could not be that of a draft."""
+    with pytest.raises(IsADirectoryError), atomic_write(Path(name)):
+        pass
+
+
 def test_a_new_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     """A file that did not exist has no name before it is complete."""
     path = tmp_path / "new.csv"

@@ -316,7 +316,7 @@ async def test_replayed_messages_of_an_earlier_run_are_dropped(
         attacked = await run_attacked(street, guarded, attack)
     assert attacked.outcome.ledger_sha256 == ledger
     assert len(denied(guarded, "parrot")) > 100
-    void = [entry["topic"] for entry in logs if "does not speak for host" in entry.get("why", "")]
+    void = [entry["topic"] for entry in logs if "does not speak for host" in entry.get("reason", "")]
     assert {topics.parse(topic).ids[-1] for topic in void} == {INTRUDER}  # type: ignore[union-attr]  # hosts publish on known topics only
     assert {topics.parse(topic).kind for topic in void} <= {"done", "inbox", "local"}  # type: ignore[union-attr]  # as above
 

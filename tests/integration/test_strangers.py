@@ -137,5 +137,5 @@ async def test_messages_that_violate_the_protocol_are_dropped(open_broker: objec
     assert disturbed.messages == calm.messages
     dropped = [entry for entry in logs if entry["event"] == "dropped"]
     assert {entry["host"] for entry in dropped} >= {"clock", scenario.houses[0].id}
-    assert all(entry["why"] for entry in dropped)
+    assert all(entry["reason"] for entry in dropped)
     structlog.reset_defaults()

@@ -37,7 +37,7 @@ _HOURS = {
     "eest": 3,
 }
 _INTERVAL = re.compile(r"(.*\d:\d\d(?::\d\d)?(?:\s*[AaPp][Mm])?)\s*(?:\u2013|\s-\s|\bto\b|\bbis\b)\s*.*\d:\d\d.*")
-_ZONE_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+_ZONE_OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)")
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's numbers have no zone
 _EXCEL_DAYS = (20_000, 80_000)
 """Days since 1899 from 1954 to 2119: as UNIX seconds, all of them are on the first day of 1970."""

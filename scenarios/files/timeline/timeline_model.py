@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from scenarios.files.entries import FileEntry, Finite, Id, ProductionEntry, Time
 from scenarios.files.problems import YamlValue
+from scenarios.scenario import MOST_SEED
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)(?:m|min))?\s*(?:(\d+)s)?", re.ASCII)
 _AFTER = re.compile(r"\+\s*(.+)")
@@ -139,7 +140,7 @@ class ForecastErrorEntry(_EventEntry):
     most: Proportion = Field(0.6, description="Limit of the standard deviation")
     every: Duration = Field(6 * 3600, description="How often a forecast is issued")
     duration: SpanAbove0 | None = Field(None, description="For how long; default: to the end")
-    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Default: the scenario's")
+    seed: int | None = Field(None, ge=0, le=MOST_SEED, description="Default: the scenario's")
 
 
 class JoinEntry(_EventEntry):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from random import Random
 from typing import Any
 
@@ -132,3 +133,20 @@ def test_a_state_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     other = place_by_insertion(state, Task("other", LOADS[2], NOW_S, NOW_S + HOUR_S + 60))
     assert isinstance(other, Rejection)
     assert (searches, grids) == (2, 2)
+
+
+class _Foreign(Prepared):
+    """What a plug-in keeps on a state."""
+
+
+def test_a_plugin_cannot_change_a_state_or_what_others_keep_on_it() -> None:
+    """A plug-in is given the state that the producer decides on, whose fields are fixed."""
+    random = Random(1)
+    state, task = _crowded(random), _task(random, "new", [600])
+    ours = Prepared.of(state, task)
+    theirs = state.keep(_Foreign(state, (task,)))
+
+    assert state.kept(_Foreign) is theirs
+    assert Prepared.of(state, task) is ours
+    public = [getattr(state, field.name) for field in fields(state) if not field.name.startswith("_")]
+    assert not [value for value in public if isinstance(value, dict | list | set)]

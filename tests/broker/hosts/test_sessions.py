@@ -109,9 +109,9 @@ def test_answers_of_another_process_or_run_are_dropped() -> None:
             with capture_logs() as logs:
                 await run.answer("earlier", 0, next_s=7)
             assert [moment.time_s for moment in run.moments] == [0]
-            assert [(entry["topic"], "'earlier'" in entry["why"]) for entry in logs if entry["event"] == "dropped"] == [
-                (topics.done(RUN, "a"), True)
-            ]
+            assert [
+                (entry["topic"], "'earlier'" in entry["reason"]) for entry in logs if entry["event"] == "dropped"
+            ] == [(topics.done(RUN, "a"), True)]
             await run.answer("now", 0, next_s=9)
             assert [moment.time_s for moment in run.moments] == [0, 9]
 
@@ -126,7 +126,7 @@ def test_the_answer_of_a_host_that_the_clock_does_not_know_yet_is_not_called_ano
             await heard(run.bus)
             with capture_logs() as logs:
                 await run.answer("now", 0, next_s=7)
-            assert [(entry["log_level"], entry["why"]) for entry in logs if entry["event"] == "dropped"] == [
+            assert [(entry["log_level"], entry["reason"]) for entry in logs if entry["event"] == "dropped"] == [
                 ("info", "no roster names a process of host 'a' yet")
             ]
             await run.announce("now")

@@ -45,7 +45,7 @@ def test_a_flood_is_logged_in_few_lines_that_count_all_messages() -> None:
     flood = [entry for entry in logs if entry["topic"] == topics.done("r", "brandt")]
     assert len(flood) <= LOGGED_AT_ONCE + 5
     assert len(flood) + sum(entry.get("more", 0) for entry in flood) == 5000
-    assert [entry["why"] for entry in logs if entry not in flood] == ["once", "no topic of ours"]
+    assert [entry["reason"] for entry in logs if entry not in flood] == ["once", "no topic of ours"]
 
 
 @pytest.mark.parametrize(("model", "version"), [(Announcement, "6"), (Control, "2, 3, 4, 5 or 6")])

@@ -62,9 +62,10 @@ def test_a_file_of_a_newer_version(results_file: Path, scenario: Scenario) -> No
     """The error states the version and the remedy; the file is not changed."""
     _change(results_file, "PRAGMA user_version = 7")
 
-    with pytest.raises(ResultsError, match=r"newer ssmic \(format 7; this one reads up to 2\): upgrade"):
+    newer = r"newer ssmic \(format 7; this one reads up to 3\): upgrade"
+    with pytest.raises(ResultsError, match=newer):
         ResultsReader(results_file)
-    with pytest.raises(ResultsError, match="its format is 7"):
+    with pytest.raises(ResultsError, match=newer):
         RunWriter(results_file, scenario, run=3, run_id="r3", seed=3, start_s=START_S)
 
 
@@ -72,6 +73,7 @@ _NEW_EVENT = """
 UPDATE simulation
 SET scenario_json = json_set(scenario_json, '$.timeline', json('[{"at_s": 1, "action": {"do": "lend"}}]'))
 """
+_NEW_SUPPLY = "UPDATE simulation SET settings_json = json_set(settings_json, '$.supply', 'lent')"
 
 
 @pytest.mark.parametrize(
@@ -79,14 +81,24 @@ SET scenario_json = json_set(scenario_json, '$.timeline', json('[{"at_s": 1, "ac
     [
         ("UPDATE history SET what = 'lent'", "what: Input should be"),
         (_NEW_EVENT, "its scenario, at timeline.0"),
+        (_NEW_SUPPLY, "its settings, at supply: 'lent', expected 'whole' or 'shared'"),
     ],
 )
 def test_a_word_of_a_newer_version_need_not_be_damage(results_file: Path, change: str, unknown: str) -> None:
-    """A new kind of event leaves the schema version as it is."""
+    """A new kind of event does not change the file's format."""
     _change(results_file, change)
 
     with pytest.raises(ResultsError, match=f"is damaged, or was written by a newer ssmic: .*{unknown}"):
         _read_all(results_file)
+
+
+def test_the_list_of_results_names_a_supply_that_it_does_not_know(results_file: Path) -> None:
+    """Its share of the consumption may be reckoned by another rule, too."""
+    _change(results_file, _NEW_SUPPLY)
+
+    assert glance(results_file).problem.startswith(
+        "is damaged, or was written by a newer ssmic: its settings, at supply"
+    )
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.95])

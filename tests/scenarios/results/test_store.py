@@ -13,6 +13,7 @@ import textwrap
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,13 +23,16 @@ import pytest
 import structlog
 
 from agents.manager.ledger_entries import LedgerEntry, ledger_sha256
+from scenarios.events import Note, TimelineEvent
+from scenarios.gateways import Gateway
+from scenarios.prices import PriceBand, TimeOfUse
 from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWriteError, record_comparison, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import DroppedHost
 from scenarios.results.summary import run_json, simulation_json
 from scenarios.results.writer import EndState, RunWriter
-from scenarios.scenario import Scenario
+from scenarios.scenario import Community, Scenario, Tariff
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
 
@@ -180,6 +184,65 @@ def test_a_large_scenario_takes_little_space(tmp_path: Path) -> None:
         assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("2",)
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         writer.finish("done", START_S + 10800, negotiations=0, wall_s=0.0)
+
+
+_PANEL = {"a": {"pv": forecast(sun((0, 0.0), (3600, 900.0)))}}
+_PLAIN = neighbourhood(_PANEL, [job("wash", "a", load((0, 0), (600, 100)))])
+_PRICES = Tariff(0.3, 0.1, 0.2, 0.4)
+_BY_DAY = TimeOfUse((PriceBand(tuple(range(7)), 0, 0, 0.3),))
+_REAL = Gateway(id="m", house="a", device="machine", type="consumer", agent="a/machine")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "settings", "needed"),
+    [
+        (_PLAIN, {}, 1),
+        (replace(_PLAIN, tariff=_PRICES), {"supply": "whole"}, 1),
+        (_PLAIN, {"supply": "shared"}, 3),
+        (_PLAIN, {"script": True}, 3),
+        (replace(_PLAIN, base_loads={"a": sun((0, 0.0), (3600, 100.0))}), {}, 3),
+        (replace(_PLAIN, tariff=_PRICES, community=Community("proportional")), {}, 3),
+        (
+            replace(
+                _PLAIN,
+                tariff=replace(_PRICES, neighbour_eur_per_kwh=_BY_DAY),
+            ),
+            {},
+            3,
+        ),
+        (replace(_PLAIN, timeline=(TimelineEvent(at_s=START_S, action=Note(text="hail")),)), {}, 3),
+        (replace(_PLAIN, gateways={"a/machine": _REAL}), {}, 3),
+    ],
+)
+def test_a_file_needs_the_least_format_that_reads_it_correctly(
+    tmp_path: Path, scenario: Scenario, settings: dict[str, object], needed: int
+) -> None:
+    """A release without shared supply called such a file damaged, and one without base loads left them out."""
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory", settings=settings), folder=tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (needed,)
+        assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == (str(needed),)
+
+
+def test_every_seed_that_can_be_stored_is_read_back(tmp_path: Path) -> None:
+    """A run with a seed above 2^53 was called damaged."""
+    path = create_results(SimulationSpec(_PLAIN, "insertion", (2**63 - 1,), "memory"), folder=tmp_path)
+    with RunWriter(path, _PLAIN, run=1, run_id="r1", seed=2**63 - 1, start_s=START_S) as writer:
+        writer.finish("done", START_S + 10800)
+    with ResultsReader(path) as results:
+        assert results.runs()[0].seed == 2**63 - 1
+
+
+def test_files_of_earlier_formats_stay_readable(tmp_path: Path) -> None:
+    """Shared supply had no format of its own at first."""
+    spec = SimulationSpec(_PLAIN, "insertion", (1,), "memory", settings={"supply": "shared"})
+    path = create_results(spec, folder=tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    with RunWriter(path, _PLAIN, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.finish("done", START_S + 10800)
+    with ResultsReader(path) as results:
+        assert results.info.supply == "shared"
 
 
 def test_login_data_of_the_broker_are_not_kept(results_file: Path) -> None:

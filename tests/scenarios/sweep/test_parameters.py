@@ -95,7 +95,7 @@ def test_unknown_keys_are_reported_all_at_once_with_the_nearest_known_key() -> N
         ("node_limit=2.5", "a whole number is expected"),
         ("algorithm=inserton", "did you mean 'insertion'?"),
         ("patient=perhaps", "yes or no"),
-        ("days=0", "of at least 1"),
+        ("days=0", "from 1 to 3660 is expected"),
         ("seed=4", "--seeds"),
         ("jobs=3", "is not a single value"),
         ("houses[nobody].name=x", "there is no 'nobody' in houses"),

@@ -15,7 +15,7 @@ import pytest
 
 import ssmic
 from agents.errors import SettingsError
-from scenarios.results import ResultsError, ResultsExistError, ResultsReader
+from scenarios.results import ResultsError, ResultsExistError, ResultsLockedError, ResultsReader
 from scenarios.scenario import Scenario
 from scenarios.simulation import Plan, RunSettings, open_simulation
 from scenarios.sweep import (
@@ -30,6 +30,8 @@ from scenarios.sweep import (
     run_sweep,
     write_sweep_report,
 )
+
+from scenarios.sweep import results_file  # isort: skip
 from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import FIGURES, SweepRow, perform
 from tests.scenarios.files.series.test_coverage import TEXT
@@ -351,6 +353,32 @@ def test_a_sweep_of_a_newer_release_is_not_called_damaged(undisturbed: Path, tmp
         connection.executescript("ALTER TABLE runs RENAME COLUMN delivered_wh TO delivered; PRAGMA user_version = 2")
     with pytest.raises(ResultsError, match=r"written by a newer ssmic \(format 2; this one reads up to 1\)"):
         read_sweep(path)
+
+
+def test_a_state_of_a_newer_release_need_not_be_damage(undisturbed: Path, tmp_path: Path) -> None:
+    """As in the results of a simulation, a new word does not change the format."""
+    path = tmp_path / "newer.sqlite"
+    path.write_bytes(undisturbed.read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "PRAGMA ignore_check_constraints = ON; UPDATE runs SET state = 'skipped' WHERE run = 1"
+        )
+    newer = "is damaged, or was written by a newer ssmic: run 1 has the state 'skipped'"
+    with pytest.raises(ResultsError, match=newer):
+        read_sweep(path)
+
+
+def test_a_locked_sweep_is_not_called_damaged(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program is writing to it, and is soon done."""
+    monkeypatch.setattr(results_file, "_BUSY_WALL_S", 0.01)
+    path = tmp_path / "locked.sqlite"
+    path.write_bytes(undisturbed.read_bytes())
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ResultsLockedError, match=r"locked\.sqlite: cannot be read: database is locked"):
+            read_sweep(path)
 
 
 def test_a_scenario_with_real_devices_is_not_swept(tmp_path: Path) -> None:

@@ -41,6 +41,40 @@ from scenarios.simulation.worker_processes import WorkerError, fit_to_travel
 from tests.ended import Ssmic
 from tui.exit_codes import code_for, exit_codes, supervised
 
+_HUGE = str(2**63)
+_NO_BROKER = ("--broker", "mqtt://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["run", "night", "--bus", "memory", "--seed", _HUGE], "seed 9223372036854775808: expected a whole number"),
+        (["run", "night", "--bus", "memory", "--seed", str(2**63 - 1), "--runs", "2"], "from 0 to 2^63 - 1"),
+        (["run", "night", "--bus", "memory", "--days", "3661"], "days 3661: expected a whole number from 1 to 3660"),
+        (["run", "night", "--bus", "memory", "--hosts", _HUGE], f"hosts {_HUGE}: expected a whole number from 1"),
+        (["run", "night", "--bus", "memory", "--runs", _HUGE], "less than or equal to 1000000"),
+        (["sweep", "night", "--set", "days=3661"], "days=3661: a whole number from 1 to 3660 is expected"),
+        (["sweep", "night", "--set", f"hosts={_HUGE}"], "a whole number from 1 to 100000 is expected"),
+        (["sweep", "night", "--seed", str(2**63 - 1), "--seeds", "2"], "the last one has to be at most 2^63 - 1"),
+        (["sweep", "night", "--out", "."], ".: is a folder; a results file is expected"),
+        (["clock", "night", *_NO_BROKER, "--seed", _HUGE], "expected a whole number from 0 to 2^63 - 1"),
+        (["host", "night", "--house", "adler", *_NO_BROKER, "--seed", _HUGE], "a whole number from 0 to 2^63 - 1"),
+        (["lab", "night", "--days", _HUGE], "expected 1 to 3660 days"),
+    ],
+)
+def test_a_number_or_file_that_cannot_be_is_wrong_usage(ssmic: Ssmic, arguments: list[str], complaint: str) -> None:
+    """These were internal errors, some of them after the run."""
+    ended = ssmic(*arguments)
+    assert ended.code == 2, ended
+    assert complaint in " ".join(ended.err.split())
+
+
+def test_a_report_for_ci_that_cannot_be_written_is_said_before_the_run(ssmic: Ssmic) -> None:
+    """Not when an hour of runs is over."""
+    ended = ssmic("run", "night", "--bus", "memory", "--junit", ".")
+    assert (ended.code, ended.out) == (1, "")
+    assert ".: cannot be written: it is a folder, a file is expected" in ended.err
+
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),

@@ -49,6 +49,9 @@ def test_wrong_usage_is_one_clear_error(ssmic: Ssmic) -> None:
         (("--houses", "3", "--place", "north"), "two numbers are expected"),
         (("--houses", "3", "--place", "nan,8.7"), "two numbers are expected"),
         (("--houses", "3", "--zone", "Europe/Berln"), "did you mean 'Europe/Berlin'?"),
+        (("--houses", "3", "--zone", "+24:00"), "there is no time zone '+24:00'"),
+        (("--houses", "3", "--zone", "+02:60"), "there is no time zone '+02:60'"),
+        (("--houses", "3", "--seed", "9223372036854775808"), "from 0 to 2^63 - 1, not 9223372036854775808"),
         (("--houses", "20000"), "from 1 to 10,000"),
         (("--houses", "3", "--series", "csv"), "add --out FILE"),
         (("--houses", "3", "--zone", "Pacific/Apia", "--date", "2011-12-30"), "not 2011-12-30, which its clocks skip"),
@@ -57,6 +60,22 @@ def test_wrong_usage_is_one_clear_error(ssmic: Ssmic) -> None:
         assert ended.code == 2, ended
         assert said in " ".join(ended.err.split()).replace("│ ", "").replace(" │", ""), ended.err
         assert ended.out == ""
+
+
+def test_tables_that_exist_are_kept(ssmic: Ssmic, tmp_path: Path) -> None:
+    """The file was protected, and a table of the user's that has the name of one of its tables was not."""
+    table = tmp_path / "three.base-load.csv"
+    table.write_text("measured", encoding="utf-8")
+    options = ("generate", "--houses", "3", "--series", "csv", "--out", tmp_path / "three.yaml")
+
+    ended = ssmic(*options)
+
+    assert ended.code == 2
+    assert "three.base-load.csv exists already; use --force" in " ".join(ended.err.split())
+    assert [path.name for path in tmp_path.iterdir()] == [table.name]
+    assert table.read_text(encoding="utf-8") == "measured"
+    assert ssmic(*options, "--force").code == 0
+    assert table.read_text(encoding="utf-8") != "measured"
 
 
 @pytest.mark.long

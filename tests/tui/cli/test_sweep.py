@@ -126,3 +126,23 @@ def test_points_that_no_seed_changes_are_counted(ssmic: Ssmic, small: Path) -> N
         "All seeds gave the same figures: the seed made no difference"
         in ssmic("sweep", small, *of_one, "--out", "b.sqlite").out
     )
+
+
+@pytest.mark.long
+def test_an_option_that_changes_nothing_about_a_sweep_is_refused(
+    ssmic: Ssmic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The peaks were those over 15 minutes, whatever interval was asked for."""
+    monkeypatch.chdir(tmp_path)
+    assert ssmic("sweep", "night", "--seeds", "1", "--workers", "1", "--out", "s.sqlite").code == 0
+    for options, said in (
+        (("show", "s.sqlite", "--interval", "30"), "whose peaks are those over 15 minutes"),
+        (("show", "s.sqlite", "--utc"), "which shows no times"),
+        (("report", "s.sqlite", "--to", "s.html", "--interval", "30"), "whose peaks are those over 15 minutes"),
+        (("figure", "s.sqlite", "--run", "2", "--to", "s.pdf"), "a comparison shows all runs"),
+        (("figure", "s.sqlite", "--day", "2", "--to", "s.pdf"), "a comparison shows all runs"),
+    ):
+        ended = ssmic("results", *options)
+        assert (ended.code, ended.out) == (2, "")
+        assert said in " ".join(ended.err.split())
+    assert not list(tmp_path.glob("s.[hp]*"))

@@ -104,6 +104,7 @@ def generate(
         generate as make,
         generated_yaml,
         pvlib_irradiance,
+        table_files,
         write_series,
     )
     from tui.cli.output import notes
@@ -141,6 +142,10 @@ def generate(
         return
     if target is None:
         raise typer.BadParameter("tables are written beside a file: add --out FILE", param_hint="--series")
+    if out is not None and not force:
+        for table in table_files(made, target.parent, target.stem, kind):
+            if table.exists():
+                raise typer.BadParameter(f"{table} exists already; use --force to overwrite it", param_hint="--out")
     with write_series(made, target.parent, target.stem, kind) as tables:
         _write(generated_yaml(made, target.stem, kind), out)
     notes().print(f"Series: {len(tables)} tables, {tables[0]} and the next", soft_wrap=True)

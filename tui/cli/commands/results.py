@@ -30,6 +30,7 @@ ResultsFile = Annotated[
         help="A results file; or `latest` for the newest one in results/, `latest~1` for the one before, and so on.",
     ),
 ]
+DEFAULT_INTERVAL_MIN = 15
 Interval = Annotated[
     int, typer.Option(min=1, metavar="MINUTES", help="Peak power is the highest mean over this many minutes.")
 ]
@@ -102,7 +103,7 @@ def show(
         int | None, typer.Option(min=1, help="One run of several, counted from 1. [default: all of them]")
     ] = None,
     house: Annotated[str | None, typer.Option(help="One household, by its id; run 1 unless --run is given.")] = None,
-    interval: Interval = 15,
+    interval: Interval = DEFAULT_INTERVAL_MIN,
     utc: Utc = False,
     as_json: AsJson = False,
 ) -> None:
@@ -124,6 +125,7 @@ def show(
     if is_sweep_file(path):
         if run is not None or house is not None:
             raise typer.BadParameter(f"{path} holds a sweep, which keeps the figures of each run only; use --json")
+        _refuse_for_sweep(path, interval, utc=utc)
         from scenarios.sweep import read_sweep, sweep_json
         from tui.cli.sweep_tables import show_sweep
 
@@ -155,6 +157,19 @@ def show(
         if len(summary["runs"]) == 1:
             _say_zone(results, utc=utc)
             _show_all_households(results, summary["runs"][0]["run"], interval_s, zone)
+
+
+def _refuse_for_sweep(path: Path, interval: int, *, utc: bool) -> None:
+    """Refuse options that change nothing about a sweep.
+
+    Raises:
+        typer.BadParameter: One of them is given.
+    """
+    if interval != DEFAULT_INTERVAL_MIN:
+        what = f"{path} holds a sweep, whose peaks are those over {DEFAULT_INTERVAL_MIN} minutes"
+        raise typer.BadParameter(what, param_hint="--interval")
+    if utc:
+        raise typer.BadParameter(f"{path} holds a sweep, which shows no times", param_hint="--utc")
 
 
 def _show_all_households(results: ResultsReader, run: int, interval_s: int, zone: Zone) -> None:
@@ -279,7 +294,7 @@ def compare(
     ],
     to: CompareTo = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
-    interval: Interval = 15,
+    interval: Interval = DEFAULT_INTERVAL_MIN,
     as_json: AsJson = False,
 ) -> None:
     """Compare simulations: means with 95 % intervals over seeds, and differences on the same seeds.
@@ -372,7 +387,7 @@ def report(
         list[str], typer.Argument(metavar="FILE...", help="Results files, one or several; `latest` for the newest one.")
     ],
     to: Annotated[Path, typer.Option(metavar="PAGE", help="The HTML file to write; its folder is created if missing.")],
-    interval: Interval = 15,
+    interval: Interval = DEFAULT_INTERVAL_MIN,
     utc: Utc = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
@@ -389,6 +404,7 @@ def report(
     if any(is_sweep_file(path) for path in paths):
         if len(paths) > 1:
             raise typer.BadParameter("a sweep has a report of its own; name one file", param_hint="FILE")
+        _refuse_for_sweep(paths[0], interval, utc=utc)
         from scenarios.sweep import read_sweep, write_sweep_report
 
         write_sweep_report(read_sweep(paths[0]), to, overwrite=force)
@@ -434,10 +450,16 @@ def figure(
     It needs matplotlib: pip install 'ssmic[figures]'.
     """
     from scenarios import FigureKindError, write_figure
-    from scenarios.results import named_results
+    from scenarios.results import is_sweep_file, named_results
 
+    paths = [named_results(file) for file in files]
+    compares = kind == "comparison" or (kind is None and (len(set(paths)) > 1 or is_sweep_file(paths[0])))
+    for option, number in (("--run", run), ("--day", day)):
+        if number != 1 and (compares or (option == "--day" and kind == "gantt")):
+            shown = "a comparison shows all runs" if compares else "a Gantt chart shows all days"
+            raise typer.BadParameter(shown, param_hint=option)
     try:
-        write_figure([named_results(file) for file in files], to, kind=kind, run=run, day=day, overwrite=force)
+        write_figure(paths, to, kind=kind, run=run, day=day, overwrite=force)
     except FigureKindError as error:
         raise typer.BadParameter(str(error), param_hint="--kind") from None
     echo(to)

@@ -127,7 +127,7 @@ def run(
         int | None,
         typer.Option(min=0, help="Seed of the first run; each further run uses the next. [default: from the scenario]"),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Number of runs, each with its own seed.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of runs, each with its own seed.")] = 1,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
@@ -266,6 +266,7 @@ def run(
     from scenarios import run_notes
     from scenarios.devices import with_guests
     from scenarios.load import load
+    from scenarios.results import refuse_existing
     from scenarios.results.comparison import check_files
     from scenarios.simulation import Plan
     from tui.cli.broker_access import chosen_access
@@ -291,6 +292,8 @@ def run(
     spread = _spread_of(hosts, processes, bus)
     targets = to or []
     check_files(targets, overwrite=force)
+    if junit is not None:
+        refuse_existing(junit, overwrite=True)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     level = log_level or ctx.obj

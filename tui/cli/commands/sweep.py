@@ -21,7 +21,7 @@ _EXAMPLES = """
 Examples:
   ssmic sweep street --vary algorithm=insertion,exact --seeds 20
   ssmic sweep street --vary penalty=0.5:2:4 --set algorithm=SLSQP --seeds 20 --workers 4 --out sweep.sqlite
-  ssmic sweep street --vary 'jobs[*].latest_start=18:00,23:00' --seeds 5 --to table.csv --to figure.svg
+  ssmic sweep street --vary 'jobs[*].latest_start=23:00,23:50' --seeds 5 --to table.csv --to figure.svg
   ssmic sweep street --vary algorithm=insertion,exact --vary node_limit=5:50 --sample 30 --dask local
   ssmic sweep street --vary algorithm=SLSQP,TNC --vary penalty=1,10 --zip algorithm,penalty
   ssmic sweep street --set supply=shared --vary 'prefer=[covered],[cheapest,own-roof]'
