@@ -383,19 +383,15 @@ class WholeProducerSupply:
 
         Promises hold minute by minute: what a job drew in the current minute counts until the minute is over.
         """
-        now_s, production = self._producer.now_s, self._expects.outlook
-        minute_s = now_s - now_s % 60
-        for job_id, commitment in list(self._committed.items()):
-            if commitment.start_s + commitment.task.load.duration_s <= minute_s:
-                self._supplied_s[job_id] = commitment.start_s
-                del self._committed[job_id]
+        now_s, production, known = self._producer.now_s, self._expects.outlook, self._known_state
+        if known is None or known.now_s != now_s:
+            known = None
+            self._forget_ended(now_s - now_s % 60)
         if production is None:
             return None
         committed = tuple(self._committed.values())
         if self._provisional is None:
-            known = self._known_state
-            is_known = known is not None and known.production is production and known.now_s == now_s
-            if known is None or not is_known or known.committed != committed:
+            if known is None or known.production is not production or known.committed != committed:
                 self._known_state = known = ProducerState(production, committed, now_s)
             return known
         return ProducerState(
@@ -405,6 +401,13 @@ class WholeProducerSupply:
             firm=self._provisional.firm(committed, now_s),
             waiting=self._waiting.tasks,
         )
+
+    def _forget_ended(self, minute_s: int) -> None:
+        """Note the commitments that had ended before a minute, UNIX seconds, as carried out."""
+        for job_id, commitment in list(self._committed.items()):
+            if commitment.start_s + commitment.task.load.duration_s <= minute_s:
+                self._supplied_s[job_id] = commitment.start_s
+                del self._committed[job_id]
 
 
 def _held(commitment: Commitment) -> Commitment:

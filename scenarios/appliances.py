@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from types import MappingProxyType
 
@@ -22,7 +23,7 @@ Phase = tuple[int, int]
 """Duration in minutes and power in watts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Appliance:
     """One programme of a kind of device, and its load."""
 
@@ -37,9 +38,9 @@ class Appliance:
     power_w: tuple[int, ...]
     """Average power of each minute, W."""
 
-    @property
+    @cached_property
     def load_profile(self) -> LoadProfile:
-        """Load profile of one run."""
+        """Load profile of one run: the same object for all jobs, as in a neighbourhood that is read from a file."""
         return profile_of_steps(self.power_w, STEP_S)
 
     @property

@@ -76,3 +76,10 @@ def test_steps_become_cumulative_energy() -> None:
 
     assert profile.times_s == (0, 60, 120, 180)
     assert profile.cumulative_wh == (0, 1, 1, 3)
+
+
+def test_runs_of_a_programme_share_one_load_profile() -> None:
+    """A neighbourhood has thousands of jobs, of few kinds."""
+    profiles = [APPLIANCES["oven"].load_profile for _ in range(2)]
+
+    assert profiles[0] is profiles[1]
