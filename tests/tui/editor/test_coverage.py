@@ -65,9 +65,7 @@ def brought_together(text: str, folder: Path) -> str:
     way = next(way for way in note.remedies if isinstance(way, ShiftForecasts))
     change = change_for(way, document.value(), folder)
     assert change is not None
-    for step in change.steps:
-        document = written(document, document.value(), step)
-    return document.text
+    return written(document, change.steps).text
 
 
 @pytest.mark.parametrize(
