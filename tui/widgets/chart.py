@@ -124,16 +124,14 @@ class TimeAxis:
         if not isinstance(self.label, Zone):
             return self.label(time_s)
         starts_day = self.label.at(time_s).date() != self.label.at(time_s - 1).date()
-        return self.label.day(time_s) if self.is_long and starts_day else self.label.hours(time_s)
+        return self.label.day(time_s) if self.is_long and starts_day else self.label.narrow(time_s, "%H:%M")
 
     def period(self, begin_s: float, end_s: float) -> str:
         """Format a period of the axis."""
         if not isinstance(self.label, Zone):
             return f"{self.label(begin_s)}-{self.label(end_s)}"
-        begin = self.label.at(begin_s) + timedelta(seconds=30)
-        end = self.label.at(end_s) + timedelta(seconds=30)
-        day = f"{begin:%d %b} " if self.is_long else ""
-        return f"{day}{begin:%H:%M}-{end:%H:%M}"
+        form = "%d %b %H:%M" if self.is_long else "%H:%M"
+        return f"{self.label.narrow(begin_s + 30, form)}-{self.label.narrow(end_s + 30, '%H:%M')}"
 
 
 def watts(value: float) -> str:
