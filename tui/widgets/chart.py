@@ -35,6 +35,7 @@ _LEFT_DOTS = (0x40, 0x04, 0x02, 0x01)
 _RIGHT_DOTS = (0x80, 0x20, 0x10, 0x08)
 _ALL_DOTS = 0x28FF
 _AXIS_WIDTH = 8
+_HOUR_S = 3600
 _DAY_S = 86_400
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a time of the clock, in any zone
 _LAST_DAY_S = (datetime(9999, 12, 31) - _EPOCH).total_seconds()  # noqa: DTZ001 - as above
@@ -110,14 +111,15 @@ class TimeAxis:
         first = -(-(begin - _EPOCH).total_seconds() // step_s)
         # Clocks may go back before the end, by up to a day.
         last = min((end - _EPOCH).total_seconds() + _DAY_S, _LAST_DAY_S) // step_s
-        ticks: list[float] = []
+        ticks: set[float] = set()
         for n in range(int(first), int(last) + 1):
-            clock = _EPOCH + timedelta(seconds=n * step_s)
-            time_s = clock.replace(tzinfo=self.label.tzinfo).timestamp()
-            # Clocks that go forward skip some; the ticks there are the moment after, which is a tick only once.
-            if self.start_s <= time_s <= self.end_s and (not ticks or time_s > ticks[-1]):
-                ticks.append(time_s)
-        return ticks
+            clock = (_EPOCH + timedelta(seconds=n * step_s)).replace(tzinfo=self.label.tzinfo)
+            # Clocks that go forward skip some; the ticks there are the moment after.
+            ticks.add(clock.timestamp())
+            if step_s <= _HOUR_S:
+                # Clocks that go back show some twice; the second time is a tick too.
+                ticks.add(max(clock.timestamp(), clock.replace(fold=1).timestamp()))
+        return sorted(time_s for time_s in ticks if self.start_s <= time_s <= self.end_s)
 
     def tick_text(self, time_s: float) -> str:
         """Format a tick: the time of day, or the date at the start of a day on a long axis."""
