@@ -33,6 +33,8 @@ FloatArray = npt.NDArray[np.float64]
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LEFT_DOTS = (0x40, 0x04, 0x02, 0x01)
 _RIGHT_DOTS = (0x80, 0x20, 0x10, 0x08)
+_LEFT_FILLED, _RIGHT_FILLED = (tuple(sum(dots[:count]) for count in range(5)) for dots in (_LEFT_DOTS, _RIGHT_DOTS))
+"""Dots of half a cell, by how many are filled from the bottom."""
 _ALL_DOTS = 0x28FF
 _AXIS_WIDTH = 8
 _HOUR_S = 3600
@@ -349,14 +351,12 @@ class Chart(Widget, can_focus=True):
         pattern = ord(series.pattern) if 0x2800 <= ord(series.pattern) <= _ALL_DOTS else _ALL_DOTS
         for row in range(rows):
             bottom = (rows - 1 - row) * 4
-            filled = np.clip(np.rint(heights - bottom), 0, 4).astype(int)
-            for column in range(len(cells[row])):
-                left, right = int(filled[2 * column]), int(filled[2 * column + 1])
+            filled = np.clip(np.rint(heights - bottom), 0, 4).astype(int).tolist()
+            for column, (left, right) in enumerate(zip(filled[::2], filled[1::2], strict=True)):
                 if left or right:
-                    dots = sum(_LEFT_DOTS[:left]) | sum(_RIGHT_DOTS[:right])
                     # The outline is solid, so that a sparse pattern shows its height too.
-                    sparse = dots & pattern if left == right == 4 else dots
-                    cells[row][column] = (chr(0x2800 | sparse), colour, None)
+                    dots = pattern if left == right == 4 else 0x2800 | _LEFT_FILLED[left] | _RIGHT_FILLED[right]
+                    cells[row][column] = (chr(dots), colour, None)
 
     def _fill_areas(self, cells: list[list[_Cell]], areas: list[Series], top: float) -> None:
         rows, columns = len(cells), len(cells[0])
