@@ -4,6 +4,9 @@
 
 A letter is typed into a name, and while the whole file is checked the cursor goes through the tree; measured is the
 time from a key to the screen that shows its effect.
+
+Then houses are added, removed and brought back in a generated neighbourhood of 1,000 houses: measured is the processor
+time of the application until the change is drawn and checked, in all its threads and in the one that draws.
 """
 
 from __future__ import annotations
@@ -11,8 +14,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 from keyboard import LIMIT_WALL_MS, Keyboard, Took, ratio, said
 from textual.widgets import Input
@@ -25,6 +32,8 @@ from tui.shell.idle_collector import IdleCollector
 
 ROUNDS = 12
 NAMES = ("street", "village")
+HOUSES = 1_000
+CHANGES = ("h", "delete", "ctrl+z")
 
 
 async def keys(name: str) -> tuple[list[Took], list[Took], list[float]]:
@@ -62,8 +71,31 @@ async def keys(name: str) -> tuple[list[Took], list[Took], list[float]]:
     return letters, moves, checks
 
 
+async def changes(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """Open a file and change it; return by key the processor time of all threads and of this one, in ms."""
+    app = SsmicApp(first_area="neighbourhoods", remember=False, collector=IdleCollector())
+    found: dict[str, list[tuple[float, float]]] = {key: [] for key in CHANGES}
+    async with app.run_test(size=(140, 45)) as pilot:
+        screen = app.screen
+        if not isinstance(screen, NeighbourhoodsScreen):
+            raise SystemExit("this is not the editor")
+        await screen.open_source(str(path))
+        tree = screen.query_one(NeighbourhoodTree)
+        for key in CHANGES * 5:
+            tree.focus()
+            while not screen.is_settled or not tree.has_focus:
+                await pilot.pause(0.2)
+            before = screen.work.history.current if screen.work is not None else None
+            began_ms = 1000 * time.process_time(), 1000 * time.thread_time()
+            await pilot.press(key)
+            while screen.work is None or screen.work.history.current is before or not screen.is_settled:
+                await pilot.pause(0.2)
+            found[key].append((1000 * time.process_time() - began_ms[0], 1000 * time.thread_time() - began_ms[1]))
+    return found
+
+
 def main() -> None:
-    """Measure both, by turns."""
+    """Measure both, by turns, and then a large one."""
     found: dict[str, list[Took]] = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -74,6 +106,12 @@ def main() -> None:
                 print(f"{name:8} letters: {said(letters)}")
                 print(f"{name:8} cursor : {said(moves)}")
                 print(f"{name:8} checked after {min(checks):.0f} to {max(checks):.0f} ms")
+        path = Path("large.yaml")
+        command = (sys.executable, "-m", "tui", "generate", "--houses", str(HOUSES), "--out", str(path))
+        subprocess.run(command, check=True, capture_output=True)
+        for key, took in asyncio.run(changes(path)).items():
+            all_ms, own_ms = (statistics.median(times) for times in zip(*took, strict=True))
+            print(f"{HOUSES:,} houses, {key:6}: processor {all_ms:.0f} ms, {own_ms:.0f} ms of them to draw")
     most_wall_ms = max(one.wall_ms for one in found["village"])
     print(
         f"ratio of medians, village to street: {ratio(found['village'], found['street']):.2f}; "

@@ -123,8 +123,23 @@ class Zone:
     def exact_clock(self, time_s: float) -> str:
         """Return `clock`, with the offset if this time of day occurs twice, as it does in autumn: `02:30+01:00`."""
         at = self.at(time_s)
-        is_repeated = at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
-        return f"{self.clock(time_s)}{at.isoformat()[19:]}" if is_repeated else self.clock(time_s)
+        return f"{self.clock(time_s)}{at.isoformat()[19:]}" if _occurs_twice(at) else self.clock(time_s)
+
+    def narrow(self, time_s: float, form: str) -> str:
+        """Return a time in a format of `strftime`, exact without an offset, for columns of a fixed width.
+
+        The hour that occurs twice is 2A at first and then 2B, as power markets write it: `2A:30`, `2B:30`.
+        """
+        at = self.at(time_s)
+        return at.strftime(form.replace("%H", f"{at.hour}{'AB'[at.fold]}") if _occurs_twice(at) else form)
+
+    def narrow_clock(self, time_s: float) -> str:
+        """Return `clock`, exact as in `narrow`."""
+        return self.narrow(time_s, "%H:%M:%S" if self.at(time_s).second else "%H:%M")
+
+    def narrow_moment(self, time_s: float) -> str:
+        """Return day, month and `narrow_clock`."""
+        return f"{self.day(time_s)} {self.narrow_clock(time_s)}"
 
     def moment(self, time_s: float) -> str:
         """Return day, month and `clock`."""
@@ -137,6 +152,10 @@ class Zone:
     def day(self, time_s: float) -> str:
         """Return day and month."""
         return f"{self.at(time_s):%d %b}"
+
+
+def _occurs_twice(at: datetime) -> bool:
+    return at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
 
 
 DAY_S = 86_400

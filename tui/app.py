@@ -24,6 +24,7 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
+from textual.widgets import Input
 from typing_extensions import override
 
 from broker import new_loop
@@ -57,7 +58,7 @@ from tui.shell import (
 )
 from tui.signals import exit_code
 from tui.start import load_recent, save_recent
-from tui.widgets import DEFAULT_VARIABLES, THEMES, legible
+from tui.widgets import DEFAULT_VARIABLES, THEMES, legible, pasted_line
 
 make_textual_safe()
 
@@ -144,7 +145,7 @@ class SsmicApp(Guarded, App[None]):
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)
         """The monitored run, in any area."""
-        self.key_order = KeyOrder(self, super().on_event)
+        self.key_order = KeyOrder(self, self._deliver)
         self._quit_question: Screen[Any] | None = None
         """The dialog that asked last whether to quit."""
         self._last_seen: tuple[Feed | None, RunStatus | None] = (None, None)
@@ -203,6 +204,12 @@ class SsmicApp(Guarded, App[None]):
             await self.key_order.take(event)
         else:
             await super().on_event(event)
+
+    async def _deliver(self, event: events.Key | events.Paste) -> None:
+        """Send a key or pasted text to what has the focus."""
+        if isinstance(event, events.Paste) and isinstance(self.focused, Input):
+            event = events.Paste(pasted_line(self.focused, event.text))
+        await super().on_event(event)
 
     def on_resize(self, event: events.Resize) -> None:
         """Say, once, that the terminal is smaller than the screens need."""

@@ -20,7 +20,7 @@ more."""
 class _Marked(Zone):
     """Writes a time as a mark, which `MessageSummary.said` replaces by a clock time."""
 
-    def clock(self, time_s: float) -> str:
+    def exact_clock(self, time_s: float) -> str:
         check_moment(time_s)
         return f"\ue000{int(time_s)}\ue001"
 
@@ -66,7 +66,7 @@ class MessageSummary:
             nonlocal day
             time_s, before = int(mark[1]), day
             day = zone.at(time_s).date()
-            return zone.clock(time_s) if day == before else zone.moment(time_s)
+            return zone.exact_clock(time_s) if day == before else zone.exact_moment(time_s)
 
         return _MARK.sub(written, self.text)
 

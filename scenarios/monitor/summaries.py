@@ -32,12 +32,12 @@ def _listed(body: Body) -> str:
 def _request(body: Body, zone: Zone) -> str:
     job = body["job"]
     wh = job["load_profile"]["cumulative_wh"]
-    window = f"{zone.clock(job['earliest_start_s'])}-{zone.clock(job['latest_start_s'])}"
+    window = f"{zone.exact_clock(job['earliest_start_s'])}-{zone.exact_clock(job['latest_start_s'])}"
     return f"{energy(wh[-1] - wh[0])}, start {window}?"
 
 
 def _intervals(body: Body, zone: Zone) -> str:
-    starts = [(zone.clock(first_s), zone.clock(last_s)) for first_s, last_s in body["starts"]]
+    starts = [(zone.exact_clock(first_s), zone.exact_clock(last_s)) for first_s, last_s in body["starts"]]
     return ", ".join(first if first == last else f"{first}-{last}" for first, last in starts)
 
 
@@ -49,7 +49,7 @@ def _agreed(body: Body, zone: Zone) -> str:
         for share in contract.get("shares", ())
     }
     suppliers = ", ".join(f"{producer} ({given})" for producer, given in shares.items()) or contract["producer"]
-    said = f"{energy(contract['energy_wh'])} from {suppliers} at {zone.clock(contract['start_s'])}"
+    said = f"{energy(contract['energy_wh'])} from {suppliers} at {zone.exact_clock(contract['start_s'])}"
     return said + _because(body)
 
 
@@ -66,8 +66,12 @@ def in_periods(runs: Iterable[tuple[int, int]], start_s: int, zone: Zone) -> str
         zone: Display zone of times.
     """
     periods = giving_periods_s(runs, start_s)
-    shown = [f"{zone.hours(begin_s)}-{zone.hours(end_s)}" for begin_s, end_s in periods[:MOST_PERIODS]]
-    more = [f"{len(periods) - MOST_PERIODS} more until {zone.hours(periods[-1][1])}"] if periods[MOST_PERIODS:] else []
+    shown = [f"{zone.exact_clock(begin_s)}-{zone.exact_clock(end_s)}" for begin_s, end_s in periods[:MOST_PERIODS]]
+    more = (
+        [f"{len(periods) - MOST_PERIODS} more until {zone.exact_clock(periods[-1][1])}"]
+        if periods[MOST_PERIODS:]
+        else []
+    )
     return ", ".join([*shown, *more])
 
 
@@ -104,7 +108,7 @@ def _total(series: Body) -> str:
 
 
 def _executed(body: Body, zone: Zone) -> str:
-    at = f"{str(body['state']).lower()}, started {zone.clock(body['started_s'])}"
+    at = f"{str(body['state']).lower()}, started {zone.exact_clock(body['started_s'])}"
     return f"{at}: {body['outcome']}" if body["outcome"] else at
 
 
@@ -119,32 +123,32 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Producers": lambda body, _: _listed(body),
     "Headroom": lambda body, _: f"At most {energy(sum(body['view']['free_wh']))} left",
     "Request": _request,
-    "Accept": lambda body, zone: f"Yes, from {zone.clock(body['start_s'])}",
-    "AcceptProvisionally": lambda body, zone: f"Provisionally yes, from {zone.clock(body['start_s'])}",
+    "Accept": lambda body, zone: f"Yes, from {zone.exact_clock(body['start_s'])}",
+    "AcceptProvisionally": lambda body, zone: f"Provisionally yes, from {zone.exact_clock(body['start_s'])}",
     "PushOut": lambda body, _: f"Pushed out: {body['reason']}",
     "Decline": lambda body, _: f"No: {body['reason']}",
     "Withdraw": lambda _body, _zone: "Request withdrawn",
     "Hold": lambda _body, _zone: "Keep it where it is: another job is being planned",
     "Release": lambda body, zone: f"May move to {_intervals(body, zone)}",
     "Opening": lambda _body, _zone: "Ask again: it fits now",
-    "Amend": lambda body, zone: f"Moved to {zone.clock(body['start_s'])}",
+    "Amend": lambda body, zone: f"Moved to {zone.exact_clock(body['start_s'])}",
     "Cancel": lambda body, _: f"Cannot deliver: {body['reason']}",
     "ContractAgreed": _agreed,
-    "ContractAmended": lambda body, zone: f"New start {zone.clock(body['start_s'])}{_because(body)}",
+    "ContractAmended": lambda body, zone: f"New start {zone.exact_clock(body['start_s'])}{_because(body)}",
     "ContractCancelled": lambda body, _: f"Cancelled: {body['reason']}",
     "ContractVoid": lambda body, _: f"Not in the ledger: {body['reason']}",
     "Promised": lambda body, zone: (
-        f"{energy(body['energy_wh'])} to {body['consumer']} at {zone.clock(body['start_s'])}"
+        f"{energy(body['energy_wh'])} to {body['consumer']} at {zone.exact_clock(body['start_s'])}"
     ),
     "PromiseWithdrawn": lambda body, _: f"No longer supplied: {body['reason']}",
-    "PromiseVoid": lambda body, zone: f"Released from {zone.clock(body['start_s'])}: {body['reason']}",
+    "PromiseVoid": lambda body, zone: f"Released from {zone.exact_clock(body['start_s'])}: {body['reason']}",
     "JobsRegistered": lambda body, _: f"{plural(len(body['digests']), 'job')} may be requested",
     "Scored": lambda body, _: f"{plural(len(body['left_out']), 'producer')} scored for jobs whose lists left them out",
     "Declined": lambda body, _: _declined(body),
     "ProducerLeft": lambda body, _: f"{body['producer']} has left",
     "Happened": lambda body, _: _event(body),
     "Follow": lambda body, _: f"Report on {', '.join(body['job_ids'])}",
-    "Followed": lambda body, zone: f"{body['state']}, start {zone.clock(body['start_s'])}",
+    "Followed": lambda body, zone: f"{body['state']}, start {zone.exact_clock(body['start_s'])}",
     "NewForecast": lambda body, _: f"New forecast: {_total(body['production'])}",
     "ProductionChanged": lambda body, _: f"Other production: {_event(body)}",
     "Leave": lambda body, _: f"Leave: {body['reason']}",
@@ -162,7 +166,9 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ProductionExpected": lambda body, _: f"Expects {_of_runs(body)}",
     "Offered": lambda body, _: _offered(body),
     "Reserve": lambda body, zone: (
-        f"{_of_runs(body)}, start {zone.clock(body['start_s'])}?" if body["minutes_mwh"] else "Share no longer needed"
+        f"{_of_runs(body)}, start {zone.exact_clock(body['start_s'])}?"
+        if body["minutes_mwh"]
+        else "Share no longer needed"
     ),
     "Conclude": lambda body, _: "The new share stands" if body["is_agreed"] else "The earlier share stands",
     "Shrink": lambda body, _: f"Only {_of_runs(body)} left: {body['reason']}",
@@ -175,8 +181,8 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "SharesAnswered": lambda body, _: _answered(body),
     "SharesAmended": lambda body, zone: f"Now {_agreed(body, zone)}",
     "ShareVoid": lambda body, _: f"Released from its share: {body['reason']}",
-    "RoomWanted": lambda body, zone: f"Could others leave {_of_shares(body)} from {zone.clock(body['start_s'])}?",
-    "RoomNeeded": lambda body, zone: f"Another job needs {_of_shares(body)} from {zone.clock(body['start_s'])}",
+    "RoomWanted": lambda body, zone: f"Could others leave {_of_shares(body)} from {zone.exact_clock(body['start_s'])}?",
+    "RoomNeeded": lambda body, zone: f"Another job needs {_of_shares(body)} from {zone.exact_clock(body['start_s'])}",
 }
 
 KINDS = tuple(_WORDING)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from pydantic import ValidationError
 
 from agents import Job
 from scenarios.load import bundled_names, load_scenario
-from scenarios.scenario import SCENARIO, scenario_of
+from scenarios.scenario import SCENARIO, Zone, scenario_of
 
 
 @pytest.mark.parametrize("name", bundled_names())
@@ -76,3 +77,23 @@ def test_parts_are_what_concerns_their_houses_found_in_one_pass() -> None:
         producers = {d.id for house in part.houses for d in house.devices if d.type == "producer"}
         assert set(part.producers) == producers
     assert sum(len(part.jobs) for part in parts.values()) == len(scenario.jobs)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "narrow", "exact"),
+    [
+        ("Europe/Berlin", "2026-10-25T01:59:00+02:00", "25 Oct 01:59", "25 Oct 01:59"),
+        ("Europe/Berlin", "2026-10-25T02:30:00+02:00", "25 Oct 2A:30", "25 Oct 02:30+02:00"),
+        ("Europe/Berlin", "2026-10-25T02:30:00+01:00", "25 Oct 2B:30", "25 Oct 02:30+01:00"),
+        ("Europe/Berlin", "2026-10-25T02:59:59+01:00", "25 Oct 2B:59:59", "25 Oct 02:59:59+01:00"),
+        ("Europe/Berlin", "2026-10-25T03:00:00+01:00", "25 Oct 03:00", "25 Oct 03:00"),
+        ("Australia/Lord_Howe", "2026-04-05T01:45:00+10:30", "05 Apr 1B:45", "05 Apr 01:45+10:30"),
+        ("America/Santiago", "2026-04-04T23:15:00-04:00", "04 Apr 23B:15", "04 Apr 23:15-04:00"),
+        ("", "2026-10-25T01:30:00+00:00", "25 Oct 01:30", "25 Oct 01:30"),
+    ],
+)
+def test_times_that_occur_twice_are_told_apart(zone: str, moment: str, narrow: str, exact: str) -> None:
+    """With the offset, or in no more room than others."""
+    time_s = datetime.fromisoformat(moment).timestamp()
+    assert Zone(key=zone).narrow_moment(time_s) == narrow
+    assert Zone(key=zone).exact_moment(time_s) == exact

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.events import Key, Paste
+from textual.widgets import Input
+
+from tests.tui.driving import dialog, notices, until
+from tui.shell.dialogs import AskText, PickPath
 
 if sys.platform == "win32":
     pytest.skip("Windows has another driver", allow_module_level=True)
 
 from tui.terminal_driver import PasteSafeParser
 
+Opened = Any
 PASTED = "\x1b[200~two\r\n lines\x1b[31m,\ta tab\x07\x1b[A\x1b\x1b[20 and é\r\x1b[201~"
 
 
@@ -28,3 +35,34 @@ def test_control_sequences_in_pasted_text_are_no_keys() -> None:
     assert taken("a", PASTED, "b\x1b[A") == ["a", text, "b", "up"]
     for cut in range(1, len(PASTED)):
         assert taken("a", PASTED[:cut], PASTED[cut:] + "b") == ["a", text, "b"]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "value"),
+    [
+        ("Adler", "Adler"),
+        (" Adler \n", " Adler "),
+        ("\nAdler", "Adler"),
+        ("Adler,\r\n\r\n  corner house\r", "Adler, corner house"),
+        ("2026-06-21\n12:00\n", "2026-06-21 12:00"),
+        ("\n", ""),
+    ],
+)
+async def test_a_field_takes_all_lines_of_a_pasted_text(opened: Opened, pasted: str, value: str) -> None:
+    """It took the first one, and nothing of a text that began with an empty line."""
+    async with opened() as pilot:
+        pilot.app.push_screen(AskText("Name"))
+        field = (await dialog(pilot, AskText)).query_one(Input)
+        pilot.app.post_message(Paste(pasted))
+        await pilot.press("x")
+        await until(pilot, lambda: field.value == f"{value}x")
+
+
+async def test_a_field_for_a_path_says_that_it_takes_the_first_line(opened: Opened, tmp_path: Path) -> None:
+    """Files that a file manager copied are a line each."""
+    async with opened() as pilot:
+        pilot.app.push_screen(PickPath("Open", tmp_path, suffixes=(".yaml",)))
+        field = (await dialog(pilot, PickPath)).query_one(Input)
+        pilot.app.post_message(Paste(f"{tmp_path}/a.yaml\n{tmp_path}/b.yaml\n"))
+        await until(pilot, lambda: field.value == f"{tmp_path}/a.yaml")
+        assert [text for _, text in notices(pilot)] == ["Pasted the first of 2 lines: this is a field for one path."]

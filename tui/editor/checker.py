@@ -1,20 +1,18 @@
 """Background validation of the open neighbourhood; large ones in a child process, because a thread would delay keys.
 
-`python -m tui.editor.checker` is that process; it ends with its standard input, so it never outlives the
-application.
+The child also applies the changes to the YAML text, which takes as long as the validation.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios import Problem, ScenarioError, job_notes, run_notes
 from scenarios.files import Document, ScenarioNote
-from tui.child_process import ChildServer, frame, let_keys_go_first, read_frame_here
-from tui.editor.edit_history import TreeVersion
+from tui.child_process import ChildServer
+from tui.editor.edit_history import Step, TreeVersion, written
 
 LARGE = 40_000
 """Characters of text from which the child process is used; smaller files are checked faster in place."""
@@ -32,11 +30,37 @@ class Checked:
     """Why the version has no YAML text; then the rest is unknown."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What is to be validated: a document after some steps."""
+
+    document: Document
+    steps: tuple[Step, ...]
+    where: str
+    """Name of its file, for messages."""
+    folder: Path
+    """Base folder of relative file names."""
+    allow_outside: bool = False
+    """Whether it may refer to files outside that folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found in the document of a request."""
+
+    document: Document | None
+    """The document after the steps; None: there are no steps, or they cannot be applied."""
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[ScenarioNote, ...] = ()
+    failed: bool = False
+    """Whether the problems say why the steps cannot be applied."""
+
+
 class Checker:
     """Validates a version of the neighbourhood, as `ssmic check` does."""
 
     def __init__(self) -> None:
-        self._server = ChildServer("tui.editor.checker")
+        self._server = ChildServer("tui.editor.check_server")
 
     async def check(self, version: TreeVersion, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
         """Validate a version; calls are serialized.
@@ -47,26 +71,21 @@ class Checker:
             folder: Base folder of relative file names.
             allow_outside: Whether files may lie outside it.
         """
-        try:
-            document = await asyncio.to_thread(version.document)
-        except ScenarioError as error:
-            return Checked(version, failed=error)
-        found = None
-        if len(document.text) >= LARGE:
-            found = await self._asked(document, where, folder, allow_outside=allow_outside)
+        document, steps = version.source()
+        request = CheckRequest(document, steps, where, folder, allow_outside=allow_outside)
+        found = await self._asked(request) if len(document.text) >= LARGE else None
         if found is None:
-            found = await asyncio.to_thread(found_in, document, where, folder, allow_outside=allow_outside)
-        problems, notes = found
-        return Checked(version, tuple(problems), notes)
+            found = await asyncio.to_thread(found_in, request)
+        if found.failed:
+            return Checked(version, failed=ScenarioError(found.problems))
+        if found.document is not None:
+            version.keep(found.document)
+        return Checked(version, found.problems, found.notes)
 
-    async def _asked(
-        self, document: Document, where: str, folder: Path, *, allow_outside: bool
-    ) -> tuple[list[Problem], tuple[ScenarioNote, ...]] | None:
+    async def _asked(self, request: CheckRequest) -> Findings | None:
         """Validate in the child process; None if it cannot be started."""
         try:
-            found: tuple[list[Problem], tuple[ScenarioNote, ...]] | None = await self._server.ask(
-                (document, where, folder, allow_outside)
-            )
+            found: Findings | None = await self._server.ask(request)
         except OSError:
             return None
         return found
@@ -76,33 +95,16 @@ class Checker:
         await self._server.close()
 
 
-def found_in(
-    document: Document, where: str, folder: Path, *, allow_outside: bool = False
-) -> tuple[list[Problem], tuple[ScenarioNote, ...]]:
-    """Return all problems of a document or, without problems, the notes of `ssmic check`.
-
-    Args:
-        document: The document to check.
-        where: Name of its file, for messages.
-        folder: Base folder of relative file names.
-        allow_outside: Whether it may refer to files outside that folder.
-    """
+def found_in(request: CheckRequest) -> Findings:
+    """Return all problems of a document or, without problems, the notes of `ssmic check`."""
+    document = request.document
     try:
-        scenario = document.scenario(where, folder, allow_outside=allow_outside)
+        document = written(document, request.steps)
     except ScenarioError as error:
-        return list(error.problems), ()
-    return [], (*run_notes(scenario), *map(ScenarioNote, job_notes(scenario)))
-
-
-def main() -> None:
-    """Serve validation requests until standard input ends."""
-    let_keys_go_first()
-    out = sys.stdout.buffer
-    while (asked := read_frame_here(sys.stdin.buffer)) is not None:
-        document, where, folder, allow_outside = asked
-        out.write(frame(found_in(document, where, folder, allow_outside=allow_outside)))
-        out.flush()
-
-
-if __name__ == "__main__":
-    main()
+        return Findings(None, error.problems, failed=True)
+    changed = document if request.steps else None
+    try:
+        scenario = document.scenario(request.where, request.folder, allow_outside=request.allow_outside)
+    except ScenarioError as error:
+        return Findings(changed, error.problems)
+    return Findings(changed, notes=(*run_notes(scenario), *map(ScenarioNote, job_notes(scenario))))

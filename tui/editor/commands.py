@@ -11,7 +11,7 @@ from scenarios import APPLIANCES, Appliance
 from scenarios.files import RESERVED, KeyPath, YamlValue, format_after_start, format_iso
 from scenarios.importers import InputJob
 from tui.editor import tree_model
-from tui.editor.edit_history import Change, Insert, Put, Remove, Step
+from tui.editor.edit_history import Change, Insert, Put, Remove, RemoveItems, Step
 from tui.editor.forms import Origin, rename_in_community, set_community_value
 from tui.editor.scripts import duplicate_entry, set_script_value
 from tui.editor.tree_model import Ref, Tree, at, text
@@ -131,7 +131,7 @@ def remove_house(tree: Tree, ref: Ref) -> Change:
     id_ = text(house.get("id"))
     only = sum(text(other.get("id")) == id_ for _, other in tree_model.houses(tree)) == 1
     gone = [i for i, job in tree_model.jobs(tree) if only and text(job.get("house")) == id_]
-    steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
+    steps: list[Step] = [RemoveItems(tree_model.JOBS, tuple(gone))] if gone else []
     steps.append(Remove(ref))
     title = tree_model.house_title(house) if house.get("name") else f"house {id_}"
     label = f"remove {title}" + (f" and {plural(len(gone), 'job')}" if gone else "")
@@ -195,7 +195,7 @@ def remove_device(tree: Tree, ref: Ref) -> Change:
     house_id, device_id = tree_model.ids_of(tree, ref)
     devices_called_so = sum(text(d.get("id")) == device_id for _, d in tree_model.devices(at(tree, ref[:2])))
     gone = tree_model.jobs_by_device(tree).get((house_id, device_id), []) if devices_called_so == 1 else []
-    steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
+    steps: list[Step] = [RemoveItems(tree_model.JOBS, tuple(gone))] if gone else []
     steps.append(Remove(ref))
     device = at(tree, ref)
     label = f"remove {tree_model.device_title(device) if device.get('name') else f'device {device_id}'}"

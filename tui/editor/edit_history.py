@@ -1,14 +1,16 @@
 """Changes to a neighbourhood, with undo and redo: steps applied to the plain data at once, and later to the YAML text.
 
 Changing the plain data is fast, so the screen follows every key. Changing the text of a large file takes a good part of
-a second, and happens in another thread. The history contains all versions from the opened one to the one on the screen.
+a second, and is left to another thread or process. The history contains all versions from the opened one to the one on
+the screen.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeAlias, cast
 
 from scenarios.files import Document, KeyPath, YamlValue
@@ -42,7 +44,15 @@ class Remove:
     path: KeyPath
 
 
-Step: TypeAlias = Put | Insert | Remove
+@dataclass(frozen=True, slots=True)
+class RemoveItems:
+    """Remove the items of the list at a path that have these indexes before any of them is removed."""
+
+    path: KeyPath
+    indexes: tuple[int, ...]
+
+
+Step: TypeAlias = Put | Insert | Remove | RemoveItems
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +68,47 @@ class Change:
 
 def changed(tree: Tree, step: Step) -> Tree:
     """Return the data after a step; untouched parts are shared with the old data."""
-    if isinstance(step, Remove) and not _is_there(tree, step.path):
-        return tree
-    if isinstance(step, Insert):
-        found = at(tree, step.path)
-        old = found if isinstance(found, list) else []
-        index = max(0, min(step.index, len(old)))
-        after = _with(tree, step.path, [*old[:index], *step.values, *old[index:]])
-    else:
-        after = _with(tree, step.path, step.value) if isinstance(step, Put) else _without(tree, step.path)
+    match step:
+        case Put(path, value):
+            after = _with(tree, path, value)
+        case Insert(path, index, values):
+            old = _list_at(tree, path)
+            index = max(0, min(index, len(old)))
+            after = _with(tree, path, [*old[:index], *values, *old[index:]])
+        case Remove(path):
+            after = _without(tree, path) if _is_there(tree, path) else tree
+        case RemoveItems(path, indexes):
+            after = _with(tree, path, [item for i, item in enumerate(_list_at(tree, path)) if i not in set(indexes)])
     return cast("Tree", after)
 
 
-def written(document: Document, tree: Tree, step: Step) -> Document:
-    """Return the document after a step.
-
-    Args:
-        document: The one before.
-        tree: Its content as plain data.
-        step: The step to apply.
+def written(document: Document, steps: Iterable[Step]) -> Document:
+    """Return the document after steps, each of which changes something. Slow for a large document.
 
     Raises:
         ScenarioError: The text cannot be changed: the value is an alias of one elsewhere.
     """
-    match step:
-        case Put(path, value):
-            return document.with_value(path, value)
-        case Remove(path):
-            return document.without(path) if _is_there(tree, path) else document
-        case Insert(path, index, values):
-            found = at(tree, path)
-            if not isinstance(found, list) or not found:
-                return document.with_value(path, list(values))
-            for offset, value in enumerate(values):
-                document = document.with_item(path, index + offset, value)
-            return document
+    for kind, same in groupby(steps, type):
+        if kind is Put:
+            puts = [(step.path, step.value) for step in same if isinstance(step, Put)]
+            while puts:
+                document, count = document.with_first_values(puts)
+                del puts[:count]
+            continue
+        for step in same:
+            match step:
+                case Insert(path, index, values):
+                    document = document.with_items(path, index, values)
+                case Remove(path):
+                    document = document.without(path)
+                case RemoveItems(path, indexes):
+                    document = document.without_items(path, indexes)
+    return document
+
+
+def _list_at(tree: Tree, path: KeyPath) -> list[Any]:
+    found = at(tree, path)
+    return found if isinstance(found, list) else []
 
 
 def _is_there(tree: Tree, path: KeyPath) -> bool:
@@ -128,13 +144,21 @@ def _without(node: YamlValue, path: KeyPath) -> YamlValue:
 class TreeVersion:
     """One version: its data is available immediately, its YAML text is generated on demand."""
 
-    def __init__(self, tree: Tree, *, document: Document | None = None, before: TreeVersion | None = None) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        *,
+        document: Document | None = None,
+        before: TreeVersion | None = None,
+        steps: tuple[Step, ...] = (),
+    ) -> None:
         """Make a version.
 
         Args:
             tree: The plain data.
-            document: The YAML text; None: it is made from the text of `before` by applying `change`.
+            document: The YAML text; None: it is made from the text of `before` by applying `steps`.
             before: The version that this one was made from.
+            steps: The steps from `before`, each of which changes something.
         """
         self.tree = tree
         self.change: Change | None = None
@@ -145,7 +169,25 @@ class TreeVersion:
         """The part that was selected before the change."""
         self._document = document
         self._before = before
+        self._steps = steps
         self._lock = threading.Lock()
+
+    def source(self) -> tuple[Document, tuple[Step, ...]]:
+        """Return the last text there is, and the steps from there to this version; none: it is the text of this one.
+
+        Fast, and safe to call from any thread.
+        """
+        with self._lock:
+            if self._document is not None:
+                return self._document, ()
+            assert self._before is not None  # noqa: S101 - a version has a text or a version before it
+            document, steps = self._before.source()
+            return document, steps + self._steps
+
+    def keep(self, document: Document) -> None:
+        """Keep the YAML text that was made from `source`."""
+        with self._lock:
+            self._document, self._before, self._steps = document, None, ()
 
     def document(self) -> Document:
         """Return the YAML text. Slow for a large file; safe to call from any thread.
@@ -153,15 +195,11 @@ class TreeVersion:
         Raises:
             ScenarioError: The change cannot be made in the text.
         """
-        with self._lock:
-            if self._document is None:
-                assert self._before is not None  # noqa: S101 - a version has a text or a version before it
-                assert self.change is not None  # noqa: S101 - as above
-                document, tree = self._before.document(), self._before.tree
-                for step in self.change.steps:
-                    document, tree = written(document, tree, step), changed(tree, step)
-                self._document, self._before = document, None
-            return self._document
+        document, steps = self.source()
+        if steps:
+            document = written(document, steps)
+            self.keep(document)
+        return document
 
 
 class History:
@@ -220,15 +258,18 @@ class History:
         change = build(base.tree)
         if change is None:
             return None
-        tree = base.tree
+        tree, steps = base.tree, list[Step]()
         for step in change.steps:
-            tree = changed(tree, step)
+            after = changed(tree, step)
+            if after is not tree:
+                steps.append(step)
+            tree = after
         if tree == base.tree:
             if is_same_typing:
                 del self._versions[self._index :]
                 self._index = base_index
             return self.current
-        new = TreeVersion(tree, before=base)
+        new = TreeVersion(tree, before=base, steps=tuple(steps))
         new.change, new.merge_key = change, merge_key
         new.select = self.current.select if is_same_typing else shown
         self._versions[base_index + 1 :] = [new]

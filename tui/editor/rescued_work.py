@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import count
 from pathlib import Path
 
@@ -9,12 +10,17 @@ from broker import file_name
 from scenarios import ScenarioError
 from scenarios.files import Document
 from tui.editor.edit_history import History
-from tui.editor.session import Work, stamp_of
+from tui.editor.session import Stamp, Work, stamp_of
 from tui.start import name_in, original_of, own_folder
+
+_OTHER_STATE: Stamp = (0, 0, 0)
+"""No state that a file is in."""
 
 
 def rescued_work(path: Path) -> Work:
     """Open rescued changes as unsaved changes of the file that they belong to.
+
+    If that file is newer, another program has changed it, and the application asks before it overwrites it.
 
     Raises:
         ScenarioError: The file cannot be read, or is not YAML.
@@ -23,6 +29,8 @@ def rescued_work(path: Path) -> Work:
     original = original_of(path)
     name = name_in(path)
     stamp = None if original is None else stamp_of(original)
+    if stamp is not None and stamp[0] > path.stat().st_mtime_ns:
+        stamp = _OTHER_STATE
     return Work(History(document, saved=False), original, name, stamp=stamp, rescued_from=path)
 
 
@@ -39,10 +47,18 @@ def rescue(work: Work) -> str | None:
         try:
             path = _free(folder, name)
             _written(history).save(path)
+            _date_before(work, path)
         except (ScenarioError, OSError):
             continue
         return f"{work.title} had unsaved changes; saved to {path}"
     return f"{work.title} had unsaved changes; they could not be saved: no writable folder."
+
+
+def _date_before(work: Work, path: Path) -> None:
+    """Date rescued changes just before their file if another program has changed that; see `rescued_work`."""
+    stamp = stamp_of(work.path) if work.path is not None and work.changed_on_disk else None
+    if stamp is not None:
+        os.utime(path, ns=(stamp[0] - 1, stamp[0] - 1))
 
 
 def _folders(work: Work) -> list[Path]:

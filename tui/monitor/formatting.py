@@ -128,12 +128,12 @@ def state_cell(state: str) -> Cell:
 
 def clock(zone: Zone, time_s: int | None) -> str:
     """Format a time of day with seconds; empty for None."""
-    return "" if time_s is None else f"{zone.at(time_s):%H:%M:%S}"
+    return "" if time_s is None else zone.narrow(time_s, "%H:%M:%S")
 
 
 def moment(zone: Zone, time_s: int | None) -> str:
     """Format a date and time; empty for None."""
-    return "" if time_s is None else zone.moment(time_s)
+    return "" if time_s is None else zone.narrow_moment(time_s)
 
 
 def amount(wh: float | None) -> str:

@@ -43,15 +43,19 @@ def _delay_s(row: ContractRow) -> int:
     return row.start_s - max(row.earliest_start_s, row.registered_s)
 
 
+def _window(row: ContractRow, zone: Zone) -> str:
+    return f"{zone.narrow(row.earliest_start_s, '%H:%M')}-{zone.narrow(row.latest_start_s, '%H:%M')}"
+
+
 def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
     return (
         Column("job", lambda row: row.job_id, is_id=True, most=40),
         Column("house", lambda row: row.house, 12, 10, wide=20, from_width=72),
         Column("supplier", supplier_cell, 16, 13, wide=28, is_id=True),
-        Column(f"start {zone.name}", lambda row: zone.moment(row.start_s), 15, sort=lambda row: row.start_s),
+        Column(f"start {zone.name}", lambda row: zone.narrow_moment(row.start_s), 15, sort=lambda row: row.start_s),
         Column(
             "window",
-            lambda row: (f"{zone.hours(row.earliest_start_s)}-{zone.hours(row.latest_start_s)}", "muted"),
+            lambda row: (_window(row, zone), "muted"),
             11,
             from_width=95,
             sort=lambda row: row.latest_start_s - row.earliest_start_s,
@@ -67,7 +71,7 @@ def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
         Column("device", lambda row: (row.device, "muted"), 12, wide=20, from_width=112),
         Column(
             "agreed",
-            lambda row: (zone.moment(row.agreed_s), "muted"),
+            lambda row: (zone.narrow_moment(row.agreed_s), "muted"),
             15,
             from_width=126,
             sort=lambda row: row.agreed_s,

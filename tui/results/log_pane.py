@@ -106,7 +106,7 @@ def _events(results: ResultsReader, run: int, zone: Zone) -> Iterator[_Found]:
             why = f": {event.reason}" if event.reason else ""
             given = ", ".join(f"{share.producer} {share.energy_wh:.0f} Wh" for share in event.shares)
             by = given or ("the grid" if event.producer == GRID else event.producer) or who
-            details = f"start {zone.clock(event.start_s)}: {contract.job_id} by {by}{why}"
+            details = f"start {zone.exact_clock(event.start_s)}: {contract.job_id} by {by}{why}"
             yield event.at_s, "contract", event.what, details
 
 
@@ -117,7 +117,7 @@ def _columns(zone: Zone) -> tuple[Column[LogRow], ...]:
     return (
         Column(
             "time",
-            lambda row: "" if row.time_s is None else zone.moment(row.time_s),
+            lambda row: "" if row.time_s is None else zone.narrow_moment(row.time_s),
             19,
             15,
             sort=lambda row: row.number,

@@ -55,7 +55,7 @@ def _words(message: RecordedMessage, row: ContractRow, zone: Zone) -> str:
 
 def _columns(zone: Zone) -> tuple[Column[tuple[RecordedMessage, str]], ...]:
     return (
-        Column("time", lambda line: zone.clock(line[0].time_s), 8),
+        Column("time", lambda line: zone.narrow_clock(line[0].time_s), 8),
         Column("from", lambda line: shown_agent(line[0].sender), 22, 15, wide=34, is_id=True),
         Column("to", lambda line: shown_agent(line[0].recipient), 22, 15, wide=34, is_id=True),
         Column("what it says", lambda line: line[1]),

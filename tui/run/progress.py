@@ -97,7 +97,7 @@ def _due(at_s: int | None, start_s: int, zone: Zone) -> str:
     if at_s is None:
         return "at the end"
     is_same_day = zone.at(at_s).date() == zone.at(start_s).date()
-    return f"at {zone.clock(at_s) if is_same_day else zone.moment(at_s)}"
+    return f"at {zone.exact_clock(at_s) if is_same_day else zone.exact_moment(at_s)}"
 
 
 def summary_of(lines: Sequence[ExpectationLine]) -> str:

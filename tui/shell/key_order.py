@@ -2,6 +2,8 @@
 
 Textual sends a key at once to what has the focus, also if an earlier key is about to open a dialog. On a slow machine,
 or where a program types, the rest of the text then went to the screen below, as keys that change it.
+
+The key that quits does not wait for a dialog. What was typed for that dialog is dropped.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from tui.keys import is_typed
 
 LONGEST_WAIT_WALL_S: Final = 2.0
 """A key waits at most this long. Users who have waited so long look at the screen before they go on typing."""
+QUIT_KEY: Final = "ctrl+q"
 _PASSES = 3
 """A key is obeyed by its widget, by what that tells its parents, and by what these tell theirs."""
 _MOVES = frozenset({"up", "down", "left", "right", "pageup", "pagedown", "home", "end", "tab", "shift+tab"})
@@ -44,7 +47,8 @@ class KeyOrder:
         """Whether the last key that was delivered has done all that it does."""
         self._number = 0
         """Counts the keys that others wait for."""
-        self._expected: set[object] = set()
+        self._expected: dict[object, bool] = {}
+        """The tasks that may show dialogs, and whether the key that quits waits for them too."""
         self._timer: Timer | None = None
 
     async def take(self, event: Typed) -> None:
@@ -52,20 +56,24 @@ class KeyOrder:
         self._held.append(event)
         if self._is_obeyed:
             await self._deliver_held()
+        elif _quits(event):
+            self.look_again()
 
-    def expect_dialog(self) -> Callable[[], None]:
+    def expect_dialog(self, *, saves: bool = False) -> Callable[[], None]:
         """Say that a task has begun that may show dialogs; keys wait for them.
+
+        Args:
+            saves: Whether it saves work; then the key that quits waits too, so that it asks about nothing just saved.
 
         Returns:
             A function to be called when the task has ended.
         """
         task = object()
-        self._expected.add(task)
+        self._expected[task] = saves
 
         def end() -> None:
-            self._expected.discard(task)
-            if not self._expected:
-                self.look_again()
+            self._expected.pop(task, None)
+            self.look_again()
 
         return end
 
@@ -107,8 +115,13 @@ class KeyOrder:
             self._follow(self._number)  # wait until the other screen is built
         elif isinstance(now, ModalScreen) or not self._expected:
             await self._obeyed()
+        elif self._is_quitting and not any(self._expected.values()):
+            await self._stop_waiting()
 
     async def _stop_waiting(self) -> None:
+        if self._is_quitting and not isinstance(self._app.screen, ModalScreen):
+            while not _quits(self._held[0]):
+                self._held.popleft()
         self._expected.clear()
         await self._obeyed()
 
@@ -117,7 +130,15 @@ class KeyOrder:
         self._is_obeyed = True
         await self._deliver_held()
 
+    @property
+    def _is_quitting(self) -> bool:
+        return any(map(_quits, self._held))
+
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+
+def _quits(event: Typed) -> bool:
+    return isinstance(event, Key) and event.key == QUIT_KEY

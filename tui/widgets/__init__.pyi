@@ -7,6 +7,7 @@ from .chart import (
 from .legibility import (
     legible as legible,
 )
+from .pasting import pasted_line as pasted_line
 from .path_field import (
     PathInput as PathInput,
     meant_path as meant_path,
@@ -68,6 +69,7 @@ __all__ = [
     "drawn",
     "legible",
     "meant_path",
+    "pasted_line",
     "rank_of",
     "ranked",
     "typed_path",

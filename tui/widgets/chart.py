@@ -33,8 +33,11 @@ FloatArray = npt.NDArray[np.float64]
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LEFT_DOTS = (0x40, 0x04, 0x02, 0x01)
 _RIGHT_DOTS = (0x80, 0x20, 0x10, 0x08)
+_LEFT_FILLED, _RIGHT_FILLED = (tuple(sum(dots[:count]) for count in range(5)) for dots in (_LEFT_DOTS, _RIGHT_DOTS))
+"""Dots of half a cell, by how many are filled from the bottom."""
 _ALL_DOTS = 0x28FF
 _AXIS_WIDTH = 8
+_HOUR_S = 3600
 _DAY_S = 86_400
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a time of the clock, in any zone
 _LAST_DAY_S = (datetime(9999, 12, 31) - _EPOCH).total_seconds()  # noqa: DTZ001 - as above
@@ -110,30 +113,29 @@ class TimeAxis:
         first = -(-(begin - _EPOCH).total_seconds() // step_s)
         # Clocks may go back before the end, by up to a day.
         last = min((end - _EPOCH).total_seconds() + _DAY_S, _LAST_DAY_S) // step_s
-        ticks: list[float] = []
+        ticks: set[float] = set()
         for n in range(int(first), int(last) + 1):
-            clock = _EPOCH + timedelta(seconds=n * step_s)
-            time_s = clock.replace(tzinfo=self.label.tzinfo).timestamp()
-            # Clocks that go forward skip some; the ticks there are the moment after, which is a tick only once.
-            if self.start_s <= time_s <= self.end_s and (not ticks or time_s > ticks[-1]):
-                ticks.append(time_s)
-        return ticks
+            clock = (_EPOCH + timedelta(seconds=n * step_s)).replace(tzinfo=self.label.tzinfo)
+            # Clocks that go forward skip some; the ticks there are the moment after.
+            ticks.add(clock.timestamp())
+            if step_s <= _HOUR_S:
+                # Clocks that go back show some twice; the second time is a tick too.
+                ticks.add(max(clock.timestamp(), clock.replace(fold=1).timestamp()))
+        return sorted(time_s for time_s in ticks if self.start_s <= time_s <= self.end_s)
 
     def tick_text(self, time_s: float) -> str:
         """Format a tick: the time of day, or the date at the start of a day on a long axis."""
         if not isinstance(self.label, Zone):
             return self.label(time_s)
         starts_day = self.label.at(time_s).date() != self.label.at(time_s - 1).date()
-        return self.label.day(time_s) if self.is_long and starts_day else self.label.hours(time_s)
+        return self.label.day(time_s) if self.is_long and starts_day else self.label.narrow(time_s, "%H:%M")
 
     def period(self, begin_s: float, end_s: float) -> str:
         """Format a period of the axis."""
         if not isinstance(self.label, Zone):
             return f"{self.label(begin_s)}-{self.label(end_s)}"
-        begin = self.label.at(begin_s) + timedelta(seconds=30)
-        end = self.label.at(end_s) + timedelta(seconds=30)
-        day = f"{begin:%d %b} " if self.is_long else ""
-        return f"{day}{begin:%H:%M}-{end:%H:%M}"
+        form = "%d %b %H:%M" if self.is_long else "%H:%M"
+        return f"{self.label.narrow(begin_s + 30, form)}-{self.label.narrow(end_s + 30, '%H:%M')}"
 
 
 def watts(value: float) -> str:
@@ -349,14 +351,12 @@ class Chart(Widget, can_focus=True):
         pattern = ord(series.pattern) if 0x2800 <= ord(series.pattern) <= _ALL_DOTS else _ALL_DOTS
         for row in range(rows):
             bottom = (rows - 1 - row) * 4
-            filled = np.clip(np.rint(heights - bottom), 0, 4).astype(int)
-            for column in range(len(cells[row])):
-                left, right = int(filled[2 * column]), int(filled[2 * column + 1])
+            filled = np.clip(np.rint(heights - bottom), 0, 4).astype(int).tolist()
+            for column, (left, right) in enumerate(zip(filled[::2], filled[1::2], strict=True)):
                 if left or right:
-                    dots = sum(_LEFT_DOTS[:left]) | sum(_RIGHT_DOTS[:right])
                     # The outline is solid, so that a sparse pattern shows its height too.
-                    sparse = dots & pattern if left == right == 4 else dots
-                    cells[row][column] = (chr(0x2800 | sparse), colour, None)
+                    dots = pattern if left == right == 4 else 0x2800 | _LEFT_FILLED[left] | _RIGHT_FILLED[right]
+                    cells[row][column] = (chr(dots), colour, None)
 
     def _fill_areas(self, cells: list[list[_Cell]], areas: list[Series], top: float) -> None:
         rows, columns = len(cells), len(cells[0])

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
+from scenarios.files.problems import KeyPath
 from scenarios.files.yaml_nodes import parse_yaml
 
 TEXT = """\
@@ -93,15 +94,15 @@ def test_a_key_is_added_where_the_format_has_it() -> None:
 def test_items_are_added_before_and_behind() -> None:
     """The others stay, with their comments."""
     house = {"id": "3", "devices": [{"id": "car", "type": "consumer"}]}
-    added = DOCUMENT.with_item(("houses",), 2, house)
+    added = DOCUMENT.with_items(("houses",), 2, [house])
     assert added.text == TEXT.replace(
         "      Folded\n", '      Folded\n  - id: "3"\n    devices:\n      - {id: car, type: consumer}\n'
     )
-    first = DOCUMENT.with_item(("jobs",), 0, {"house": "2", "device": "car"})
+    first = DOCUMENT.with_items(("jobs",), 0, [{"house": "2", "device": "car"}])
     assert first.text == TEXT.replace("# Breakfast.\n", '# Breakfast.\n  - {house: "2", device: car}\n')
-    point = DOCUMENT.with_item(("load_profiles", "dish", "points"), 2, [120, 20.5])
+    point = DOCUMENT.with_items(("load_profiles", "dish", "points"), 2, [[120, 20.5]])
     assert point.text == TEXT.replace("[60, 15.30]]", "[60, 15.30], [120, 20.5]]")
-    device = DOCUMENT.with_item(("houses", 1, "devices"), 0, {"id": "car", "type": "consumer"})
+    device = DOCUMENT.with_items(("houses", 1, "devices"), 0, [{"id": "car", "type": "consumer"}])
     assert device.text == TEXT.replace(
         "      Folded\n", "      Folded\n    devices:\n      - {id: car, type: consumer}\n"
     )
@@ -190,7 +191,7 @@ def test_any_edits_come_out_as_if_made_in_the_values(data: st.DataObject) -> Non
         kind = data.draw(st.sampled_from(["set", "add", "remove"]))
         if kind == "add" and isinstance(node, list) and path:
             index = data.draw(st.integers(0, len(node)))
-            document = document.with_item(path, index, value)
+            document = document.with_items(path, index, [value])
             node.insert(index, deepcopy(value))
         elif kind == "add" and isinstance(node, dict) and path[:1] != ("houses",):
             document = document.with_value((*path, "zz"), value)
@@ -205,6 +206,49 @@ def test_any_edits_come_out_as_if_made_in_the_values(data: st.DataObject) -> Non
                 node[key] = deepcopy(value)
 
         assert json.loads(json.dumps(parse_yaml(document.text, "s.yaml"))) == expected, document.text
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_several_values_are_set_as_if_one_after_the_other(data: st.DataObject) -> None:
+    """Values that are apart, or within each other, or new: the text is the same to the byte."""
+    tree = json.loads(json.dumps(parse_yaml(TEXT, "s.yaml")))
+    paths = [path for path in containers(tree) if path]
+    keys = st.sampled_from(["zz", "name", "id", 0])
+    values = data.draw(st.lists(st.tuples(st.sampled_from(paths), st.none() | keys, VALUES), max_size=6))
+    expected, together, rest = DOCUMENT, DOCUMENT, list[tuple[KeyPath, object]]()
+    for path, key, value in values:
+        place = path if key is None else (*path, key)
+        try:
+            expected = expected.with_value(place, value)
+        except ScenarioError:
+            continue  # there is no such item, or it is not a mapping any more
+        rest.append((place, value))
+    while rest:
+        together, count = together.with_first_values(rest)
+        del rest[:count]
+    assert together.text == expected.text
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_several_items_are_added_and_removed_as_if_one_after_the_other(data: st.DataObject) -> None:
+    """In blocks and in brackets, up to the last one."""
+    places: list[KeyPath] = [("houses",), ("jobs",), ("load_profiles", "dish", "points"), ("houses", 0, "devices")]
+    path = data.draw(st.sampled_from(places))
+    values = data.draw(st.lists(VALUES, min_size=1, max_size=3))
+    index = data.draw(st.integers(0, 3))
+    expected = DOCUMENT
+    for offset, value in enumerate(values):
+        expected = expected.with_items(path, index + offset, [value])
+    added = DOCUMENT.with_items(path, index, values)
+    assert added.text == expected.text
+    found = added.value(path)
+    assert isinstance(found, list)
+    gone = data.draw(st.sets(st.integers(0, len(found) - 1)))
+    for position in sorted(gone, reverse=True):
+        expected = expected.without((*path, position))
+    assert added.without_items(path, gone).text == expected.text
 
 
 def test_what_aliases_stand_for_is_not_taken_away() -> None:

@@ -6,7 +6,9 @@ import gc
 
 import pytest
 
-from scenarios.monitor.message_log import IN_MEMORY, MessageLog, MessageSummary
+from scenarios.monitor.message_log import IN_MEMORY, MARKED, MessageLog, MessageSummary
+from scenarios.monitor.summaries import summarize
+from scenarios.scenario import Zone
 
 JOBS = 7
 
@@ -80,3 +82,13 @@ def test_the_newest_lines_are_kept_on_a_full_disk() -> None:
     assert IN_MEMORY <= len(stream) < COUNT
     assert stream.dropped == COUNT - len(stream)
     assert list(stream.since(0)) == [line(n) for n in range(stream.first, COUNT)]
+
+
+def test_the_minutes_of_a_share_are_said_in_the_zone_of_the_screen() -> None:
+    """They were said in UTC, beside times in the zone; the second 02:30 has its offset."""
+    start_s = 1_792_888_200  # 2026-10-25 02:30 in Berlin, for the first time
+    body = {"job_id": "tea", "consumer": "1/tv", "start_s": start_s, "minutes_mwh": [[10, 5_000], [55, 0], [5, 5_000]]}
+    _, text = summarize("SharePromised", body, MARKED)
+    message = MessageSummary(1, start_s, 0, "pv", 1, "1/tv", "SharePromised", "tea", text)
+    assert message.said(Zone()).endswith("1/tv, 00:30-00:40, 01:35-01:40")
+    assert message.said(Zone(key="Europe/Berlin")).endswith("1/tv, 02:30+02:00-02:40+02:00, 02:35+01:00-02:40+01:00")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import ScenarioError
+from scenarios.files import yaml_nodes
 from scenarios.files.document import Document
 from scenarios.files.yaml_nodes import parse_yaml
 from tui.editor import commands, tree_model
@@ -201,6 +203,37 @@ def test_removing_a_house_takes_its_jobs_along(ours: str) -> None:
     history.apply(lambda tree: commands.remove_house(tree, ("houses", 0)))
     assert history.tree["jobs"] == []
     assert history.current.document().problems("x", None) == []
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count how often a text is parsed for its positions; each count is the length of the text."""
+    done: list[int] = []
+    take = yaml_nodes.events
+
+    def counted(text: str) -> Any:
+        done.append(len(text))
+        return take(text)
+
+    monkeypatch.setattr(yaml_nodes, "events", counted)
+    return done
+
+
+def test_a_change_of_many_parts_parses_the_text_a_few_times(ours: str, parsed: list[int]) -> None:
+    """It was parsed once for each job: minutes for a house of a large neighbourhood, hours for a load profile."""
+    job = '  - {house: "2", device: washer, registered: "06:00", earliest_start: "08:00", latest_start: "16:00"}\n'
+    history = History(Document(ours.replace("# The end.", f"{job * 50}# The end.")), saved=True)
+    for build in (
+        partial(commands.set_field, path=("houses", 1, "id"), value="new"),
+        partial(commands.rename_profile, ref=("load_profiles", "dish"), name="plate"),
+        partial(commands.remove_house, ref=("houses", 1)),
+    ):
+        version = history.apply(build)
+        assert version is not None
+        parsed.clear()
+        text = version.document().text
+        assert len(parsed) <= 4
+        assert parse_yaml(text, "x") == history.tree
 
 
 def test_a_number_replaces_a_base_load_and_an_empty_field_clears_a_constant_one() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.files.document import Document
+from tui.editor import edit_history
 from tui.editor.checker import LARGE, Checker
-from tui.editor.edit_history import Change, History, Put, TreeVersion
+from tui.editor.edit_history import Change, History, Put, TreeVersion, written
 from tui.editor.file_actions import bundled_document
 
 
@@ -41,6 +43,28 @@ async def test_a_large_neighbourhood_is_checked_in_a_separate_process() -> None:
     assert last is not first
     await checker.close()
     assert last.returncode is not None
+
+
+@pytest.mark.long
+async def test_the_text_of_a_large_one_is_changed_in_the_separate_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parse of it in a thread would delay keys; the text is the same, and so is the reason why there is none."""
+    version = broken("village")
+    document, steps = version.source()
+    expected = written(document, steps)
+    checker = Checker()
+    with monkeypatch.context() as patch:
+        patch.setattr(edit_history, "written", None)  # would fail if called here
+        checked = await checker.check(version, "village", Path.cwd())
+        assert checked.problems == tuple(expected.problems("village", Path.cwd()))
+        assert version.document().text == expected.text
+        assert version.source() == (expected, ())
+    history = History(Document(f"#{'-' * LARGE}\nhouses: [&h {{id: a}}]\nx: *h\n"), saved=True)
+    impossible = history.apply(lambda _: Change("spoil it", (Put(("x", "id"), "b"),)))
+    assert impossible is not None
+    failed = (await checker.check(impossible, "aliases", Path.cwd())).failed
+    assert failed is not None
+    assert "an alias" in str(failed)
+    await checker.close()
 
 
 async def test_a_small_one_needs_no_process() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,21 @@ async def test_keys_go_from_day_to_day(opened: Any, tmp_path: Path) -> None:
         await pilot.press("U")
         await until(pilot, lambda: the_screen(pilot).simulation.day_pane.day_index == 3)
         await until(pilot, lambda: the_screen(pilot).simulation.day_pane.days is not None)
+
+
+async def test_two_jobs_in_the_hour_that_occurs_twice_are_told_apart(opened: Any, tmp_path: Path) -> None:
+    """Both were said to start at 02:30; the columns have the same width."""
+    clocks_back_s = 1_792_890_000  # 2026-10-25 03:00 in Berlin, which becomes 02:00
+    before_s = clocks_back_s - START_S - 1800
+    jobs = [job(f"wash-{n}", "a", load((0, 0), (3600, 500)), (before_s, before_s + 7200)) for n in range(2)]
+    scenario = replace(neighbourhood({"a": {}}, jobs), utc_offset_s=7200, zone_name="Europe/Berlin")
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), folder=tmp_path / "results")
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        for n, of in enumerate(jobs):
+            writer.entry(agreed(contract(of, GRID, before_s + 3600 * n)))
+        writer.finish("done", START_S + before_s + DAY_S)
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("z")
+        await until(pilot, lambda: "2A:30" in (picture := pilot.app.export_screenshot()) and "2B:30" in picture)

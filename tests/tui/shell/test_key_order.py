@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from textual.events import Paste
+from textual.widgets import Static
 
-from tests.tui.driving import at_once, notices, until
+from tests.tui.driving import at_once, dialog, notices, until
 from tui.app import SsmicApp
 from tui.editor.screen import NeighbourhoodsScreen
 from tui.shell import key_order
+from tui.shell.dialogs import Confirm
 from tui.shell.help import HelpScreen
 from tui.shell.navigation import EditScenario
 
@@ -71,3 +73,45 @@ async def test_keys_go_on_when_the_task_ends_without_a_dialog(opened: Opened) ->
         assert not isinstance(pilot.app.screen, HelpScreen)
         end()
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+
+
+@pytest.mark.parametrize("pending", [(), ("Z", "h")])
+async def test_quitting_waits_for_no_dialog(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, pending: tuple[str, ...]
+) -> None:
+    """It waited two seconds behind a task that may show one, such as an import; what was typed for it is dropped."""
+    monkeypatch.setattr(key_order, "LONGEST_WAIT_WALL_S", 3600.0)
+    async with opened(first_area="neighbourhoods", first_intent=EditScenario("night")) as pilot:
+        editor = _editor(pilot.app)
+        await until(pilot, lambda: editor.work is not None and editor.is_settled)
+        pilot.app.key_order.expect_dialog()
+        at_once(pilot, "Z", *pending, "ctrl+q")
+        await until(pilot, lambda: pilot.app._exit)
+        assert pilot.app.utc_times
+        assert editor.work is not None
+        assert not editor.work.history.is_dirty
+
+
+async def test_quitting_asks_about_unsaved_work_though_a_dialog_is_expected(opened: Opened) -> None:
+    """The key before it has added a house."""
+    async with opened(first_area="neighbourhoods", first_intent=EditScenario("night")) as pilot:
+        editor = _editor(pilot.app)
+        await until(pilot, lambda: editor.work is not None and editor.is_settled)
+        pilot.app.key_order.expect_dialog()
+        at_once(pilot, "h", "enter", "ctrl+q")
+        question = await dialog(pilot, Confirm)
+        assert "unsaved changes" in str(question.query_one(".details", Static).content)
+        assert not pilot.app._exit
+
+
+async def test_quitting_waits_for_a_key_that_saves(opened: Opened, tmp_path: Path) -> None:
+    """It asks nothing about work that the key before it has saved."""
+    file = tmp_path / "here.yaml"
+    file.write_text("version: 1\nname: a\nstart: 0\nseed: 1\nhouses: []\njobs: []\n", encoding="utf-8")
+    async with opened(first_area="neighbourhoods", first_intent=EditScenario(str(file))) as pilot:
+        editor = _editor(pilot.app)
+        await until(pilot, lambda: editor.work is not None and editor.is_settled)
+        at_once(pilot, "h", "escape", "ctrl+s", "ctrl+q")
+        await until(pilot, lambda: pilot.app._exit)
+        assert not isinstance(pilot.app.screen, Confirm)
+        assert "House 1" in file.read_text(encoding="utf-8")

@@ -144,6 +144,31 @@ def test_an_axis_over_a_change_of_the_clocks_has_its_ticks_at_round_times_of_the
     assert set(texts) - set(days) == {"06:00", "12:00", "18:00"}
 
 
+@pytest.mark.parametrize(
+    ("first", "most", "texts"),
+    [
+        ("2026-10-25T01:00:00+02:00", 4, ["01:00", "2A:00", "2B:00", "03:00", "04:00"]),
+        (
+            "2026-10-25T02:00:00+02:00",
+            8,
+            ["2A:00", "2A:30", "2B:00", "2B:30", "03:00", "03:30", "04:00", "04:30", "05:00"],
+        ),
+        ("2026-03-29T01:00:00+01:00", 4, ["01:00", "03:00", "04:00", "05:00", "06:00"]),
+        (
+            "2026-03-29T01:00:00+01:00",
+            8,
+            ["01:00", "01:30", "03:00", "03:30", "04:00", "04:30", "05:00", "05:30", "06:00"],
+        ),
+    ],
+)
+def test_an_hour_that_occurs_twice_is_told_apart_below_a_chart(first: str, most: int, texts: list[str]) -> None:
+    """The second one had no tick; the cursor's column names its hour."""
+    start_s = datetime.fromisoformat(first).timestamp()
+    axis = TimeAxis(start_s, start_s + 4 * 3600, Zone(0, "Europe/Berlin"))
+    assert [axis.tick_text(time_s) for time_s in axis.ticks(most)] == texts
+    assert axis.period(start_s + 3600, start_s + 5400).startswith(texts[most // 4])
+
+
 @pytest.mark.parametrize("days", [30, 365, 3650])
 def test_an_axis_over_many_days_has_room_for_its_ticks(days: int) -> None:
     """Never more than were asked for, and the one at the end."""

@@ -172,7 +172,7 @@ def job_columns(jobs: Sequence[JobComparison], sides: Sequence[Side]) -> tuple[C
     def start(contract: ContractRow | None, zone: Zone) -> Cell:
         if contract is None:
             return ""
-        return zone.clock(contract.start_s) if is_one_day else zone.moment(contract.start_s)
+        return zone.narrow_clock(contract.start_s) if is_one_day else zone.narrow_moment(contract.start_s)
 
     def start_s(contract: ContractRow | None) -> int:
         return 0 if contract is None else contract.start_s
