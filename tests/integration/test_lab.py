@@ -139,6 +139,33 @@ def test_a_controller_that_fails_before_time_begins_ends_the_lab(ssmic: Ssmic, l
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    ("program", "paused", "told"),
+    [
+        ("exit 3", (), b"the controller has ended with exit code 3: the lab goes on without it"),
+        ("kill -9 $$", (), b"the controller has ended by signal 9: the lab goes on without it"),
+        ("exit 0", ("--paused",), b"the controller has ended with exit code 0: time begins when something publishes"),
+    ],
+)
+async def test_a_controller_that_ends_early_is_reported_at_once(
+    lane_file: Path, program: str, paused: tuple[str, ...], told: bytes
+) -> None:
+    """At the lab's pace, the run would take hours."""
+    command = ("-m", "tui", "lab", str(lane_file), "--pace", "1x", *paused, "--controller", f"sh -c '{program}'")
+    lab = await asyncio.create_subprocess_exec(
+        sys.executable, *command, "--no-compare", cwd=lane_file.parent, stdout=PIPE, stderr=PIPE
+    )
+    assert lab.stderr is not None
+    async with asyncio.timeout(PATIENCE_WALL_S):
+        while told not in await lab.stderr.readline():
+            assert lab.returncode is None
+        lab.send_signal(signal.SIGINT)
+        out, _ = await lab.communicate()
+    assert lab.returncode == 130
+    assert (b"controller.runs to the end: ended early" in out) is (program != "exit 0")
+
+
+@pytest.mark.long
 def test_faults_of_a_script_reach_devices_and_broker(ssmic: Ssmic, lane_file: Path, tmp_path: Path) -> None:
     """A controller that repeats nothing still gets its jobs done, only later."""
     faults = tmp_path / "faults.yaml"
