@@ -2,17 +2,21 @@
 
 An idle household may receive nothing from its clock for hours. If it has not heard the clock for a minute, it
 subscribes to the clock's reports for a moment; a permanent subscription would cost more than all its other work.
+
+A report names the hosts that the clock waits for. If it repeatedly names a host that waits for the clock, the broker
+does not pass on what one of them says: a broker drops what its access rules forbid without telling anybody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 import structlog
 
-from broker.errors import BrokerLostError, BrokerUnreachableError, ClockMissingError
-from broker.protocol import topics
+from broker.errors import BrokerLostError, BrokerUnreachableError, ClockMissingError, MalformedError
+from broker.protocol import TimeReport, shortened, topics
 from broker.transport import Broker, Bus, Delivery
 
 log = structlog.get_logger(__name__)
@@ -21,8 +25,11 @@ LOOK_EVERY_WALL_S = 60.0
 """After this long without a sign of life from the clock, a host listens for one, and logs if there is none."""
 LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
-_GONE = b'"state":"gone"'
-"""In a report on `time`: the last will of a clock."""
+NAMED_AGAIN = 2
+"""In so many successive reports the clock names a host, until the host logs that one does not hear the other."""
+NOT_HEARD = "the broker does not pass on a topic"
+"""What a host logs if the clock waits for it, and it for the clock."""
+HINT = "its access rules may forbid it to the login of the writer or of the reader"
 
 
 class ClockSigns:
@@ -34,12 +41,25 @@ class ClockSigns:
         self.listening = asyncio.Lock()
         self.listened_wall_s = 0.0
         """When a host last listened for it and heard nothing, loop time."""
+        self.named: dict[str, int] = {}
+        """By host that the clock waits for, in how many successive reports it was named."""
+        self.reported_step = 0
+        """The step in the last of these reports."""
 
 
 class ClockWatch:
     """How one host watches the clock."""
 
-    def __init__(self, run: str, host_id: str, signs: ClockSigns, limit_wall_s: float) -> None:
+    def __init__(
+        self,
+        run: str,
+        host_id: str,
+        signs: ClockSigns,
+        limit_wall_s: float,
+        *,
+        awaited_topic: Callable[[int], str | None],
+        why_missing: Callable[[], str],
+    ) -> None:
         """Create it.
 
         Args:
@@ -47,7 +67,13 @@ class ClockWatch:
             host_id: The host.
             signs: The clock's signs of life, shared by the hosts of this process.
             limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds.
+            awaited_topic: Given the step for which the clock waits, returns the topic on which the host or the clock
+                waits for the other one; None: the host is at work, or it is not known.
+            why_missing: Returns what is known about the clock's absence, to be added to the error.
         """
+        self._awaited_topic = awaited_topic
+        self._why_missing = why_missing
+        self._reported_topics: set[str] = set()
         self._run = run
         self._host_id = host_id
         self._signs = signs
@@ -73,6 +99,7 @@ class ClockWatch:
             if loop.time() - wake_wall_s > self._look_wall_s or not bus.is_connected:
                 signs.last_wall_s = loop.time()  # this process was suspended, or could not receive
             await self._listen(broker)
+            self._report_deafness()
             silent_wall_s = loop.time() - signs.last_wall_s
             if silent_wall_s < self._look_wall_s:
                 if is_silent:
@@ -80,7 +107,8 @@ class ClockWatch:
                 is_silent = False
                 continue
             if silent_wall_s > self._limit_wall_s:
-                raise ClockMissingError(f"host {self._host_id!r}: no sign of the clock for {self._limit_wall_s:g} s")
+                silence = f"host {self._host_id!r}: no sign of the clock for {self._limit_wall_s:g} s"
+                raise ClockMissingError(f"{silence}{self._why_missing()}")
             if not is_silent:
                 log.warning("waiting for the clock", host=self._host_id, limit_wall_s=self._limit_wall_s)
             is_silent = True
@@ -97,6 +125,15 @@ class ClockWatch:
             else:
                 signs.listened_wall_s = loop.time()
 
+    def _report_deafness(self) -> None:
+        """Log on which topic the host and the clock wait for each other, if they do."""
+        if self._signs.named.get(shortened(self._host_id), 0) < NAMED_AGAIN:
+            return
+        topic = self._awaited_topic(self._signs.reported_step)
+        if topic is not None and topic not in self._reported_topics:
+            self._reported_topics.add(topic)
+            log.warning(NOT_HEARD, host=self._host_id, topic=topic, hint=HINT)
+
     async def _hears_clock(self, broker: Broker) -> bool:
         """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown."""
         is_listening = False
@@ -109,7 +146,18 @@ class ClockWatch:
                 is_listening = True
                 async for event in bus.messages():
                     if isinstance(event, Delivery) and not event.is_empty and not event.retain:
-                        return _GONE not in event.payload
+                        return self._take_report(event)
         except (TimeoutError, BrokerLostError, BrokerUnreachableError):
             return not is_listening
         return False
+
+    def _take_report(self, delivery: Delivery) -> bool:
+        """Take a report of the clock; return whether the clock is there."""
+        signs = self._signs
+        try:
+            report = delivery.read(TimeReport)
+        except MalformedError:  # of another release, which is alive
+            return True
+        signs.reported_step = report.step
+        signs.named = {host: signs.named.get(host, 0) + 1 for host in report.waiting_for}
+        return report.state != "gone"
