@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import structlog
 
-from broker.errors import BrokerLostError, BrokerUnreachableError, ClockMissingError, MalformedError
+from broker.errors import BrokerLostError, BrokerRefusedError, BrokerUnreachableError, ClockMissingError, MalformedError
 from broker.protocol import TimeReport, shortened, topics
 from broker.transport import Broker, Bus, Delivery
 
@@ -89,6 +89,7 @@ class ClockWatch:
 
         Raises:
             ClockMissingError: The clock was silent for longer than the limit.
+            BrokerRefusedError: The broker does not let this login listen to it.
         """
         loop, signs = asyncio.get_running_loop(), self._signs
         signs.last_wall_s = loop.time()
@@ -135,19 +136,27 @@ class ClockWatch:
             log.warning(NOT_HEARD, host=self._host_id, topic=topic, hint=HINT)
 
     async def _hears_clock(self, broker: Broker) -> bool:
-        """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown."""
-        is_listening = False
+        """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown.
+
+        Raises:
+            BrokerRefusedError: The broker does not let this login listen, so that it would wait for ever for a clock
+                that has disappeared.
+        """
+        is_connected = is_listening = False
         try:
             async with (
                 asyncio.timeout(LISTEN_WALL_S),
                 broker.connect(f"{self._run}-{self._host_id}-{secrets.token_hex(8)}") as bus,
             ):
+                is_connected = True
                 await bus.subscribe(topics.time(self._run))
                 is_listening = True
                 async for event in bus.messages():
                     if isinstance(event, Delivery) and not event.is_empty and not event.retain:
                         return self._take_report(event)
-        except (TimeoutError, BrokerLostError, BrokerUnreachableError):
+        except (TimeoutError, BrokerLostError, BrokerUnreachableError) as error:
+            if is_connected and isinstance(error, BrokerRefusedError):
+                raise
             return not is_listening
         return False
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
 from broker.clock.settings import ClockSettings
-from broker.errors import HostsMissingError
+from broker.errors import BrokerRefusedError, HostsMissingError
 from broker.hosts.host import Host
 from broker.protocol import Envelope
 from broker.protocol.retry_timeouts import Timeouts
@@ -101,6 +101,29 @@ def test_clock_and_host_name_the_topic_that_the_broker_does_not_pass_on(
     error, topics = outcome(ForbiddingBroker(f"ssmic/r/{forbidden}", reader))
     assert told in error
     assert topics == set(named.split())
+
+
+class RefusingBroker(MemoryBroker):
+    """Refuses subscriptions to a topic, as brokers do that tell a client what they forbid."""
+
+    def subscribe(self, bus: MemoryBus, topic_filter: str) -> None:
+        """Subscribe, or refuse."""
+        if topic_filter == "ssmic/r/time":
+            raise BrokerRefusedError("mqtt://adler@broker refuses a subscription to 'ssmic/r/time'")
+        super().subscribe(bus, topic_filter)
+
+
+def test_a_host_that_may_not_listen_to_the_clock_does_not_wait_for_ever() -> None:
+    """It could not notice that the clock has disappeared."""
+
+    async def main() -> None:
+        host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=TIMEOUTS, clock_limit_wall_s=LIMIT_WALL_S)
+        async with asyncio.timeout(10 * LIMIT_WALL_S):
+            with pytest.raises(ExceptionGroup) as caught:
+                await host.run(RefusingBroker())
+        assert caught.group_contains(BrokerRefusedError, match="refuses a subscription to 'ssmic/r/time'")
+
+    quickly(main())
 
 
 def test_nothing_is_said_if_everything_gets_through() -> None:
