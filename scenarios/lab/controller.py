@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from broker import SsmicError
+from broker import SsmicError, ending_with_this_process
 from scenarios.lab.lab import Lab
 
 _STOP_WALL_S = 5.0
@@ -45,7 +45,9 @@ async def run_controller(lab: Lab, command: Sequence[str]) -> AsyncIterator[asyn
         ControllerError: There is no such command.
     """
     try:
-        process = await asyncio.create_subprocess_exec(*command, env=environment(lab), start_new_session=True)
+        process = await asyncio.create_subprocess_exec(
+            *ending_with_this_process(command), env=environment(lab), start_new_session=True
+        )
     except OSError as error:
         raise ControllerError(f"--controller {command[0]!r}: {error.strerror or error}") from None
     watching = asyncio.create_task(_watch(process, lab), name="controller")

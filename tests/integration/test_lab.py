@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import sys
 import xml.etree.ElementTree as ET
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
+import psutil
 import pytest
 
 from broker.servers import find_mosquitto, managed_mosquitto
@@ -163,6 +165,26 @@ async def test_a_controller_that_ends_early_is_reported_at_once(
         out, _ = await lab.communicate()
     assert lab.returncode == 130
     assert (b"controller.runs to the end: ended early" in out) is (program != "exit 0")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="only Linux ends a process with its parent")
+async def test_a_controller_does_not_outlive_a_lab_that_is_killed(lane_file: Path) -> None:
+    """It would go on to switch what it finds at the broker."""
+    program = "import os, time; print(os.getpid(), flush=True); time.sleep(10_000)"
+    command = ("-m", "tui", "lab", str(lane_file), "--no-compare", "--controller", f'{sys.executable} -c "{program}"')
+    lab = await asyncio.create_subprocess_exec(
+        sys.executable, *command, cwd=lane_file.parent, stdout=DEVNULL, stderr=PIPE
+    )
+    assert lab.stderr is not None  # whither the lab sends what its controller prints
+    async with asyncio.timeout(PATIENCE_WALL_S):
+        while not (line := (await lab.stderr.readline()).strip()).isdigit():
+            assert line
+        controller = psutil.Process(int(line))
+        lab.kill()
+        await lab.wait()
+        while controller.is_running() and controller.status() != psutil.STATUS_ZOMBIE:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.long
