@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aiomqtt import MqttError
@@ -44,6 +45,12 @@ _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST"
 """OpenSSL's reasons for an answer that is not TLS."""
 _NO_COMMON_TLS = frozenset({"UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "NO_SHARED_CIPHER", "DH_KEY_TOO_SMALL"})
 _ALERTS_FOR_NOW = ("INTERNAL_ERROR", "USER_CANCELLED", "CLOSE_NOTIFY")
+
+_NOT_YET_VALID = 9
+"""OpenSSL's code for a certificate whose validity has not begun. A machine without a battery for its clock boots in the
+past, until it has heard the time: waiting may cure that."""
+_EXPIRED = 10
+_VALIDITY = frozenset({_NOT_YET_VALID, _EXPIRED})
 
 _CONNACK = 0x20
 _TLS_RECORDS = frozenset(range(0x14, 0x18))
@@ -153,8 +160,11 @@ def _foreign(first_bytes: bytes, url: BrokerUrl) -> str:
 def _tls_failure(error: ssl.SSLError) -> ConnectFailure:
     what = getattr(error, "reason", None) or str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = f"the broker's certificate is not trusted ({error.verify_message})"
-        return ConnectFailure(f"TLS failed: {why}", is_final=True)
+        clock = ""
+        if error.verify_code in _VALIDITY:
+            clock = f"; the clock of this machine says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        why = f"the broker's certificate is not trusted ({error.verify_message}{clock})"
+        return ConnectFailure(f"TLS failed: {why}", is_final=error.verify_code != _NOT_YET_VALID)
     if "ALERT" in what and not any(alert in what for alert in _ALERTS_FOR_NOW):
         return ConnectFailure(f"TLS failed: the broker refuses the client certificate ({what})", is_final=True)
     if what in _NOT_TLS:

@@ -38,7 +38,7 @@ def tls_error(reason: str, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLEr
     error = kind(1, f"[SSL: {reason}] something")
     error.reason = reason
     if isinstance(error, ssl.SSLCertVerificationError):
-        error.verify_message = "self-signed certificate"
+        error.verify_code, error.verify_message = 18, "self-signed certificate"
     return error
 
 
