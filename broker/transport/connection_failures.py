@@ -179,7 +179,8 @@ def _full_or_foreign(url: BrokerUrl, other_connections: int) -> str:
         connections = plural(other_connections, "other connection")
         return (
             f" while it serves {connections} of this process; it has probably reached its limit of connections "
-            "(Mosquitto: max_connections): raise it, or use fewer (ssmic run --hosts N)"
+            "(Mosquitto: max_connections): raise it, or use fewer (ssmic run --hosts N; each household of ssmic host "
+            "needs one)"
         )
     return f"; {_doubt(url)} One that has reached its limit of connections does so too (Mosquitto: max_connections)"
 
