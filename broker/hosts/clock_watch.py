@@ -25,8 +25,6 @@ LOOK_EVERY_WALL_S = 60.0
 """After this long without a sign of life from the clock, a host listens for one, and logs if there is none."""
 LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
-NAMED_AGAIN = 2
-"""In so many successive reports the clock names a host, until the host logs that one does not hear the other."""
 NOT_HEARD = "the broker does not pass on a topic"
 """What a host logs if the clock waits for it, and it for the clock."""
 HINT = "its access rules may forbid it to the login of the writer or of the reader"
@@ -41,10 +39,10 @@ class ClockSigns:
         self.listening = asyncio.Lock()
         self.listened_wall_s = 0.0
         """When a host last listened for it and heard nothing, loop time."""
-        self.named: dict[str, int] = {}
-        """By host that the clock waits for, in how many successive reports it was named."""
-        self.reported_step = 0
-        """The step in the last of these reports."""
+        self.report: TimeReport | None = None
+        """The last report that a host listened to; None: there was none."""
+        self.reported_wall_s = 0.0
+        """When it came, loop time."""
 
 
 class ClockWatch:
@@ -73,7 +71,9 @@ class ClockWatch:
         """
         self._awaited_topic = awaited_topic
         self._why_missing = why_missing
-        self._reported_topics: set[str] = set()
+        self._suspicion: tuple[str, int] | None = None
+        """According to the last report: the topic on which the host and the clock wait for each other, and the step."""
+        self._logged_topics: set[str] = set()
         self._run = run
         self._host_id = host_id
         self._signs = signs
@@ -99,8 +99,10 @@ class ClockWatch:
             await asyncio.sleep(self._look_wall_s)
             if loop.time() - wake_wall_s > self._look_wall_s or not bus.is_connected:
                 signs.last_wall_s = loop.time()  # this process was suspended, or could not receive
+            woke_wall_s = loop.time()
             await self._listen(broker)
-            self._report_deafness()
+            if signs.report is not None and signs.reported_wall_s >= woke_wall_s:
+                self._suspect(signs.report)
             silent_wall_s = loop.time() - signs.last_wall_s
             if silent_wall_s < self._look_wall_s:
                 if is_silent:
@@ -126,14 +128,16 @@ class ClockWatch:
             else:
                 signs.listened_wall_s = loop.time()
 
-    def _report_deafness(self) -> None:
-        """Log on which topic the host and the clock wait for each other, if they do."""
-        if self._signs.named.get(shortened(self._host_id), 0) < NAMED_AGAIN:
-            return
-        topic = self._awaited_topic(self._signs.reported_step)
-        if topic is not None and topic not in self._reported_topics:
-            self._reported_topics.add(topic)
+    def _suspect(self, report: TimeReport) -> None:
+        """Log on which topic the host and the clock wait for each other, if they do so in two reports in a row."""
+        topic = None
+        if shortened(self._host_id) in report.waiting_for:
+            topic = self._awaited_topic(report.step)
+        suspicion = None if topic is None else (topic, report.step)
+        if topic is not None and suspicion == self._suspicion and topic not in self._logged_topics:
+            self._logged_topics.add(topic)
             log.warning(NOT_HEARD, host=self._host_id, topic=topic, hint=HINT)
+        self._suspicion = suspicion
 
     async def _hears_clock(self, broker: Broker) -> bool:
         """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown.
@@ -162,11 +166,9 @@ class ClockWatch:
 
     def _take_report(self, delivery: Delivery) -> bool:
         """Take a report of the clock; return whether the clock is there."""
-        signs = self._signs
         try:
             report = delivery.read(TimeReport)
         except MalformedError:  # of another release, which is alive
             return True
-        signs.reported_step = report.step
-        signs.named = {host: signs.named.get(host, 0) + 1 for host in report.waiting_for}
+        self._signs.report, self._signs.reported_wall_s = report, asyncio.get_running_loop().time()
         return report.state != "gone"

@@ -12,8 +12,9 @@ from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
 from broker.clock.settings import ClockSettings
 from broker.errors import BrokerRefusedError, HostsMissingError
+from broker.hosts.clock_watch import ClockSigns, ClockWatch
 from broker.hosts.host import Host
-from broker.protocol import Envelope
+from broker.protocol import Envelope, TimeReport
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Delivery, Reconnected
 from broker.transport.filters import matches
@@ -124,6 +125,29 @@ def test_a_host_that_may_not_listen_to_the_clock_does_not_wait_for_ever() -> Non
         assert caught.group_contains(BrokerRefusedError, match="refuses a subscription to 'ssmic/r/time'")
 
     quickly(main())
+
+
+def test_a_host_that_was_at_work_when_the_clock_waited_for_it_is_not_deaf() -> None:
+    """What a report says is over when the host is idle again."""
+
+    async def main() -> None:
+        broker, signs = MemoryBroker(), ClockSigns()
+        awaited: list[str | None] = [None, None, "ssmic/r/done/a", None, "ssmic/r/done/a"]
+        watch = ClockWatch(
+            RUN, "a", signs, LIMIT_WALL_S, awaited_topic=lambda _step: awaited.pop(0), why_missing=lambda: ""
+        )
+        report = TimeReport(time=0, round=0, step=3, pace="1x", lag_wall_s=0.0, state="running", waiting_for=("a",))
+        async with broker.connect("clock") as bus:
+            watching = asyncio.create_task(watch.keep_watching(broker, bus))
+            while awaited:
+                await bus.publish("ssmic/r/time", report.encoded(), retain=True)
+                await asyncio.sleep(1)
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    with capture_logs() as logs:
+        quickly(main())
+    assert not [entry for entry in logs if entry["log_level"] == "warning"]
 
 
 def test_nothing_is_said_if_everything_gets_through() -> None:
