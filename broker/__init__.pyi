@@ -1,3 +1,6 @@
+from .child_process import (
+    ending_with_this_process as ending_with_this_process,
+)
 from .errors import (
     AgentFailedError as AgentFailedError,
     BrokerAwayError as BrokerAwayError,
@@ -78,6 +81,7 @@ __all__ = [
     "canonical",
     "character_problem",
     "create_private_file",
+    "ending_with_this_process",
     "file_name",
     "first_few",
     "identifier_problem",

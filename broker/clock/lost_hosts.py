@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from broker.clock.barrier import RoundBarrier
-from broker.clock.membership import Admission, Membership, missing_error
+from broker.clock.membership import Admission, Membership
+from broker.clock.missing_hosts import Owed, missing_error
 from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsGoneError, HostsMissingError
@@ -90,7 +91,7 @@ class LostHosts:
         if busy := self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) - timed_out:
             timed_out |= busy & self._quarantine.removable
         if timed_out and (self._settings.on_loss != "drop" or timed_out & self._settings.indispensable):
-            raise missing_error(timed_out, self._settings.timeouts)
+            raise self._missing_error(timed_out, "answer")
         return [agent for host in sorted(timed_out) for agent in self._drop(host)]
 
     def drop_those_without_messages(self, step: int) -> list[str]:
@@ -101,9 +102,15 @@ class LostHosts:
         """
         senders = set(self._barrier.missing_senders())
         if senders and (self._settings.on_loss != "drop" or senders & self._settings.indispensable):
-            raise missing_error(senders, self._settings.timeouts, what="messages that they reported")
+            raise self._missing_error(senders, "messages")
         why = f"messages that it reported in step {step} never arrived"
         return [agent for host in sorted(senders) for agent in self._drop(host, why)]
+
+    def _missing_error(self, hosts: set[str], owed: Owed) -> HostsMissingError:
+        settings = self._settings
+        limit_wall_s = settings.timeouts.limit_wall_s
+        gone = self._members.gone
+        return missing_error(settings.run, hosts, limit_wall_s, owed, own=settings.indispensable, gone=gone)
 
     def drop_failed(self) -> list[str]:
         """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.

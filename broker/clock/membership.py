@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from math import inf
 
@@ -11,11 +11,12 @@ import structlog
 from pydantic_core import to_json
 
 from broker.clock.barrier import RoundBarrier
+from broker.clock.missing_hosts import missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S
-from broker.errors import HostsMissingError, MalformedError, ProtocolError
+from broker.errors import MalformedError, ProtocolError
 from broker.hosts import check_session
 from broker.journal_file import setup_differences, setup_parts
-from broker.protocol import MAX_PAYLOAD_BYTES, MOST_NAMED, Announcement, Member, Roster, Timeouts, clipped, topics
+from broker.protocol import MAX_PAYLOAD_BYTES, Announcement, Member, Roster, Timeouts, clipped, topics
 from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})
@@ -322,6 +323,7 @@ class Admission:
         *,
         ran: Callable[[str], frozenset[int]],
         on_missing: Callable[[tuple[str, ...]], None] | None = None,
+        own_hosts: frozenset[str] = frozenset(),
         keep: bool = False,
     ) -> None:
         """Create it.
@@ -333,6 +335,7 @@ class Admission:
             timeouts: How long to wait for hosts, and for a sign of life from a host that another process claims to be.
             ran: Returns which steps a host may name as the last one that it ran.
             on_missing: Called with the ids of missing hosts whenever they change before the run starts.
+            own_hosts: The hosts of the clock's own process.
             keep: Whether hosts leave their retained messages at the broker.
         """
         self._keep = keep
@@ -342,6 +345,7 @@ class Admission:
         self._timeouts = timeouts
         self._ran = ran
         self._on_missing = on_missing
+        self._own_hosts = own_hosts
         self._reported_missing: tuple[str, ...] = ()
         self._is_open = False
         """Whether all hosts have been present once; from then on, every change is published at once."""
@@ -452,7 +456,9 @@ class Admission:
             if now_wall_s - deadline_wall_s > AWAY_AFTER_WALL_S:
                 deadline_wall_s = now_wall_s + self._timeouts.limit_wall_s  # this process was suspended meanwhile
             elif not drop_missing(missing):
-                raise missing_error(missing, self._timeouts)
+                raise missing_error(
+                    self._run, missing, self._timeouts.limit_wall_s, "announcement", own=self._own_hosts
+                )
         await self.publish(bus)
 
     def changed(self) -> None:
@@ -496,17 +502,3 @@ class Admission:
         """Stop admitting hosts: pending claims of second processes are no longer decided."""
         for timer in (*self._timers.values(), *(timer for _, timer in self._deferred.values())):
             timer.cancel()
-
-
-def missing_error(hosts: Iterable[str], timeouts: Timeouts, what: str = "answer") -> HostsMissingError:
-    """Return the error that names hosts that were silent for too long.
-
-    Args:
-        hosts: The hosts.
-        timeouts: The clock's time limits.
-        what: The awaited message or action.
-    """
-    missing = sorted(hosts)
-    names = ", ".join(repr(host) for host in missing[:MOST_NAMED])
-    more = f" and {len(missing) - MOST_NAMED:,} more" if len(missing) > MOST_NAMED else ""
-    return HostsMissingError(f"no {what} from hosts within {timeouts.limit_wall_s:g} s: {names}{more}")

@@ -2,17 +2,21 @@
 
 An idle household may receive nothing from its clock for hours. If it has not heard the clock for a minute, it
 subscribes to the clock's reports for a moment; a permanent subscription would cost more than all its other work.
+
+A report names the hosts that the clock waits for. If it repeatedly names a host that waits for the clock, the broker
+does not pass on what one of them says: a broker drops what its access rules forbid without telling anybody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 import structlog
 
-from broker.errors import BrokerLostError, BrokerUnreachableError, ClockMissingError
-from broker.protocol import topics
+from broker.errors import BrokerLostError, BrokerRefusedError, BrokerUnreachableError, ClockMissingError, MalformedError
+from broker.protocol import TimeReport, shortened, topics
 from broker.transport import Broker, Bus, Delivery
 
 log = structlog.get_logger(__name__)
@@ -21,8 +25,9 @@ LOOK_EVERY_WALL_S = 60.0
 """After this long without a sign of life from the clock, a host listens for one, and logs if there is none."""
 LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
-_GONE = b'"state":"gone"'
-"""In a report on `time`: the last will of a clock."""
+NOT_HEARD = "the broker does not pass on a topic"
+"""What a host logs if the clock waits for it, and it for the clock."""
+HINT = "its access rules may forbid it to the login of the writer or of the reader"
 
 
 class ClockSigns:
@@ -34,12 +39,25 @@ class ClockSigns:
         self.listening = asyncio.Lock()
         self.listened_wall_s = 0.0
         """When a host last listened for it and heard nothing, loop time."""
+        self.report: TimeReport | None = None
+        """The last report that a host listened to; None: there was none."""
+        self.reported_wall_s = 0.0
+        """When it came, loop time."""
 
 
 class ClockWatch:
     """How one host watches the clock."""
 
-    def __init__(self, run: str, host_id: str, signs: ClockSigns, limit_wall_s: float) -> None:
+    def __init__(
+        self,
+        run: str,
+        host_id: str,
+        signs: ClockSigns,
+        limit_wall_s: float,
+        *,
+        awaited_topic: Callable[[int], str | None],
+        why_missing: Callable[[], str],
+    ) -> None:
         """Create it.
 
         Args:
@@ -47,7 +65,15 @@ class ClockWatch:
             host_id: The host.
             signs: The clock's signs of life, shared by the hosts of this process.
             limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds.
+            awaited_topic: Given the step for which the clock waits, returns the topic on which the host or the clock
+                waits for the other one; None: the host is at work, or it is not known.
+            why_missing: Returns what is known about the clock's absence, to be added to the error.
         """
+        self._awaited_topic = awaited_topic
+        self._why_missing = why_missing
+        self._suspicion: tuple[str, int] | None = None
+        """According to the last report: the topic on which the host and the clock wait for each other, and the step."""
+        self._logged_topics: set[str] = set()
         self._run = run
         self._host_id = host_id
         self._signs = signs
@@ -63,6 +89,7 @@ class ClockWatch:
 
         Raises:
             ClockMissingError: The clock was silent for longer than the limit.
+            BrokerRefusedError: The broker does not let this login listen to it.
         """
         loop, signs = asyncio.get_running_loop(), self._signs
         signs.last_wall_s = loop.time()
@@ -72,7 +99,10 @@ class ClockWatch:
             await asyncio.sleep(self._look_wall_s)
             if loop.time() - wake_wall_s > self._look_wall_s or not bus.is_connected:
                 signs.last_wall_s = loop.time()  # this process was suspended, or could not receive
+            woke_wall_s = loop.time()
             await self._listen(broker)
+            if signs.report is not None and signs.reported_wall_s >= woke_wall_s:
+                self._suspect(signs.report)
             silent_wall_s = loop.time() - signs.last_wall_s
             if silent_wall_s < self._look_wall_s:
                 if is_silent:
@@ -80,7 +110,8 @@ class ClockWatch:
                 is_silent = False
                 continue
             if silent_wall_s > self._limit_wall_s:
-                raise ClockMissingError(f"host {self._host_id!r}: no sign of the clock for {self._limit_wall_s:g} s")
+                silence = f"host {self._host_id!r}: no sign of the clock for {self._limit_wall_s:g} s"
+                raise ClockMissingError(f"{silence}{self._why_missing()}")
             if not is_silent:
                 log.warning("waiting for the clock", host=self._host_id, limit_wall_s=self._limit_wall_s)
             is_silent = True
@@ -97,19 +128,47 @@ class ClockWatch:
             else:
                 signs.listened_wall_s = loop.time()
 
+    def _suspect(self, report: TimeReport) -> None:
+        """Log on which topic the host and the clock wait for each other, if they do so in two reports in a row."""
+        topic = None
+        if shortened(self._host_id) in report.waiting_for:
+            topic = self._awaited_topic(report.step)
+        suspicion = None if topic is None else (topic, report.step)
+        if topic is not None and suspicion == self._suspicion and topic not in self._logged_topics:
+            self._logged_topics.add(topic)
+            log.warning(NOT_HEARD, host=self._host_id, topic=topic, hint=HINT)
+        self._suspicion = suspicion
+
     async def _hears_clock(self, broker: Broker) -> bool:
-        """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown."""
-        is_listening = False
+        """Listen to the clock's reports for a moment; return whether there was one, or whether that is unknown.
+
+        Raises:
+            BrokerRefusedError: The broker does not let this login listen, so that it would wait for ever for a clock
+                that has disappeared.
+        """
+        is_connected = is_listening = False
         try:
             async with (
                 asyncio.timeout(LISTEN_WALL_S),
                 broker.connect(f"{self._run}-{self._host_id}-{secrets.token_hex(8)}") as bus,
             ):
+                is_connected = True
                 await bus.subscribe(topics.time(self._run))
                 is_listening = True
                 async for event in bus.messages():
                     if isinstance(event, Delivery) and not event.is_empty and not event.retain:
-                        return _GONE not in event.payload
-        except (TimeoutError, BrokerLostError, BrokerUnreachableError):
+                        return self._take_report(event)
+        except (TimeoutError, BrokerLostError, BrokerUnreachableError) as error:
+            if is_connected and isinstance(error, BrokerRefusedError):
+                raise
             return not is_listening
         return False
+
+    def _take_report(self, delivery: Delivery) -> bool:
+        """Take a report of the clock; return whether the clock is there."""
+        try:
+            report = delivery.read(TimeReport)
+        except MalformedError:  # of another release, which is alive
+            return True
+        self._signs.report, self._signs.reported_wall_s = report, asyncio.get_running_loop().time()
+        return report.state != "gone"

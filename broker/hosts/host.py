@@ -29,7 +29,7 @@ from broker.errors import (
 from broker.garbage_collection import no_collections
 from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
-from broker.hosts.clock_watch import ClockSigns, ClockWatch
+from broker.hosts.clock_watch import HINT, NOT_HEARD, ClockSigns, ClockWatch
 from broker.hosts.directory import Directory
 from broker.hosts.external_port import ExternalInput, Port
 from broker.hosts.granted_round import Grants, Round
@@ -124,11 +124,25 @@ class Host:
         """Messages between the host's own agents in the last round."""
         self._is_current_session: bool | None = None
         """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
+        self._has_roster = False
+        """Whether a roster of this run has arrived, whether or not it lists this process."""
+        self._repeated_wall_s: tuple[float, float] | None = None
+        """When the clock began to repeat the grant of the last step, and when it did so last, loop time; None: it has
+        not."""
+        self._reported_step = -1
+        """The step of which a warning has said so."""
         self._clock_topics = frozenset({topics.roster(run), topics.grants(run), topics.grant(run, host_id)})
         self._clock_signs = clock_signs or ClockSigns()
         self._clock_watch = None
         if clock_limit_wall_s is not None:
-            self._clock_watch = ClockWatch(run, host_id, self._clock_signs, clock_limit_wall_s)
+            self._clock_watch = ClockWatch(
+                run,
+                host_id,
+                self._clock_signs,
+                clock_limit_wall_s,
+                awaited_topic=self._awaited_topic,
+                why_missing=self._why_clock_is_missing,
+            )
         self._keep_retained = False
         """Whether retained publications stay at the broker when the host leaves."""
 
@@ -157,7 +171,7 @@ class Host:
                 if replayed is not None:
                     await self._outbox.publish_retained(bus)  # they may have been removed when this host left
                 if replayed is None or replayed.phase != "end":
-                    await self._in_roster.wait()  # until then, messages of this process are rejected
+                    await self._wait_for_roster()  # until then, messages of this process are rejected
                     await self._outbox.publish_last(bus)
                     with self._waking(bus, tasks):
                         await self._run_rounds(bus, tasks)
@@ -241,6 +255,45 @@ class Host:
         await bus.publish(topic, b"", qos=topics.QOS_AT_LEAST_ONCE, retain=True)
         await bus.flush()
 
+    async def _wait_for_roster(self) -> None:
+        """Wait until the roster lists this process; log if a round is granted, but no roster arrives."""
+        while not self._in_roster.is_set():
+            try:
+                async with asyncio.timeout(SILENT_AFTER_WALL_S):
+                    await self._in_roster.wait()
+            except TimeoutError:
+                if self._grants.latest is not None and not self._has_roster:
+                    log.warning(NOT_HEARD, host=self.host_id, topic=topics.roster(self.run_id), hint=HINT)
+                    await self._in_roster.wait()
+
+    def _awaited_topic(self, step: int) -> str | None:
+        """Return the topic on which this host or the clock waits for the other one.
+
+        Args:
+            step: The step for which the clock waits.
+
+        Returns:
+            None: This host is at work, or logs itself what it waits for.
+        """
+        grants, run, own = self._grants, self.run_id, self.host_id
+        if not self._in_roster.is_set():
+            if self._has_roster:
+                return topics.host(run, own)
+            return topics.roster(run) if grants.latest is None else None
+        if grants.running_step is not None or (grants.latest is not None and grants.latest.step > grants.last_step):
+            return None
+        if grants.last_step < step:
+            return topics.grant(run, own)
+        return topics.inboxes_from(run, own) if self._repeated_wall_s is None else topics.done(run, own)
+
+    def _why_clock_is_missing(self) -> str:
+        """Return what is known about why there is no sign of the clock; empty: nothing."""
+        if (problem := self.rejected.last_roster_problem) is not None:
+            return f"; its last roster was dropped: {problem}"
+        if self._has_roster or self._grants.latest is not None:
+            return ""
+        return f" on {topics.roster(self.run_id)}: does a clock with this run id use this broker?"
+
     async def _announce(self, bus: Bus) -> None:
         there = Announcement(
             host=self.host_id,
@@ -319,6 +372,7 @@ class Host:
 
     def _take_roster(self, roster: Roster, *, is_stored: bool) -> bool:
         """Adopt a roster; return False if it does not list this process."""
+        self._has_roster = True
         self._keep_retained = roster.keep
         if (why := roster.refused.get(self.session, {}).get(self.host_id)) is not None:
             self._is_current_session = False
@@ -359,6 +413,7 @@ class Host:
         """Take a grant of a step that has not begun; return whether it is one."""
         is_new = self._grants.take(grant)
         if is_new:
+            self._repeated_wall_s = None
             self._arrived.set()  # it may name fewer hosts to wait for
         return is_new
 
@@ -378,7 +433,19 @@ class Host:
         elif grant.step <= self._grants.last_step:
             last = self._outbox.last
             if last is not None and grant.step == last.step:
+                self._note_repetition()
                 await self._outbox.answer(bus)
+
+    def _note_repetition(self) -> None:
+        """Log if the clock keeps repeating the grant of a step that this host has answered."""
+        now_wall_s = asyncio.get_running_loop().time()
+        begun_wall_s, last_wall_s = self._repeated_wall_s or (now_wall_s, now_wall_s)
+        if now_wall_s - last_wall_s > SILENT_AFTER_WALL_S:  # for another reason, such as a restart of the clock
+            begun_wall_s = now_wall_s
+        self._repeated_wall_s = begun_wall_s, now_wall_s
+        if now_wall_s - begun_wall_s >= SILENT_AFTER_WALL_S and self._reported_step != self._grants.last_step:
+            self._reported_step = self._grants.last_step
+            log.warning(NOT_HEARD, host=self.host_id, topic=topics.done(self.run_id, self.host_id), hint=HINT)
 
     def _take_batch(self, from_host: str, delivery: Delivery) -> None:
         """Buffer another host's messages; each message that does not belong here is rejected individually.
@@ -480,7 +547,8 @@ class Host:
                 await self._request_missing(bus)
             if since_wall_s is not None and loop.time() - since_wall_s >= SILENT_AFTER_WALL_S:
                 since_wall_s = None
-                log.warning("waiting for messages", host=self.host_id, sender_hosts=missing, step=step - 1)
+                topic = topics.inbox(self.run_id, self.host_id, missing[0])
+                log.warning("waiting for messages", host=self.host_id, sender_hosts=missing, step=step - 1, topic=topic)
 
     def _missing(self) -> list[str]:
         """Return the hosts whose messages of the granted step have not all arrived."""

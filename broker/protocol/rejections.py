@@ -39,6 +39,10 @@ class _RateLimit:
     logged_wall_s: float = 0.0
 
 
+_VERSIONS = 1_000
+"""No release will have a version of the protocol as high as this one."""
+_SAME_RELEASE = "install the same release everywhere"
+
 _FURTHER = ("", "")
 """Takes the place of kind and sender where a message has none, or too many others have."""
 
@@ -54,6 +58,8 @@ class RejectedMessages:
         """
         self.count = 0
         """Total number of rejected messages."""
+        self.last_roster_problem: str | None = None
+        """Why the last roster was rejected; None: none was."""
         self._reader = reader
         self._rate_limits: dict[tuple[str, str], _RateLimit] = {}
         """By kind and last level of the topic, which is the sender at a guarded broker."""
@@ -67,6 +73,8 @@ class RejectedMessages:
         """
         self.count += 1
         address = topics.parse(topic)
+        if address is not None and address.kind == "roster":
+            self.last_roster_problem = first_problem(error)
         key = _FURTHER if address is None else (address.kind, address.ids[-1] if address.ids else "")
         if key not in self._rate_limits and len(self._rate_limits) >= _MOST_SENDERS:
             key = _FURTHER
@@ -99,13 +107,15 @@ class RejectedMessages:
 def first_problem(error: Exception) -> str:
     """Return a one-line description of a message's first problem; keys that the sender chose are shortened."""
     if isinstance(error, ValidationError):
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        problems = error.errors(include_url=False, include_context=False)
         first = problems[0]
         for problem in problems:
             if problem["loc"] == ("v",) and problem["type"] == "literal_error":
                 # Other fields may be unknown or missing for the same reason.
                 expected = problem["msg"].removeprefix("Input should be ")
-                return f"is of another version of the protocol than {expected}: install the same release everywhere"
+                found = problem["input"]
+                version = str(found) if type(found) is int and 0 <= found < _VERSIONS else "unknown"
+                return f"is of version {version} of the protocol, and this release has {expected}: {_SAME_RELEASE}"
         place = ".".join(shortened(str(part)) for part in first["loc"])
         count = error.error_count()
         others = f"{count} problems, the first: " if count > 1 else ""

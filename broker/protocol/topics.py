@@ -275,6 +275,11 @@ def inboxes(run: str, host_id: str) -> str:
     return _build(run, "inbox", encode(host_id), "+")
 
 
+def inboxes_from(run: str, from_host: str) -> str:
+    """Return the filter for all messages from the agents of a host to those of others."""
+    return _build(run, "inbox", "+", encode(from_host))
+
+
 def all_inboxes(run: str) -> str:
     """Return the filter for all messages between hosts."""
     return _build(run, "inbox", "+", "+")

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from broker.child_process import ending_with_this_process
 from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.security import SecretWriter, password_line
 from broker.servers.local import ATTEMPTS, LOOPBACK, RunningBroker, free_port, port_taken
@@ -219,10 +219,7 @@ async def _spawn(
         # changes its user is no longer signalled when its parent dies.
         configuration += "user root\n"
     (folder / "mosquitto.conf").write_text(configuration + extra_configuration, encoding="utf-8")
-    command = [str(program), "-c", str(folder / "mosquitto.conf")]
-    if sys.platform == "linux" and (guard := shutil.which("setpriv")) is not None:
-        # It ends with this process even if that is killed. (`preexec_fn` would be unsafe, since there are threads.)
-        command = [guard, "--pdeathsig", "TERM", "--", *command]
+    command = ending_with_this_process([str(program), "-c", str(folder / "mosquitto.conf")])
     with (folder / "mosquitto.log").open("wb") as log:
         # In a separate process group, so that Ctrl-C reaches only this process, which needs the broker to disconnect.
         return await asyncio.create_subprocess_exec(

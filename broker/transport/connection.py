@@ -374,6 +374,10 @@ class Connection(aiomqtt.Client):
         if reason_code != _UNSPECIFIED or self._ended.done():
             self._end(str(reason_code))
             return
+        self._end_by_other_side()
+
+    def _end_by_other_side(self) -> None:
+        """Note what was sent before the other side closed the connection."""
         self.disconnect = Disconnect(self._largest_sent, self._loop.time())
         if self._last_sent_bytes is None:
             self._end("closed by the other side")
@@ -436,7 +440,13 @@ class Connection(aiomqtt.Client):
                     return
             self._loop.call_soon(self._read_on)
         except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
-            self.drop(f"{type(error).__name__}: {error}")
+            self._drop_after(error)
+
+    def _drop_after(self, error: Exception) -> None:
+        """Close the socket after an error; a socket that closes before it has read everything resets the connection."""
+        if isinstance(error, ConnectionError) and self._connected.done() and not self._ended.done():
+            self._end_by_other_side()
+        self.drop(f"{type(error).__name__}: {error}")
 
     def _read_on(self) -> None:
         if self._client.socket() is not None and self._buffers.readable:
@@ -455,7 +465,7 @@ class Connection(aiomqtt.Client):
         except Exception as error:  # noqa: BLE001 - as in `_read`
             if not self._connected.done():
                 self._buffers.read_close_reason()
-            self.drop(f"{type(error).__name__}: {error}")
+            self._drop_after(error)
         waits = self._unwritten_bytes > 0 or bool(client._out_packet)
         if waits is not self._waits_to_write and (sock := client.socket()) is not None:
             self._waits_to_write = waits

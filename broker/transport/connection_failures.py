@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aiomqtt import MqttError
@@ -23,10 +24,14 @@ from broker.transport.endpoint import BrokerUrl
 
 SAME_DISCONNECTS = 4
 """This many disconnects in a row, each after the same packet, are not a coincidence."""
+SAME_SMALL_DISCONNECTS = 20
+"""The same for small packets: a client says the same on each connection, so that a link that breaks often, or a broker
+that is restarted again and again, looks alike for a while."""
 PROMPT_WALL_S = 5.0
 """A packet sent longer ago than this did not cause a disconnect, wall-clock seconds."""
 SMALL_BYTES = 1_000
-"""No usable broker rejects packets up to this size for their size."""
+"""Hardly any broker rejects packets up to this size for their size, but some close the connection of a client that
+writes without permission."""
 
 _BAD_LOGIN = frozenset({134, 135})
 _CLIENT_ID_REFUSED = 133
@@ -40,6 +45,12 @@ _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST"
 """OpenSSL's reasons for an answer that is not TLS."""
 _NO_COMMON_TLS = frozenset({"UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "NO_SHARED_CIPHER", "DH_KEY_TOO_SMALL"})
 _ALERTS_FOR_NOW = ("INTERNAL_ERROR", "USER_CANCELLED", "CLOSE_NOTIFY")
+
+_NOT_YET_VALID = 9
+"""OpenSSL's code for a certificate whose validity has not begun. A machine without a battery for its clock boots in the
+past, until it has heard the time: waiting may cure that."""
+_EXPIRED = 10
+_VALIDITY = frozenset({_NOT_YET_VALID, _EXPIRED})
 
 _CONNACK = 0x20
 _TLS_RECORDS = frozenset(range(0x14, 0x18))
@@ -149,8 +160,11 @@ def _foreign(first_bytes: bytes, url: BrokerUrl) -> str:
 def _tls_failure(error: ssl.SSLError) -> ConnectFailure:
     what = getattr(error, "reason", None) or str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = f"the broker's certificate is not trusted ({error.verify_message})"
-        return ConnectFailure(f"TLS failed: {why}", is_final=True)
+        clock = ""
+        if error.verify_code in _VALIDITY:
+            clock = f"; the clock of this machine says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        why = f"the broker's certificate is not trusted ({error.verify_message}{clock})"
+        return ConnectFailure(f"TLS failed: {why}", is_final=error.verify_code != _NOT_YET_VALID)
     if "ALERT" in what and not any(alert in what for alert in _ALERTS_FOR_NOW):
         return ConnectFailure(f"TLS failed: the broker refuses the client certificate ({what})", is_final=True)
     if what in _NOT_TLS:
@@ -165,7 +179,8 @@ def _full_or_foreign(url: BrokerUrl, other_connections: int) -> str:
         connections = plural(other_connections, "other connection")
         return (
             f" while it serves {connections} of this process; it has probably reached its limit of connections "
-            "(Mosquitto: max_connections): raise it, or use fewer (ssmic run --hosts N)"
+            "(Mosquitto: max_connections): raise it, or use fewer (ssmic run --hosts N; each household of ssmic host "
+            "needs one)"
         )
     return f"; {_doubt(url)} One that has reached its limit of connections does so too (Mosquitto: max_connections)"
 
@@ -201,26 +216,30 @@ class DisconnectHistory:
     """The disconnects of one client, in order."""
 
     def __init__(self) -> None:
-        self._last: deque[Disconnect] = deque(maxlen=SAME_DISCONNECTS)
-        self._passed_bytes = SMALL_BYTES
+        self._last: deque[Disconnect] = deque(maxlen=SAME_SMALL_DISCONNECTS)
+        self._passed_bytes = 0
 
     def add(self, disconnect: Disconnect) -> SentPacket | None:
         """Add a disconnect; return the packet that preceded each of the last ones, if it was the same packet."""
         self._last.append(disconnect)
-        if disconnect.largest is not None and not disconnect.is_prompt:
-            self._passed_bytes = max(self._passed_bytes, disconnect.largest.packet_bytes)
-        same = {(c.largest.topic, c.largest.packet_bytes) for c in self._last if c.largest is not None and c.is_prompt}
-        if disconnect.largest is None or len(self._last) < SAME_DISCONNECTS or len(same) != 1:
+        largest = disconnect.largest
+        if largest is None:
             return None
-        if not all(c.is_prompt for c in self._last) or disconnect.largest.packet_bytes <= self._passed_bytes:
+        if not disconnect.is_prompt:
+            self._passed_bytes = max(self._passed_bytes, largest.packet_bytes)
+        least = SAME_DISCONNECTS if largest.packet_bytes > SMALL_BYTES else SAME_SMALL_DISCONNECTS
+        last = list(self._last)[-least:]
+        same = {(c.largest.topic, c.largest.packet_bytes) for c in last if c.largest is not None and c.is_prompt}
+        if len(last) < least or len(same) != 1 or not all(c.is_prompt for c in last):
             return None
-        return disconnect.largest
+        return largest if largest.packet_bytes > self._passed_bytes else None
 
 
 def describe(sent: SentPacket) -> str:
     """Return the error message for a broker that closes the connection after a packet."""
+    times = SAME_DISCONNECTS if sent.packet_bytes > SMALL_BYTES else SAME_SMALL_DISCONNECTS
     return (
-        f"disconnected this client {SAME_DISCONNECTS} times in a row, each time after a packet of "
+        f"disconnected this client {times} times in a row, each time after a packet of "
         f"{sent.packet_bytes:,} bytes on {sent.topic}; it probably limits the packet size (Mosquitto: max_packet_size, "
         "message_size_limit), or its access rules do not let this client write there"
     )

@@ -33,7 +33,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
     if reached_s is not None:
         scenario = _recorded(path, scenario, settings, reached_s)
     elif path.exists() and not _is_unused(path, settings):
-        raise ResultsError(f"{path}: exists already; refusing to overwrite results")
+        raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
     elif not path.exists():
         make_private_folder(path.parent)
         chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
@@ -76,6 +76,25 @@ def _recorded(path: Path, scenario: Scenario, settings: RunSettings, reached_s: 
             whose = f"run {runs[0].run_id!r}" if runs else "no run"
             raise ResultsError(f"{path}: has the results of {whose}, and {reached}: {advice}")
         return results.scenario
+
+
+def _whose(path: Path, settings: RunSettings) -> str:
+    """Return whose results a file has, and what to do; empty if they cannot be read."""
+    try:
+        with ResultsReader(path) as results:
+            owners = {run.run_id for run in results.runs()}
+    except ResultsLockedError:
+        raise
+    except ResultsError:
+        return ""
+    if settings.run_id not in owners:
+        return ", with the results of another run: choose another --run or --out"
+    if settings.journals is None:
+        return ", with the results of this run: choose another --run or --out"
+    return (
+        f", with the results of this run, which has no journal in {settings.journals}: put the clock's and the "
+        "manager's journals back to continue it, or choose another --run or --out to begin again"
+    )
 
 
 def _is_unused(path: Path, settings: RunSettings) -> bool:

@@ -1,5 +1,6 @@
 from .controller import (
     ControllerError as ControllerError,
+    how_it_ended as how_it_ended,
     run_controller as run_controller,
 )
 from .emulated_devices import (
@@ -49,6 +50,7 @@ __all__ = [
     "LabTakenError",
     "Street",
     "cases_of",
+    "how_it_ended",
     "lab_figures",
     "open_lab_broker",
     "run_controller",

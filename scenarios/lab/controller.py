@@ -8,10 +8,14 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from broker import SsmicError
+import structlog
+
+from broker import SsmicError, ending_with_this_process
 from scenarios.lab.lab import Lab
 
 _STOP_WALL_S = 5.0
+
+_log = structlog.get_logger(__name__)
 
 
 class ControllerError(SsmicError):
@@ -41,10 +45,12 @@ async def run_controller(lab: Lab, command: Sequence[str]) -> AsyncIterator[asyn
         ControllerError: There is no such command.
     """
     try:
-        process = await asyncio.create_subprocess_exec(*command, env=environment(lab), start_new_session=True)
+        process = await asyncio.create_subprocess_exec(
+            *ending_with_this_process(command), env=environment(lab), start_new_session=True
+        )
     except OSError as error:
         raise ControllerError(f"--controller {command[0]!r}: {error.strerror or error}") from None
-    watching = asyncio.create_task(_stop_with(process, lab), name="controller")
+    watching = asyncio.create_task(_watch(process, lab), name="controller")
     try:
         yield process
     finally:
@@ -58,11 +64,26 @@ async def run_controller(lab: Lab, command: Sequence[str]) -> AsyncIterator[asyn
         await process.wait()
 
 
-async def _stop_with(process: asyncio.subprocess.Process, lab: Lab) -> None:
-    """Stop the lab if its controller fails before time has begun, which it was to begin."""
+async def _watch(process: asyncio.subprocess.Process, lab: Lab) -> None:
+    """Log when the controller ends before the lab; stop the lab if time has not begun, which it was to begin."""
     code = await process.wait()
-    if code and lab.clock.is_paused:
-        lab.stop(f"the controller, which ended with exit code {code} before time had begun")
+    if not lab.is_under_way:
+        return
+    has_begun = lab.clock.has_begun
+    if code and not has_begun:
+        lab.stop(f"the controller, which ended {how_it_ended(code)} before time had begun")
+        return
+    what = "the lab goes on without it" if has_begun else "time begins when something publishes `resume` on `control`"
+    _log.warning(f"the controller has ended {how_it_ended(code)}: {what}")
+
+
+def how_it_ended(code: int) -> str:
+    """Return how a process ended, as `with exit code 2` or `by signal 9`.
+
+    Args:
+        code: Its exit code; negative: the signal that killed it.
+    """
+    return f"by signal {-code}" if code < 0 else f"with exit code {code}"
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

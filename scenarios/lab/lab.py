@@ -114,7 +114,7 @@ class Lab:
     """A lab; make it in the event loop that runs it."""
 
     def __init__(self, scenario: Scenario, settings: LabSettings, broker: LabBroker) -> None:
-        """Create a lab whose clock starts at the beginning of the scenario.
+        """Create a lab whose clock is paused at the beginning of the scenario.
 
         Args:
             scenario: Its houses, and the jobs of their devices.
@@ -145,6 +145,11 @@ class Lab:
         return self._state != "waiting"
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether its devices are connected, and nothing has ended it."""
+        return self._state != "ended" and not self.agenda.has_ended
+
+    @property
     def runs(self) -> list[ApplianceRun]:
         """All jobs and how they went, in the order of registration."""
         runs = [run for plug in self.street.plugs.values() for run in plug.appliance.runs]
@@ -166,7 +171,6 @@ class Lab:
             BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         """
         claims = LabClaims(self.settings.run_id, self.street.devices)
-        self.clock.set_paused(paused=True)
         try:
             async with claims.held(self.broker.current) as claiming, asyncio.TaskGroup() as tasks:
                 answering = tasks.create_task(claims.keep(claiming), name="lab claims")

@@ -22,24 +22,29 @@ class VirtualClock:
     """Maps the wall clock to virtual time; may be paused, and change its pace."""
 
     def __init__(self, pace: Pace, start_s: int) -> None:
-        """Start the clock.
+        """Create the clock, paused at `start_s`.
 
         Raises:
             PaceError: The pace is `max`, at which no program from outside can follow.
         """
         self.pace = pace
         self.start_s = start_s
-        """When it began, UNIX seconds."""
+        """When its time begins, UNIX seconds."""
         self._factor = _factor(pace)
         self._anchor_s = float(start_s)
         self._anchor_wall_s = asyncio.get_running_loop().time()
-        self._is_paused = False
+        self._is_paused = True
         self._changed = asyncio.Event()
 
     @property
     def is_paused(self) -> bool:
         """Whether time is stopped."""
         return self._is_paused
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether time has passed, even if it is stopped now."""
+        return self.exact_s() > self.start_s
 
     def exact_s(self) -> float:
         """Return the virtual time, UNIX seconds."""
@@ -116,6 +121,11 @@ class Agenda:
         if not self._heap or time_s < self._heap[0][0]:
             self._changed.set()
         heapq.heappush(self._heap, (time_s, next(self._numbers), action))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether `end` was called."""
+        return self._ended
 
     def end(self) -> None:
         """Stop: pending actions are not carried out."""

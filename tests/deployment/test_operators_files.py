@@ -139,6 +139,25 @@ def test_a_failed_first_start_leaves_nothing_that_blocks_the_next(
     assert quickly(main()).ledger_sha256 == calm.ledger_sha256
 
 
+def test_results_without_journals_are_not_written_over(street: Scenario, tmp_path: Path) -> None:
+    """The error says whose results they are, and how to go on."""
+
+    async def main() -> None:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            await interrupted_at(120, street, settings, broker)
+        for journal in (tmp_path / "journal").glob("*"):
+            journal.unlink()
+        kept = (tmp_path / "r.sqlite").read_bytes()
+        with pytest.raises(ResultsError, match=r"of this run, which has no journal in .*: put .* journals back"):
+            await clock(street, settings, broker)
+        with pytest.raises(ResultsError, match="results of another run: choose another --run or --out"):
+            await clock(street, replace(settings, run_id="other"), broker)
+        assert (tmp_path / "r.sqlite").read_bytes() == kept
+
+    quickly(main())
+
+
 def test_deleted_results_are_not_replaced_by_half_of_them(street: Scenario, calm: RunOutcome, tmp_path: Path) -> None:
     """The clock reports that they are missing; once they are restored, the run continues and is complete."""
 

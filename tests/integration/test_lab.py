@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import sys
 import xml.etree.ElementTree as ET
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
+import psutil
 import pytest
 
 from broker.servers import find_mosquitto, managed_mosquitto
@@ -136,6 +138,53 @@ def test_a_controller_that_fails_before_time_begins_ends_the_lab(ssmic: Ssmic, l
     ended = ssmic("lab", lane_file, "--paused", "--no-compare", "--controller", f"{sys.executable} no-such-file.py")
     assert ended.code == 1
     assert "stopped before the end by the controller, which ended with exit code 2" in ended.err
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("program", "paused", "told"),
+    [
+        ("exit 3", (), b"the controller has ended with exit code 3: the lab goes on without it"),
+        ("kill -9 $$", (), b"the controller has ended by signal 9: the lab goes on without it"),
+        ("exit 0", ("--paused",), b"the controller has ended with exit code 0: time begins when something publishes"),
+    ],
+)
+async def test_a_controller_that_ends_early_is_reported_at_once(
+    lane_file: Path, program: str, paused: tuple[str, ...], told: bytes
+) -> None:
+    """At the lab's pace, the run would take hours."""
+    command = ("-m", "tui", "lab", str(lane_file), "--pace", "1x", *paused, "--controller", f"sh -c '{program}'")
+    lab = await asyncio.create_subprocess_exec(
+        sys.executable, *command, "--no-compare", cwd=lane_file.parent, stdout=PIPE, stderr=PIPE
+    )
+    assert lab.stderr is not None
+    async with asyncio.timeout(PATIENCE_WALL_S):
+        while told not in await lab.stderr.readline():
+            assert lab.returncode is None
+        lab.send_signal(signal.SIGINT)
+        out, _ = await lab.communicate()
+    assert lab.returncode == 130
+    assert (b"controller.runs to the end: ended early" in out) is (program != "exit 0")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="only Linux ends a process with its parent")
+async def test_a_controller_does_not_outlive_a_lab_that_is_killed(lane_file: Path) -> None:
+    """It would go on to switch what it finds at the broker."""
+    program = "import os, time; print(os.getpid(), flush=True); time.sleep(10_000)"
+    command = ("-m", "tui", "lab", str(lane_file), "--no-compare", "--controller", f'{sys.executable} -c "{program}"')
+    lab = await asyncio.create_subprocess_exec(
+        sys.executable, *command, cwd=lane_file.parent, stdout=DEVNULL, stderr=PIPE
+    )
+    assert lab.stderr is not None  # whither the lab sends what its controller prints
+    async with asyncio.timeout(PATIENCE_WALL_S):
+        while not (line := (await lab.stderr.readline()).strip()).isdigit():
+            assert line
+        controller = psutil.Process(int(line))
+        lab.kill()
+        await lab.wait()
+        while controller.is_running() and controller.status() != psutil.STATUS_ZOMBIE:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.long

@@ -53,8 +53,15 @@ def test_a_message_of_another_version_is_named_as_such(model: type[BaseModel], v
     """A host of a newer release, whose messages may have further fields, is told what to do about it."""
     with pytest.raises(MalformedError) as caught:
         decode(model, b'{"v": 99, "a_new_field": true}')
-    wanted = f"is of another version of the protocol than {version}: install the same release everywhere"
+    wanted = f"is of version 99 of the protocol, and this release has {version}: install the same release everywhere"
     assert str(caught.value) == wanted
+
+
+@pytest.mark.parametrize("version", ['"9"', "true", "-1", "1e3", "[9]", "9999"])
+def test_a_version_that_no_release_has_is_not_repeated(version: str) -> None:
+    """The sender chose it, and it goes into a log."""
+    with pytest.raises(MalformedError, match="is of version unknown of the protocol, and this release has 6:"):
+        decode(Announcement, b'{"v": %s}' % version.encode())
 
 
 @pytest.mark.looptime

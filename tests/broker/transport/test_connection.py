@@ -8,6 +8,8 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,7 +18,7 @@ from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableErr
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
-from broker.transport.base import Delivery
+from broker.transport.base import Delivery, Reconnected
 from broker.transport.endpoint import BrokerUrl
 from tests.patience import PATIENCE_WALL_S
 
@@ -207,6 +209,47 @@ async def test_a_disconnection_is_logged_with_the_time_since_the_last_packet(qos
     reason = next(entry["reason"] for entry in logs if entry["event"] == "connection broke")
     assert reason.startswith("closed by the other side ")
     assert float(reason.split()[5]) <= asyncio.get_running_loop().time() - began_wall_s
+
+
+def reset_after_a_packet(listener: socket.socket, resets: SimpleQueue[None]) -> None:
+    """Be a broker, in a thread, that closes connections without reading the rest of a packet, which resets them."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return  # the test is over
+        connection.recv(1_000)
+        connection.sendall(b"\x20\x02\x00\x00")
+        connection.recv(100)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        resets.put(None)
+
+
+async def test_a_reset_while_writing_counts_as_a_disconnection() -> None:
+    """The client writes again before it reads that the broker has cut it off."""
+    resets: SimpleQueue[None] = SimpleQueue()
+
+    async def publish(port: int) -> None:
+        async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(BrokerUrl("127.0.0.1", port)).connect("host") as bus:
+            while True:
+                await bus.publish("a", bytes(2_500))
+                await asyncio.sleep(0)
+                resets.get(timeout=PATIENCE_WALL_S)  # blocks the event loop, so that nothing is read
+                await bus.publish("b", b"")
+                async for event in bus.messages():
+                    assert isinstance(event, Reconnected)
+                    break
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=reset_after_a_packet, args=(listener, resets))
+        thread.start()
+        try:
+            with pytest.raises(BrokerLostError, match="4 times in a row, each time after a packet of 2,506 bytes on a"):
+                await publish(listener.getsockname()[1])
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 @needs_mosquitto

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from broker.errors import BrokerUnreachableError
+from broker.errors import BrokerAwayError, BrokerRefusedError, BrokerUnreachableError
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
@@ -25,6 +25,7 @@ from broker.transport.tls import Tls
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
 DAY = dt.timedelta(days=1)
+NOW = dt.timedelta()
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,13 @@ class Authority:
         (folder / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return cls(folder, name, key, certificate)
 
-    def sign(self, name: str, address: str = "127.0.0.1") -> None:
-        """Write a certificate and its key into `<name>.crt` and `<name>.key`."""
+    def sign(self, name: str, address: str = "127.0.0.1", later: dt.timedelta = NOW) -> None:
+        """Write a certificate and its key into `<name>.crt` and `<name>.key`; `later` moves its validity."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         certificate = (
-            _certificate(subject, self.certificate.subject, key)
+            _certificate(subject, self.certificate.subject, key, later)
             .add_extension(names, critical=False)
             .sign(self.key, hashes.SHA256())
         )
@@ -67,8 +68,10 @@ class Authority:
         )
 
 
-def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, later: dt.timedelta = NOW
+) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC) + later
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -82,11 +85,11 @@ def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePri
 
 @asynccontextmanager
 async def tls_mosquitto(
-    folder: Path, *, address: str = "127.0.0.1", wants_certificate: bool = False
+    folder: Path, *, address: str = "127.0.0.1", wants_certificate: bool = False, later: dt.timedelta = NOW
 ) -> AsyncIterator[BrokerUrl]:
     """Run one with a certificate for `address`; the authority's is in `authority.crt`."""
     authority = Authority.make(folder, "authority")
-    authority.sign("server", address)
+    authority.sign("server", address, later)
     authority.sign("client")
     extra_configuration = (
         f"cafile {folder}/authority.crt\ncertfile {folder}/server.crt\nkeyfile {folder}/server.key\n"
@@ -148,6 +151,22 @@ async def test_a_broker_that_is_not_trusted(tmp_path: Path, case: str) -> None:
     async with tls_mosquitto(tmp_path, address="127.0.0.2" if case == "address" else "127.0.0.1") as url:
         with pytest.raises(BrokerUnreachableError, match="TLS failed: the broker's certificate is not trusted"):
             await connect(url, trusted[case])
+
+
+@pytest.mark.parametrize(
+    ("later", "kind", "reason"),
+    [
+        (2 * DAY, BrokerAwayError, "not yet valid"),
+        (-2 * DAY, BrokerRefusedError, "certificate has expired"),
+    ],
+)
+async def test_a_certificate_that_is_not_valid_now(
+    tmp_path: Path, later: dt.timedelta, kind: type[BrokerUnreachableError], reason: str
+) -> None:
+    """A machine that booted with a slow clock tries again; the error names the time on its clock."""
+    async with tls_mosquitto(tmp_path, later=later) as url:
+        with pytest.raises(kind, match=rf"{reason}; the clock of this machine says \d+-\d\d-\d\d \d\d:\d\d UTC\)"):
+            await connect(url, Tls(tmp_path / "authority.crt"))
 
 
 async def test_one_side_without_tls(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ START_S = 1_782_021_600
 
 async def test_what_was_to_happen_before_the_lab_began_happens_at_once_and_is_not_late() -> None:
     """A fault that holds all day counts from `--from` on; the hours before do not count as lag."""
-    agenda = Agenda(VirtualClock(Pace(60.0), START_S))
+    clock = VirtualClock(Pace(60.0), START_S)
+    clock.set_paused(paused=False)
+    agenda = Agenda(clock)
     done: list[int] = []
     agenda.add(START_S + 1, lambda _now_s: agenda.end())
     agenda.add(START_S - 6 * 3600, done.append)

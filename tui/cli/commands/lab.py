@@ -349,7 +349,7 @@ async def _run(order: _Order, found: list[_Found]) -> int:
 
 
 async def _with_controller(the_lab: Lab, command: Sequence[str], extra: list[Case]) -> None:
-    from scenarios.lab import Case, run_controller
+    from scenarios.lab import Case, how_it_ended, run_controller
     from tui.cli.output import notes
 
     async with AsyncExitStack() as stack:
@@ -368,12 +368,14 @@ async def _with_controller(the_lab: Lab, command: Sequence[str], extra: list[Cas
                     f"A program in the lab's time: faketime -f '{the_lab.clock.faketime()}' COMMAND", soft_wrap=True
                 )
 
-        await the_lab.run(on_ready=on_ready)
-        extra += [
-            Case("controller", "runs to the end", f"ended early, with exit code {process.returncode}")
-            for process in processes
-            if process.returncode
-        ]
+        try:
+            await the_lab.run(on_ready=on_ready)
+        finally:
+            extra += [
+                Case("controller", "runs to the end", f"ended early, {how_it_ended(process.returncode)}")
+                for process in processes
+                if process.returncode
+            ]
 
 
 def _record(the_lab: Lab, order: _Order, extra: Sequence[Case], *, is_complete: bool, wall_s: float) -> _Found:
