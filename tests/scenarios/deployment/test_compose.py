@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from broker.security.provision import Guard, login_folder, write_guard
 from scenarios.deployment.compose import ComposePlan, ScenarioPlace, compose_text, place_of, service_names
 from tui.cli.app import app
+from tui.cli.options import DEFAULT_LIMIT_WALL_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -43,6 +44,19 @@ def test_every_service_calls_a_command_that_takes_its_arguments() -> None:
             environment = {key: str(value) for key, value in service.get("environment", {}).items()}
             result = CliRunner().invoke(app, [*service["command"], "--help"], env=environment)
             assert result.exit_code == 0, f"{name}: {result.stderr}"
+
+
+def test_every_process_of_a_run_gives_up_after_the_limit_of_the_environment() -> None:
+    """Restarts depend on it; `SSMIC_LIMIT` of the shell that starts the containers sets it for all of them."""
+    text = compose("street")
+    assert "${SSMIC_LIMIT:-300}" in text
+    processes = {
+        name: service["environment"]
+        for name, service in services_of(text).items()
+        if "SSMIC_RUN" in service.get("environment", {})
+    }
+    assert len(processes) > 6
+    assert {environment["SSMIC_LIMIT"] for environment in processes.values()} == {int(DEFAULT_LIMIT_WALL_S)}
 
 
 def test_every_household_has_its_own_login_and_no_other() -> None:
