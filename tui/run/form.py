@@ -17,8 +17,9 @@ from broker.clock import Pace
 from broker.servers import with_own_login
 from broker.transport import AccessOptions, access_to
 from scenarios import Scenario, sharing_problems
+from scenarios.files import MAX_DAYS
 from scenarios.load import bundled_names
-from scenarios.simulation import Plan
+from scenarios.simulation import MOST_HOSTS, Plan
 from tui.widgets import typed_path
 
 SEARCH_WALL_S = 30.0
@@ -172,11 +173,11 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
     reader = _Reader()
     scenario = scenario if form.promise is None else replace(scenario, promise=form.promise)
     supply = _supply(form, scenario, reader)
-    days = reader.whole("days", form.days, at_least=1)
+    days = reader.whole("days", form.days, at_least=1, at_most=MAX_DAYS)
     seed = reader.whole("seed", form.seed, at_least=0)
     runs = reader.whole("runs", form.runs, at_least=1) or 1
     workers = reader.whole("workers", form.workers, at_least=1)
-    hosts = reader.whole("hosts", form.hosts, at_least=1)
+    hosts = reader.whole("hosts", form.hosts, at_least=1, at_most=MOST_HOSTS)
     pace = reader.take("pace", lambda: Pace.parse(form.pace.strip() or "max"))
     algorithm = _algorithm(form, scenario, reader)
     url, tls = None, None
@@ -220,19 +221,21 @@ class _Reader:
     def __init__(self) -> None:
         self.problems: dict[str, str] = {}
 
-    def whole(self, field: str, text: str, *, at_least: int) -> int | None:
+    def whole(self, field: str, text: str, *, at_least: int, at_most: int | None = None) -> int | None:
         """Return a whole number; None if empty or invalid.
 
         Args:
             field: Name of the field, for its problem.
             text: Its contents.
             at_least: Smallest valid value.
+            at_most: Largest valid value; None: any.
         """
         text = text.strip()
         if not text:
             return None
-        if not re.fullmatch(r"\d{1,9}", text) or int(text) < at_least:
-            self.problems[field] = f"a whole number of at least {at_least}"
+        if not re.fullmatch(r"\d{1,9}", text) or int(text) < at_least or (at_most is not None and int(text) > at_most):
+            valid = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+            self.problems[field] = f"a whole number {valid}"
             return None
         return int(text)
 

@@ -220,7 +220,7 @@ async def test_problems_are_shown_at_the_field(opened: Opened, tmp_path: Path) -
     (tmp_path / "broken.yaml").write_text("version: 1\nname: x\n")
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot, days="0", pace="fast")
-        await until(pilot, lambda: "days: a whole number of at least 1" in text(screen, "#problem-amounts"))
+        await until(pilot, lambda: "days: a whole number from 1 to 3660" in text(screen, "#problem-amounts"))
         assert "pace 'fast'" in text(screen, "#problem-times")
         await pilot.press("ctrl+r")
         await until(pilot, lambda: screen._simulation is None)
