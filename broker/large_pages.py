@@ -27,7 +27,7 @@ _PROCESS = Path("/proc/self")
 async def keep_in_large_pages(least_bytes: int = LEAST_BYTES) -> NoReturn:
     """Let Linux keep the memory of this process in large pages, unless its administrator forbids it, until cancelled.
 
-    What is in use now is merged immediately, which takes about 0.2 s for each gigabyte, and again whenever the process
+    What is in use now is merged immediately, which takes 0.2 to 4 s for each gigabyte, and again whenever the process
     has grown by a quarter. Without large pages, a process works as well, only slower.
 
     Args:
