@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agents.model import GRID
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
@@ -46,6 +48,7 @@ async def test_keys_go_from_day_to_day(opened: Any, tmp_path: Path) -> None:
         await until(pilot, lambda: the_screen(pilot).simulation.day_pane.days is not None)
 
 
+@pytest.mark.long
 async def test_two_jobs_in_the_hour_that_occurs_twice_are_told_apart(opened: Any, tmp_path: Path) -> None:
     """Both were said to start at 02:30; the columns have the same width."""
     clocks_back_s = 1_792_890_000  # 2026-10-25 03:00 in Berlin, which becomes 02:00
