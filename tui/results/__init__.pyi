@@ -1,4 +1,4 @@
-from .results_index import (
+from .file_states import (
     IndexEntry as IndexEntry,
     ResultsIndex as ResultsIndex,
 )

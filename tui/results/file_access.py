@@ -15,8 +15,8 @@ from textual.worker import WorkType
 from broker import SsmicError
 from scenarios import Scenario, Zone
 from scenarios.results import ResultsReader, RunInfo, SimulationInfo
+from tui.results.file_states import Stamp, stamp_of
 from tui.results.household_model import Sheet, neighbourhood_sheet
-from tui.results.results_index import Stamp, stamp_of
 from tui.shell import Guarded, complain
 
 T = TypeVar("T")
