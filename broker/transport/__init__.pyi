@@ -1,3 +1,8 @@
+from .access import (
+    Access as Access,
+    AccessOptions as AccessOptions,
+    access_to as access_to,
+)
 from .base import (
     HEADROOM_BYTES as HEADROOM_BYTES,
     MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES,
@@ -9,11 +14,8 @@ from .base import (
     Will as Will,
     leave_gracefully as leave_gracefully,
 )
-from .endpoint import (
-    Access as Access,
-    AccessOptions as AccessOptions,
+from .broker_url import (
     BrokerUrl as BrokerUrl,
-    access_to as access_to,
     parse_url as parse_url,
 )
 from .filters import (

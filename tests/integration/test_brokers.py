@@ -21,8 +21,9 @@ from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
 from broker.servers.own_login import with_own_login
 from broker.transport import MqttBroker
+from broker.transport.access import Access
 from broker.transport.base import Delivery
-from broker.transport.endpoint import Access, BrokerUrl, parse_url
+from broker.transport.broker_url import BrokerUrl, parse_url
 from broker.transport.tls import Tls
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader

@@ -19,7 +19,7 @@ from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery, Reconnected
-from broker.transport.endpoint import BrokerUrl
+from broker.transport.broker_url import BrokerUrl
 from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

@@ -20,8 +20,9 @@ from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.servers.local import RunningBroker, free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
+from broker.transport.access import Access, AccessOptions, access_to
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery, Reconnected, Will
-from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, access_to
+from broker.transport.broker_url import BrokerUrl
 from tests.patience import PATIENCE_WALL_S
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

@@ -19,7 +19,7 @@ from broker.errors import BrokerAwayError, BrokerRefusedError, BrokerUnreachable
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.endpoint import BrokerUrl
+from broker.transport.broker_url import BrokerUrl
 from broker.transport.tls import Tls
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

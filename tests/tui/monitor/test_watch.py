@@ -16,7 +16,7 @@ from broker.clock.pacing import Pace
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
-from broker.transport.endpoint import Access
+from broker.transport.access import Access
 from broker.transport.memory import MemoryBroker
 from broker.transport.tls import Tls
 from scenarios.load import load_scenario

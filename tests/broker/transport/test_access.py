@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from broker.errors import BrokerUrlError
-from broker.transport.endpoint import AccessOptions, access_to
+from broker.transport.access import AccessOptions, access_to
 
 NOTHING = AccessOptions()
 

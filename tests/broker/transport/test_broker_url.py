@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from broker.errors import BrokerUrlError
-from broker.transport.endpoint import BrokerUrl, parse_url
+from broker.transport.broker_url import BrokerUrl, parse_url
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
