@@ -140,7 +140,7 @@ class Consumer(Agent[AnyMessage]):
     def take_other(self, received: Received[AnyMessage]) -> None:
         """Handle a message that is not about a job; a subclass that expects such messages overrides this."""
         kind = received.message.kind
-        self.reject(received.sender, f"sends a {kind}, which is not for {self.id!r} or not from it")
+        self.reject(received.sender, f"sends {kind}, which {self.id!r} does not accept from it")
 
     def hears(self, producer: str, kind: str, job_id: str) -> bool:
         """Return whether a job has ever asked a producer, so that this may send messages about it; reject others.
@@ -259,7 +259,7 @@ class Consumer(Agent[AnyMessage]):
             case ChangePrices() as prices:
                 self.change_prices(prices)
             case message:
-                self.reject(received.sender, f"sends a {message.kind}, which is not for {self.id!r}")
+                self.reject(received.sender, f"sends {message.kind}, which is not for {self.id!r}")
 
     def _leave(self, reason: str, *, is_gone: bool) -> None:
         self.is_away, self.is_gone = True, is_gone

@@ -28,7 +28,7 @@ class ConsumerSupply(Protocol):
         ...
 
     def negotiation_of(self, record: ConsumerJob) -> JobNegotiation:
-        """Return what finds the suppliers of a job."""
+        """Return a new negotiation, which finds the suppliers of a job."""
         ...
 
     def take(self, received: Received[AnyMessage]) -> bool:
@@ -36,7 +36,7 @@ class ConsumerSupply(Protocol):
         ...
 
     def change_prices(self, prices: ChangePrices) -> None:
-        """Compare costs by other prices from now on."""
+        """Use other prices from now on, if costs are compared."""
         ...
 
     def job_begun(self, job: Job) -> None:

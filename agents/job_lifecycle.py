@@ -28,7 +28,10 @@ class RunEnds:
 
 @dataclass(frozen=True, slots=True)
 class JobChanged:
-    """Put into a job's channel when its contract was amended or cancelled, or its device's time was divided again."""
+    """Put into a job's channel when its contract was amended or cancelled, or when another one may be better now.
+
+    So it is when its device's time was divided again, prices have changed, or its device was started by hand.
+    """
 
     time_was_freed: bool = False
     """Whether a contract was cancelled, so that the device may have more time for the job."""

@@ -149,7 +149,7 @@ class Producer(Agent[AnyMessage]):
     def take_other(self, received: Received[AnyMessage]) -> None:
         """Take a message that is not about jobs; a subclass that expects such messages overrides this."""
         kind = received.message.kind
-        self.reject(received.sender, f"sends a {kind}, which is not for a producer or not from it")
+        self.reject(received.sender, f"sends {kind}, which a producer does not accept from it")
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """Carry out an event of the scenario's timeline."""
@@ -172,7 +172,7 @@ class Producer(Agent[AnyMessage]):
             case Join():
                 self._join()
             case message:
-                self.reject(received.sender, f"sends a {message.kind}, which is not for a producer")
+                self.reject(received.sender, f"sends {message.kind}, which is not for a producer")
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Forget the jobs of lost consumers, except running ones."""

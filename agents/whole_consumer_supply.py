@@ -112,7 +112,7 @@ class WholeConsumerSupply:
                 consumer.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
 
     def change_prices(self, prices: ChangePrices) -> None:
-        """See `ConsumerSupply.change_prices`: the manager ranks the producers, so that no price decides here."""
+        """See `ConsumerSupply.change_prices`: the manager ranks the producers, so no price decides here."""
 
     def job_begun(self, job: Job) -> None:
         """See `ConsumerSupply.job_begun`: the contract of a job that was started by hand stays where it is."""

@@ -39,7 +39,7 @@ NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumer
 MAX_NAME_LENGTH = 100
 """Of a scenario, characters."""
 MOST_DAYS = 3660
-"""Of a run."""
+"""The longest run, days."""
 MOST_SEED = 2**63 - 1
 """The largest integer of SQLite, in which results are stored."""
 _LAST_S = 253_402_300_799

@@ -42,7 +42,7 @@ from scenarios.simulation import (
     record_run,
     run_scenario,
 )
-from scenarios.timeline import Script
+from scenarios.timeline import Script, absent_at_start
 from ssmic.arguments import EmulationError, SpanLike, TimeLike, check_part, file_path, moment_s, plain_list, span_s
 from ssmic.options import RunOptions, plan_of
 from ssmic.verdicts import compared, judged, write_junit
@@ -373,25 +373,38 @@ class Run:
 
         Raises:
             ScenarioError: There is no such event, or its keys are not valid; carries all problems.
-            EmulationError: The run has ended, or a device joins that is present, or leaves that is absent.
+            EmulationError: The run has ended; a device joins that is present, or leaves that is absent; or one joins or
+                leaves that also does so in an event that waits for a job.
         """
         self._check_going()
         if "do" in how:
             raise EmulationError(f"an event has one name, not {what!r} and {how['do']!r}")
         known = replace(self.scenario, timeline=(*self.scenario.timeline, *self._acted))
         action = event_action(known, {"do": what, **how}, self.now_s)
-        self._check_presence(action)
-        self._acted.append(TimelineEvent(at_s=self.now_s, action=action))
+        event = TimelineEvent(at_s=self.now_s, action=action)
+        self._check_presence(action, replace(known, timeline=(*known.timeline, event)))
+        self._acted.append(event)
         self._script.director.perform(action)
 
-    def _check_presence(self, action: Action) -> None:
-        """Refuse that a present device joins or an absent one leaves: a recording would take it for absent before."""
+    def _check_presence(self, action: Action, recording: Scenario) -> None:
+        """Refuse joining and leaving by which a recording would not tell whether the device is there at the start.
+
+        Args:
+            action: What the script does.
+            recording: The scenario with all actions of the script, including this one.
+        """
         if isinstance(action, JoinDevice | LeaveDevice):
             is_absent = self._script.director.is_absent(action.house, action.device)
             if isinstance(action, JoinDevice) and not is_absent:
                 raise EmulationError(f"{action.house}/{action.device} is present: only an absent device can join")
             if isinstance(action, LeaveDevice) and is_absent:
                 raise EmulationError(f"{action.house}/{action.device} is absent: only a present device can leave")
+            if absent_at_start(recording) != absent_at_start(self.scenario):
+                verb = "joins" if isinstance(action, LeaveDevice) else "leaves"
+                raise EmulationError(
+                    f"{action.house}/{action.device} {verb} when something happens to a job: only the timeline can "
+                    "change whether it is there"
+                )
 
     def producer(self, producer: str) -> ProducerHandle:
         """Return a producer, to change something about it.

@@ -273,7 +273,7 @@ class GatewayConsumer(Consumer):
         return course.started_s if course.is_running else None
 
     def job_begun(self, job: Job) -> None:
-        """Called whenever the device has said that it runs a job."""
+        """Inform the supply that the device runs a job; called whenever the device has said so."""
         self.supply.job_begun(job)
 
     def job_finished(self, course: JobCourse) -> None:

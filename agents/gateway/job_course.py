@@ -23,7 +23,7 @@ _LEAST_GRACE_S = 600
 _HOUR_S = 3600
 _DAY_S = 86_400
 LEAST_DOUBT_WH = 10.0
-"""Less than this need not be said of a job, Wh."""
+"""If a job may have drawn less than this in addition to what was measured, nothing is said of it, Wh."""
 _STANDBY_FACTOR = 4
 """A device that has drawn at most this many times its `idle_w` for an hour is on stand-by."""
 

@@ -140,7 +140,7 @@ class Manager(Agent[AnyMessage]):
                 self._take_gateway(sender, report)
             case message:
                 if not self._supply.take(received):
-                    self.reject(sender, f"sends the manager a {message.kind}, which is not for it")
+                    self.reject(sender, f"sends the manager {message.kind}, which is not for it")
 
     # Who takes part.
 
@@ -172,7 +172,7 @@ class Manager(Agent[AnyMessage]):
                     prices = {name: price for name, price in event.items() if isinstance(price, int | float)}
                     self._supply.replace_prices(prices)
             case _:
-                self.reject(sender, f"sends the manager a {message.kind}, which only the timeline may")
+                self.reject(sender, f"sends the manager {message.kind}, which only the timeline may")
 
     def _add_job(self, sender: str, job: Job) -> None:
         """Register a job that the timeline or a real device adds."""
@@ -182,7 +182,7 @@ class Manager(Agent[AnyMessage]):
 
     def _take_gateway(self, sender: str, report: DeviceSaid | JobWithdrawn | JobExecuted | ProductionMeasured) -> None:
         if not self._register.is_gateway(sender):
-            self.reject(sender, f"sends a {report.kind}, but is not the gateway of a real device")
+            self.reject(sender, f"sends {report.kind}, but is not the gateway of a real device")
             return
         match report:
             case JobWithdrawn(job_id=job_id):

@@ -121,7 +121,7 @@ class WholeSupplyScheme:
         """Return whether a producer may make a statement; reject it if not."""
         problem = ""
         if sender not in self._producers:
-            problem = f"sends a {statement.kind}, but is not a producer that has joined"
+            problem = f"sends {statement.kind}, but is not a producer that has joined"
         elif isinstance(statement, Declined) and statement.producer != sender:
             problem = f"says that {statement.producer!r} declined a job; each producer speaks for itself"
         if problem:
@@ -137,7 +137,7 @@ class WholeSupplyScheme:
         for job_id in statement.job_ids if isinstance(statement, Declined) else (statement.job_id,):
             job = self._register.get(job_id)
             if job is None:
-                problem = f"sends a {statement.kind} for job {job_id!r}, which does not exist"
+                problem = f"sends {statement.kind} for job {job_id!r}, which does not exist"
                 self._manager.reject(producer, problem)
                 continue
             match statement:

@@ -282,13 +282,14 @@ def _best_of(
     """
     begin = some.first_minute - sources.offers.first_minute
     rows = np.arange(some.count)
+    limit_mwh = _MOST_MWH if most_mwh is None else most_mwh
     rating: list[float] = []
     for preference in preferences:
         values: IntArray | FloatArray
         if preference == "covered":
-            values = np.minimum(_covered(sources.total_mwh, begin, rows, some.load_mwh), most_mwh or _MOST_MWH)
+            values = np.minimum(_covered(sources.total_mwh, begin, rows, some.load_mwh), limit_mwh)
         elif preference == "own-roof":
-            values = np.minimum(_covered(sources.own_mwh, begin, rows, some.load_mwh), most_mwh or _MOST_MWH)
+            values = np.minimum(_covered(sources.own_mwh, begin, rows, some.load_mwh), limit_mwh)
         elif preference == "cheapest":
             values = -_cost(sources, begin, rows, some.load_mwh)
         elif preference == "fewest":

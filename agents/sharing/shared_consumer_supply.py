@@ -109,7 +109,7 @@ class SharedConsumerSupply:
             case ContractVoid() if sender == MANAGER:
                 self._take_void(message)
             case Accept() | Amend() | Cancel() | PushOut() | Opening() | Producers():
-                consumer.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
+                consumer.reject(sender, f"sends {message.kind}, and this neighbourhood shares its supply")
             case _:
                 return False
         return True

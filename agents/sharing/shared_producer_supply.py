@@ -128,11 +128,9 @@ class SharedProducerSupply:
         """Reject a message about jobs that its sender may not send; return False if it is not about jobs."""
         if isinstance(message, Conclude | Withdraw | RoomWanted):
             if message.job_id in self._jobs or not isinstance(message, RoomWanted):
-                self._producer.reject(
-                    sender, f"sends a {message.kind} for job {message.job_id!r}, which is not its own"
-                )
+                self._producer.reject(sender, f"sends {message.kind} for job {message.job_id!r}, which is not its own")
         elif message.kind in {"Request", "Hold", "Release", "PromiseVoid", "JobsRegistered"}:
-            self._producer.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
+            self._producer.reject(sender, f"sends {message.kind}, and this neighbourhood shares its supply")
         else:
             return False
         return True

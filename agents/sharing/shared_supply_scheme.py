@@ -94,7 +94,7 @@ class SharedSupplyScheme:
             case SharesAmended() as report:
                 self._take_amendment(sender, report)
             case (Promised() | PromiseWithdrawn() | Declined() | ContractAmended() | Headroom()) as message:
-                self._manager.reject(sender, f"sends a {message.kind}, and this neighbourhood shares its supply")
+                self._manager.reject(sender, f"sends {message.kind}, and this neighbourhood shares its supply")
             case _:
                 return False
         return True
@@ -129,7 +129,7 @@ class SharedSupplyScheme:
         now_minute = self._manager.now_s // MINUTE_S
         first, end = expected.first_minute, expected.first_minute + sum(count for count, _ in expected.minutes_mwh)
         if producer not in self._producers:
-            self._manager.reject(producer, f"sends a {expected.kind}, but is not a producer that has joined")
+            self._manager.reject(producer, f"sends {expected.kind}, but is not a producer that has joined")
         elif not now_minute <= first <= end <= now_minute + MAX_MINUTES:
             self._manager.reject(producer, f"expects production from minute {first} on, outside of the next year")
         elif self._producers.scores.takes_part(producer):
@@ -139,7 +139,7 @@ class SharedSupplyScheme:
     def _take_share(self, producer: str, promise: SharePromised) -> None:
         job = self._register.get(promise.job_id)
         if producer not in self._producers:
-            self._manager.reject(producer, f"sends a {promise.kind}, but is not a producer that has joined")
+            self._manager.reject(producer, f"sends {promise.kind}, but is not a producer that has joined")
         elif job is None or promise.digest != self._register.digest(promise.job_id):
             # Its consumer has invented the job, or described it as it is not: that is not the producer's fault.
             self._shares.tell_void(producer, promise.job_id, NOT_REGISTERED)
@@ -153,7 +153,7 @@ class SharedSupplyScheme:
 
     def _take_decline(self, producer: str, decline: ShareDeclined) -> None:
         if producer not in self._producers:
-            self._manager.reject(producer, f"sends a {decline.kind}, but is not a producer that has joined")
+            self._manager.reject(producer, f"sends {decline.kind}, but is not a producer that has joined")
         elif self._register.owns(decline.consumer, decline.job_id):
             self._turns.take_answer(decline.job_id, producer, is_promised=False)
 

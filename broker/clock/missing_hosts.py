@@ -57,7 +57,8 @@ def _where(run: str, hosts: list[str], owed: Owed) -> str:
             return f"no announcement on {topics.hosts(run) if one is None else topics.host(run, one)}"
         case "answer":
             if one is None:
-                return f"asked on {topics.grants(run)}, and nothing came on {topics.dones(run)}"
+                asked = f"{topics.grants(run)} or {topics.grants_to_one(run)}"
+                return f"asked on {asked}, and nothing came on {topics.dones(run)}"
             return f"asked on {topics.grant(run, one)}, and nothing came on {topics.done(run, one)}"
         case "messages":
             if one is None:

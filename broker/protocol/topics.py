@@ -248,6 +248,11 @@ def grant(run: str, host_id: str) -> str:
     return _build(run, "grant", encode(host_id))
 
 
+def grants_to_one(run: str) -> str:
+    """Return the filter for the grants of rounds to single hosts."""
+    return _build(run, "grant", "+")
+
+
 def done(run: str, host_id: str) -> str:
     """Return the topic on which a host answers grants."""
     return _build(run, "done", encode(host_id))

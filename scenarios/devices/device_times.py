@@ -17,7 +17,7 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 _LAST_S = 253_402_300_799
 DAY_S = 86_400
-MAX_AHEAD_S = 31 * 86_400
+MAX_AHEAD_S = 31 * DAY_S
 """A job's last possible start is at most so far ahead, and a forecast begins at most so far away from now."""
 WRONG_CLOCK_S = DAY_S
 """A device whose clock differs from the run's by more receives an error."""

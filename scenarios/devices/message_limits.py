@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agents import DeviceSaid, Rejected
+from broker import plural
 from broker.hosts import Incoming
 from broker.protocol import clipped
 from scenarios.devices.payloads import MAX_BYTES
@@ -20,7 +21,8 @@ MAX_WAITING_BYTES = 2 * MAX_BYTES
 """The same limit in bytes, on ssmic's own topics. Series become up to 13 times as long in the messages that record
 them, and the clock has room for `MAX_BUFFERED_BYTES` of a household."""
 MAX_STRANGERS = 1_000
-"""How many unknown devices are remembered, so that each gets each error once."""
+"""How many unknown devices are remembered, so that each gets each error once; and of how many topics of a host floods
+are reported in a second of the run."""
 MAX_TOPIC_SHOWN = 200
 """Characters of a topic that an error shows."""
 LASTING = frozenset({"announce", "availability"})
@@ -152,7 +154,7 @@ def _flood_of(count: _TopicCount) -> Incoming:
     """Return what informs an agent of dropped messages of its device."""
     flood = Rejected(
         topic=clipped(count.topic, MAX_TOPIC_SHOWN),
-        problem=f"{count.taken + count.dropped} messages at once, of which {count.dropped} are dropped",
+        problem=f"{plural(count.taken + count.dropped, 'message')} at once, {count.dropped:,} of them dropped",
         expected=f"at most {MAX_WAITING} on a topic in a second of the run, {MAX_WAITING_OF_DEVICE} in all, "
         f"and {MAX_WAITING_BYTES // 1024} kB",
     )

@@ -146,7 +146,7 @@ class Lab:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether its devices are connected, and nothing has ended it."""
+        """Whether it has not come to its end, and has not been stopped; its devices may still be connecting."""
         return self._state != "ended" and not self.agenda.has_ended
 
     @property

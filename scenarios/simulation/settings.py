@@ -35,7 +35,7 @@ _MAX_BYTES_OF_PART = 100
 
 
 MOST_HOSTS = 100_000
-"""Of a run; more than there are agents in the largest neighbourhood."""
+"""The most hosts of a run; more than there are agents in the largest neighbourhood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class RunSettings:
     """Clock only: the producers' scores from earlier simulations, by id."""
 
     def __post_init__(self) -> None:
-        """Raise `SettingsError` for numbers out of range; lists all of them."""
+        """Raise `SettingsError` if numbers are out of range; it lists all of them."""
         ranges = (
             ("seed", self.seed, 0, MOST_SEED),
             ("days", self.days, 1, MOST_DAYS),

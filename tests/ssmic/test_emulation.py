@@ -257,6 +257,17 @@ async def test_only_an_absent_device_joins_and_only_a_present_one_leaves() -> No
     assert (await asyncio.to_thread(ssmic.run, going.recording)).ledger_sha256 == going.ledger_sha256
 
 
+@pytest.mark.parametrize(("planned", "acted"), [("join", "leave"), ("leave", "join")])
+async def test_a_device_that_joins_or_leaves_with_a_job_does_so_by_no_script(planned: str, acted: str) -> None:
+    """The times of the timeline come first: a recording would take a device for present that joins with a job."""
+    scenario = scripted(f"{{when: {{job: wash-a, turn: starts}}, do: {planned}, house: b, device: pv-b}}")
+    async with ssmic.Emulation(scenario) as going:
+        await going.until("15:30")
+        with pytest.raises(ssmic.EmulationError, match=f"b/pv-b {planned}s when something happens to a job"):
+            going.do(acted, house="b", device="pv-b")
+    assert (await asyncio.to_thread(ssmic.run, going.recording)).ledger_sha256 == going.ledger_sha256
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [

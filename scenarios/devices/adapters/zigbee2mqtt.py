@@ -97,9 +97,11 @@ class Zigbee2Mqtt:
             self._learn_name(payload)
         own = [f"{self._base}/{name}" for name in self._names if name]
         if bridge == "state" or (topic not in own and topic.removesuffix("/availability") in own):
-            is_online = _says_online(payload)
-            self._must_be_asked |= is_online and topic in self._offline
-            (self._offline.discard if is_online else self._offline.add)(topic)
+            if not _says_online(payload):
+                self._offline.add(topic)
+            elif topic in self._offline:
+                self._offline.remove(topic)
+                self._must_be_asked = True
         return bridge in {"state", "devices", "logging"} or topic.removesuffix("/availability") in own or topic in own
 
     @property

@@ -166,7 +166,7 @@ def test_messages_about_whole_jobs_are_rejected(message: AnyMessage) -> None:
     with supplied() as stage:
         before = consumer_of(stage).contracts["wash"]
         assert stage.say(("roof", message)) == []
-        assert rejected(stage) == [f"sends a {message.kind}, and this neighbourhood shares its supply"]
+        assert rejected(stage) == [f"sends {message.kind}, and this neighbourhood shares its supply"]
         assert consumer_of(stage).contracts["wash"] == before
 
 

@@ -153,5 +153,5 @@ def test_messages_about_whole_jobs_are_rejected(roof: Stage, kind: str) -> None:
         "JobsRegistered": JobsRegistered(digests=()),
     }
     assert roof.say((WASH.agent, messages[kind])) == []
-    why = f"sends a {kind}, and this neighbourhood shares its supply"
+    why = f"sends {kind}, and this neighbourhood shares its supply"
     assert [rejection.why for rejection in roof.agent.take_rejections()] == [why]

@@ -422,7 +422,7 @@ async def test_of_too_many_announcements_the_last_one_counts() -> None:
         assert ("fridge", Left()) in said
         flood = said[-1][1]
         assert isinstance(flood, Rejected)
-        assert flood.problem == "3000 messages at once, of which 2967 are dropped"
+        assert flood.problem == "3,000 messages at once, 2,967 of them dropped"
         assert [type(event) for device, event in await say("oven", here) if device == "oven"] == [Announced]
 
 
@@ -499,7 +499,7 @@ async def test_devices_that_say_much_at_once_do_not_fill_their_household_s_messa
         taken = [one.message for one in port.take(NOW_S)]
     assert sum(len(message.model_dump_json()) for message in taken) < MAX_BUFFERED_BYTES / 10
     problems = [said.said.problem for said in taken if isinstance(said, DeviceSaid) and isinstance(said.said, Rejected)]
-    assert any("messages at once, of which" in problem for problem in problems)
+    assert any("messages at once" in problem for problem in problems)
     others = [said.device for said in taken if isinstance(said, DeviceSaid) and said.device != "fridge"]
     assert others == ["oven"], "a device that says much takes no room of another"
 

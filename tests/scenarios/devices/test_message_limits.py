@@ -45,7 +45,7 @@ def test_a_flood_on_one_topic_leaves_room_for_another_and_is_reported_once() -> 
 
     assert kept == [("report", str(number)) for number in range(MAX_WAITING)]
     assert request == ("request", "a job")
-    assert flood == ("report", f"{MAX_WAITING + 5} messages at once, of which 5 are dropped")
+    assert flood == ("report", f"{MAX_WAITING + 5} messages at once, 5 of them dropped")
 
 
 def test_a_round_begins_a_new_count() -> None:
@@ -67,7 +67,7 @@ def test_of_too_many_messages_that_hold_until_the_next_one_the_last_is_kept(topi
     *_, last, flood = taken(messages)
 
     assert last == (topic, str(MAX_WAITING + 2))
-    assert flood == (topic, f"{MAX_WAITING + 3} messages at once, of which 2 are dropped")
+    assert flood == (topic, f"{MAX_WAITING + 3} messages at once, 2 of them dropped")
 
 
 def test_all_topics_of_a_device_together_have_a_limit() -> None:
@@ -79,11 +79,11 @@ def test_all_topics_of_a_device_together_have_a_limit() -> None:
     kept = taken(messages)
 
     assert len(kept) == MAX_WAITING_OF_DEVICE + 1
-    assert kept[-1] == (f"topic-{MAX_WAITING_OF_DEVICE}", "1 messages at once, of which 1 are dropped")
+    assert kept[-1] == (f"topic-{MAX_WAITING_OF_DEVICE}", "1 message at once, 1 of them dropped")
 
 
 def test_long_messages_on_our_topics_have_a_limit_in_bytes() -> None:
-    """A makers' topic has none: its messages become short ones."""
+    """A maker's topic has none: its messages become short ones."""
     messages = LimitedMessages()
     fitting = MAX_WAITING_BYTES // MAX_BYTES
     for _ in range(fitting + 1):
@@ -93,4 +93,4 @@ def test_long_messages_on_our_topics_have_a_limit_in_bytes() -> None:
     *kept, flood = taken(messages)
 
     assert [topic for topic, _ in kept].count("makers/topic") == fitting + 1
-    assert flood == ("report", f"{fitting + 1} messages at once, of which 1 are dropped")
+    assert flood == ("report", f"{fitting + 1} messages at once, 1 of them dropped")
