@@ -2,11 +2,11 @@
 
     python benchmarks/editor_keys.py
 
-A letter is typed into a name, and while the whole file is checked the cursor goes through the tree; measured is the
-time from a key to the screen that shows its effect.
+A letter is typed into a name, and while the whole file is checked the cursor goes through the tree. The time from a key
+to the screen that shows its effect is measured.
 
-Then houses are added, removed and brought back in a generated neighbourhood of 1,000 houses: measured is the processor
-time of the application until the change is drawn and checked, in all its threads and in the one that draws.
+Then houses are added, removed and brought back in a generated neighbourhood of 1,000 houses. The processor time of the
+application until the change is drawn and checked is measured, in all its threads and in the one that draws.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ async def changes(path: Path) -> dict[str, list[tuple[float, float]]]:
 
 
 def main() -> None:
-    """Measure both, by turns, and then a large one."""
+    """Measure both neighbourhoods in turn, and then a large one."""
     found: dict[str, list[Took]] = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

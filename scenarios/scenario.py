@@ -128,7 +128,8 @@ class Zone:
     def narrow(self, time_s: float, form: str) -> str:
         """Return a time in a format of `strftime`, exact without an offset, for columns of a fixed width.
 
-        The hour that occurs twice is 2A at first and then 2B, as power markets write it: `2A:30`, `2B:30`.
+        The hour that occurs twice is 2A at first and then 2B, as power markets write it: `2A:30`, `2B:30`. An hour of
+        two digits, as in zones whose clocks go back at midnight, takes one character more: `23B:15`.
         """
         at = self.at(time_s)
         return at.strftime(form.replace("%H", f"{at.hour}{'AB'[at.fold]}") if _occurs_twice(at) else form)

@@ -176,7 +176,7 @@ async def test_a_controller_does_not_outlive_a_lab_that_is_killed(lane_file: Pat
     lab = await asyncio.create_subprocess_exec(
         sys.executable, *command, cwd=lane_file.parent, stdout=DEVNULL, stderr=PIPE
     )
-    assert lab.stderr is not None  # whither the lab sends what its controller prints
+    assert lab.stderr is not None  # where the lab sends what its controller prints
     async with asyncio.timeout(PATIENCE_WALL_S):
         while not (line := (await lab.stderr.readline()).strip()).isdigit():
             assert line

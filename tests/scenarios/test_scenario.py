@@ -93,7 +93,7 @@ def test_parts_are_what_concerns_their_houses_found_in_one_pass() -> None:
     ],
 )
 def test_times_that_occur_twice_are_told_apart(zone: str, moment: str, narrow: str, exact: str) -> None:
-    """With the offset, or in no more room than others."""
+    """With the offset, or in no more room than others unless the hour has two digits."""
     time_s = datetime.fromisoformat(moment).timestamp()
     assert Zone(key=zone).narrow_moment(time_s) == narrow
     assert Zone(key=zone).exact_moment(time_s) == exact

@@ -43,6 +43,7 @@ def test_control_sequences_in_pasted_text_are_no_keys() -> None:
         ("Adler", "Adler"),
         (" Adler \n", " Adler "),
         ("\nAdler", "Adler"),
+        ("  \nAdler", "Adler"),
         ("Adler,\r\n\r\n  corner house\r", "Adler, corner house"),
         ("2026-06-21\n12:00\n", "2026-06-21 12:00"),
         ("\n", ""),

@@ -43,7 +43,7 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
 
 
 def _note_foreign_certificate(cert_file: Path | None, logins: Sequence[str]) -> None:
-    """Say that a client's certificate is another's: a guarded broker silently drops what it may not send or read."""
+    """Warn of a certificate of another login: a guarded broker silently drops what that login may not send or read."""
     if cert_file is None or not logins:
         return
     from broker.security import common_name_of
@@ -53,7 +53,7 @@ def _note_foreign_certificate(cert_file: Path | None, logins: Sequence[str]) -> 
     if name is not None and others:
         echo(
             f"ssmic: the certificate {cert_file} is issued to {name!r}, not to {listed(others)}: "
-            "a broker configured by `ssmic broker init` permits only what that login may do",
+            f"a broker configured by `ssmic broker init` permits only what {name!r} may do",
             err=True,
         )
 
@@ -75,7 +75,7 @@ def deployed_broker(
         lost_after_wall_s: Seconds without a connection before the broker counts as lost.
         on_command_line: Whether `broker` was given on the command line, visible to all users of the machine.
         connections: How many this process will have.
-        logins: As which it takes part, if that is known: the ids of its households, or the clock's login.
+        logins: The logins of this process, if known: the ids of its households, or the clock's login.
 
     Raises:
         BrokerUrlError: see `broker.transport.access.access_to`.

@@ -15,7 +15,7 @@ from tui.child_process import ChildServer
 from tui.editor.edit_history import Step, TreeVersion, written
 
 LARGE = 40_000
-"""Characters of text from which the child process is used; smaller files are checked faster in place."""
+"""Characters from which the child process is used; smaller files are checked faster in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Checker:
         """
         document, steps = version.source()
         request = CheckRequest(document, steps, where, folder, allow_outside=allow_outside)
-        found = await self._asked(request) if len(document.text) >= LARGE else None
+        found = await self._asked(request) if _is_large(request) else None
         if found is None:
             found = await asyncio.to_thread(found_in, request)
         if found.failed:
@@ -93,6 +93,12 @@ class Checker:
     async def close(self) -> None:
         """End the process."""
         await self._server.close()
+
+
+def _is_large(request: CheckRequest) -> bool:
+    """Return whether a document is large, or becomes so: thousands of jobs may be inserted into a small one."""
+    length = len(request.document.text)
+    return length >= LARGE or length + sum(len(repr(step)) for step in request.steps) >= LARGE
 
 
 def found_in(request: CheckRequest) -> Findings:

@@ -78,7 +78,8 @@ def changed(tree: Tree, step: Step) -> Tree:
         case Remove(path):
             after = _without(tree, path) if _is_there(tree, path) else tree
         case RemoveItems(path, indexes):
-            after = _with(tree, path, [item for i, item in enumerate(_list_at(tree, path)) if i not in set(indexes)])
+            gone = set(indexes)
+            after = _with(tree, path, [item for i, item in enumerate(_list_at(tree, path)) if i not in gone])
     return cast("Tree", after)
 
 

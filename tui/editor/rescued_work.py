@@ -14,7 +14,7 @@ from tui.editor.session import Stamp, Work, stamp_of
 from tui.start import name_in, original_of, own_folder
 
 _OTHER_STATE: Stamp = (0, 0, 0)
-"""No state that a file is in."""
+"""A state that no file is in."""
 
 
 def rescued_work(path: Path) -> Work:
@@ -35,8 +35,9 @@ def rescued_work(path: Path) -> Work:
 
 
 def rescue(work: Work) -> str | None:
-    """Write the changes next to their file or, without a file, into the application's folder; return the path.
+    """Write the changes next to their file or, without a file, into the application's folder.
 
+    Returns a sentence that tells the user where they are; None if there are no unsaved changes.
     A state whose text cannot be made is left out, and the one before it is kept.
     """
     history = work.history
@@ -55,7 +56,7 @@ def rescue(work: Work) -> str | None:
 
 
 def _date_before(work: Work, path: Path) -> None:
-    """Date rescued changes just before their file if another program has changed that; see `rescued_work`."""
+    """Date rescued changes just before their file if another program has changed it; see `rescued_work`."""
     stamp = stamp_of(work.path) if work.path is not None and work.changed_on_disk else None
     if stamp is not None:
         os.utime(path, ns=(stamp[0] - 1, stamp[0] - 1))

@@ -68,8 +68,8 @@ one that you joined is read-only until you take control of it (`C`, which asks f
   Shown once a device takes part.
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
-the offset of the scenario's start; `Z` shows them in UTC. The line at the top says which. In a time zone, an hour
-that occurs twice is `2A`, then `2B`.
+the offset of the scenario's start; `Z` shows them in UTC. The line at the top says which. When clocks go back, the
+hour that occurs twice is `2A`, then `2B`.
 The newest million messages are here; the results file has all of them.
 """
     BINDINGS: ClassVar[list[BindingType]] = [

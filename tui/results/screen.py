@@ -58,8 +58,8 @@ In tables: arrow keys choose a cell, `s` sorts by its column (or click the title
 `Y` all rows; `/` finds. `Enter` on a contract shows how it was negotiated.
 
 `e` exports tables, `B` writes the report and opens it in the browser. Times are at the offset of the
-scenario's start (see the heading); in its time zone, an hour that occurs twice is `2A`, then `2B`. Energy is settled
-minute by minute; *local* is energy that panels served.
+scenario's start (see the heading); when clocks go back, the hour that occurs twice is `2A`, then `2B`. Energy is
+settled minute by minute; *local* is energy that panels served.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Back: from a field to the table, from a simulation to the list"),

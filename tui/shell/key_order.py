@@ -119,7 +119,7 @@ class KeyOrder:
             await self._stop_waiting()
 
     async def _stop_waiting(self) -> None:
-        if self._is_quitting and not isinstance(self._app.screen, ModalScreen):
+        if self._expected and self._is_quitting and not isinstance(self._app.screen, ModalScreen):
             while not _quits(self._held[0]):
                 self._held.popleft()
         self._expected.clear()

@@ -1,4 +1,4 @@
-"""Pasted text of several lines: a field takes one, and drops nothing without saying so.
+"""Text of several lines that is pasted into a field: no line is dropped without a notice.
 
 Textual takes the first line, and nothing if that is empty.
 """
@@ -12,15 +12,18 @@ from tui.widgets.path_field import PathInput
 
 
 def pasted_line(field: Input, text: str) -> str:
-    """Return the line that a field takes of a pasted text, and notify the user if it is not the whole text.
+    """Return a pasted text as one line, its lines separated by blanks.
+
+    A field for a path takes the first line only, and the user is notified of that.
 
     Args:
-        field: Takes all lines, with blanks between them; of several paths, the first one.
+        field: The field that takes the line.
         text: The pasted text.
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
-        return text.strip("\r\n")
+    filled = [line for line in text.splitlines() if line.strip()]
+    if len(filled) < 2:
+        return filled[0] if filled else text
+    lines = [line.strip() for line in filled]
     if isinstance(field, PathInput):
         field.notify(f"Pasted the first of {plural(len(lines), 'line')}: this is a field for one path.", markup=False)
         return lines[0]

@@ -212,7 +212,7 @@ async def test_a_disconnection_is_logged_with_the_time_since_the_last_packet(qos
 
 
 def reset_after_a_packet(listener: socket.socket, resets: SimpleQueue[None]) -> None:
-    """Be a broker, in a thread, that closes connections without reading the rest of a packet, which resets them."""
+    """Act as a broker that closes connections without reading the rest of a packet, which resets them; in a thread."""
     while True:
         try:
             connection, _ = listener.accept()

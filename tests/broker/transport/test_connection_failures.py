@@ -151,7 +151,7 @@ def test_a_packet_that_has_passed_is_not_the_reason() -> None:
 
 
 def test_small_packets_are_rarely_refused_for_their_size() -> None:
-    """A client that announces itself on each connection says the same each time; in the end, that is no chance."""
+    """A client that announces itself on each connection says the same each time; twenty times are no coincidence."""
     cuts = DisconnectHistory()
     assert not any(cuts.add(cut_after("hosts/a", 300)) for _ in range(SAME_SMALL_DISCONNECTS - 1))
     blamed = cuts.add(cut_after("hosts/a", 300))

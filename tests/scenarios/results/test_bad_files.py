@@ -93,7 +93,7 @@ def test_a_word_of_a_newer_version_need_not_be_damage(results_file: Path, change
 
 
 def test_the_list_of_results_names_a_supply_that_it_does_not_know(results_file: Path) -> None:
-    """Its share of the consumption may be reckoned by another rule, too."""
+    """Its share of the consumption may be computed by another rule, too."""
     _change(results_file, _NEW_SUPPLY)
 
     assert glance(results_file).problem.startswith(

@@ -30,8 +30,6 @@ from scenarios.sweep import (
     run_sweep,
     write_sweep_report,
 )
-
-from scenarios.sweep import results_file  # isort: skip
 from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import FIGURES, SweepRow, perform
 from tests.scenarios.files.series.test_coverage import TEXT
@@ -372,7 +370,7 @@ def test_a_locked_sweep_is_not_called_damaged(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another program is writing to it, and is soon done."""
-    monkeypatch.setattr(results_file, "_BUSY_WALL_S", 0.01)
+    monkeypatch.setattr("scenarios.sweep.results_file._BUSY_WALL_S", 0.01)
     path = tmp_path / "locked.sqlite"
     path.write_bytes(undisturbed.read_bytes())
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

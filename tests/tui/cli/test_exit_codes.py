@@ -62,14 +62,14 @@ _NO_BROKER = ("--broker", "mqtt://127.0.0.1:1")
         (["lab", "night", "--days", _HUGE], "expected 1 to 3660 days"),
     ],
 )
-def test_a_number_or_file_that_cannot_be_is_wrong_usage(ssmic: Ssmic, arguments: list[str], complaint: str) -> None:
+def test_an_impossible_number_or_file_is_wrong_usage(ssmic: Ssmic, arguments: list[str], complaint: str) -> None:
     """These were internal errors, some of them after the run."""
     ended = ssmic(*arguments)
     assert ended.code == 2, ended
     assert complaint in " ".join(ended.err.split())
 
 
-def test_a_report_for_ci_that_cannot_be_written_is_said_before_the_run(ssmic: Ssmic) -> None:
+def test_a_report_for_ci_that_cannot_be_written_ends_the_command_before_the_run(ssmic: Ssmic) -> None:
     """Not when an hour of runs is over."""
     ended = ssmic("run", "night", "--bus", "memory", "--junit", ".")
     assert (ended.code, ended.out) == (1, "")

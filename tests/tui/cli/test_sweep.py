@@ -136,9 +136,9 @@ def test_an_option_that_changes_nothing_about_a_sweep_is_refused(
     monkeypatch.chdir(tmp_path)
     assert ssmic("sweep", "night", "--seeds", "1", "--workers", "1", "--out", "s.sqlite").code == 0
     for options, said in (
-        (("show", "s.sqlite", "--interval", "30"), "whose peaks are those over 15 minutes"),
+        (("show", "s.sqlite", "--interval", "30"), "whose peaks are always means over 15 minutes"),
         (("show", "s.sqlite", "--utc"), "which shows no times"),
-        (("report", "s.sqlite", "--to", "s.html", "--interval", "30"), "whose peaks are those over 15 minutes"),
+        (("report", "s.sqlite", "--to", "s.html", "--interval", "30"), "whose peaks are always means over 15 minutes"),
         (("figure", "s.sqlite", "--run", "2", "--to", "s.pdf"), "a comparison shows all runs"),
         (("figure", "s.sqlite", "--day", "2", "--to", "s.pdf"), "a comparison shows all runs"),
     ):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scenarios.files.document import Document
-from tui.editor import edit_history
+from tui.editor import checker as checker_module, edit_history
 from tui.editor.checker import LARGE, Checker
-from tui.editor.edit_history import Change, History, Put, TreeVersion, written
+from tui.editor.edit_history import Change, History, Insert, Put, TreeVersion, written
 from tui.editor.file_actions import bundled_document
 
 
@@ -53,7 +53,8 @@ async def test_the_text_of_a_large_one_is_changed_in_the_separate_process(monkey
     expected = written(document, steps)
     checker = Checker()
     with monkeypatch.context() as patch:
-        patch.setattr(edit_history, "written", None)  # would fail if called here
+        for module in (edit_history, checker_module):
+            patch.setattr(module, "written", None)  # a call in this process fails
         checked = await checker.check(version, "village", Path.cwd())
         assert checked.problems == tuple(expected.problems("village", Path.cwd()))
         assert version.document().text == expected.text
@@ -64,6 +65,20 @@ async def test_the_text_of_a_large_one_is_changed_in_the_separate_process(monkey
     failed = (await checker.check(impossible, "aliases", Path.cwd())).failed
     assert failed is not None
     assert "an alias" in str(failed)
+    await checker.close()
+
+
+@pytest.mark.long
+async def test_a_small_one_that_becomes_large_is_checked_in_a_separate_process() -> None:
+    """Thousands of jobs that are imported into it are written and checked for seconds."""
+    history = History(bundled_document("street"), saved=True)
+    jobs = tuple({**history.tree["jobs"][0], "id": f"copy-{number}"} for number in range(1_000))
+    version = history.apply(lambda _: Change("import jobs", (Insert(("jobs",), 0, jobs),)))
+    assert version is not None
+    checker = Checker()
+    checked = await checker.check(version, "street", Path.cwd())
+    assert checker._server.process is not None
+    assert checked.problems == tuple(version.document().problems("street", Path.cwd()))
     await checker.close()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import Static
 
 from tests.tui.driving import at_once, dialog, notices, until
@@ -15,6 +15,7 @@ from tui.editor.screen import NeighbourhoodsScreen
 from tui.shell import key_order
 from tui.shell.dialogs import Confirm
 from tui.shell.help import HelpScreen
+from tui.shell.key_order import KeyOrder, Typed
 from tui.shell.navigation import EditScenario
 
 Opened = Any
@@ -115,3 +116,20 @@ async def test_quitting_waits_for_a_key_that_saves(opened: Opened, tmp_path: Pat
         await until(pilot, lambda: pilot.app._exit)
         assert not isinstance(pilot.app.screen, Confirm)
         assert "House 1" in file.read_text(encoding="utf-8")
+
+
+async def test_a_slow_key_costs_no_key_before_the_one_that_quits(opened: Opened) -> None:
+    """No dialog was expected, so nothing was typed for one; the key that saves was dropped."""
+    delivered: list[str] = []
+
+    async def deliver(event: Typed) -> None:
+        assert isinstance(event, Key)
+        delivered.append(event.key)
+
+    async with opened() as pilot:
+        order = KeyOrder(pilot.app, deliver)
+        for key in ("f5", "ctrl+s", "ctrl+q"):
+            await order.take(Key(key, None))
+        await order._stop_waiting()  # as the timer does if the first key takes long
+        assert delivered == ["f5", "ctrl+s"]
+        await until(pilot, lambda: delivered == ["f5", "ctrl+s", "ctrl+q"])

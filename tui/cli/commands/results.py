@@ -166,7 +166,7 @@ def _refuse_for_sweep(path: Path, interval: int, *, utc: bool) -> None:
         typer.BadParameter: One of them is given.
     """
     if interval != DEFAULT_INTERVAL_MIN:
-        what = f"{path} holds a sweep, whose peaks are those over {DEFAULT_INTERVAL_MIN} minutes"
+        what = f"{path} holds a sweep, whose peaks are always means over {DEFAULT_INTERVAL_MIN} minutes"
         raise typer.BadParameter(what, param_hint="--interval")
     if utc:
         raise typer.BadParameter(f"{path} holds a sweep, which shows no times", param_hint="--utc")
