@@ -261,6 +261,17 @@ def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
     assert outcome.ledger[0].history[-1].reason == "it costs less"
 
 
+def test_a_patient_job_that_costs_the_same_at_any_time_waits_for_sun_until_its_latest_start() -> None:
+    """It started at once, at a second of the minute at which its energy rounds to less."""
+    load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
+    dark = neighbourhood((constant(0, 0, 60),))
+    times = {"registered_s": 1, "earliest_start_s": 1, "latest_start_s": 24_008}
+    job = dark.jobs[0].model_copy(update={"load_profile": load, **times})
+    scenario = replace(dark, jobs=(job,), tariff=Tariff(0.4, 0.08, 0.12, 0.4))
+    outcome = run(scenario, supply=SupplySettings("shared", ("cheapest", "earliest")))
+    assert [event.start_s for event in outcome.ledger[0].history] == [24_008]
+
+
 def test_a_roof_that_joins_supplies_the_jobs_that_have_not_started() -> None:
     """It joins at ten; the jobs had parts of a small roof, and the grid for the rest."""
     scenario = load_scenario("late-joiner")
