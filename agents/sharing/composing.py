@@ -185,6 +185,7 @@ def cost_of(
     own: Collection[str],
     first_minute: int,
     prices: EnergyPrices,
+    energy_mwh: int | None = None,
 ) -> float:
     """Return what a job with these shares costs: a whole number of millionths of EUR/kWh times mWh.
 
@@ -195,14 +196,22 @@ def cost_of(
         own: Producers of the job's own household.
         first_minute: UNIX minute of the first price.
         prices: In each minute in which the job runs.
+        energy_mwh: What the job draws at any start; None: what its minutes add up to at this one, rounded to mWh.
     """
     micro, rest_mwh = prices.rounded(), load_mwh(load, start_s)
-    begin, cost = start_s // MINUTE_S - first_minute, 0.0
+    too_much_mwh = 0 if energy_mwh is None else int(rest_mwh.sum()) - energy_mwh
+    begin = start_s // MINUTE_S - first_minute
+    given_mwh, paid = {True: 0, False: 0}, {True: 0.0, False: 0.0}
     for producer, series_mwh in minutes_mwh.items():
-        price = micro.own if producer in own else micro.neighbour
-        cost += float((_cut(price, begin, len(series_mwh)) * series_mwh).sum())
+        is_own = producer in own
+        price = micro.own if is_own else micro.neighbour
+        paid[is_own] += float((_cut(price, begin, len(series_mwh)) * series_mwh).sum())
+        given_mwh[is_own] += int(series_mwh.sum())
         rest_mwh[: len(series_mwh)] -= series_mwh
-    return cost + float((_cut(micro.grid, begin, len(rest_mwh)) * rest_mwh).sum())
+    rest_paid = float((_cut(micro.grid, begin, len(rest_mwh)) * rest_mwh).sum())
+    parts = (int(rest_mwh.sum()), rest_paid), (given_mwh[False], paid[False]), (given_mwh[True], paid[True])
+    rounding = _cost_of_rounding([(np.array([mwh]), np.array([cost])) for mwh, cost in parts], too_much_mwh)
+    return sum(cost for _, cost in parts) - float(rounding[0])
 
 
 def _allot(

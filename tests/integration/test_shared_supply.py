@@ -224,6 +224,17 @@ def test_a_job_makes_room_at_a_roof_that_has_nothing_left() -> None:
     }
 
 
+@pytest.mark.parametrize("first_s", [7_204, 7_208])
+def test_a_job_makes_room_however_its_minutes_round(first_s: int) -> None:
+    """It refused: at the start that leaves room, its minutes add up to one mWh more, or one less."""
+    nothing, roof = constant(0, 0, 60), constant(1_600, 7_200, 14_400)
+    scenario = neighbourhood((nothing,), (roof,), latest_s=11_400)
+    load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
+    wash = scenario.jobs[0].model_copy(update={"load_profile": load, "earliest_start_s": first_s})
+    scenario = with_a_dryer(replace(scenario, jobs=(wash,), tariff=Tariff(0.4, 0.08, 0.12, 0.4)), house=1)
+    assert suppliers_and_starts(scenario) == {"wash": ("roof-1", 9_000), "dry": ("roof-1", 7_200)}
+
+
 def test_a_job_gets_what_another_one_had_that_is_no_longer_wanted() -> None:
     """The other job had reserved all there is in the only minutes in which this one can run."""
     scenario = with_a_dryer(neighbourhood((), (constant(1_200, 7_200, 10_800),), latest_s=10_800), house=1)
