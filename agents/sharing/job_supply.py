@@ -217,8 +217,7 @@ class JobSupply:
         if prices is None:
             return starts[-1][1] if late else starts[0][0]
         first_minute, _ = self._minutes(starts)
-        # Where coverage comes first, the start is chosen as before: known ledgers of shared supply stay as they are.
-        evens_rounding = self._criteria.evens_rounding and self._criteria.puts_cost_first
+        evens_rounding = self._criteria.evens_rounding
         return start_without_sun(self._load, starts, first_minute, prices, late=late, evens_rounding=evens_rounding)
 
     def _minutes(self, starts: Starts) -> tuple[int, int]:

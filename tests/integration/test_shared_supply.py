@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from agents import GRID, SHARED, LoadProfile, Prediction, Production
 from agents.manager.ledger_entries import LedgerEntry
 from agents.model import Device, House, Job
-from agents.sharing import Preference, SupplySettings
+from agents.sharing import PREFERENCES, Preference, SupplySettings
 from broker.protocol.retry_timeouts import Timeouts
 from broker.servers.embedded import embedded_broker
 from broker.transport import MqttBroker
@@ -272,14 +272,17 @@ def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
     assert outcome.ledger[0].history[-1].reason == "it costs less"
 
 
-def test_a_patient_job_that_costs_the_same_at_any_time_waits_for_sun_until_its_latest_start() -> None:
+@pytest.mark.parametrize("prefer", [PREFERENCES, ("cheapest", "earliest")])
+def test_a_patient_job_that_costs_the_same_at_any_time_waits_for_sun_until_its_latest_start(
+    prefer: tuple[Preference, ...],
+) -> None:
     """It started at once, at a second of the minute at which its energy rounds to less."""
     load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
     dark = neighbourhood((constant(0, 0, 60),))
     times = {"registered_s": 1, "earliest_start_s": 1, "latest_start_s": 24_008}
     job = dark.jobs[0].model_copy(update={"load_profile": load, **times})
     scenario = replace(dark, jobs=(job,), tariff=Tariff(0.4, 0.08, 0.12, 0.4))
-    outcome = run(scenario, supply=SupplySettings("shared", ("cheapest", "earliest")))
+    outcome = run(scenario, supply=SupplySettings("shared", prefer))
     assert [event.start_s for event in outcome.ledger[0].history] == [24_008]
 
 
