@@ -35,8 +35,8 @@ counter is absent, energy is metered by power. 9: a device without a counter dra
 the powers before and after; what a job drew since its counter was last read is metered by power at the job's end; a
 counter that changes from kWh to Wh is recognized; neither a counter that stays wrong nor a wrong power makes the other
 value of a report wrong; a counter that falls by rounding stands; the report that starts a job may be the only one in
-which it draws; and with shared supply, a job that is covered at several starts takes the earliest, not the one at which
-its energy rounds to the most."""
+which it draws; and with shared supply, a job that is covered at several starts, or costs the same, takes the earliest,
+not the one at which its energy rounds to the most or the least, and makes room for others however it rounds."""
 
 
 @dataclass(frozen=True, slots=True)

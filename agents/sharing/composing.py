@@ -124,8 +124,9 @@ def compose(
         preferences: In the order of importance; what ties on all of them starts as early as possible.
         own: Producers of the job's own household.
         prices: In each minute of the offers, shape (M,); None: the grid always costs the same, and sun costs nothing.
-        evens_rounding: Whether starts at which panels cover all of the job are equal. Otherwise the one at which its
-            minutes round to more mWh counts as covered better, and may be hours later.
+        evens_rounding: Whether starts at which panels cover all of the job are equal, and so are those that cost the
+            same. Otherwise the one at which its minutes round to more mWh counts as covered better, the one at which
+            they round to fewer as cheaper, and either may be hours later.
 
     Returns:
         The composition; with no shares where nothing is offered.
@@ -144,7 +145,15 @@ def compose(
     return Composition(start_s, minutes_mwh, int(sum(series.sum() for series in minutes_mwh.values())))
 
 
-def start_without_sun(load: LoadProfile, starts: Starts, first_minute: int, prices: EnergyPrices, *, late: bool) -> int:
+def start_without_sun(
+    load: LoadProfile,
+    starts: Starts,
+    first_minute: int,
+    prices: EnergyPrices,
+    *,
+    late: bool,
+    evens_rounding: bool = True,
+) -> int:
     """Return the start at which a job costs least that takes all of its energy from the grid, UNIX seconds.
 
     Args:
@@ -153,12 +162,15 @@ def start_without_sun(load: LoadProfile, starts: Starts, first_minute: int, pric
         first_minute: UNIX minute of the first price.
         prices: In each minute in which the job could run.
         late: Whether to choose the last instead of the first start of equal cost.
+        evens_rounding: As for `compose`.
     """
     nothing = Offers(first_minute, (), np.zeros((0, len(prices.grid)), dtype=np.int64))
     sources = _Sources.of(nothing, ("cheapest",), (), prices)
+    candidates = _candidates(load, starts)
+    most_mwh = min(int(some.load_mwh.sum()) for some in candidates) if evens_rounding else None
     found = []
-    for some in _candidates(load, starts):
-        costs = _cost(sources, some.first_minute - first_minute, np.arange(some.count), some.load_mwh)
+    for some in candidates:
+        costs = _cost(sources, some.first_minute - first_minute, np.arange(some.count), some.load_mwh, most_mwh)
         best = np.flatnonzero(costs == costs.min())
         found.append((float(costs.min()), some.first_s + int(best[-1 if late else 0]) * MINUTE_S))
     least = min(cost for cost, _ in found)
@@ -173,6 +185,7 @@ def cost_of(
     own: Collection[str],
     first_minute: int,
     prices: EnergyPrices,
+    energy_mwh: int | None = None,
 ) -> float:
     """Return what a job with these shares costs: a whole number of millionths of EUR/kWh times mWh.
 
@@ -183,14 +196,22 @@ def cost_of(
         own: Producers of the job's own household.
         first_minute: UNIX minute of the first price.
         prices: In each minute in which the job runs.
+        energy_mwh: What the job draws at any start; None: what its minutes add up to at this one, rounded to mWh.
     """
     micro, rest_mwh = prices.rounded(), load_mwh(load, start_s)
-    begin, cost = start_s // MINUTE_S - first_minute, 0.0
+    too_much_mwh = 0 if energy_mwh is None else int(rest_mwh.sum()) - energy_mwh
+    begin = start_s // MINUTE_S - first_minute
+    given_mwh, paid = {True: 0, False: 0}, {True: 0.0, False: 0.0}
     for producer, series_mwh in minutes_mwh.items():
-        price = micro.own if producer in own else micro.neighbour
-        cost += float((_cut(price, begin, len(series_mwh)) * series_mwh).sum())
+        is_own = producer in own
+        price = micro.own if is_own else micro.neighbour
+        paid[is_own] += float((_cut(price, begin, len(series_mwh)) * series_mwh).sum())
+        given_mwh[is_own] += int(series_mwh.sum())
         rest_mwh[: len(series_mwh)] -= series_mwh
-    return cost + float((_cut(micro.grid, begin, len(rest_mwh)) * rest_mwh).sum())
+    rest_paid = float((_cut(micro.grid, begin, len(rest_mwh)) * rest_mwh).sum())
+    parts = (int(rest_mwh.sum()), rest_paid), (given_mwh[False], paid[False]), (given_mwh[True], paid[True])
+    rounding = _cost_of_rounding([(np.array([mwh]), np.array([cost])) for mwh, cost in parts], too_much_mwh)
+    return sum(cost for _, cost in parts) - float(rounding[0])
 
 
 def _allot(
@@ -278,7 +299,7 @@ def _best_of(
         some: The starts.
         sources: What producers offer.
         preferences: In the order of importance.
-        most_mwh: Energy that counts as covered at most, mWh; None: all of it.
+        most_mwh: Energy that counts as covered, and is paid for, at most, mWh; None: all of it.
     """
     begin = some.first_minute - sources.offers.first_minute
     rows = np.arange(some.count)
@@ -291,7 +312,7 @@ def _best_of(
         elif preference == "own-roof":
             values = np.minimum(_covered(sources.own_mwh, begin, rows, some.load_mwh), limit_mwh)
         elif preference == "cheapest":
-            values = -_cost(sources, begin, rows, some.load_mwh)
+            values = -_cost(sources, begin, rows, some.load_mwh, most_mwh)
         elif preference == "fewest":
             values = -_suppliers(sources, begin, rows, some.load_mwh, preferences)
         else:
@@ -315,13 +336,22 @@ def _covered(free_mwh: IntArray, begin: int, rows: IntArray, needed_mwh: IntArra
     return covered
 
 
-def _cost(sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray) -> FloatArray:
-    """Return what the job costs at each start, shape (starts,); without prices, what the grid gives, mWh."""
+def _cost(sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray, most_mwh: int | None) -> FloatArray:
+    """Return what the job costs at each start, shape (starts,); without prices, what the grid gives, mWh.
+
+    Args:
+        sources: What producers offer.
+        begin: The minute of the first start, counted from that of the offers.
+        rows: The starts, in minutes after that one, ascending.
+        needed_mwh: The job's draw in each minute, mWh, shape (minutes,).
+        most_mwh: See `_best_of`.
+    """
     if sources.prices is None:
         rest_mwh = needed_mwh.sum() - _covered(sources.total_mwh, begin, rows, needed_mwh)
         return np.asarray(rest_mwh, dtype=np.float64)
     prices, swapped = sources.prices, sources.neighbours_first
     minutes, last = len(needed_mwh), int(rows[-1]) + len(needed_mwh)
+    too_much_mwh = 0 if most_mwh is None else int(needed_mwh.sum()) - most_mwh
 
     def windows(series: npt.NDArray[NumberT]) -> npt.NDArray[NumberT]:
         return np.lib.stride_tricks.sliding_window_view(_cut(series, begin, last), minutes)
@@ -338,8 +368,32 @@ def _cost(sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray) -
         first = np.minimum(first_mwh[chosen], needed_mwh)
         second = np.minimum(second_mwh[chosen], needed_mwh - first)
         rest = needed_mwh - first - second
-        parts = first * first_price[chosen] + second * second_price[chosen] + rest * grid_price[chosen]
-        cost[at : at + block] = parts.sum(axis=1)
+        first_paid, second_paid = first * first_price[chosen], second * second_price[chosen]
+        rest_paid = rest * grid_price[chosen]
+        cost[at : at + block] = (first_paid + second_paid + rest_paid).sum(axis=1)
+        if too_much_mwh:
+            parts = (rest, rest_paid), (second, second_paid), (first, first_paid)
+            sums = [(mwh.sum(axis=1), paid.sum(axis=1)) for mwh, paid in parts]
+            cost[at : at + block] -= _cost_of_rounding(sums, too_much_mwh)
+    return cost
+
+
+def _cost_of_rounding(parts: Sequence[tuple[IntArray, FloatArray]], too_much_mwh: int) -> FloatArray:
+    """Return what energy costs that a job only draws because its minutes are rounded to whole mWh, shape (starts,).
+
+    Less of each source is taken, at the mean price that the job pays for it. Where prices are constant, this is exact:
+    starts that cost the same but for the rounding then cost exactly the same.
+
+    Args:
+        parts: Energy, mWh, and its cost, by source, each of shape (starts,); the rounding is taken from the first ones.
+        too_much_mwh: What the minutes of the job add up to more than at other starts; negative: less.
+    """
+    left = np.full(len(parts[0][0]), too_much_mwh, dtype=np.int64)
+    cost = np.zeros(len(left))
+    for mwh, paid in parts:
+        taken = np.where(mwh > 0, np.minimum(left, mwh), 0)
+        cost += np.rint(paid / np.maximum(mwh, 1) * taken)
+        left -= taken
     return cost
 
 

@@ -217,7 +217,8 @@ class JobSupply:
         if prices is None:
             return starts[-1][1] if late else starts[0][0]
         first_minute, _ = self._minutes(starts)
-        return start_without_sun(self._load, starts, first_minute, prices, late=late)
+        evens_rounding = self._criteria.evens_rounding
+        return start_without_sun(self._load, starts, first_minute, prices, late=late, evens_rounding=evens_rounding)
 
     def _minutes(self, starts: Starts) -> tuple[int, int]:
         """Return the first UNIX minute in which the job could run, and how many there are."""
@@ -232,11 +233,22 @@ class JobSupply:
     def worth(self, start_s: int, held: Mapping[str, IntArray]) -> float:
         """Return how good a start with these shares is: the more, the better."""
         if not self._criteria.puts_cost_first:
-            return float(sum(series.sum() for series in held.values()))
+            return float(self._evened_mwh(start_s, sum(int(series.sum()) for series in held.values())))
         first, minutes = self._minutes(((start_s, start_s),))
         prices = self._prices(first, minutes)
         assert prices is not None  # noqa: S101 - cost comes first only where there is a tariff
-        return -cost_of(self._load, start_s, held, self._criteria.own, first, prices)
+        return -self._cost(start_s, held, first, prices)
+
+    def _cost(self, start_s: int, held: Mapping[str, IntArray], first_minute: int, prices: EnergyPrices) -> float:
+        energy_mwh = self._energy_mwh if self._criteria.evens_rounding else None
+        return cost_of(self._load, start_s, held, self._criteria.own, first_minute, prices, energy_mwh)
+
+    def _evened_mwh(self, start_s: int, given_mwh: int) -> int:
+        """Return energy that counts as given: all of the job is the same at any start, however its minutes round."""
+        if not self._criteria.evens_rounding:
+            return given_mwh
+        is_all = given_mwh >= int(load_mwh(self._load, start_s).sum())
+        return self._energy_mwh if is_all else min(given_mwh, self._energy_mwh)
 
     @property
     def worth_now(self) -> float:
@@ -260,14 +272,17 @@ class JobSupply:
         them up.
         """
         own, prefer = self._criteria.own, self._criteria.settings.prefer
-        if "own-roof" in prefer and _of_own(held, own) < _of_own(self.held, own):
-            return False
+        if "own-roof" in prefer:
+            of_own, of_own_now = (
+                self._evened_mwh(s, _of_own(given, own)) for s, given in ((start_s, held), (self.start_s, self.held))
+            )
+            if of_own < of_own_now:
+                return False
         first, minutes = self._minutes(tuple(sorted(((start_s, start_s), (self.start_s, self.start_s)))))
         prices = self._prices(first, minutes) if "cheapest" in prefer else None
         if prices is None:
             return True
-        after = cost_of(self._load, start_s, held, own, first, prices)
-        return after <= cost_of(self._load, self.start_s, self.held, own, first, prices)
+        return self._cost(start_s, held, first, prices) <= self._cost(self.start_s, self.held, first, prices)
 
     @property
     def is_nearly_covered(self) -> bool:

@@ -18,7 +18,9 @@ free, so no move lowers what another job has. A move without a request raises C 
 energy. A move to make room lowers nothing, and takes place only on request; a job requests room at most `MAX_WISHES`
 times in all. C never exceeds the energy of all jobs. So between two events that lower C (a forecast falls, a producer
 or a job leaves), of which there are finitely many, there are finitely many moves. If consumers prefer low cost to
-coverage, C is the total saving of all jobs instead; it is bounded too, and prices change finitely often.
+coverage, C is the total saving of all jobs instead; it is bounded too, and prices change finitely often. The
+minutes of a job, rounded to mWh, add up to a little more at some starts than at others; in C, a job that is covered
+entirely counts the same at each of them, and so does the energy that it pays for.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from agents import GRID, SHARED, LoadProfile, Prediction, Production
 from agents.manager.ledger_entries import LedgerEntry
 from agents.model import Device, House, Job
-from agents.sharing import Preference, SupplySettings
+from agents.sharing import PREFERENCES, Preference, SupplySettings
 from broker.protocol.retry_timeouts import Timeouts
 from broker.servers.embedded import embedded_broker
 from broker.transport import MqttBroker
@@ -224,6 +224,17 @@ def test_a_job_makes_room_at_a_roof_that_has_nothing_left() -> None:
     }
 
 
+@pytest.mark.parametrize("first_s", [7_204, 7_208])
+def test_a_job_makes_room_however_its_minutes_round(first_s: int) -> None:
+    """It refused: at the start that leaves room, its minutes add up to one mWh more, or one less."""
+    nothing, roof = constant(0, 0, 60), constant(1_600, 7_200, 14_400)
+    scenario = neighbourhood((nothing,), (roof,), latest_s=11_400)
+    load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
+    wash = scenario.jobs[0].model_copy(update={"load_profile": load, "earliest_start_s": first_s})
+    scenario = with_a_dryer(replace(scenario, jobs=(wash,), tariff=Tariff(0.4, 0.08, 0.12, 0.4)), house=1)
+    assert suppliers_and_starts(scenario) == {"wash": ("roof-1", 9_000), "dry": ("roof-1", 7_200)}
+
+
 def test_a_job_gets_what_another_one_had_that_is_no_longer_wanted() -> None:
     """The other job had reserved all there is in the only minutes in which this one can run."""
     scenario = with_a_dryer(neighbourhood((), (constant(1_200, 7_200, 10_800),), latest_s=10_800), house=1)
@@ -259,6 +270,20 @@ def test_a_tariff_that_changes_lets_unstarted_jobs_choose_again() -> None:
     outcome = run(scenario, supply=by_cost)
     assert supplied_wh(outcome, scenario) == {GRID: 1_200.0}
     assert outcome.ledger[0].history[-1].reason == "it costs less"
+
+
+@pytest.mark.parametrize("prefer", [PREFERENCES, ("cheapest", "earliest")])
+def test_a_patient_job_that_costs_the_same_at_any_time_waits_for_sun_until_its_latest_start(
+    prefer: tuple[Preference, ...],
+) -> None:
+    """It started at once, at a second of the minute at which its energy rounds to less."""
+    load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
+    dark = neighbourhood((constant(0, 0, 60),))
+    times = {"registered_s": 1, "earliest_start_s": 1, "latest_start_s": 24_008}
+    job = dark.jobs[0].model_copy(update={"load_profile": load, **times})
+    scenario = replace(dark, jobs=(job,), tariff=Tariff(0.4, 0.08, 0.12, 0.4))
+    outcome = run(scenario, supply=SupplySettings("shared", prefer))
+    assert [event.start_s for event in outcome.ledger[0].history] == [24_008]
 
 
 def test_a_roof_that_joins_supplies_the_jobs_that_have_not_started() -> None:

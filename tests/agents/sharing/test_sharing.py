@@ -98,14 +98,17 @@ def test_fewest_suppliers_count_more_than_an_earlier_start_in_the_whole_window()
     assert (earliest.start_s, len(earliest.minutes_mwh)) == (0, 2)
 
 
+HEAT = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
+"""Its 700 Wh round to 699.999, 700.000 or 700.001 Wh, by the second of its start."""
+
+
 @pytest.mark.parametrize(("evens_rounding", "start_s"), [(True, 1), (False, 24_008)])
 def test_a_job_that_is_covered_at_any_time_starts_at_once_however_its_minutes_round(
     *, evens_rounding: bool, start_s: int
 ) -> None:
     """It waited for hours, because its 700 Wh round to 700.001 Wh at the second of its latest start."""
-    heat = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
     always = offers(roof=[60_000] * 600)
-    assert compose(heat, ((1, 24_008),), always, PREFERENCES, evens_rounding=evens_rounding).start_s == start_s
+    assert compose(HEAT, ((1, 24_008),), always, PREFERENCES, evens_rounding=evens_rounding).start_s == start_s
 
 
 def test_preferences_decide_in_their_order_among_equals() -> None:
@@ -116,6 +119,50 @@ def test_preferences_decide_in_their_order_among_equals() -> None:
     halves = offers(a=[15_000] * MINUTES, b=[15_000] * MINUTES, c=[0] * 6 + [40_000] * 6)
     assert compose(LOAD, STARTS, halves, ("covered", "fewest", "earliest")).start_s == 360
     assert compose(LOAD, STARTS, halves, ("covered", "earliest")).start_s == 0
+
+
+@pytest.mark.parametrize(("evens_rounding", "start_s"), [(True, 8), (False, 1_081)])
+@pytest.mark.parametrize("free_mwh", [[60_000] * 60, [0] * 60, [0] * 20 + [9_000] * 5 + [0] * 35])
+def test_a_job_that_costs_the_same_at_any_time_starts_at_once_however_its_minutes_round(
+    *, free_mwh: list[int], evens_rounding: bool, start_s: int
+) -> None:
+    """Supplied by a roof, by the grid, or by a sunny spell that every start includes and the grid."""
+    flat = EnergyPrices(*(np.full(60, price) for price in (0.08, 0.12, 0.3)))
+    starts, offered = ((8, 1_081),), offers(roof=free_mwh)
+    found = compose(HEAT, starts, offered, ("cheapest",), prices=flat, evens_rounding=evens_rounding)
+    assert found.start_s == start_s
+
+
+@pytest.mark.parametrize(("evens_rounding", "first_s", "last_s"), [(True, 8, 24_008), (False, 24_001, 1)])
+def test_starts_without_sun_that_cost_the_same_are_equal_however_their_minutes_round(
+    *, evens_rounding: bool, first_s: int, last_s: int
+) -> None:
+    """The impatient job waited for hours; the patient one waited for no sun at all."""
+    flat = EnergyPrices(*(np.full(600, price) for price in (0.08, 0.12, 0.3)))
+    early = start_without_sun(HEAT, ((8, 24_001),), 0, flat, late=False, evens_rounding=evens_rounding)
+    late = start_without_sun(HEAT, ((1, 24_008),), 0, flat, late=True, evens_rounding=evens_rounding)
+    assert (early, late) == (first_s, last_s)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 59),
+    st.integers(0, 59),
+    st.lists(st.tuples(*[st.integers(-5, 40)] * 2), min_size=60, max_size=60),
+    st.lists(st.integers(0, 30_000), min_size=60, max_size=60),
+)
+def test_the_cheapest_start_costs_at_most_a_few_mwh_more_than_the_one_that_rounding_makes_cheapest(
+    first_s: int, second_s: int, cents: list[tuple[int, int]], free_mwh: list[int]
+) -> None:
+    """Whatever the prices and offers: only differences that come from rounding are passed over."""
+    neighbour, grid = (np.array(some) / 100 for some in zip(*cents, strict=True))
+    varying = EnergyPrices(np.zeros(60), neighbour, grid)
+    starts, offered = ((first_s, 1_200 + second_s),), offers(roof=free_mwh)
+    evened, exact = (
+        compose(HEAT, starts, offered, ("cheapest",), prices=varying, evens_rounding=evens) for evens in (True, False)
+    )
+    costs = [cost_of(HEAT, found.start_s, found.minutes_mwh, (), 0, varying) for found in (evened, exact)]
+    assert costs[0] - costs[1] <= 2 * 2 * 400_000  # two starts, each 2 mWh from another at most, 0.40 EUR/kWh
 
 
 def prices(grid: list[float], neighbour: list[float] | float = 0.12, own: list[float] | float = 0.08) -> EnergyPrices:

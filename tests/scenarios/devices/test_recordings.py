@@ -227,6 +227,22 @@ def test_a_shared_session_is_replayed_with_the_starts_of_its_time(tmp_path: Path
     assert entry.history[0].start_s - START_S == expected_s
 
 
+@pytest.mark.parametrize(("rules", "expected_s"), [(8, 24_001), (9, 8)])
+def test_a_shared_session_by_cost_is_replayed_with_the_starts_of_its_time(
+    tmp_path: Path, rules: int, expected_s: int
+) -> None:
+    """By rules 8, a job that cost the same at any time waited for the second at which its energy rounded to least."""
+    load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
+    asked = JobAsked(id="wash-1", load=load, ready_by_s=START_S + 24_001 + 1_800)
+    saying = Saying(START_S + 8, "adler/washer", DeviceSaid(device="washer", said=asked))
+    scenario = load_text(STREET.replace("seed: 1", "seed: 1\nsupply: shared\nprefer: [cheapest]"), "test", None)
+    recording = replace(cloudy_session(), scenario=scenario, sayings=(saying,), device_rules=rules)
+    replayed(recording, tmp_path / "a.jsonl", tmp_path / "a.sqlite")
+    with ResultsReader(tmp_path / "a.sqlite") as results:
+        entry = next(entry for entry in results.ledger(1) if entry.contract.job_id == "adler/washer/wash-1")
+    assert entry.history[0].start_s - START_S == expected_s
+
+
 def test_a_recording_made_by_newer_rules_is_refused(tmp_path: Path) -> None:
     """The message says which rules this version knows."""
     newer = replace(cloudy_session(), device_rules=DEVICE_RULES + 1)
