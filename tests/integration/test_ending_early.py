@@ -143,6 +143,7 @@ def test_a_signal_ends_runs_on_other_processes_too(slow: Path, number: signal.Si
         simulation.assert_nothing_is_left()
 
 
+@pytest.mark.long
 def test_kill_takes_nothing_that_was_agreed_and_leaves_nothing_running(slow: Path) -> None:
     """Workers and Mosquitto find their parent gone."""
     with begun(slow.parent, "--runs", "2", "--workers", "2") as simulation:

@@ -141,6 +141,7 @@ async def test_a_publisher_that_waits_can_be_cancelled() -> None:
         assert publisher.cancelled()
 
 
+@pytest.mark.long
 async def test_a_silent_link_is_noticed() -> None:
     """A broker that neither answers nor closes is given up after two keepalives."""
     async with managed_mosquitto() as running:

@@ -17,6 +17,7 @@ from tests.scenarios.optimum.tiny import DAY, best_by_force, every_second, stree
 HOUR_S = 3600
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(tiny(window_s=12), st.lists(st.floats(0.0, 3.0), min_size=60, max_size=60))
 def test_any_prices_bound_what_any_run_delivers(scenario: Scenario, prices: list[float]) -> None:

@@ -213,6 +213,7 @@ def shows_the_share(pilot: Pilot[Any], *, is_shown: bool) -> bool:
     return ("of best" in [column.title for column in table(pilot, "#runs").columns]) == is_shown
 
 
+@pytest.mark.long
 async def test_the_share_of_the_best_is_shown_if_runs_were_compared(opened: Opened, results_folder: Path) -> None:
     """Otherwise the column is hidden."""
     with sqlite3.connect(results_folder / FIFTY) as connection:
