@@ -105,7 +105,7 @@ class Calendar:
     def take_changes(self) -> tuple[Collection[str], bool]:
         """Return what has changed since the last call: ids of the jobs that are affected, and whether time was freed.
 
-        Those of them that wait get a new, latest possible sequence; whoever relies on the old one must ask again.
+        Those of them that wait get a new, latest possible sequence; what relies on the old one must be asked for again.
         """
         affected, was_freed = self._affected, self._was_freed
         self._affected, self._was_freed = set(), False

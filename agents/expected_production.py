@@ -97,9 +97,7 @@ class ExpectedProduction:
         self._to_be_issued = list(predictions)
         self._own_use = own_use
         self._counter = counter
-        self._correction = None if counter is None else ForecastCorrection()
-        if counter is not None and self._correction is not None:
-            self._correction.count(counter.production, counter.differs_from_s)
+        self._correction = None if counter is None else ForecastCorrection(counter.production, counter.differs_from_s)
         self._next_reading_s: int | None = None
         self.outlook: Outlook | None = None
         """The expected production, with a day of the past; None: no forecast has been adopted yet."""
@@ -202,14 +200,14 @@ def _apart(prediction: Prediction) -> Prediction:
 class ForecastCorrection:
     """The forecasts of one roof, corrected by its counter."""
 
-    def __init__(self, counter: Production | None = None) -> None:
+    def __init__(self, counter: Production | None, differs_from_s: int = 0) -> None:
         """Create a correction that has read nothing.
 
         Args:
             counter: See `count`.
+            differs_from_s: See `count`.
         """
-        self._counter = counter
-        self._differs_from_s = 0
+        self.count(counter, differs_from_s)
         self._in_force: Outlook | None = None
         """What was forecast for each moment when it came."""
         self._since_s = 0

@@ -61,7 +61,7 @@ class WholeJobNegotiation:
     """How a job finds a producer that supplies all of it; see `agents.job_lifecycle.JobNegotiation`."""
 
     def __init__(self, consumer: JobOwner, record: ConsumerJob, supply: SuppliesWholeJobs) -> None:
-        """Begin with a job that has asked nobody.
+        """Begin with a job that has asked no producer.
 
         Args:
             consumer: The consumer that the job belongs to.

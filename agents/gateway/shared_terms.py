@@ -1,4 +1,4 @@
-"""What the device of a job with shared supply is told: which producers supply the job, how much each, at what price."""
+"""What a device is informed of with shared supply: who supplies its job, how much of it each, and at what price."""
 
 from __future__ import annotations
 

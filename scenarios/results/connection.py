@@ -40,7 +40,7 @@ class SameSimulationError(ResultsError):
 
 
 class UnknownWordError(ValueError):
-    """A value is none of the words that this release knows."""
+    """A value is a word that this release does not know."""
 
 
 class FigureFormatError(ResultsError):

@@ -52,15 +52,7 @@ class InverterCounter:
         self._update()
 
     def follow(self, event: Mapping[str, Any], at_s: int) -> None:
-        """Count what the roof produces after an event that was not known before the run.
-
-        Args:
-            event: See `scenarios.events.Action`.
-            at_s: When it takes place, UNIX seconds.
-
-        Raises:
-            ValueError: It is no event that changes what this roof produces.
-        """
+        """See `agents.expected_production.ProductionCounter.follow`."""
         try:
             action = ACTION.validate_python(event, strict=False)
         except ValidationError as error:

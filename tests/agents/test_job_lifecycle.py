@@ -114,7 +114,7 @@ def test_a_job_of_an_offline_device_takes_grid_power_at_its_latest_start(supply:
 
 @supplies
 def test_a_job_of_a_device_that_does_not_come_is_not_run(supply: MakeConsumerSupply) -> None:
-    """Its latest start passes, and nobody hears of it but those who could know it."""
+    """Its latest start passes; only those who knew of the job learn of that."""
     with machine(supply, is_there=False) as stage:
         stage.wait_until(REGISTERED_S)
         sent = stage.wait_until(LATEST_S)

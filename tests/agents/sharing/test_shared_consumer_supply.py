@@ -201,7 +201,7 @@ def test_no_strategy_replaces_the_consumer() -> None:
 
 
 def test_a_share_that_shrinks_is_amended_and_the_rest_is_looked_for() -> None:
-    """At once from the grid, and then from whoever has it."""
+    """At once from the grid, and then from a producer that has room."""
     with supplied() as stage:
         shrink = Shrink(
             job_id="wash", start_s=BEGINS_S, before_mwh=HOUR_OF["roof"], minutes_mwh=((60, 1_000),), reason="rain"

@@ -213,29 +213,24 @@ def test_a_plug_that_is_off_and_draws_nothing_in_one_message_has_not_finished(
     assert next((event.what, event.reason) for event in history if event.at_s > START_S + 600) == expected
 
 
-@pytest.mark.parametrize(("rules", "expected_s"), [(8, 7 * 3_600 + 8), (9, 1)])
-def test_a_shared_session_is_replayed_with_the_starts_of_its_time(tmp_path: Path, rules: int, expected_s: int) -> None:
-    """By rules 8, a job that was covered at any time waited for the second at which its energy rounded to the most."""
-    load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
-    asked = JobAsked(id="wash-1", load=load, ready_by_s=START_S + 7 * 3_600 + 1_808)
-    saying = Saying(START_S + 1, "adler/washer", DeviceSaid(device="washer", said=asked))
-    scenario = load_text(STREET.replace("seed: 1", "seed: 1\nsupply: shared"), "test", None)
-    recording = replace(cloudy_session(), scenario=scenario, sayings=(saying,), device_rules=rules)
-    replayed(recording, tmp_path / "a.jsonl", tmp_path / "a.sqlite")
-    with ResultsReader(tmp_path / "a.sqlite") as results:
-        entry = next(entry for entry in results.ledger(1) if entry.contract.job_id == "adler/washer/wash-1")
-    assert entry.history[0].start_s - START_S == expected_s
-
-
-@pytest.mark.parametrize(("rules", "expected_s"), [(8, 24_001), (9, 8)])
-def test_a_shared_session_by_cost_is_replayed_with_the_starts_of_its_time(
-    tmp_path: Path, rules: int, expected_s: int
+@pytest.mark.parametrize(
+    ("prefer", "asked_after_s", "latest_after_s", "rules", "expected_s"),
+    [
+        ("covered", 1, 7 * 3_600 + 8, 8, 7 * 3_600 + 8),
+        ("covered", 1, 7 * 3_600 + 8, 9, 1),
+        ("cheapest", 8, 24_001, 8, 24_001),
+        ("cheapest", 8, 24_001, 9, 8),
+    ],
+)
+def test_a_shared_session_is_replayed_with_the_starts_of_its_time(
+    tmp_path: Path, prefer: str, asked_after_s: int, latest_after_s: int, rules: int, expected_s: int
 ) -> None:
-    """By rules 8, a job that cost the same at any time waited for the second at which its energy rounded to least."""
+    """By rules 8, a job that was covered, or cost the same, at any time waited for the second that rounded best."""
     load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
-    asked = JobAsked(id="wash-1", load=load, ready_by_s=START_S + 24_001 + 1_800)
-    saying = Saying(START_S + 8, "adler/washer", DeviceSaid(device="washer", said=asked))
-    scenario = load_text(STREET.replace("seed: 1", "seed: 1\nsupply: shared\nprefer: [cheapest]"), "test", None)
+    asked = JobAsked(id="wash-1", load=load, ready_by_s=START_S + latest_after_s + 1_800)
+    saying = Saying(START_S + asked_after_s, "adler/washer", DeviceSaid(device="washer", said=asked))
+    chosen = f"seed: 1\nsupply: shared\nprefer: [{prefer}]"
+    scenario = load_text(STREET.replace("seed: 1", chosen), "test", None)
     recording = replace(cloudy_session(), scenario=scenario, sayings=(saying,), device_rules=rules)
     replayed(recording, tmp_path / "a.jsonl", tmp_path / "a.sqlite")
     with ResultsReader(tmp_path / "a.sqlite") as results:
