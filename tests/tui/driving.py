@@ -104,3 +104,8 @@ def _stands_after(monitored_run: Any, step: int) -> bool:
 def notices(pilot: Pilot[Any]) -> list[tuple[str, str]]:
     """Return what was announced: severity, text."""
     return [(notice.severity, notice.message) for notice in pilot.app._notifications]
+
+
+def the_app(pilot: Pilot[Any]) -> Any:
+    """Return our application."""
+    return pilot.app

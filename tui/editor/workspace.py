@@ -10,8 +10,6 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
-from textual.css.query import NoMatches
-from textual.dom import NoScreen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
@@ -112,19 +110,7 @@ class Workspace(Guarded, Vertical):
             group: Name of the group that the task belongs to.
             alone: Whether to cancel running tasks of the group first.
         """
-        work: Any = partial(self._guarded, task, *args)
-        self.run_worker(work, group=group, exclusive=alone, exit_on_error=False)
-
-    async def _guarded(self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
-        try:
-            await task(*args)
-        except NoScreen:
-            pass  # the screen closes
-        except NoMatches as error:
-            if self._is_whole:
-                complain(self.app, error)
-        except Exception as error:  # noqa: BLE001 - every error is shown
-            complain(self.app, error)
+        self.run_in_background(partial(task, *args), group=group, is_exclusive=alone)
 
     @property
     def _is_whole(self) -> bool:

@@ -106,7 +106,7 @@ class RunChooser(Dialog[str | None]):
 
     def on_mount(self) -> None:
         """Search for runs while the dialog is open."""
-        self.run_worker(self._finder.run(), name="finder", exit_on_error=False)
+        self.run_in_background(self._finder.run, name="finder")
         self.set_interval(_LOOK_WALL_S, self._look)
         self.query_one(VirtualTable).focus()
 

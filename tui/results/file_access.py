@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from textual.containers import Vertical
-from textual.worker import WorkType
 
 from broker import SsmicError
 from scenarios import Scenario, Zone
@@ -42,13 +42,7 @@ class Reads(Guarded, Vertical):
             then: Called with its return value in the UI thread.
             failed: Called with an `SsmicError` or `OSError` that it raised; None: show a notice.
         """
-
-        async def job() -> None:
-            await self._read(work, then, failed)
-
-        # Pass the function, not a coroutine: one cancelled before it starts would never be awaited.
-        later: WorkType[None] = job
-        self.run_worker(later, group=group, exclusive=True, exit_on_error=False)
+        self.run_in_background(partial(self._read, work, then, failed), group=group, is_exclusive=True)
 
     def is_reading(self, group: str) -> bool:
         """Whether work of a group is in progress."""
@@ -63,8 +57,6 @@ class Reads(Guarded, Vertical):
             then(value)
         except (SsmicError, OSError) as error:
             (failed or self.complain)(error)
-        except Exception as error:  # noqa: BLE001 - a worker that raises would end the application
-            self.complain(error)
 
     def complain(self, error: BaseException, title: str = "") -> None:
         """Show an error as a notice."""

@@ -14,7 +14,7 @@ from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Select, Static, TabbedContent, TabPane
 
-from broker import SsmicError, plural
+from broker import plural
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results import MOST_LISTED, RecordedMessage, RunInfo
 from tui.formatting import without
@@ -335,18 +335,14 @@ class SimulationPane(Reads):
         path, scenario = opened.path, opened.info.scenario
 
         async def reset() -> None:
-            try:
-                await reset_scores(path, scenario)
-            except SsmicError as error:
-                self.complain(error)
-                return
+            await reset_scores(path, scenario)
             self._drawn.pop("scores", None)
             self.draw()
             self.notify("The next run begins with fresh scores.", title="Scores reset")
 
         def answered(answer: str | None) -> None:
             if answer == "reset":
-                self.run_worker(reset(), group="reset", exclusive=True, exit_on_error=False)
+                self.run_in_background(reset, group="reset", is_exclusive=True)
 
         details = f'The next run of "{scenario}" begins with fresh producer scores. These results stay as they are.'
         answers: tuple[Answer, ...] = (("keep", "Keep", "primary"), ("reset", "Reset", "error"))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -136,8 +136,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         is_another = self._open is not None and (before is None or before.work is not self._open.work)
         if is_another or (self._follows and self._open is not None and not self._open.is_as(before)):
             self._follow()
-        offer: Any = self._offer
-        self.run_worker(offer, name="offer", group="offer", exclusive=True, exit_on_error=False)
+        self.run_in_background(self._offer, name="offer", group="offer", is_exclusive=True)
 
     async def _offer(self) -> None:
         title = None if self._open is None else self._open.title
@@ -188,7 +187,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def _begin_sweep(self, sweep: SweepProcess) -> None:
         self._sweep = sweep
-        self.run_worker(sweep.run(), name="sweep", group="sweep", exit_on_error=False)
+        self.run_in_background(sweep.run, name="sweep", group="sweep")
 
     def _edit(self) -> None:
         self.post_message(EditScenario(self._source))
@@ -203,9 +202,7 @@ Results are written during the run; if you stop it early, everything agreed so f
     def _begin_loading(self, source: str) -> None:
         self._source, self._scenario = source, None
         self._is_loading, self._starts_once_loaded = True, False
-        # Pass the function, not a coroutine: one superseded before it starts would never be awaited.
-        load: Any = partial(self._load, source)
-        self.run_worker(load, name="load", group="load", exclusive=True, exit_on_error=False)
+        self.run_in_background(partial(self._load, source), name="load", group="load", is_exclusive=True)
 
     async def _load(self, source: str) -> None:
         form = self.query_one(RunForm)
@@ -291,8 +288,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             return
         opened = self.ssmic.open_neighbourhood() if self._follows else None
         if opened is not None and not opened.is_saved:
-            save: Any = partial(self._save_and_start, opened)
-            self.run_worker(save, name="save", group="save", exclusive=True, exit_on_error=False)
+            self.run_in_background(partial(self._save_and_start, opened), name="save", group="save", is_exclusive=True)
             return
         wanted = form.form
         plans, problems = plans_of(wanted, scenario, dict(os.environ))
@@ -305,8 +301,8 @@ Results are written during the run; if you stop it early, everything agreed so f
         if wanted.bus == "auto":
             plans = tuple(plan.with_a_bus_that_fits() for plan in plans)
         if len(plans) > 1:
-            compare: Any = partial(self._start_comparison, plans, wanted.optimum_wall_s)
-            self.run_worker(compare, name="scores", group="scores", exclusive=True, exit_on_error=False)
+            compare = partial(self._start_comparison, plans, wanted.optimum_wall_s)
+            self.run_in_background(compare, name="scores", group="scores", is_exclusive=True)
             return
         self._start(plans, wanted.optimum_wall_s)
 
@@ -322,7 +318,7 @@ Results are written during the run; if you stop it early, everything agreed so f
     def _start(self, plans: Sequence[Plan], optimum_wall_s: float | None) -> None:
         batch = self._batch = SimulationBatch(plans, self._changed, optimum_wall_s)
         self.query_one(ProgressPanel).remove_class("gone")
-        self.run_worker(self._run(batch), name="run", group="run", exit_on_error=False)
+        self.run_in_background(partial(self._run, batch), name="run", group="run")
         self.call_after_refresh(self.action_leave_field)
         self._changed()
 
@@ -408,7 +404,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         if answer == "stop" and batch is not None:
             if self.ssmic.monitored_run.feed in batch.current.feeds:
                 self.ssmic.monitored_run.expect_end()
-            self.run_worker(batch.interrupt(), exit_on_error=False)
+            self.run_in_background(batch.interrupt)
 
     def action_results(self) -> None:
         """Open the results, or compare them if there are several."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ import platformdirs
 from textual import events
 from textual.app import App
 from textual.css.query import NoMatches
-from textual.dom import DOMNode
+from textual.dom import DOMNode, NoScreen
 from textual.message import Message
+from textual.worker import Worker
 
 from broker import SsmicError
 
@@ -76,7 +78,36 @@ def complain(app: App[Any], error: BaseException, title: str = "") -> None:
 
 
 class Guarded(_Base):
-    """Mixin for screens, the app and widgets: exceptions of handlers become notices."""
+    """Mixin for screens, the app and widgets: exceptions of handlers and background tasks become notices."""
+
+    def run_in_background(
+        self,
+        task: Callable[[], Coroutine[Any, Any, Any]],
+        *,
+        group: str = "default",
+        is_exclusive: bool = False,
+        name: str = "",
+        description: str = "",
+    ) -> Worker[None]:
+        """Run a task, at most until this widget is removed; an exception becomes a notice.
+
+        Args:
+            task: The function to call; not a coroutine, as one that is cancelled before it starts is never awaited.
+            group: Name of the group that the task belongs to.
+            is_exclusive: Whether to cancel running tasks of the group first.
+            name: Name of the worker in Textual's log.
+            description: What it does, for the same log.
+        """
+
+        async def guarded() -> None:
+            try:
+                await task()
+            except Exception as error:  # noqa: BLE001 - every error is shown
+                self._notice(error)
+
+        return self.run_worker(
+            guarded, group=group, exclusive=is_exclusive, name=name, description=description, exit_on_error=False
+        )
 
     async def _dispatch_message(self, message: Message) -> None:
         # Textual ends the application on an exception in a handler, and offers no public hook before that.
@@ -85,7 +116,11 @@ class Guarded(_Base):
         except Exception as error:
             if isinstance(message, events.Compose):
                 raise
-            # Textual does not compose the children of a widget that is being removed, yet still mounts it, so its
-            # handlers find no children: that is harmless. A child that is missing while the widget stays is a defect.
-            if not (self._pruning and isinstance(error, NoMatches)):
-                complain(self.app, error)
+            self._notice(error)
+
+    def _notice(self, error: Exception) -> None:
+        # Textual removes the children of a widget before the widget itself, and does not compose those of one that is
+        # being removed, yet still mounts it; so handlers and tasks find no children: that is harmless. A child that is
+        # missing while the widget stays is a defect.
+        if not (self._pruning and isinstance(error, NoMatches | NoScreen)):
+            complain(self.app, error)

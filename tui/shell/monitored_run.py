@@ -49,8 +49,8 @@ class MonitoredRun:
         self._heard = feed.watched.time_reports, time.monotonic()
         self.is_resting = self._is_stopped_here = False
         self._rate = Rate()
-        self._worker = self._app.run_worker(
-            feed.run(), name="feed", group="feed", description=f"watching {feed.title}", exit_on_error=False
+        self._worker = self._app.run_in_background(
+            feed.run, name="feed", group="feed", description=f"watching {feed.title}"
         )
 
     def end(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -181,6 +181,14 @@ class Application(Protocol):
         """Show an area and run an action of its screen."""
         ...
 
-    def run_worker(self, *args: Any, **kwargs: Any) -> Worker[Any]:  # noqa: ANN401 - Textual's own signature
-        """Run something in the background; see Textual."""
+    def run_in_background(
+        self,
+        task: Callable[[], Coroutine[Any, Any, Any]],
+        *,
+        group: str = "default",
+        is_exclusive: bool = False,
+        name: str = "",
+        description: str = "",
+    ) -> Worker[None]:
+        """Run a task; see `Guarded`."""
         ...

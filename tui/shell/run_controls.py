@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Literal
 
 from textual import events
 from textual.binding import Binding, BindingType
 
-from broker import SsmicError
 from broker.clock import Pace, PaceError
 from broker.protocol import Control
 from scenarios.monitor import NotConnectedError
@@ -148,7 +148,7 @@ class RunControlsScreen(AreaScreen):
 
     def _pace_chosen(self, pace: str | None) -> None:
         if pace is not None:
-            self.run_worker(self._ask_later("pace", pace=pace.strip()), exit_on_error=False)
+            self.run_in_background(partial(self.ask_clock, "pace", pace=pace.strip()))
 
     def action_stop(self) -> None:
         """Stop the run, after confirmation."""
@@ -158,10 +158,4 @@ class RunControlsScreen(AreaScreen):
 
     def _stop_chosen(self, answer: str | None) -> None:
         if answer == "stop":
-            self.run_worker(self._ask_later("stop"), exit_on_error=False)
-
-    async def _ask_later(self, command: Literal["pace", "stop"], **more: str) -> None:
-        try:
-            await self.ask_clock(command, **more)
-        except SsmicError as error:
-            self.complain(error)
+            self.run_in_background(partial(self.ask_clock, "stop"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -186,10 +186,7 @@ meter.
 
     def on_screen_resume(self) -> None:
         """Update the lists."""
-        look: Any = (
-            self._look
-        )  # pass the function, not a coroutine: one superseded before it starts would never be awaited
-        self.run_worker(look, group="look", exclusive=True, exit_on_error=False)
+        self.run_in_background(self._look, group="look", is_exclusive=True)
 
     async def _look(self) -> None:
         found = await asyncio.to_thread(entries)

@@ -9,8 +9,8 @@ from textual.widgets import Input, Static, TabbedContent
 
 from broker.transport import BrokerUrl, MemoryBroker, MqttBroker
 from scenarios.monitor import BusFeed, ObservedRun
-from tests.tui.driving import dialog, notices, until
-from tests.tui.monitor.test_screen import table, the_app
+from tests.tui.driving import dialog, notices, the_app, until
+from tests.tui.monitor.test_screen import table
 from tui.monitor.real_devices import DeviceMessageDialog, JobAskedFor
 from tui.shell import AskText
 

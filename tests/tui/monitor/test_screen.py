@@ -30,7 +30,7 @@ from scenarios.scenario import Scenario, Zone
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
-from tests.tui.driving import click, dialog, focus, steps, until
+from tests.tui.driving import click, dialog, focus, steps, the_app, until
 from tui.monitor.hosts_and_devices import HostRows
 from tui.monitor.job_negotiations import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
@@ -81,11 +81,6 @@ def standing(watched: ObservedRun) -> Callable[[], TimeReport]:
         return watched.time
 
     return now
-
-
-def the_app(pilot: Pilot[Any]) -> Any:
-    """Return our application."""
-    return pilot.app
 
 
 def table(pilot: Pilot[Any], id_: str) -> VirtualTable[Any]:

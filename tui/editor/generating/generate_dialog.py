@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -184,8 +184,7 @@ The preview follows the fields: production, and all jobs at their earliest start
             self.workers.cancel_group(self, "make")
             self._say("")
         else:
-            make: Any = partial(self._preview, values)
-            self.run_worker(make, group="make", exclusive=True, exit_on_error=False)
+            self.run_in_background(partial(self._preview, values), group="make", is_exclusive=True)
 
     def _complain(self, problems: dict[str, str]) -> None:
         labels = {field.id: field.label for field in ALL_FIELDS} | {"file": "File"}
@@ -251,8 +250,7 @@ The preview follows the fields: production, and all jobs at their earliest start
             problems["file"] = f"there is no folder {path.parent}"
         self._complain(problems)
         if not problems:
-            write: Any = partial(self._write, values, path)
-            self.run_worker(write, group="make", exclusive=True, exit_on_error=False)
+            self.run_in_background(partial(self._write, values, path), group="make", is_exclusive=True)
 
     async def _write(self, values: dict[str, str], path: Path) -> None:
         if await asyncio.to_thread(path.exists):

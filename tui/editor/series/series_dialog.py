@@ -156,8 +156,7 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
         self._read_again(_PAUSE_WALL_S)
 
     def _read_again(self, after_wall_s: float) -> None:
-        read: Any = partial(self._read, after_wall_s)
-        self.run_worker(read, group="read", exclusive=True, exit_on_error=False)
+        self.run_in_background(partial(self._read, after_wall_s), group="read", is_exclusive=True)
 
     async def _read(self, after_wall_s: float) -> None:
         self.shown = None
