@@ -128,11 +128,14 @@ class Zone:
     def narrow(self, time_s: float, form: str) -> str:
         """Return a time in a format of `strftime`, exact without an offset, for columns of a fixed width.
 
-        The hour that occurs twice is 2A at first and then 2B, as power markets write it: `2A:30`, `2B:30`. An hour of
-        two digits, as in zones whose clocks go back at midnight, takes one character more: `23B:15`.
+        The hour that occurs twice is 2A at first and then 2B, as power markets write it: `2A:30`, `2B:30`. Of an hour
+        of two digits, in zones whose clocks go back at midnight, the letter takes the place of the colon: `23B15`.
         """
         at = self.at(time_s)
-        return at.strftime(form.replace("%H", f"{at.hour}{'AB'[at.fold]}") if _occurs_twice(at) else form)
+        if not _occurs_twice(at):
+            return at.strftime(form)
+        hour = f"{at.hour}{'AB'[at.fold]}"
+        return at.strftime(form.replace("%H:", hour if at.hour > 9 else f"{hour}:"))
 
     def narrow_clock(self, time_s: float) -> str:
         """Return `clock`, exact as in `narrow`."""

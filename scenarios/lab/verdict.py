@@ -94,7 +94,7 @@ def cases_of(lab: Lab, expectations: Sequence[FigureExpectation], figures: Mappi
         figures: The figures by name.
     """
     zone = lab.scenario.zone
-    cases = [_job_case(run, zone.clock) for run in controllable(lab)]
+    cases = [_job_case(run, zone.exact_clock) for run in controllable(lab)]
     for expectation in expectations:
         value = figures.get(expectation.figure)
         said = "it has no value" if value is None else f"it is {value:.6g}"

@@ -88,12 +88,15 @@ def test_parts_are_what_concerns_their_houses_found_in_one_pass() -> None:
         ("Europe/Berlin", "2026-10-25T02:59:59+01:00", "25 Oct 2B:59:59", "25 Oct 02:59:59+01:00"),
         ("Europe/Berlin", "2026-10-25T03:00:00+01:00", "25 Oct 03:00", "25 Oct 03:00"),
         ("Australia/Lord_Howe", "2026-04-05T01:45:00+10:30", "05 Apr 1B:45", "05 Apr 01:45+10:30"),
-        ("America/Santiago", "2026-04-04T23:15:00-04:00", "04 Apr 23B:15", "04 Apr 23:15-04:00"),
+        ("America/Santiago", "2026-04-04T23:15:00-04:00", "04 Apr 23B15", "04 Apr 23:15-04:00"),
+        ("America/Santiago", "2026-04-04T23:15:30-03:00", "04 Apr 23A15:30", "04 Apr 23:15:30-03:00"),
+        ("America/Havana", "2026-11-01T00:15:00-05:00", "01 Nov 0B:15", "01 Nov 00:15-05:00"),
         ("", "2026-10-25T01:30:00+00:00", "25 Oct 01:30", "25 Oct 01:30"),
     ],
 )
 def test_times_that_occur_twice_are_told_apart(zone: str, moment: str, narrow: str, exact: str) -> None:
-    """With the offset, or in no more room than others unless the hour has two digits."""
+    """With the offset, or in no more room than others."""
     time_s = datetime.fromisoformat(moment).timestamp()
     assert Zone(key=zone).narrow_moment(time_s) == narrow
+    assert len(narrow) == len(Zone(key=zone).moment(time_s))
     assert Zone(key=zone).exact_moment(time_s) == exact

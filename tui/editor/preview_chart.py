@@ -223,7 +223,9 @@ class Artist:
             said += f", base load {float(base_w.mean()) * (end_s - start_s) / 3_600_000:.1f} kWh"
         marks = self.marks(start_s, end_s)
         if marks:
-            said += "\n╎ " + ", ".join(f"{self._zone.clock(int(mark.at_s))} {mark}" for mark in marks[:_MOST_SAID])
+            said += "\n╎ " + ", ".join(
+                f"{self._zone.exact_clock(int(mark.at_s))} {mark}" for mark in marks[:_MOST_SAID]
+            )
         return Picture(title, series, span, said, days, marks)
 
     def _day_count(self, start_s: int, loads: Sequence[tuple[int, LoadProfile]]) -> int:

@@ -144,8 +144,8 @@ def in_words(value: YamlValue, origin: Origin) -> str:
     if time_s is None:
         return str(value if value is not None else "?")
     zone = origin.zone
-    moment, clock = zone.at(time_s), zone.clock(time_s)
+    moment, clock = zone.at(time_s), zone.narrow_clock(time_s)
     if origin.start_s is None:
-        return zone.moment(time_s)
+        return zone.narrow_moment(time_s)
     days = (moment.date() - zone.at(origin.start_s).date()).days
     return clock if days == 0 else f"{clock} {days:+}d" if abs(days) < 100 else f"{moment:%Y-%m-%d} {clock}"

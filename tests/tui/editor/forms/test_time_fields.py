@@ -71,3 +71,9 @@ def test_the_zone_beside_a_time_has_room() -> None:
     assert offset_name("2026-10-25T02:30:00+02:00", origin) == "CEST"
     assert offset_name("2026-10-25T02:30:00+01:00", origin) == "CET"
     assert offset_name("soon", origin) == "Europe/Berlin"
+
+
+def test_a_list_tells_the_two_hours_of_the_same_name_apart() -> None:
+    """As narrowly as other times."""
+    origin = Origin.of("2026-10-25T00:00:00", "Europe/Berlin")
+    assert [in_words(value, origin) for value in ("+2h30m", "+3h30m", "+4h30m")] == ["2A:30", "2B:30", "03:30"]

@@ -185,3 +185,13 @@ def test_an_event_of_every_second_is_a_mark_in_each_step_of_the_chart(repeat: st
     assert str(marks[0]) == "Tick (300 times)"
     hour = Artist(tree, None).marks(start_s + 7200, start_s + 10_800)
     assert (len(hour), hour[0]) == (300, EventMark(start_s + 7200, "Tick", 12))
+
+
+def test_marks_in_the_hour_that_occurs_twice_are_told_apart() -> None:
+    """The caption said 02:30 twice."""
+    tree: dict[str, Any] = Document(
+        'version: 1\nname: x\nstart: "2026-10-25T00:00:00"\nzone: Europe/Berlin\ndays: 1\nseed: 1\n'
+        "houses:\n  - {id: a, base_load: {constant_w: 100}}\njobs: []\n"
+        "timeline:\n  - {at: +2h30m, do: note, text: Tick, repeat: {every: 1h, times: 2}}\n"
+    ).value()
+    assert Artist(tree, None).day(None).said.endswith("╎ 02:30+02:00 Tick, 02:30+01:00 Tick")
