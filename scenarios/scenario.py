@@ -59,6 +59,21 @@ def zone_info(key: str) -> ZoneInfo | None:
         return None
 
 
+_ISO_OFFSET = re.compile(r"(?:Z|[+-]\d\d(?::?[0-5]\d(?::?[0-5]\d)?)?)", re.ASCII)
+
+
+def iso_datetime(text: str) -> datetime:
+    """Return an ISO 8601 date and time, without a zone if it says none.
+
+    Raises:
+        ValueError: It is not one. An offset of 60 minutes or more is not one either: Python took it until version 3.13.
+    """
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is not None and _ISO_OFFSET.fullmatch(text, max(map(text.rfind, "Z+-"))) is None:
+        raise ValueError(f"{text!r} has no valid offset from UTC")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """The display zone of times: a fixed offset from UTC, or an IANA time zone."""

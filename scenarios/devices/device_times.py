@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import MessageError
-from scenarios.scenario import Zone
+from scenarios.scenario import Zone, iso_datetime
 
 EXPECTED_TIME = "UNIX seconds, ISO 8601 with an offset, HH:MM, or 'in 2 h', 'in 90 min', 'in 30 s'"
 _IN = re.compile(r"in\s+(\d+(?:\.\d+)?)\s*(h|hours?|min|minutes?|s|seconds?)", re.IGNORECASE)
@@ -62,7 +62,7 @@ def _worded(text: str, now_s: int, zone: Zone) -> int | None:
     if found := _CLOCK.fullmatch(text):
         return _next_s(time(int(found[1]), int(found[2]), int(found[3] or 0)), now_s, zone)
     try:
-        at = datetime.fromisoformat(text)
+        at = iso_datetime(text)
     except ValueError:
         return None
     if at.tzinfo is None:

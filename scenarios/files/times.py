@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from scenarios.files.timeline import after_start_s
-from scenarios.scenario import Zone
+from scenarios.scenario import Zone, iso_datetime
 
 MAX_TIME_S = 253_402_300_799
 """The end of the year 9999."""
@@ -134,7 +134,7 @@ def counts_from_start(value: int | str) -> bool:
 
 def _parse_iso(value: str, zone: ZoneInfo | None = None, forms: str = _FORMS) -> int:
     try:
-        moment = datetime.fromisoformat(value)
+        moment = iso_datetime(value)
     except ValueError:
         raise ValueError(f"{value!r} {NOT_A_TIME}; expected {forms}") from None
     if moment.microsecond:
@@ -166,7 +166,7 @@ def format_iso(time_s: int) -> str:
 def offset_of(value: int | str) -> int:
     """Return the UTC offset that a time is written with, seconds; 0 if it has none or is not a time."""
     try:
-        offset = datetime.fromisoformat(str(value)).utcoffset()
+        offset = iso_datetime(str(value)).utcoffset()
     except ValueError:
         return 0
     return 0 if offset is None else int(offset.total_seconds())

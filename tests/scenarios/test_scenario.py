@@ -11,8 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from agents import Job
+from scenarios.devices.device_times import moment_of
+from scenarios.files.series.table_times import moment
 from scenarios.load import bundled_names, load_scenario
-from scenarios.scenario import SCENARIO, Zone, scenario_of
+from scenarios.scenario import SCENARIO, Zone, iso_datetime, scenario_of
 
 
 @pytest.mark.parametrize("name", bundled_names())
@@ -100,3 +102,24 @@ def test_times_that_occur_twice_are_told_apart(zone: str, moment: str, narrow: s
     assert Zone(key=zone).narrow_moment(time_s) == narrow
     assert len(narrow) == len(Zone(key=zone).moment(time_s))
     assert Zone(key=zone).exact_moment(time_s) == exact
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-07-01T00:00+02:60", "20260701T0000-0299", "2026-07-01T00:00:00+02:00:60", "2026-07-01T00:00:00+02:00:00.5"],
+)
+def test_an_offset_of_sixty_minutes_is_none(text: str) -> None:
+    """In a file, in a device's message and in a meter's table; `+02:60` was taken for three hours."""
+    with pytest.raises(ValueError, match="has no valid offset from UTC"):
+        iso_datetime(text)
+    with pytest.raises(ValueError, match="is not a time"):
+        moment_of(text, 1_782_000_000, Zone())
+    assert moment(text) is None
+    assert moment("01.07.2026 00:00 +0260") is None
+
+
+@pytest.mark.parametrize("offset", ["Z", "+02", "+0200", "-03:30", "+00:53:28", "-235959", ""])
+def test_an_offset_may_be_written_shortly(offset: str) -> None:
+    """All forms of ISO 8601, and none at all."""
+    written = f"2026-07-01T00:00:00{offset}"
+    assert iso_datetime(written) == datetime.fromisoformat(written)

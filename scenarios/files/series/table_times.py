@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from scenarios.errors import Problem, ScenarioError, suggest
-from scenarios.scenario import zone_info
+from scenarios.scenario import iso_datetime, zone_info
 
 DateOrder = Literal["day", "month"]
 """Which comes first in 21/06/2026 and in 06/21/2026."""
@@ -21,7 +21,7 @@ _NUMERIC_DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)")
 _WORDED_DATE = re.compile(r"(?:(\d{1,2})[-. ]+([A-Za-z]{3})[a-z]*|([A-Za-z]{3})[a-z]* (\d{1,2}),?)[-. ]+(\d{4})")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _YEAR_FIRST = re.compile(r"(\d{4})[./](\d{1,2})[./](\d{1,2})")
-_OFFSET = re.compile(r"(.*\d:\d\d.*?)\s*([+-])(\d\d):?(\d\d)")
+_OFFSET = re.compile(r"(.*\d:\d\d.*?)\s*([+-])(\d\d):?([0-5]\d)")
 _NAMED_OFFSET = re.compile(r"(.*\d)\s*(UTC|GMT|Z|WET|CET|MEZ|WEST|EET|CEST|MESZ|EEST)", re.IGNORECASE)
 _HOURS = {
     "utc": 0,
@@ -110,7 +110,7 @@ def _iso(text: str) -> datetime | None:
     if not re.match(r"\d{4}-?\d\d-?\d\d(?!\d)", text):
         return None
     try:
-        return datetime.fromisoformat(text)
+        return iso_datetime(text)
     except ValueError:
         return None
 

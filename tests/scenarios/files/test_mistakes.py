@@ -112,6 +112,7 @@ def test_keys_and_values(old: str, new: str, message: str) -> None:
         ("2026-06-21T00:00:00+02:00", "2026-06-21", "s.yaml:3: start: '2026-06-21' has no UTC offset; write for example 2026-06-21T00:00:00+02:00, or ...Z for UTC"),
         ("2026-06-21T00:00:00+02:00", '"06:00"', 's.yaml:3: start: "06:00" counts from the start, which itself needs a date'),
         ("2026-06-21T00:00:00+02:00", "monday", f"s.yaml:3: start: 'monday' is not a time; expected {TIME}"),
+        ("2026-06-21T00:00:00+02:00", "2026-06-21T00:00:00+02:60", f"s.yaml:3: start: '2026-06-21T00:00:00+02:60' is not a time; expected {TIME}"),
         ("2026-06-21T00:00:00+02:00", "-5", "s.yaml:3: start: -5 is not a time between the years 1970 and 9999"),
         ("2026-06-21T00:00:00+02:00", "[]", 's.yaml:3: start: a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start, not a list'),
         ('"06:00"', "2026-06-21T06:00", f"s.yaml:16: jobs[0].registered: {NAIVE}"),
