@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from broker import shown
 from tui.exit_codes import exit_codes
 from tui.log_level import LogLevel
 from tui.safe_output import echo
@@ -47,14 +48,16 @@ def did_you_mean(words: Sequence[str]) -> str:
 
 
 @contextmanager
-def suggesting_options() -> Iterator[None]:
-    """Suggest similar options when an unknown option is given."""
+def explaining_usage() -> Iterator[None]:
+    """Suggest similar options for an unknown one, and say what is expected in place of an invalid value."""
     try:
         yield
     except Exception as error:
         # Typer vendors click, whose classes are not public: recognize them by their attributes.
         if hasattr(error, "option_name") and hasattr(error, "possibilities"):
             _suggest(error)
+        elif hasattr(error, "param") and hasattr(error.__cause__, "errors"):
+            _explain(error)
         raise
 
 
@@ -63,6 +66,28 @@ def _suggest(error: Any) -> None:  # noqa: ANN401 - see above
     options = [name for name in known if name.startswith("--")]
     error.message = f"No such option: {error.option_name}.{did_you_mean(likely(error.option_name, options))}"
     error.possibilities = None
+
+
+def _explain(error: Any) -> None:  # noqa: ANN401 - see above
+    """Replace the words of pydantic, which checks values for Typer."""
+    problem = error.__cause__.errors(include_url=False)[0]
+    kind, value, limits = problem["type"], str(problem["input"]), (error.param.min, error.param.max)
+    if kind.startswith(("int_", "float_")):
+        error.message = f"{_number_expected(kind.startswith('int_'), *limits)} is expected, not {shown(value)}"
+    elif kind in {"greater_than_equal", "less_than_equal"}:
+        is_whole = not isinstance(next(iter(problem["ctx"].values())), float)
+        error.message = f"{_number_expected(is_whole, *limits)} is expected, not {shown(value)}"
+    elif kind == "bool_parsing":
+        error.message = f"true or false is expected, not {shown(value)}"
+    else:
+        error.message = error.message.removeprefix("Value error, ")
+
+
+def _number_expected(is_whole: bool, least: float | None, most: float | None) -> str:
+    number = "a whole number" if is_whole else "a number"
+    if most is None:
+        return number if least is None else f"{number} of at least {least:,}"
+    return f"{number} from {least:,} to {most:,}" if least is not None else f"{number} of at most {most:,}"
 
 
 if TYPE_CHECKING:
@@ -123,7 +148,7 @@ class Commands(TyperGroup):
 
     def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as click has it
         """Parse the options before the command; `--help` and `--version` print here."""
-        with exit_codes(), suggesting_options():
+        with exit_codes(), explaining_usage():
             return super().make_context(*args, **more)
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # noqa: ANN401 - as in `list_commands`
@@ -152,7 +177,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - as click has it
         """Call the command."""
-        with exit_codes(), suggesting_options():
+        with exit_codes(), explaining_usage():
             return super().invoke(ctx)
 
 

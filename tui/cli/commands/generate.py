@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, tzinfo
+from datetime import date as Date, tzinfo  # noqa: N812 - an option is called `date`
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from broker import shown
 
 if TYPE_CHECKING:
     from scenarios.generate import Generated, Site
@@ -21,6 +23,14 @@ Examples:
   ssmic generate --houses 1000 --days 7 --date 2026-12-01 --seed 7 --out winter.yaml
   ssmic generate --houses 50 --place 59.9,10.8 --zone Europe/Oslo --cars 0.8 --flexibility 2 > oslo.yaml
 """
+_FIRST_DAY = Date(2026, 6, 22)
+
+
+def _day(text: str) -> Date:
+    try:
+        return Date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"a day is expected, such as {_FIRST_DAY}, not {shown(text)}") from None
 
 
 @app.command(epilog=_EXAMPLES)
@@ -29,11 +39,9 @@ def generate(
     days: Annotated[int, typer.Option(min=1, help="Number of days.")] = 1,
     place: Annotated[str, typer.Option(metavar="LAT,LON", help="Degrees; north and east are positive.")] = "50.1,8.7",
     date: Annotated[
-        datetime,
-        typer.Option(
-            formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The first day. [default: 2026-06-22]", show_default=False
-        ),
-    ] = datetime(2026, 6, 22),  # noqa: DTZ001 - a date
+        Date | None,
+        typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The first day. [default: 2026-06-22]"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same file.")] = 1,
     weather: Annotated[
         Literal["mixed", "clear", "fair", "changeable"],
@@ -59,9 +67,9 @@ def generate(
         ),
     ] = None,
     holiday: Annotated[
-        list[datetime] | None,
+        list[Date] | None,
         typer.Option(
-            formats=["%Y-%m-%d"],
+            parser=_day,
             metavar="YYYY-MM-DD",
             help="One more holiday. Repeatable. [default: those of the country]",
         ),
@@ -119,7 +127,7 @@ def generate(
             houses=houses,
             days=days,
             site=site,
-            first_day=date.date(),
+            first_day=date or _FIRST_DAY,
             zone=_zone(zone, site),
             seed=seed,
             weather=weather,
@@ -128,7 +136,7 @@ def generate(
             heat_pumps=heat_pumps,
             flexibility=flexibility,
             country=country,
-            days_off=frozenset(day.date() for day in holiday or ()),
+            days_off=frozenset(holiday or ()),
             name=_name(name),
             sun=pvlib_irradiance if sun == "pvlib" else clear_irradiance,
         )

@@ -210,8 +210,8 @@ def _command(text: str | None) -> tuple[str, ...]:
         return ()
     try:
         command = tuple(shlex.split(text))
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: {error}", param_hint="--controller") from None
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: a quote is not closed", param_hint="--controller") from None
     if not command:
         raise typer.BadParameter("is empty", param_hint="--controller")
     return command
@@ -231,13 +231,18 @@ def _between(scenario: Scenario, begin: str | None, until: str | None, days: int
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint=option) from None
 
+    zone = scenario.zone
     first_s, last_s = moment(begin, "--from"), moment(until, "--until")
     if last_s is None and (days is not None or scenario.days is not None):
         last_s = planned_end_s(scenario, days)
     if first_s is not None and not scenario.start_s <= first_s < planned_end_s(scenario, days):
-        raise typer.BadParameter("is not within the scenario's time", param_hint="--from")
+        what = f"{begin!r} is not before the end of the scenario, {zone.exact_moment(planned_end_s(scenario, days))}"
+        raise typer.BadParameter(what, param_hint="--from")
     if last_s is not None and last_s <= (first_s or scenario.start_s):
-        raise typer.BadParameter("is not after the beginning", param_hint="--until")
+        what = (
+            f"{zone.exact_moment(last_s)} is not after the beginning, {zone.exact_moment(first_s or scenario.start_s)}"
+        )
+        raise typer.BadParameter(what, param_hint="--until")
     if begin is None and until is None:
         return scenario, last_s
     jobs = tuple(
