@@ -23,6 +23,8 @@ from .file_writing import (
     file_name as file_name,
     inode_of as inode_of,
     make_private_folder as make_private_folder,
+    missing_folders as missing_folders,
+    writing_obstacle as writing_obstacle,
 )
 from .garbage_collection import (
     long_lived_objects as long_lived_objects,
@@ -90,6 +92,7 @@ __all__ = [
     "long_lived_objects",
     "make_private_folder",
     "may_be_topic",
+    "missing_folders",
     "new_loop",
     "no_collections",
     "plural",
@@ -100,4 +103,5 @@ __all__ = [
     "setup_parts",
     "shown",
     "without_passwords",
+    "writing_obstacle",
 ]

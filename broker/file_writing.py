@@ -60,6 +60,41 @@ def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         raise
 
 
+def writing_obstacle(path: Path) -> str:
+    """Return why a file cannot be written, for an error before long work; empty: nothing known is in the way.
+
+    Args:
+        path: The file, which may exist; its folders may be missing.
+    """
+    if path.is_dir():
+        return "it is a folder, a file is expected"
+    folder = next((parent for parent in path.parents if parent.exists()), path.parent)
+    if not folder.is_dir():
+        return f"{folder} is a file, a folder is expected"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not writable"
+
+
+@contextmanager
+def missing_folders(path: Path) -> Iterator[None]:
+    """Create the missing folders of a file for a block that writes the file; if the block fails, remove them again.
+
+    Raises:
+        OSError: A folder cannot be created, or one of them is a file.
+    """
+    created = [parent for parent in reversed(path.parents) if not parent.exists()]
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise NotADirectoryError(errno.ENOTDIR, writing_obstacle(path) or error.strerror, str(path)) from None
+        yield
+    except BaseException:
+        for folder in reversed(created):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def make_private_folder(folder: Path) -> None:
     """Create a folder and its missing parents, accessible only to their owner; an existing one keeps its permissions.
 

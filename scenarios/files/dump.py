@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from agents import CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES
-from broker import atomic_write
+from broker import atomic_write, missing_folders
 from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
@@ -249,7 +249,7 @@ _SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "community",
 
 
 def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:
-    """Write a scenario to a YAML file atomically.
+    """Write a scenario to a YAML file atomically; missing folders are created.
 
     Args:
         scenario: The scenario.
@@ -263,13 +263,13 @@ def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str 
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a text to a file atomically.
+    """Write a text to a file atomically; missing folders are created.
 
     Raises:
         ScenarioError: The file cannot be written.
     """
     try:
-        with atomic_write(path) as draft:
+        with missing_folders(path), atomic_write(path) as draft:
             draft.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise ScenarioWriteError([Problem(str(path), f"cannot be written: {error.strerror}")]) from None

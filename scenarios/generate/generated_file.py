@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from agents import FloatArray
-from broker import atomic_write
+from broker import atomic_write, missing_folders
 from scenarios.errors import Problem, ScenarioWriteError
 from scenarios.generate.bundled_roofs import TARIFF
 from scenarios.generate.clouds import ACTUAL_STEP_MIN, FORECAST_STEP_MIN, pvlib_irradiance
@@ -109,8 +107,7 @@ def write_series(
         for table in series_tables(made, beside):
             path = _table_file(table, folder, kind)
             try:
-                if path.is_dir():
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                drafts.enter_context(missing_folders(path))
                 _WRITERS[kind](drafts.enter_context(atomic_write(path)), *_content(table))
             except OSError as error:
                 what = f"cannot be written: {error.strerror or error}"

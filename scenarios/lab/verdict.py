@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from broker import SsmicError, atomic_write
+from broker import SsmicError
 from scenarios.errors import suggest
 from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.lab import Lab
 from scenarios.lab.outcome import LabFigures, controllable
 from scenarios.metrics import FIGURES
+from scenarios.results import whole_file
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -123,7 +124,7 @@ def _job_case(run: ApplianceRun, clock: Callable[[float], str]) -> Case:
 
 
 def write_junit(path: Path, name: str, cases: Sequence[Case], properties: Mapping[str, object]) -> None:
-    """Write the verdict as JUnit XML, atomically.
+    """Write the verdict as JUnit XML, atomically; missing folders are created.
 
     Args:
         path: The file.
@@ -132,7 +133,7 @@ def write_junit(path: Path, name: str, cases: Sequence[Case], properties: Mappin
         properties: Figures and settings that are kept with it.
 
     Raises:
-        OSError: The file cannot be written.
+        ResultsWriteError: The file cannot be written.
     """
     failed = sum(bool(case.failure) for case in cases)
     counts = {"name": name, "tests": str(len(cases)), "failures": str(failed), "errors": "0", "skipped": "0"}
@@ -147,5 +148,5 @@ def write_junit(path: Path, name: str, cases: Sequence[Case], properties: Mappin
         if case.failure:
             ET.SubElement(element, "failure", {"message": case.failure}).text = case.failure
     ET.indent(root)
-    with atomic_write(path) as draft:
+    with whole_file(path) as draft:
         draft.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")

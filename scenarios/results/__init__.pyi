@@ -11,6 +11,7 @@ from .connection import (
     ResultsWriteError as ResultsWriteError,
     SameSimulationError as SameSimulationError,
     UnknownWordError as UnknownWordError,
+    check_writable as check_writable,
     damage_of as damage_of,
     is_busy as is_busy,
     is_sweep_file as is_sweep_file,

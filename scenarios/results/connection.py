@@ -7,14 +7,14 @@ import sqlite3
 import struct
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from broker import SsmicError, atomic_write
+from broker import SsmicError, atomic_write, missing_folders, writing_obstacle
 from scenarios.results.damage import wrong_value
 from scenarios.results.schema import APPLICATION_ID, NEWEST_FORMAT, SWEEP_ID
 
@@ -86,19 +86,28 @@ def refuse_newer(path: Path, version: int, newest: int = NEWEST_FORMAT) -> None:
         )
 
 
+def check_writable(path: Path) -> None:
+    """Check that a file, which may exist, can be written; missing folders are no obstacle.
+
+    Raises:
+        ResultsWriteError: It is a folder, or no file can be written there.
+    """
+    if obstacle := writing_obstacle(path):
+        raise ResultsWriteError(f"{path}: cannot be written: {obstacle}")
+
+
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Refuse to overwrite a file.
+    """Check that a file can be written without overwriting another one.
 
     Args:
         path: The file.
-        overwrite: Whether it may be overwritten.
+        overwrite: Whether an existing file may be overwritten.
 
     Raises:
         ResultsExistError: It exists and may not be overwritten.
-        ResultsWriteError: It is a folder.
+        ResultsWriteError: See `check_writable`.
     """
-    if path.is_dir():
-        raise ResultsWriteError(f"{path}: cannot be written: it is a folder, a file is expected")
+    check_writable(path)
     if path.exists() and not overwrite:
         raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
 
@@ -124,26 +133,17 @@ def whole_files() -> Iterator[Callable[[Path], Path]]:
     Raises:
         ResultsWriteError: A file cannot be written.
     """
-    created: list[Path] = []
 
     @contextmanager
     def begun(path: Path) -> Iterator[Path]:
         try:
-            created.extend(parent for parent in reversed(path.parents) if not parent.exists())
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(path) as draft:
+            with missing_folders(path), atomic_write(path) as draft:
                 yield draft
         except OSError as error:
             raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
-    try:
-        with ExitStack() as drafts:
-            yield lambda path: drafts.enter_context(begun(path))
-    except BaseException:
-        for folder in reversed(created):
-            with suppress(OSError):
-                folder.rmdir()
-        raise
+    with ExitStack() as drafts:
+        yield lambda path: drafts.enter_context(begun(path))
 
 
 def is_sweep_file(path: Path) -> bool:

@@ -16,7 +16,7 @@ from agents import FloatArray
 from broker import file_name, first_few
 from scenarios.metrics import Kpis, Settlement
 from scenarios.results.bill_rows import BillRow
-from scenarios.results.connection import ResultsExistError, ResultsWriteError, refuse_existing, whole_files
+from scenarios.results.connection import ResultsExistError, ResultsWriteError, check_writable, whole_files
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 
@@ -493,4 +493,4 @@ def _refuse_existing(folder: Path, paths: Sequence[Path], *, overwrite: bool) ->
     if there and not overwrite:
         raise ResultsExistError(f"{folder}: already contains {first_few(there, 20)}; use --force to overwrite")
     for path in paths:
-        refuse_existing(path, overwrite=True)
+        check_writable(path)

@@ -14,7 +14,7 @@ from agents import DEVICE_RULES, DeviceSaid, SettingsError
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
-from broker import SsmicError, atomic_write
+from broker import SsmicError, atomic_write, missing_folders
 from broker.protocol import MAX_TIME_S, first_problem
 from scenarios.devices import Saying
 from scenarios.events import Happening, TimelineEvent
@@ -129,7 +129,7 @@ class Recording:
             RecordingError: The file cannot be written.
         """
         try:
-            with atomic_write(path) as draft:
+            with missing_folders(path), atomic_write(path) as draft:
                 draft.write_text("".join(self.lines()), encoding="utf-8", newline="\n")
         except OSError as error:
             raise RecordingError(f"{path}: cannot be written: {error.strerror or error}") from None

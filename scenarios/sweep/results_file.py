@@ -31,6 +31,7 @@ from scenarios.results import (
     ResultsLockedError,
     ResultsWriteError,
     UnknownWordError,
+    check_writable,
     damage_of,
     foreign_part,
     is_busy,
@@ -285,6 +286,7 @@ def open_sweep(path: Path, plan: SweepPlan) -> Iterator[SweepFile]:
     """
     if path.is_dir():
         raise ResultsExistError(f"{path}: is a folder; a results file is expected")
+    check_writable(path)
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)

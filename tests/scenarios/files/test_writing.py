@@ -197,7 +197,17 @@ def test_a_file_that_cannot_be_written_stays_as_it_is(tmp_path: Path) -> None:
 
     with pytest.raises(ScenarioError, match=r"folder: cannot be written: Is a directory"):
         save_scenario(scenario, tmp_path / "folder")
-    with pytest.raises(ScenarioError, match=r"x\.yaml: cannot be written: No such file or directory"):
-        save_scenario(scenario, tmp_path / "missing" / "x.yaml")
+    (tmp_path / "file").touch()
+    with pytest.raises(ScenarioError, match=r"x\.yaml: cannot be written: .*file is a file, a folder is expected"):
+        save_scenario(scenario, tmp_path / "file" / "missing" / "x.yaml")
 
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    save_scenario(scenario, tmp_path / "missing" / "x.yaml")
+    assert [path.name for path in (tmp_path / "missing").iterdir()] == ["x.yaml"]
+
+
+def test_folders_made_for_a_file_that_cannot_be_written_are_removed(tmp_path: Path) -> None:
+    """A name that is too long: the folder for it is not left behind."""
+    with pytest.raises(ScenarioError, match="cannot be written: File name too long"):
+        save_scenario(load_scenario("street"), tmp_path / "missing" / f"{'x' * 300}.yaml")
+    assert list(tmp_path.iterdir()) == []

@@ -71,7 +71,7 @@ def test_tables_that_exist_are_kept(ssmic: Ssmic, tmp_path: Path) -> None:
     ended = ssmic(*options)
 
     assert ended.code == 2
-    assert "three.base-load.csv exists already; use --force" in " ".join(ended.err.split())
+    assert "three.base-load.csv: exists already; use --force" in " ".join(ended.err.split())
     assert [path.name for path in tmp_path.iterdir()] == [table.name]
     assert table.read_text(encoding="utf-8") == "measured"
     assert ssmic(*options, "--force").code == 0

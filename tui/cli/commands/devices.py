@@ -60,6 +60,7 @@ def scan(
     from broker.transport import AccessOptions
     from scenarios.devices import scan_broker
     from scenarios.files import block_lines, write_text
+    from scenarios.results import refuse_existing
     from tui.cli.broker_access import deployed_broker
     from tui.cli.output import notes
     from tui.cli.simulate import print_json
@@ -67,8 +68,8 @@ def scan(
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    if to is not None and to.exists() and not force:
-        raise typer.BadParameter(f"{to} exists already; --force overwrites it", param_hint="--to")
+    if to is not None:
+        refuse_existing(to, overwrite=force)
     connection = deployed_broker(
         broker,
         AccessOptions(user, password_file, ca_file, cert_file, key_file),

@@ -97,7 +97,8 @@ def generate(
         ),
     ] = "auto",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write this file. [default: standard output]")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write this file; missing folders are created. [default: standard output]"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="With --out: overwrite an existing file.")] = False,
 ) -> None:
@@ -115,13 +116,14 @@ def generate(
         table_files,
         write_series,
     )
+    from scenarios.results import refuse_existing
     from tui.cli.output import notes
 
     site = _site(place)
     if sun == "pvlib":
         _require_pvlib()
-    if out is not None and out.exists() and not force:
-        raise typer.BadParameter(f"{out} exists already; use --force to overwrite it", param_hint="--out")
+    if out is not None:
+        refuse_existing(out, overwrite=force)
     try:
         spec = GeneratorSpec(
             houses=houses,
@@ -150,10 +152,9 @@ def generate(
         return
     if target is None:
         raise typer.BadParameter("tables are written beside a file: add --out FILE", param_hint="--series")
-    if out is not None and not force:
+    if out is not None:
         for table in table_files(made, target.parent, target.stem, kind):
-            if table.exists():
-                raise typer.BadParameter(f"{table} exists already; use --force to overwrite it", param_hint="--out")
+            refuse_existing(table, overwrite=force)
     with write_series(made, target.parent, target.stem, kind) as tables:
         _write(generated_yaml(made, target.stem, kind), out)
     notes().print(f"Series: {len(tables)} tables, {tables[0]} and the next", soft_wrap=True)

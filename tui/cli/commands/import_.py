@@ -32,7 +32,9 @@ def import_(
             metavar="SOURCE", help="An input folder of PySSMic or GreenCharge, a neighbourhood XML or pickle."
         ),
     ],
-    target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="Scenario file to write.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET.yaml", help="Scenario file to write; missing folders are created.")
+    ],
     jobs: Annotated[
         Path | None,
         typer.Option(
@@ -56,11 +58,11 @@ def import_(
     """
     from scenarios.files import coverage_notes, save_scenario
     from scenarios.importers import import_source
+    from scenarios.results import refuse_existing
 
     if target.suffix not in {".yaml", ".yml"}:
         raise typer.BadParameter(f"{target}: expected a name that ends in .yaml", param_hint="TARGET.yaml")
-    if target.exists() and not force:
-        raise typer.BadParameter(f"{target} exists already; use --force to overwrite it", param_hint="TARGET.yaml")
+    refuse_existing(target, overwrite=force)
     imported = import_source(source, jobs=jobs, loads=loads or ())
     save_scenario(imported.file, target)
     scenario = imported.scenario

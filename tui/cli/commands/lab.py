@@ -150,12 +150,15 @@ def lab(
     from scenarios.files import load_faults
     from scenarios.lab import FigureExpectation, Kinds, LabSettings
     from scenarios.load import load
+    from scenarios.results import DEFAULT_FOLDER, check_writable
     from tui.cli.broker_access import chosen_access
     from tui.exit_codes import tell_notes
     from tui.logs import configure_logs
 
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
+    for written in filter(None, (out or DEFAULT_FOLDER / "lab", junit)):
+        check_writable(written)  # the lab writes them when it has ended
     configure_logs(log_level or ctx.obj)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))

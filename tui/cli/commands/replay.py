@@ -46,6 +46,7 @@ def replay(
 
     The recorded messages of the devices, and the events that a script caused, come at the same seconds of virtual time.
     """
+    from scenarios.results import check_writable
     from scenarios.simulation import open_simulation, read_recording
     from tui.cli.output import output
     from tui.cli.simulate import print_json, save_recording
@@ -56,6 +57,8 @@ def replay(
     configure_logs(log_level or ctx.obj)
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
+    for written in filter(None, (out, record)):
+        check_writable(written)
     recording = read_recording(file)
 
     async def repeat(reading: Recording) -> tuple[Path, str]:

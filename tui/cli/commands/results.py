@@ -324,7 +324,9 @@ def compare(
 @app.command("scenario", epilog="Example: ssmic results scenario latest again.yaml")
 def scenario_of_results(
     file: ResultsFile,
-    target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="The scenario file to write.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET.yaml", help="The scenario file to write; missing folders are created.")
+    ],
     force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
 ) -> None:
     """Write the scenario that was run, as a file to run again.
@@ -332,13 +334,12 @@ def scenario_of_results(
     The file contains all series, and needs no other file.
     """
     from scenarios.files import save_scenario
-    from scenarios.results import ResultsReader, is_sweep_file, named_results
+    from scenarios.results import ResultsReader, is_sweep_file, named_results, refuse_existing
 
     path = named_results(file)
     if is_sweep_file(path):
         raise typer.BadParameter(f"{path} holds a sweep, which keeps no scenario", param_hint="FILE")
-    if target.exists() and not force:
-        raise typer.BadParameter(f"{target} exists already; use --force to overwrite it", param_hint="TARGET.yaml")
+    refuse_existing(target, overwrite=force)
     with ResultsReader(path) as results:
         save_scenario(results.scenario, target)
     echo(str(target))

@@ -266,7 +266,7 @@ def run(
     from scenarios import run_notes
     from scenarios.devices import with_guests
     from scenarios.load import load
-    from scenarios.results import refuse_existing
+    from scenarios.results import check_writable
     from scenarios.results.comparison import check_files
     from scenarios.simulation import Plan
     from tui.cli.broker_access import chosen_access
@@ -292,8 +292,8 @@ def run(
     spread = _spread_of(hosts, processes, bus)
     targets = to or []
     check_files(targets, overwrite=force)
-    if junit is not None:
-        refuse_existing(junit, overwrite=True)
+    for written in filter(None, (out, junit, record)):
+        check_writable(written)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     level = log_level or ctx.obj

@@ -89,19 +89,20 @@ def show(name: BundledName) -> None:
 def copy(
     name: BundledName,
     target: Annotated[
-        Path | None, typer.Argument(metavar="[TARGET.yaml]", help="The copy. [default: NAME.yaml]")
+        Path | None,
+        typer.Argument(metavar="[TARGET.yaml]", help="The copy; missing folders are created. [default: NAME.yaml]"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
 ) -> None:
     """Copy the file of a bundled scenario, to change it."""
     from scenarios.files import write_text
+    from scenarios.results import refuse_existing
 
     text = _text(name)
     path = target or Path(f"{name}.yaml")
     if path.is_dir():
         path /= f"{name}.yaml"
-    if path.exists() and not force:
-        raise typer.BadParameter(f"{path} exists already; use --force to overwrite it", param_hint="TARGET.yaml")
+    refuse_existing(path, overwrite=force)
     write_text(text, path)
     echo(str(path))
 
