@@ -181,7 +181,7 @@ class GatewayConsumer(Consumer):
                 self._executor.take_refusal(clipped(problem, MAX_REASON_CHARACTERS))  # recordings hold longer ones
             case Occupied(run=run):
                 self._commands.occupied_by, self._device.is_available = run, False
-                log.warning("device is commanded by another run, not by this one", device=self._device.id, run=run)
+                log.warning("device is commanded by another run", device=self._device.id, run=run)
                 expected = "the end of that run; until then, this one does not command the device"
                 self._device.answer_error("claims", self._commands.why_occupied, expected)
                 self._executor.take_refusal(self._commands.why_occupied)

@@ -564,7 +564,7 @@ class Host:
             return
         step = grant.step - 1
         for host in self._missing():
-            log.info("messages missing, requesting them again", host=self.host_id, sender_host=host, step=step)
+            log.info("messages requested again", host=self.host_id, sender_host=host, step=step)
             request = ResendRequest(step=step)
             await bus.publish(topics.resend(self.run_id, host, self.host_id), request, qos=topics.QOS_AT_MOST_ONCE)
 

@@ -169,7 +169,7 @@ class _Supervisor:
                     raise BrokerLostError(
                         f"the private Mosquitto at {self._url} died {deaths} times in a row: it {why}"
                     )
-                log.warning("private mosquitto died, restarting it", broker=str(self._url), reason=why)
+                log.warning("private mosquitto died", broker=str(self._url), reason=why)
                 await asyncio.sleep(_PAUSE_WALL_S * (deaths - 1))
                 began_wall_s = loop.time()
                 try:

@@ -352,7 +352,7 @@ class Connection(aiomqtt.Client):
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            _log.warning("message dropped: topic is not UTF-8", client=self.identifier)
+            _log.warning("message dropped", reason="its topic is not UTF-8", client=self.identifier)
             return
         self._receive(Delivery(topic, bytes(message.payload), message.retain))
 

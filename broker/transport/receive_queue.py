@@ -54,7 +54,7 @@ class ReceiveQueue:
         if delivery is not None and delivery.size_bytes > MAX_PAYLOAD_BYTES:
             self.oversized += 1
             topic, size_bytes = delivery.topic, delivery.size_bytes
-            _log.warning("message dropped: too large", topic=topic, bytes=size_bytes, client=self.client_id)
+            _log.warning("message dropped", reason="too large", topic=topic, bytes=size_bytes, client=self.client_id)
             if self.on_oversized is not None:
                 self.on_oversized(topic, size_bytes)
             return

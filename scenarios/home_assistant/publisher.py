@@ -218,7 +218,7 @@ class _Publisher:
         agent, command = (unquote(level) for level in event.topic.split("/")[-3:-1])
         gateway = self._on_request.get(agent)
         if gateway is None:
-            _log.warning("command ignored: its device is not a real one", topic=event.topic)
+            _log.warning("command ignored", reason="its device is not a real one", topic=event.topic)
             return
         topic = f"ssmic/{encode(self._run)}/devices/{gateway}"
         match command:
@@ -234,7 +234,7 @@ class _Publisher:
                 # While a job runs, the one that was requested last.
                 job = self._jobs.get(agent) or next(reversed(self._to_come.get(gateway, {})), None)
                 if job is None:
-                    _log.warning("command ignored: there is no job to withdraw", agent=agent)
+                    _log.warning("command ignored", reason="there is no job to withdraw", agent=agent)
                     return
                 await bus.publish(f"{topic}/withdraw", json.dumps({"id": job}).encode(), qos=1)
 

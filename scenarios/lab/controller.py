@@ -73,8 +73,8 @@ async def _watch(process: asyncio.subprocess.Process, lab: Lab) -> None:
     if code and not has_begun:
         lab.stop(f"the controller, which ended {how_it_ended(code)} before time had begun")
         return
-    what = "the lab goes on without it" if has_begun else "time begins when something publishes `resume` on `control`"
-    _log.warning(f"the controller has ended {how_it_ended(code)}: {what}")
+    what = "the lab goes on without it" if has_begun else "time begins when something publishes 'resume' on 'control'"
+    _log.warning("controller ended early", ended=how_it_ended(code), consequence=what)
 
 
 def how_it_ended(code: int) -> str:

@@ -268,7 +268,7 @@ class Lab:
                 # An earlier job is running, or the plug is dead.
                 self.agenda.add(now_s + LOOKS_AGAIN_S, start)
                 return
-            _log.info("switched on by hand, because the controller had not", device=plug.key, job=run.job.job_id)
+            _log.info("switched on by hand", device=plug.key, job=run.job.job_id)
             self.agenda.add(now_s + run.job.duration_s, self._unloads(plug, run))
 
         return start

@@ -74,6 +74,7 @@ _RETRY_WALL_S = 0.5
 _RESUMED_BUSY_WALL_S = 10.0
 """How long a deployed clock waits for a locked file before it exits, so that its supervisor starts it again: less than
 the 30 s after which a watchdog would end it, because it waits without the event loop."""
+_LOCKED = "locked by another process"
 _START_AGAIN = "once it is free, start the clock again, which continues from its journal"
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -478,12 +479,12 @@ class RunWriter:
         """
         if state != "failed":
             raise ResultsWriteError(f"{self.path}: stays locked by another process; {_START_AGAIN}")
-        _log.error("failure not recorded: results file locked by another process", file=str(self.path))
+        _log.error("failure not recorded", file=str(self.path), reason=_LOCKED)
 
     def _write_unless_locked(self, write: Callable[[], None]) -> bool:
         """Write the run; return whether that was possible, or another process has kept the file locked."""
         if self._is_locked():
-            _log.warning("waiting for the results file: locked by another process", file=str(self.path))
+            _log.warning("waiting for the results file", file=str(self.path), reason=_LOCKED)
         try:
             write()
         except ResultsWriteError as error:
@@ -500,7 +501,7 @@ class RunWriter:
         """
         if not self._is_locked():
             return
-        _log.warning("waiting for the results file: locked by another process", file=str(self.path))
+        _log.warning("waiting for the results file", file=str(self.path), reason=_LOCKED)
         try:
             with transaction(self._connection, _RESUMED_BUSY_WALL_S):
                 return

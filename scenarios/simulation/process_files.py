@@ -112,6 +112,6 @@ async def look_after(files: Collection[KeptFile]) -> None:
                 try:
                     file.put_back()
                 except SsmicError as error:
-                    log.error("file removed, not put back yet", file=str(file.path), reason=str(error))  # noqa: TRY400 - the user needs no traceback
+                    log.error("removed file not put back yet", file=str(file.path), reason=str(error))  # noqa: TRY400 - the user needs no traceback
                 else:
-                    log.error("file removed, put back", file=str(file.path))
+                    log.error("removed file put back", file=str(file.path))

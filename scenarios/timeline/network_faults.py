@@ -78,7 +78,7 @@ class Disturbances:
         elif self._restart is not None:
             self._restart()
         else:
-            log.warning("broker not restarted: it was not started for this run")
+            log.warning("broker not restarted", reason="it was not started for this run")
 
     def link_of(self, host: str) -> DisturbLink | None:
         """Return how the link of a host is disturbed at present."""
