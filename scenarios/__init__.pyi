@@ -41,6 +41,7 @@ from .notes import (
     without_effect as without_effect,
 )
 from .scenario import (
+    MAX_DAYS as MAX_DAYS,
     MAX_NAME_LENGTH as MAX_NAME_LENGTH,
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
@@ -53,6 +54,7 @@ from .scenario import (
 
 __all__ = [
     "APPLIANCES",
+    "MAX_DAYS",
     "MAX_NAME_LENGTH",
     "Action",
     "AddJobs",

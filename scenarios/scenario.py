@@ -38,8 +38,8 @@ NO_PUSHES_WITH_SHARES = (
 NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have their own strategy"
 MAX_NAME_LENGTH = 100
 """Of a scenario, characters."""
-MOST_DAYS = 3660
-"""The longest run, days."""
+MAX_DAYS = 3660
+"""The longest run, days. Nothing can happen later after its start: a larger value is a typing error in a date."""
 MOST_SEED = 2**63 - 1
 """The largest integer of SQLite, in which results are stored."""
 _LAST_S = 253_402_300_799

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from agents.scheduling import AlgorithmSettings
 from broker import SsmicError
-from scenarios import Zone, suggest
-from scenarios.files import MAX_DAYS, MAX_SPAN_S, duration_s, parse_moment
+from scenarios import MAX_DAYS, Zone, suggest
+from scenarios.files import MAX_SPAN_S, duration_s, parse_moment
 
 TimeLike = str | int | datetime
 """`"12:00"` on the first day, `"2d 12:00"`, `"+2h"` after the start, an ISO time, UNIX seconds, or a datetime."""

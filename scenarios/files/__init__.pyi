@@ -1,5 +1,4 @@
 from .build import (
-    MAX_DAYS as MAX_DAYS,
     RESERVED as RESERVED,
     JobIds as JobIds,
     build_scenario as build_scenario,
@@ -106,7 +105,6 @@ from .yaml_nodes import (
 
 __all__ = [
     "EVENT_ENTRIES",
-    "MAX_DAYS",
     "MAX_SPAN_S",
     "MAX_TIME_S",
     "MEASURED_SUFFIXES",

@@ -25,7 +25,7 @@ from scenarios.files.timeline import Known, build_expectations, build_timeline, 
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import (
-    MOST_DAYS,
+    MAX_DAYS,
     Expectation,
     Fault,
     ProducerSeries,
@@ -35,8 +35,6 @@ from scenarios.scenario import (
     zone_info,
 )
 
-MAX_DAYS = MOST_DAYS
-"""Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
 RESERVED = frozenset({MANAGER, GRID, SHARED, TIMELINE, "clock"})
 """Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""
 

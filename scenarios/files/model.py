@@ -31,7 +31,7 @@ from scenarios.files.entries import (
 from scenarios.files.problems import YamlValue
 from scenarios.files.timeline import ExpectEntry, TimelineEntry
 from scenarios.gateways import WaitingEntry
-from scenarios.scenario import MAX_NAME_LENGTH, MOST_DAYS, MOST_SEED
+from scenarios.scenario import MAX_DAYS, MAX_NAME_LENGTH, MOST_SEED
 
 VERSION = 1
 """Version of the format; files of a higher version are rejected."""
@@ -245,7 +245,7 @@ class ScenarioFile(FileEntry):
     start: Time = Field(description="Start of the run, with its date")
     zone: str | None = Field(None, description="IANA time zone (Europe/Berlin); default: the offset of start")
     days: int | None = Field(
-        None, ge=1, le=MOST_DAYS, description="How many days to run; default: until the last job has run"
+        None, ge=1, le=MAX_DAYS, description="How many days to run; default: until the last job has run"
     )
     seed: int = Field(ge=0, le=MOST_SEED, description="Makes runs reproducible")
     algorithm: str = Field(

@@ -33,8 +33,8 @@ from scenarios.generate.rng import Rng
 from scenarios.generate.solar import Site, clear_irradiance
 from scenarios.scenario import MOST_SEED
 
-MOST_HOUSES = 10_000
-MOST_DAYS = 366
+_MOST_HOUSES = 10_000
+_MOST_DAYS = 366
 FIRST_DATE, LAST_DATE = date(1970, 1, 2), date(9997, 12, 31)
 """Of the first day: scenarios begin after 1969 in every zone, and the last day's forecasts reach into the next."""
 BASE_LOAD = "base_load"
@@ -86,8 +86,8 @@ class GeneratorSpec:
     def __post_init__(self) -> None:
         """Raise `ValueError` with all problems of a specification that cannot be met."""
         checks = (
-            (1 <= self.houses <= MOST_HOUSES, f"houses: from 1 to {MOST_HOUSES:,}, not {self.houses}"),
-            (1 <= self.days <= MOST_DAYS, f"days: from 1 to {MOST_DAYS}, not {self.days}"),
+            (1 <= self.houses <= _MOST_HOUSES, f"houses: from 1 to {_MOST_HOUSES:,}, not {self.houses}"),
+            (1 <= self.days <= _MOST_DAYS, f"days: from 1 to {_MOST_DAYS}, not {self.days}"),
             (abs(self.site.latitude_deg) <= 90, f"latitude: from -90 to 90, not {self.site.latitude_deg:g}"),
             (abs(self.site.longitude_deg) <= 180, f"longitude: from -180 to 180, not {self.site.longitude_deg:g}"),
             (

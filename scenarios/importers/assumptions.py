@@ -13,7 +13,6 @@ from agents import Prediction, Production
 from scenarios.appliances import APPLIANCES, Appliance, steps_wh
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import (
-    MAX_DAYS,
     KeyPath,
     ProblemCollector,
     ScenarioFile,
@@ -25,7 +24,7 @@ from scenarios.files import (
     path_in_words,
 )
 from scenarios.generate import Roof, Site, clear_sky_w
-from scenarios.scenario import Scenario
+from scenarios.scenario import MAX_DAYS, Scenario
 
 SEED = 1
 """Seed of imported scenarios, as the inputs have none."""

@@ -21,7 +21,7 @@ from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
 from scenarios.events import TimelineEvent
-from scenarios.scenario import MOST_DAYS, MOST_SEED, Scenario
+from scenarios.scenario import MAX_DAYS, MOST_SEED, Scenario
 from scenarios.supply_prices import price_settings
 from scenarios.timeline import absent_at_start, counters_of
 
@@ -84,7 +84,7 @@ class RunSettings:
         """Raise `SettingsError` if numbers are out of range; it lists all of them."""
         ranges = (
             ("seed", self.seed, 0, MOST_SEED),
-            ("days", self.days, 1, MOST_DAYS),
+            ("days", self.days, 1, MAX_DAYS),
             ("hosts", self.hosts, 1, MOST_HOSTS),
         )
         problems = tuple(

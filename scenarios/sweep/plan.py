@@ -20,10 +20,10 @@ from agents.ranking import NegotiationSettings
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import SupplySettings
 from scenarios.errors import suggest
-from scenarios.files import MAX_DAYS, KeyPath, parse_content, put
+from scenarios.files import KeyPath, parse_content, put
 from scenarios.load import ScenarioContent, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
-from scenarios.scenario import MOST_SEED, SCENARIO, Scenario
+from scenarios.scenario import MAX_DAYS, MOST_SEED, SCENARIO, Scenario
 from scenarios.simulation import MOST_HOSTS, RunSettings
 from scenarios.sweep.one_run import FIGURES, SweepRun
 from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter, plain

@@ -12,9 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from agents import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
 from broker import plural
-from scenarios import EventMark, ProducerSeries, Zone
+from scenarios import MAX_DAYS, EventMark, ProducerSeries, Zone
 from scenarios.files import (
-    MAX_DAYS,
     LoadProfileEntry,
     ProblemCollector,
     ProductionEntry,

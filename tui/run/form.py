@@ -16,8 +16,7 @@ from broker import SsmicError
 from broker.clock import Pace
 from broker.servers import with_own_login
 from broker.transport import AccessOptions, access_to
-from scenarios import Scenario, sharing_problems
-from scenarios.files import MAX_DAYS
+from scenarios import MAX_DAYS, Scenario, sharing_problems
 from scenarios.load import bundled_names
 from scenarios.simulation import MOST_HOSTS, Plan
 from tui.widgets import typed_path

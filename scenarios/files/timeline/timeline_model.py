@@ -10,11 +10,11 @@ from pydantic_core import PydanticCustomError
 
 from scenarios.files.entries import FileEntry, Finite, Id, ProductionEntry, Time
 from scenarios.files.problems import YamlValue
-from scenarios.scenario import MOST_SEED
+from scenarios.scenario import MAX_DAYS, MOST_SEED
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)(?:m|min))?\s*(?:(\d+)s)?", re.ASCII)
 _AFTER = re.compile(r"\+\s*(.+)")
-MAX_SPAN_S = 3660 * 86_400
+MAX_SPAN_S = MAX_DAYS * 86_400
 
 
 def duration_s(text: str) -> int | None:

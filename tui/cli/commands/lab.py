@@ -222,8 +222,8 @@ def _command(text: str | None) -> tuple[str, ...]:
 
 def _between(scenario: Scenario, begin: str | None, until: str | None, days: int | None) -> tuple[Scenario, int | None]:
     """Return the part of a scenario that the lab runs, and its end, UNIX seconds; None: when the last job has run."""
-    from scenarios import planned_end_s
-    from scenarios.files import MAX_DAYS, parse_time
+    from scenarios import MAX_DAYS, planned_end_s
+    from scenarios.files import parse_time
 
     if days is not None and days > MAX_DAYS:
         raise typer.BadParameter(f"expected 1 to {MAX_DAYS} days, not {days}", param_hint="--days")
