@@ -6,6 +6,7 @@ to the previous one.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -40,9 +41,9 @@ class Document:
         parse_yaml(text, str(path))
         return cls(text)
 
-    def save(self, path: Path) -> None:
-        """Write the document to a file atomically; raise `ScenarioError` where that fails."""
-        write_text(self.text, path)
+    def save(self, path: Path) -> os.stat_result:
+        """Write the document to a file atomically; return and raise what `write_text` does."""
+        return write_text(self.text, path)
 
     def value(self, path: KeyPath = ()) -> YamlValue:
         """Return the plain value at a path; None if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -262,8 +263,11 @@ def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str 
     write_text(to_yaml(scenario, schema=schema), path)
 
 
-def write_text(text: str, path: Path) -> None:
+def write_text(text: str, path: Path) -> os.stat_result:
     """Write a text to a file atomically; missing folders are created.
+
+    Returns:
+        The state of the file as it was written. It may be another one already, if another program writes the file too.
 
     Raises:
         ScenarioError: The file cannot be written.
@@ -271,8 +275,10 @@ def write_text(text: str, path: Path) -> None:
     try:
         with missing_folders(path), atomic_write(path) as draft:
             draft.write_text(text, encoding="utf-8", newline="\n")
+            written = draft.stat()
     except OSError as error:
         raise ScenarioWriteError([Problem(str(path), f"cannot be written: {error.strerror}")]) from None
+    return written
 
 
 def to_yaml(scenario: Scenario | ScenarioFile, *, schema: str | None = None) -> str:

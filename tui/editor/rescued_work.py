@@ -48,10 +48,14 @@ def rescue(work: Work) -> str | None:
         try:
             path = _free(folder, name)
             _written(history).save(path)
-            _date_before(work, path)
         except (ScenarioError, OSError):
             continue
-        return f"{work.title} had unsaved changes; saved to {path}"
+        said = f"{work.title} had unsaved changes; saved to {path}"
+        try:
+            _date_before(work, path)
+        except OSError:  # the changes are saved, but whoever opens them is not asked before they overwrite the file
+            said += f" (another program has changed {work.title})"
+        return said
     return f"{work.title} had unsaved changes; they could not be saved: no writable folder."
 
 

@@ -106,8 +106,11 @@ class Work:
         path = path.resolve()
         if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
             raise ScenarioError([Problem(str(path), "cannot be written: permission denied")])
-        version.document().save(path)
-        self.stamp = stamp_of(path)
+        written = version.document().save(path)
+        now = stamp_of(path)
+        # Another program may have written the file since. The inode is not compared: not all file systems keep it.
+        is_ours = now is not None and now[:2] == (written.st_mtime_ns, written.st_size)
+        self.stamp = now if is_ours else (written.st_mtime_ns, written.st_size, written.st_ino)
 
     def moved_to(self, folder: Path) -> list[Put]:
         """Return the changes that keep its relative file names valid when it is saved in another folder."""
