@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,8 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     """
     for file in (tls.ca_file, tls.cert_file, tls.key_file):
         if file is not None and not file.is_file():
-            raise BrokerRefusedError(f"TLS: there is no file {file}")
+            what = "is not a file" if os.path.lexists(file) else "there is no such file"
+            raise BrokerRefusedError(f"TLS: {file}: {what}")
     if tls.key_file is not None and tls.cert_file is None:
         raise BrokerRefusedError(f"TLS: the key {tls.key_file} needs a certificate")
     try:

@@ -61,8 +61,13 @@ def load_faults(path: Path, scenario: Scenario) -> tuple[Fault, ...]:
         ScenarioError: The file cannot be read or used; carries all problems.
     """
     where = str(path)
-    tree = parse_yaml(read_text(path, where), where)
-    collector = ProblemCollector(lambda at: f"{where}:{line_of(tree, at)}: {path_in_words(at)}")
+    tree = parse_yaml(read_text(path, where), where, keys="faults")
+
+    def locate(at: KeyPath) -> str:
+        place = f"{where}:{line_of(tree, at)}"
+        return f"{place}: {path_in_words(at)}" if at else place
+
+    collector = ProblemCollector(locate)
     try:
         file = _FaultsFile.model_validate(tree)
     except ValidationError as error:

@@ -7,6 +7,7 @@ other values take precedence. Resolved values keep their lines, so that problems
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -104,7 +105,7 @@ def resolve_all(
     if INCLUDE in chosen:
         tree[INCLUDE] = _chosen_value(INCLUDE, chosen[INCLUDE], problems)
         tree.lines.setdefault(INCLUDE, tree.line)
-    seen = () if folder is None else (Path(where).resolve(),)
+    seen = () if folder is None else (Path(os.path.realpath(where)),)
     _include(tree, where, folder, included, problems, seen, root=None if allow_outside else folder)
     line = tree.lines.get(VARS, tree.line)
     variables = tree.pop(VARS, {})
@@ -275,7 +276,7 @@ def _include(
         if folder is None:
             problems.append(Problem(place, "a file cannot be referred to here", (INCLUDE,)))
             continue
-        path = (folder / name).resolve()
+        path = Path(os.path.realpath(folder / name))  # also of a loop of links, which reading refuses
         if path in seen:
             problems.append(Problem(place, f"{name!r} includes itself", (INCLUDE,)))
             continue

@@ -255,8 +255,8 @@ def resolve(text: str) -> YamlValue:
     return text
 
 
-def parse_yaml(text: str, where: str) -> YamlMapping:
-    """Return the mapping that a YAML document is; raise `ScenarioError` for all that is not."""
+def parse_yaml(text: str, where: str, *, keys: str = "version, name, start, ...") -> YamlMapping:
+    """Return the mapping that a YAML document is; raise `ScenarioError` for all that is not, where `keys` are named."""
     builder = _Builder(where)
     try:
         for event in events(text):
@@ -269,7 +269,7 @@ def parse_yaml(text: str, where: str) -> YamlMapping:
         what = f"invalid YAML: {str(error).splitlines()[0]}"
         raise ScenarioError([*builder.problems, Problem(where, what)]) from None
     if not isinstance(builder.root, YamlMapping):
-        what = "is empty" if builder.root is None else "keys are expected (version, name, start, ...)"
+        what = "is empty" if builder.root is None else f"keys are expected ({keys})"
         builder.problems.append(Problem(where, what))
     if builder.problems:
         raise ScenarioError(builder.problems)

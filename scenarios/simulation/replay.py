@@ -150,10 +150,14 @@ def read_recording(path: Path, run: int = 1) -> Recording:
         raise RecordingError(f"{path}: is not a file; expected a results file, or what --record wrote")
     try:
         with path.open("rb") as file:
-            is_results = file.read(len(_SQLITE)) == _SQLITE
+            begin = file.read(len(_SQLITE))
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return _from_results(path, run) if is_results else _from_lines(path)
+    if begin == _SQLITE:
+        return _from_results(path, run)
+    if not begin.startswith(b"{"):  # a large file of another kind is not read to its end
+        raise RecordingError(f"{path}: is not a recorded session; expected a results file, or what --record wrote")
+    return _from_lines(path)
 
 
 def _from_results(path: Path, run: int) -> Recording:

@@ -103,7 +103,7 @@ class Work:
         Raises:
             ScenarioError: The file cannot be written; its contents stay.
         """
-        path = path.resolve()
+        path = Path(os.path.realpath(path))
         if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
             raise ScenarioError([Problem(str(path), "cannot be written: permission denied")])
         written = version.document().save(path)

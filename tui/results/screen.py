@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -323,8 +324,8 @@ settled minute by minute; *local* is energy that panels served.
             if other is not None:
                 self.comparison.open((path, other), self.simulation.interval_s)
 
-        itself = path.resolve()
-        entries = tuple(entry for entry in readable(self.catalogue.entries) if entry.path.resolve() != itself)
+        itself = os.path.realpath(path)
+        entries = tuple(entry for entry in readable(self.catalogue.entries) if os.path.realpath(entry.path) != itself)
         self.app.push_screen(OtherChooser(entries), chosen)
 
     @on(ComparisonPane.Shown)

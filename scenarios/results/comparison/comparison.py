@@ -7,6 +7,7 @@ than the difference of the means.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -144,11 +145,12 @@ def comparison_json(comparison: SimulationComparison) -> dict[str, Any]:
 
 
 def _check_files_differ(paths: Sequence[Path]) -> None:
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
-        if path.resolve() in seen:
+        itself = os.path.realpath(path)  # unlike `resolve`, it does not fail for a loop of links
+        if itself in seen:
             raise SameSimulationError(f"{path} is named twice: a simulation cannot be compared with itself")
-        seen.add(path.resolve())
+        seen.add(itself)
 
 
 def _difference(simulations: Sequence[Compared], reference: int, other: int) -> list[Difference]:

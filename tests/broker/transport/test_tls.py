@@ -186,7 +186,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("no certificate", encoding="utf-8")
     url = "mqtts://broker"
-    with pytest.raises(BrokerUnreachableError, match=r"there is no file .*missing"):
+    with pytest.raises(BrokerUnreachableError, match=r"TLS: .*missing.*: there is no such file"):
         MqttBroker(url, tls=Tls(tmp_path / "missing"))
     with pytest.raises(BrokerUnreachableError, match="text contains no certificates"):
         MqttBroker(url, tls=Tls(text))

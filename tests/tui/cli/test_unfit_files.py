@@ -1,0 +1,63 @@
+"""Files that are none of what a command expects: each is refused in a sentence, whatever it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ended import Ssmic
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "loop"),
+        ("check", "including.yaml"),
+        ("check", "including.yaml", "--allow-outside"),
+        ("results", "show", "loop"),
+        ("results", "compare", "loop", "pool"),
+        ("results", "report", "loop", "--to", "page.html"),
+        ("replay", "loop"),
+        ("import", "loop", "out.yaml"),
+        ("lab", "night", "--faults", "loop"),
+        ("run", "night", "--bus", "memory", "--scores", "loop"),
+    ],
+)
+def test_a_loop_of_symbolic_links(ssmic: Ssmic, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Comparing such a file, or including it in a scenario, was an internal error."""
+    (tmp_path / "loop").symlink_to("pool")
+    (tmp_path / "pool").symlink_to("loop")
+    (tmp_path / "including.yaml").write_text("include: loop\nversion: 1\n", encoding="utf-8")
+    ended = ssmic(*arguments)
+    assert ended.code == 3, ended.err
+    assert "internal error" not in ended.err
+    assert "loop: " in ended.err
+
+
+def test_a_huge_file_is_no_recording(ssmic: Ssmic, tmp_path: Path) -> None:
+    """It was read to its end, and memory ran out."""
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(10**12)
+    ended = ssmic("replay", "huge")
+    assert (ended.code, ended.err) == (
+        3,
+        "ssmic: huge: is not a recorded session; expected a results file, or what --record wrote\n",
+    )
+
+
+def test_a_file_of_faults_says_which_key_it_needs(ssmic: Ssmic, tmp_path: Path) -> None:
+    """It named the keys of a scenario, and of a missing key an empty place."""
+    (tmp_path / "list.yaml").write_text("- dead\n", encoding="utf-8")
+    (tmp_path / "other.yaml").write_text("fault: []\n", encoding="utf-8")
+    assert ssmic("lab", "night", "--faults", "list.yaml").err == "ssmic: list.yaml: keys are expected (faults)\n"
+    assert ssmic("lab", "night", "--faults", "other.yaml").err.splitlines()[0] == (
+        "other.yaml:1: the key 'faults' is required"
+    )
+
+
+def test_a_folder_is_no_certificate(ssmic: Ssmic, tmp_path: Path) -> None:
+    """It was said to be missing."""
+    (tmp_path / "folder").mkdir()
+    ended = ssmic("run", "night", "--broker", "mqtts://127.0.0.1:1", "--ca-file", "folder")
+    assert (ended.code, ended.err) == (6, "ssmic: TLS: folder: is not a file\n")
