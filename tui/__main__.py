@@ -18,6 +18,7 @@ def main() -> None:
     """Run the command line; ends the process."""
     for variable in _LINEAR_ALGEBRA_THREADS:
         os.environ.setdefault(variable, "1")
+    _replace_closed_streams()
     _complete_output()
     with signals_heard():
         try:
@@ -26,6 +27,22 @@ def main() -> None:
             if ended.code is None or isinstance(ended.code, int):
                 _end(ended.code or 0)
             raise
+
+
+def _replace_closed_streams() -> None:
+    """Open the null device in place of each standard stream that the caller has closed (`ssmic run street >&-`).
+
+    Python has None for it, and the next file that is opened gets its descriptor: what a library writes to standard
+    output would be in the results.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor: this one
+            os.set_inheritable(null, True)  # noqa: FBT003 - positional only
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if descriptor else "r", encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
 
 
 def _complete_output() -> None:

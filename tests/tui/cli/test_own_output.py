@@ -78,3 +78,28 @@ def test_a_table_is_on_standard_output(tmp_path: Path) -> None:
         check=True,
     )
     assert b"Jobs supplied by panels" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code"),
+    [
+        ("check night", ">&-", 0),
+        ("check night", "2>&-", 0),
+        ("check nofile", "2>&-", 3),
+        ("scenarios show night", "<&- >&- 2>&-", 0),
+        pytest.param("run night --bus memory --json", ">&-", 0, marks=pytest.mark.long),
+        pytest.param("generate --houses 2", ">&-", 0, marks=pytest.mark.long),
+    ],
+)
+def test_a_stream_that_the_caller_has_closed_is_the_null_device(
+    tmp_path: Path, arguments: str, closed: str, code: int
+) -> None:
+    """Each command ended with a traceback or with exit code 1."""
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'exec "{sys.executable}" -m tui {arguments} {closed}'],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (code, False), ended.stderr.decode()
