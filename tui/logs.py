@@ -32,6 +32,8 @@ _SAID_ANYWAY = {"run failed"}
 """Events whose error the command prints anyway: logged to the file only."""
 RETRYING = "no connection yet, retrying"
 """The event of a first connection that fails for now."""
+_SAME_FAILURE_WALL_S = 5.0
+"""Connections of one process that fail for the same reason within this time are one message on the terminal."""
 _OURS = ("agents", "broker", "scenarios", "tui")
 
 
@@ -93,6 +95,7 @@ def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None
     handlers: list[logging.Handler] = []
     console = _handler(_StandardError(), level or "warning", _console(level))
     console.addFilter(_not_said_anyway)
+    console.addFilter(_retrying_once())
     handlers.append(console)
     if file is not None:
         json_lines: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
@@ -194,6 +197,21 @@ def _leave_out_traceback(_logger: WrappedLogger, _method: str, event: EventDict)
 def _not_said_anyway(record: logging.LogRecord) -> bool:
     """Drop events from the terminal that the command reports itself."""
     return not (isinstance(record.msg, dict) and record.msg.get("event") in _SAID_ANYWAY)
+
+
+def _retrying_once() -> Callable[[logging.LogRecord], bool]:
+    """Return a filter that drops from the terminal what another connection of this process has just said."""
+    said_wall_s: dict[object, float] = {}
+
+    def is_news(record: logging.LogRecord) -> bool:
+        if not isinstance(record.msg, dict) or record.msg.get("event") != RETRYING:
+            return True
+        reason = record.msg.get("reason")
+        before_wall_s = said_wall_s.get(reason)
+        said_wall_s[reason] = record.created
+        return before_wall_s is None or record.created - before_wall_s > _SAME_FAILURE_WALL_S
+
+    return is_news
 
 
 def _say_when(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -41,3 +41,10 @@ def test_check_lists_the_new_ids_of_jobs_with_the_same_id(ssmic: Ssmic, tmp_path
     assert done.code == 0
     assert "job id 'j1' is used 2 times; the further jobs are called 'j1#2'" in done.err + done.out
     assert "h/d" not in done.err + done.out
+
+
+def test_several_connections_of_a_process_wait_in_one_sentence(ssmic: Ssmic) -> None:
+    """A clock has a second connection, which said the same."""
+    ended = ssmic("clock", "night", "--broker", "mqtt://127.0.0.1:9", "--limit", "0.5")
+    assert ended.code == 4
+    assert ended.err.count("trying again for up to 0.5 s (Ctrl-C stops)") == 1, ended.err
