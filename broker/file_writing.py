@@ -71,7 +71,7 @@ def writing_obstacle(path: Path) -> str:
     folder = next((parent for parent in path.parents if parent.exists()), path.parent)
     if not folder.is_dir():
         return f"{folder} is a file, a folder is expected"
-    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not writable"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder.absolute()} is not writable"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from broker import atomic_write
-from broker.file_writing import MAX_BYTES, file_name
+from broker.file_writing import MAX_BYTES, file_name, missing_folders, writing_obstacle
 
 
 @pytest.fixture
@@ -175,3 +175,28 @@ def test_long_texts_keep_their_beginning() -> None:
 def test_parts_without_dots_can_be_joined_by_dots() -> None:
     """`a.b` and `c` never give the name of `a` and `b.c`."""
     assert file_name("a.b", dots=False) == "a%2Eb"
+
+
+def test_what_is_in_the_way_of_a_file_is_known_before_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of hours should not end with it."""
+    (tmp_path / "file").touch()
+    assert writing_obstacle(tmp_path / "file") == writing_obstacle(tmp_path / "new" / "deep" / "file") == ""
+    assert writing_obstacle(tmp_path) == "it is a folder, a file is expected"
+    assert writing_obstacle(tmp_path / "file" / "deep" / "x") == f"{tmp_path / 'file'} is a file, a folder is expected"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, for whom every folder is writable
+    assert writing_obstacle(Path("new/x")) == f"the folder {tmp_path} is not writable"
+
+
+def test_missing_folders_are_removed_again_if_the_file_is_not_written(tmp_path: Path) -> None:
+    """Only those that were made for it."""
+    (tmp_path / "old").mkdir()
+    path = tmp_path / "old" / "new" / "deep" / "x"
+    with pytest.raises(IsADirectoryError), missing_folders(path):
+        path.parent.write_text("it was made for the block")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "old"]
+    with missing_folders(tmp_path / "old" / "new" / "x"):
+        pass
+    assert (tmp_path / "old" / "new").is_dir()
