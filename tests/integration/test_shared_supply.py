@@ -197,6 +197,24 @@ def test_each_preference_that_comes_first_gives_another_contract(
     assert supplied_wh(outcome, scenario).keys() == suppliers
 
 
+def test_a_job_that_ran_beside_another_one_of_its_device_may_lose_a_share_when_that_has_ended() -> None:
+    """Their windows left no alternative, which the ledger says of the start; the loss says nothing about it."""
+    lower = constant(100, 2_400, 14_400, issued_s=2_400)
+    scenario = neighbourhood((constant(1_300, 0, 14_400), lower), latest_s=600)
+    long = scenario.jobs[0]
+    brief = long.model_copy(
+        update={"job_id": "rinse", "load_profile": LoadProfile(times_s=(0, 600), cumulative_wh=(0.0, 10.0))}
+    )
+    outcome = run(replace(scenario, jobs=(brief, long)))
+    said = {
+        (entry.contract.job_id, event.what, event.start_s): event.reason
+        for entry in outcome.ledger
+        for event in entry.history
+    }
+    assert "its device has no other time for it" in {said["wash", "agreed", 600], said["rinse", "agreed", 600]}
+    assert "gives less" in said["wash", "amended", 600]
+
+
 def with_a_dryer(scenario: Scenario, house: int) -> Scenario:
     """Add a job to a house, which is registered after the other and can only start at 7,200 s."""
     (wash,) = scenario.jobs
