@@ -138,6 +138,41 @@ def test_a_falling_forecast_shrinks_a_share_and_another_roof_fills_the_gap_even_
     assert "roof-0 gives less: the new forecast has less sun" in history[1].reason
 
 
+@pytest.mark.parametrize(
+    ("brief_w", "long_w", "later_w", "long_mwh"),
+    [(600, 1_200, 900, 12_500), (2_400, 600, 0, 0), (600, 1_200, 0, 5_000)],
+)
+def test_a_forecast_that_falls_in_the_minute_in_which_a_job_ends_leaves_to_others_what_that_has_not_had(
+    brief_w: float, long_w: float, later_w: float, long_mwh: int
+) -> None:
+    """What the ended job was given in this minute stays as it was, even if that is more than is forecast for it now."""
+    lower = constant(later_w, 1_230, 14_400, issued_s=1_230)
+    scenario = neighbourhood((constant(1_200, 0, 14_400), lower), (constant(0, 0, 14_400),), latest_s=660)
+    brief = scenario.jobs[0].model_copy(
+        update={
+            "job_id": "rinse",
+            "latest_start_s": 630,
+            "earliest_start_s": 630,
+            "load_profile": LoadProfile(times_s=(0, 600), cumulative_wh=(0.0, brief_w / 6)),
+        }
+    )
+    long = scenario.jobs[0].model_copy(
+        update={
+            "house": "1",
+            "registered_s": 61,
+            "earliest_start_s": 660,
+            "load_profile": LoadProfile(times_s=(0, 3_600), cumulative_wh=(0.0, long_w)),
+        }
+    )
+    at_the_other = (*scenario.houses[1].devices, Device(id="washer", house="1", type="consumer"))
+    houses = (scenario.houses[0], scenario.houses[1].model_copy(update={"devices": at_the_other}))
+    outcome = run(replace(scenario, houses=houses, jobs=(brief, long)))
+    contracts = {entry.contract.job_id: entry.contract for entry in outcome.ledger if entry.state == "standing"}
+    minute = (1_200 - 660) // 60
+    given = [share.minutes() for share in contracts["wash"].shares if share.producer == "roof-0"]
+    assert (int(given[0][minute]) if given and len(given[0]) > minute else 0) == long_mwh
+
+
 def test_an_unstarted_job_moves_to_where_a_better_forecast_covers_more() -> None:
     """It had a contract, and production comes later than expected."""
     better = constant(1_200, 5_000, 14_400, issued_s=300)
