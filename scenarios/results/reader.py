@@ -206,13 +206,13 @@ class ResultsReader:
 
     def realised(self, run: int) -> Realised:
         """Return the scenario as a run realised it, with its events and the requests and readings of real devices."""
-        happenings = self.happenings(run)
+        happenings, end_s = self.happenings(run), self.run(run).end_s
         with self._reading():
-            happened = as_happened(self.scenario, happenings)
+            happened = as_happened(self.scenario, happenings, end_s)
             if not self.scenario.gateways:
                 return Realised(happened, happened)
             said = read_realised(self._connection, run)
-            return realise(happened, said, is_shared=self.info.supply == "shared")
+            return realise(happened, said, is_shared=self.info.supply == "shared", known_until_s=end_s)
 
     def empty_places(self, run: int) -> frozenset[str]:
         """Return the producers of a run that are places for guests and that no device took."""

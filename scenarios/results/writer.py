@@ -23,7 +23,7 @@ from agents import SHARED, TIMELINE, Contract, FloatArray, LedgerEntry, ledger_s
 from broker import atomic_write, inode_of
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
-from scenarios.realised_scenario import KINDS, Said, realise
+from scenarios.realised_scenario import KINDS, Realised, Said, realise
 from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
@@ -408,11 +408,10 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        happened = as_happened(self._scenario, self._happenings)
-        realised = realise(happened, self.realised, is_shared=self._is_shared)
-        scenario = realised.scenario
         if end_s is None:
-            end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
+            end_s = max([self._reached_s, *self._ends_s(self._realised(None).scenario, standing)])
+        realised = self._realised(end_s)
+        scenario = realised.scenario
         settled = settle(scenario, realised.settled(standing), self._start_s, end_s, realised.promises(standing))
         houses = producer_houses(scenario)
         account = account_of(scenario, settled, houses)
@@ -471,6 +470,11 @@ class RunWriter:
             write()
             self._has_ended()
             raise ResultsWriteError(f"{self.path}: stayed locked by another process; the whole run is in {beside}")
+
+    def _realised(self, end_s: int | None) -> Realised:
+        """Return the scenario as the run realised it; `end_s` is the run's end, UNIX seconds, if that is known."""
+        happened = as_happened(self._scenario, self._happenings, end_s)
+        return realise(happened, self.realised, is_shared=self._is_shared, known_until_s=end_s)
 
     def _has_ended(self) -> None:
         self._waiting.forget()
