@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from textual import on
 from textual.app import App, SystemCommand
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input, OptionList
 
 from tui.areas import AREAS
-from tui.shell import AreaScreen, described, is_move
+from tui.shell import AnswersOnce, AreaScreen, Guarded, described, is_move
 from tui.widgets import rank_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,17 @@ class Palette(Provider):
             rank = rank_of(query, title, details)
             if rank is not None:
                 yield Hit(1 / (1 + rank), title, run, text=title, help=details)
+
+
+class PaletteScreen(Guarded, AnswersOnce[None], CommandPalette):
+    """The palette, closed once and running one command, also on a double click."""
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    def _drop_if_answered(self, event: Message) -> None:
+        if self.is_answered:
+            event.stop()
+            event.prevent_default()
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:

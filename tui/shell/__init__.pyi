@@ -9,6 +9,7 @@ from .days import (
 from .dialogs import (
     MOST_FOUND as MOST_FOUND,
     Answer as Answer,
+    AnswersOnce as AnswersOnce,
     AskText as AskText,
     ChooseOne as ChooseOne,
     Confirm as Confirm,
@@ -81,6 +82,7 @@ __all__ = [
     "REFRESH_WALL_S",
     "AdviceError",
     "Answer",
+    "AnswersOnce",
     "Application",
     "AreaScreen",
     "AskText",
