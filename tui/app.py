@@ -50,6 +50,7 @@ from tui.shell import (
     complain,
     described,
     ended_by_signals,
+    is_too_late,
     keep_details,
     load_preferences,
     rescued,
@@ -369,7 +370,7 @@ class SsmicApp(Guarded, App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Exit with one line instead of a traceback; under test, raise as Textual does."""
-        if isinstance(error, NoMatches) and (self._exit or not self._running):
+        if is_too_late(self, error) or (self._exit and isinstance(error, NoMatches)):
             return  # a screen that was still being built when the application ended
         if self.is_headless and not os.environ.get("SSMIC_TUI_AS_USER"):
             super()._handle_exception(error)

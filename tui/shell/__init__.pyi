@@ -20,6 +20,7 @@ from .error_notices import (
     AdviceError as AdviceError,
     Guarded as Guarded,
     complain as complain,
+    is_too_late as is_too_late,
     keep_details as keep_details,
 )
 from .footer import (
@@ -115,6 +116,7 @@ __all__ = [
     "described",
     "ended_by_signals",
     "is_move",
+    "is_too_late",
     "keep_details",
     "load_preferences",
     "rescued",

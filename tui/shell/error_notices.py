@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from textual import events
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.message import Message
@@ -27,6 +27,11 @@ NOTICE_WALL_S = 10.0
 """How long error notices stay."""
 MOST_CHARACTERS = 600
 """Maximum length of a notice: a hundred problems would cover the screen."""
+
+
+def is_too_late(app: App[Any], error: BaseException) -> bool:
+    """Whether an error is harmless: the application is ending, and keys that still arrive find no screen or widget."""
+    return isinstance(error, NoMatches | NoScreen | ScreenStackError) and not app.is_running
 
 
 class AdviceError(SsmicError):
@@ -122,5 +127,6 @@ class Guarded(_Base):
         # Textual removes the children of a widget before the widget itself, and does not compose those of one that is
         # being removed, yet still mounts it; so handlers and tasks find no children: that is harmless. A child that is
         # missing while the widget stays is a defect.
-        if not (self._pruning and isinstance(error, NoMatches | NoScreen)):
+        is_removed = self._pruning and isinstance(error, NoMatches | NoScreen)
+        if not is_removed and not is_too_late(self.app, error):
             complain(self.app, error)

@@ -9,8 +9,9 @@ from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
 from tests.tui.conftest import Opened
-from tests.tui.driving import the_app, until
+from tests.tui.driving import at_once, click_at_once, the_app, until
 from tui.shell import Guarded
+from tui.shell.error_notices import crash_file
 
 
 class View(Guarded, Vertical):
@@ -56,3 +57,12 @@ async def test_a_task_that_fails_becomes_a_notice(opened: Opened) -> None:
         assert isinstance(error, NoMatches)
         the_app(pilot).unexpected.clear()
         assert any("#child" in notice.message for notice in pilot.app._notifications)
+
+
+async def test_keys_and_clicks_that_come_while_the_application_ends_are_no_errors(opened: Opened) -> None:
+    """Its screens are gone by then; each became an unexpected error in the crash file."""
+    async with opened() as pilot:
+        app = the_app(pilot)
+        at_once(pilot, *"kkk" * 20)
+        click_at_once(pilot, app.screen, times=20)
+    assert not crash_file().exists()
