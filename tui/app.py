@@ -50,6 +50,7 @@ from tui.shell import (
     complain,
     described,
     ended_by_signals,
+    guard_handlers,
     is_too_late,
     keep_details,
     load_preferences,
@@ -63,6 +64,7 @@ from tui.start import load_recent, save_recent
 from tui.widgets import DEFAULT_VARIABLES, THEMES, legible, pasted_line
 
 make_textual_safe()
+guard_handlers()
 
 LEAST_SIZE = (80, 24)
 """Columns and lines that the screens need."""
@@ -294,9 +296,9 @@ class SsmicApp(Guarded, App[None]):
         return commands(self, screen)
 
     def action_command_palette(self) -> None:
-        """Open the palette."""
-        if not isinstance(self.screen, CommandPalette):
-            self.push_screen(PaletteScreen(id="--command-palette"))
+        """Open the palette, unless it is open."""
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            self.push_screen(PaletteScreen())  # without Textual's id, which the last one has until it is removed
 
     def search_themes(self) -> None:
         """Open a palette of the themes."""

@@ -20,6 +20,7 @@ from .error_notices import (
     AdviceError as AdviceError,
     Guarded as Guarded,
     complain as complain,
+    guard_handlers as guard_handlers,
     is_too_late as is_too_late,
     keep_details as keep_details,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "complain",
     "described",
     "ended_by_signals",
+    "guard_handlers",
     "is_move",
     "is_too_late",
     "keep_details",

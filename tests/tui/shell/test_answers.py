@@ -8,7 +8,7 @@ from textual.command import CommandList, CommandPalette
 from textual.widgets import Button, OptionList
 
 from tests.tui.conftest import Opened
-from tests.tui.driving import click_at_once, dialog, until
+from tests.tui.driving import click_at_once, dialog, the_app, until
 from tui.editor.picker import Item, Picker
 from tui.palette import PaletteScreen
 from tui.shell import AreaScreen, Confirm, HelpScreen
@@ -89,3 +89,20 @@ async def test_a_dialog_that_answers_under_the_help_closes_after_it(opened: Open
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, AreaScreen))
         assert answers == ["yes"]
+
+
+async def test_the_palette_opens_again_while_the_last_one_is_being_removed(opened: Opened) -> None:
+    """Under a question about quitting it opens no second time; both were unexpected errors."""
+    async with opened() as pilot:
+        app = the_app(pilot)
+        app.action_command_palette()
+        palette = await dialog(pilot, PaletteScreen)
+        await until(pilot, lambda: palette.has_class("-ready"))
+        palette.dismiss()
+        app.action_command_palette()
+        again = await dialog(pilot, PaletteScreen)
+        assert again is not palette
+        await until(pilot, lambda: again.has_class("-ready"))
+        app.push_screen(Confirm("Quit?", "", [("yes", "Yes", "primary")]))
+        app.action_command_palette()
+        await dialog(pilot, Confirm)
