@@ -140,6 +140,27 @@ def test_an_ahoydtu_that_publishes_json_is_read() -> None:
     assert adapter.take("inverter/roof/ch0", json.dumps(said).encode(), retained=True) == []
 
 
+def test_an_ahoydtu_whose_connection_has_ended_is_offline() -> None:
+    """Its last will is on a topic of its own; what it has kept on the others stays as it was."""
+    roof = Gateway(
+        id="pv", house="adler", device="pv", type="producer", agent="pv", adapter="ahoydtu", options={"name": "roof"}
+    )
+    adapter = adapter_for(roof)
+    assert "inverter/mqtt" in adapter.filters()
+    said = [
+        event
+        for topic, payload in (
+            ("inverter/mqtt", b"connected"),
+            ("inverter/status", b"2"),
+            ("inverter/roof/available", b"2"),
+            ("inverter/mqtt", b"not connected"),
+            ("inverter/mqtt", b"connected"),
+        )
+        for event in adapter.take(topic, payload, retained=False)
+    ]
+    assert said == [Availability(online=online) for online in (True, False, True)]
+
+
 def test_a_shelly_behind_a_roof_reports_what_it_returns() -> None:
     """As negative power and on a counter of its own; what the inverter draws at night is not production."""
     roof = Gateway(
