@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import MeterValue, Topic, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 _ONLINE, _OFFLINE = frozenset({"1", "online"}), frozenset({"0", "offline"})
@@ -36,6 +36,11 @@ class OpenDtuOptions(BaseModel):
             MeterValue(f"{self.base}/{self.serial}/0/{value}") for value in ("power", "yieldday", "yieldtotal")
         )
 
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """See `TasmotaOptions.switching_messages`: an inverter is not commanded."""
+        return ()
+
 
 class AhoyDtuOptions(BaseModel):
     """Keys of an inverter behind AhoyDTU in the scenario file."""
@@ -58,6 +63,11 @@ class AhoyDtuOptions(BaseModel):
         all_values, names = f"{self.base}/{self.name}/ch0", ("P_AC", "YieldDay", "YieldTotal")
         alone = tuple(MeterValue(f"{all_values}/{name}") for name in names)
         return *alone, *(MeterValue(all_values, (name,)) for name in names)
+
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """See `OpenDtuOptions.switching_messages`."""
+        return ()
 
 
 class Inverter:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import MeterValue, Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 14 * 86_400
@@ -39,6 +39,13 @@ class ShellyOptions(BaseModel):
         component = f"switch:{self.channel}"
         status = MeterValue(f"{self.prefix}/status/{component}")
         return status, MeterValue(f"{self.prefix}/events/rpc", ("params", component))
+
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """See `TasmotaOptions.switching_messages`; a call names the switch in its parameters."""
+        call = rf'"params".*"id"\s*:\s*{self.channel}\b'
+        command = SwitchingMessage(f"{self.prefix}/command/switch:{self.channel}")
+        return command, SwitchingMessage(f"{self.prefix}/rpc", call)
 
 
 class Shelly:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from scenarios.devices.adapter import OutgoingMessage
-from scenarios.devices.adapters.values import MeterValue, Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_PULSE_S = 64_800
@@ -63,6 +63,14 @@ class TasmotaOptions(BaseModel):
             return tuple(MeterValue.at(topic, f"{prefix}ENERGY") for topic, prefix in at.items())
         names = [f"ENERGY.{name}[{self.relay - 1}]" for name in ("Power", "Total", "ExportActive")]
         return tuple(MeterValue.at(topic, f"{prefix}{name}") for topic, prefix in at.items() for name in names)
+
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """The messages that switch it: its firmware has several commands for the same relay."""
+        names = ["power0", f"power{self.relay or 1}", *(["power"] if (self.relay or 1) == 1 else [])]
+        alone = tuple(SwitchingMessage(f"{self.full_of(0)}/{name}") for name in names)
+        in_a_row = rf"\b({'|'.join(names)})\b"
+        return *alone, *(SwitchingMessage(f"{self.full_of(0)}/backlog{n}", in_a_row) for n in ("", 0, 1, 2, 3))
 
     def full_of(self, prefix: int) -> str:
         """Return the beginning of a topic: prefix 0 is for commands, 1 for answers, 2 for telemetry."""

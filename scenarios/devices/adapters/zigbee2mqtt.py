@@ -12,7 +12,16 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS, may_be_topic
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import MeterValue, OptionalTopic, Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import (
+    MeterValue,
+    OptionalTopic,
+    SwitchingMessage,
+    Topic,
+    either,
+    json_of,
+    number_of,
+    text_of,
+)
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 6_553
@@ -46,6 +55,16 @@ class Zigbee2MqttOptions(BaseModel):
         suffix = f"_{self.endpoint}" if self.endpoint else ""
         topic = f"{self.base}/{self.name}"
         return tuple(MeterValue(topic, (f"{value}{suffix}",)) for value in ("power", "energy") if self.name)
+
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """See `TasmotaOptions.switching_messages`, and `meter` for a device that is known by its address."""
+        if not self.name:
+            return ()
+        own, key = f"{self.base}/{self.name}", f"state_{self.endpoint}" if self.endpoint else "state"
+        with_value = SwitchingMessage(f"{own}/set", rf'"{key}"' if self.endpoint else "")
+        to_endpoint = (SwitchingMessage(f"{own}/{self.endpoint}/set"),) if self.endpoint else ()
+        return with_value, SwitchingMessage(f"{own}/set/{key}"), *to_endpoint
 
     @model_validator(mode="after")
     def _names_a_device(self) -> Self:

@@ -591,6 +591,50 @@ def test_a_device_of_any_kind_does_not_read_the_meter_of_another_one(
     assert str(problem).endswith("; its energy would count twice")
 
 
+@pytest.mark.parametrize(
+    ("declared", "command", "is_refused"),
+    [
+        ("tasmota, topic: plug", "{topic: cmnd/plug/POWER}", True),
+        ("tasmota, topic: plug", "{topic: cmnd/plug/Power1, on: '1'}", True),
+        ("tasmota, topic: plug", "{topic: cmnd/plug/power2}", False),
+        ("tasmota, topic: plug", "{topic: cmnd/Plug/POWER}", False),
+        ("tasmota, topic: plug", "{topic: cmnd/plug/Backlog, on: 'PulseTime1 700; Power1 ON'}", True),
+        ("tasmota, topic: plug", "{topic: cmnd/plug/Backlog, on: 'Var1 1', off: 'Var1 0'}", False),
+        ("tasmota, topic: plug, relay: 2", "{topic: cmnd/plug/POWER}", False),
+        ("tasmota, topic: plug, relay: 2", "{topic: cmnd/plug/POWER0}", True),
+        ("tasmota, topic: plug, full_topic: '%topic%/%prefix%'", "{topic: plug/cmnd/POWER}", True),
+        ("shelly, prefix: plug", "{topic: 'plug/command/switch:0', on: 'on,{{ run_s }}'}", True),
+        ("shelly, prefix: plug, channel: 1", "{topic: 'plug/command/switch:0', on: 'on'}", False),
+        ("shelly, prefix: plug", """{topic: plug/rpc, on: '{"id":1,"src":"x","params":{"id":0,"on":true}}'}""", True),
+        ("shelly, prefix: plug", """{topic: plug/rpc, on: '{"id":0,"src":"x","params":{"id":1,"on":true}}'}""", False),
+        ("zigbee2mqtt, name: plug", "{topic: zigbee2mqtt/plug/set}", True),
+        ("zigbee2mqtt, name: plug", "{topic: zigbee2mqtt/plug/set/state}", True),
+        ("zigbee2mqtt, name: plug, endpoint: l1", """{topic: zigbee2mqtt/plug/set, on: '{"state_l1":"ON"}'}""", True),
+        ("zigbee2mqtt, name: plug, endpoint: l1", """{topic: zigbee2mqtt/plug/set, on: '{"state_l2":"ON"}'}""", False),
+        ("zigbee2mqtt, name: plug, endpoint: l1", "{topic: zigbee2mqtt/plug/l1/set}", True),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_device_of_any_kind_does_not_command_the_switch_of_another_one(
+    declared: str, command: str, *, is_refused: bool, is_first: bool
+) -> None:
+    """Both were commanded: one job switched the appliance of the other on, and off in the middle of its programme."""
+    gateways = [f"adapter: {declared}", f"adapter: generic, command: {command}"]
+    devices = "".join(
+        f"      - {{id: plug{number}, type: consumer, gateway: {{{gateway}}}}}\n"
+        for number, gateway in enumerate(gateways if is_first else reversed(gateways))
+    )
+    head = "version: 1\nname: n\nstart: 2026-06-21T06:00:00Z\nseed: 1\nhouses:\n  - id: a\n    devices:\n"
+    if not is_refused:
+        load_text(head + devices, "f", None)
+        return
+    with pytest.raises(ScenarioError) as raised:
+        load_text(head + devices, "f", None)
+    (problem,) = raised.value.problems
+    assert "devices[1].gateway: " in str(problem)
+    assert " switches another device, too (" in str(problem)
+
+
 def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it() -> None:
     """Every kind of discovery, once each; nonsense is passed over; the YAML can be read back."""
     zigbee = [
