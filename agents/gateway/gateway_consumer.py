@@ -181,12 +181,16 @@ class GatewayConsumer(Consumer):
                 self._executor.take_refusal(clipped(problem, MAX_REASON_CHARACTERS))  # recordings hold longer ones
             case Occupied(run=run):
                 self._commands.occupied_by, self._device.is_available = run, False
+                if self._gateway.rules >= 9:
+                    self._device.meter.go_offline(self.now_s)  # its messages are not read
                 log.warning("device is commanded by another run, not by this one", device=self._device.id, run=run)
                 expected = "the end of that run; until then, this one does not command the device"
                 self._device.answer_error("claims", self._commands.why_occupied, expected)
                 self._executor.take_refusal(self._commands.why_occupied)
             case Vacated():
                 self._commands.occupied_by, self._device.is_available = "", None
+                if self._gateway.rules >= 9:
+                    self._device.meter.come_online(self.now_s)
 
     def _look_for_waiting(self) -> None:
         """Ask for a job when the appliance behind a plug waits for its programme."""

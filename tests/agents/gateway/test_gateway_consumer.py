@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from agents.consumer_supply import MakeConsumerSupply
-from agents.device_events import Announced, Availability, DeviceEvent, DeviceNotice, JobAsked, Left, Reported
+from agents.device_events import (
+    Announced,
+    Availability,
+    DeviceEvent,
+    DeviceNotice,
+    JobAsked,
+    Left,
+    Occupied,
+    Reported,
+    Vacated,
+)
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings, Prices
@@ -287,6 +297,20 @@ def test_a_device_without_a_counter_draws_the_lower_power_while_it_is_offline(
     assert end.measured is not None
     assert end.measured.energy_wh == pytest.approx(expected_wh)
     assert (end.outcome, end.reason) == ("on_time", doubt)
+
+
+@pytest.mark.parametrize(("away", "back"), [(GONE, BACK), (Occupied(run="other"), Vacated())])
+def test_the_power_of_a_device_is_not_known_while_nothing_is_heard_of_it(
+    washer: Stage, away: DeviceEvent, back: DeviceEvent
+) -> None:
+    """Its last power was shown as the present one for as long as it was away."""
+    shown = []
+    for minute, said in enumerate((Reported(power_w=2_000.0), away, back, Reported(power_w=10.0))):
+        washer.wait_until(START_S + 60 * minute)
+        report(washer, said)
+        notices = [one.content for one in washer.agent.take_instructions()]
+        shown += [n.content["power_w"] for n in notices if isinstance(n, DeviceNotice) and n.part == "state"][-1:]
+    assert shown == [2_000.0, None, 2_000.0, 10.0]
 
 
 @pytest.mark.parametrize(("rules", "expected_wh"), [(8, 0.0), (9, 2_000.0)])
