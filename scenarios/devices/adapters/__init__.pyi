@@ -13,10 +13,12 @@ from .registry import (
     switching_messages_of as switching_messages_of,
 )
 from .values import MeterValue as MeterValue, SwitchingMessage as SwitchingMessage
+from .zigbee2mqtt import MAX_LIST_BYTES as MAX_LIST_BYTES
 
 __all__ = [
     "ADAPTERS",
     "LANGUAGES",
+    "MAX_LIST_BYTES",
     "MeterValue",
     "SwitchingMessage",
     "adapter_for",

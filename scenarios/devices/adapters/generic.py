@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import JsonPath, MeterValue, Topic, Unit, dig, either, number_of, text_of
 from scenarios.gateways import Gateway
@@ -201,6 +202,7 @@ class Generic:
     """See `Adapter`."""
 
     is_switched = True
+    largest_bytes = MAX_PAYLOAD_BYTES
 
     def __init__(self, gateway: Gateway, options: GenericOptions) -> None:
         """Create the adapter of a device."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
@@ -74,6 +75,7 @@ class Inverter:
     """See `Adapter`: power, an energy counter that restarts each day, and whether inverter and bridge are online."""
 
     is_switched = False
+    largest_bytes = MAX_PAYLOAD_BYTES
     longest_timer_s: int | None = None
 
     def __init__(

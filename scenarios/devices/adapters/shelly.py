@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
+from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
@@ -52,6 +53,7 @@ class Shelly:
     """See `Adapter`."""
 
     is_switched = True
+    largest_bytes = MAX_PAYLOAD_BYTES
     longest_timer_s: int | None = MAX_TIMER_S
 
     def __init__(self, gateway: Gateway, options: ShellyOptions) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import OutgoingMessage
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
@@ -85,6 +86,7 @@ class Tasmota:
     """See `Adapter`."""
 
     is_switched = True
+    largest_bytes = MAX_PAYLOAD_BYTES
     longest_timer_s: int | None = MAX_PULSE_S
 
     def __init__(self, gateway: Gateway, options: TasmotaOptions) -> None:

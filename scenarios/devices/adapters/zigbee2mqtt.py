@@ -24,6 +24,8 @@ from scenarios.devices.adapters.values import (
 )
 from scenarios.gateways import Gateway
 
+MAX_LIST_BYTES = 8 * 2**20
+"""Largest list of a bridge's devices: some describe themselves in 20 kB, and a bridge may have hundreds."""
 MAX_TIMER_S = 6_553
 """Longest time of a radio's own timer."""
 
@@ -77,6 +79,7 @@ class Zigbee2Mqtt:
     """See `Adapter`."""
 
     is_switched = True
+    largest_bytes = MAX_LIST_BYTES
 
     def __init__(self, gateway: Gateway, options: Zigbee2MqttOptions) -> None:
         """Create the adapter of a device."""

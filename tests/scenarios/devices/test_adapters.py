@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from broker.protocol.wire import Control
-from broker.servers.mosquitto import find_mosquitto
+from broker.security import Guard, write_guard
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from scenarios.devices.link import device_access_of
 from scenarios.devices.scan import found_in
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import block_lines, to_yaml
@@ -248,6 +250,32 @@ async def test_a_zigbee_plug_is_asked_for_its_state_once_its_bridge_has_named_it
         await device.until(lambda: device.on("get"))
         assert device.on("get") == [{"state": "", "power": ""}]
         await run.stop()
+
+
+@needs_mosquitto
+async def test_a_zigbee_plug_is_found_in_a_list_of_a_hundred_devices(tmp_path: Path) -> None:
+    """Lists above 512 KiB were dropped: the plug was never found, and none of its jobs ran."""
+    plug = zigbee()
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {plug.gateway}")
+    devices = [{"ieee_address": f"0x{i}", "friendly_name": f"plug-{i}", "definition": "x" * 7_000} for i in range(99)]
+    async with (
+        managed_mosquitto(extra_configuration="message_size_limit 0\n") as broker,
+        session(tmp_path, text, broker=broker.url) as run,
+        run.device(f"{WASHER}/#", "zigbee2mqtt/+/+/get") as device,
+    ):
+        named = {"ieee_address": "0x00158d0001020304", "friendly_name": "wash/er"}
+        device.say("zigbee2mqtt/bridge/devices", [*devices, named], retain=True)
+        await device.until(lambda: device.on("get"))
+        await run.stop()
+
+
+def test_a_guarded_broker_passes_on_the_list_of_a_zigbee_bridge(tmp_path: Path) -> None:
+    """It disconnected the bridge, whose list of a hundred devices is larger than any message between households."""
+    for gateway, expected in ((tasmota().gateway, 576 * 1024), (zigbee().gateway, 8 * 1024 * 1024 + 64 * 1024)):
+        scenario = load_text(STREET.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}"), "f", None)
+        write_guard(tmp_path, Guard(("adler", "brandt"), devices=device_access_of(scenario)))
+        configuration = (tmp_path / "broker" / "mosquitto-host.conf").read_text()
+        assert f"\nmax_packet_size {expected}\n" in configuration
 
 
 PLUGS = pytest.mark.parametrize("make", [tasmota, shelly, zigbee, generic])
