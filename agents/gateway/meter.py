@@ -311,10 +311,9 @@ class Meter:
         if self.counter_wh is None or self.at_s is None:
             return ""
         limit_wh = self._limit_wh(now_s)
-        if self._fall is not None:
-            problem = self._problem_since(self._fall, now_s, counter_wh, limit_wh)
-            if problem or self._fall is not None:
-                return problem
+        problem = self._problem_in_other_unit(now_s, counter_wh, limit_wh)
+        if problem or self._fall is not None:
+            return problem
         known = (self._suspect_wh, self._before_reset[0] if self._before_reset is not None else None)
         if any(self._follows(earlier_wh, counter_wh, limit_wh) for earlier_wh in known):
             return ""
@@ -338,18 +337,7 @@ class Meter:
         return problem
 
     def _problem_of_unit(self, now_s: int, before_wh: float, counter_wh: float) -> str:
-        """Return what is wrong with a reading if the counter has changed from kWh to Wh, before or now.
-
-        If the device is declared in kWh, its counter runs 1000 times too fast afterwards, and is limited from then on.
-        """
-        if self._since_change is not None:
-            changed_s, changed_wh = self._since_change
-            rise_wh, most_wh = counter_wh - changed_wh, self._plausible_wh(now_s, changed_s)
-            if rise_wh > most_wh:
-                what = (
-                    f"counter has risen by {rise_wh:.9g} Wh in {now_s - changed_s} s, since it changed from kWh to Wh"
-                )
-                return f"{what}; expected at most {most_wh:.0f} Wh, or a restart of the run with the device's new unit"
+        """Return what is wrong with a reading if the counter has changed from kWh to Wh now."""
         most_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
         is_other_unit = RESET_BELOW * before_wh <= counter_wh / UNIT_FACTOR <= before_wh + most_wh
         if counter_wh - before_wh <= most_wh or not before_wh or not is_other_unit:
@@ -358,6 +346,27 @@ class Meter:
         self._has_other_unit = True
         what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh, as if it had changed from kWh to Wh"
         return f"{what}; expected at most {most_wh:.0f} Wh more"
+
+    def _problem_in_other_unit(self, now_s: int, counter_wh: float, limit_wh: float) -> str:
+        """Return what is wrong with a reading if the counter has, or may have, changed its unit before."""
+        if self._fall is not None:
+            return self._problem_since(self._fall, now_s, counter_wh, limit_wh)
+        changed = self._since_change
+        if self._may_have_changed and self._suspect_wh is not None:
+            changed = self._doubtful_since_s, self._suspect_wh
+        if changed is None:
+            return ""
+        # If the device is declared in kWh, its counter runs 1000 times too fast from then on.
+        rise_wh, most_wh = counter_wh - changed[1], self._plausible_wh(now_s, changed[0])
+        if rise_wh <= most_wh:
+            return ""
+        what = f"counter has risen by {rise_wh:.9g} Wh in {now_s - changed[0]} s, since it changed from kWh to Wh"
+        return f"{what}; expected at most {most_wh:.0f} Wh, or a restart of the run with the device's new unit"
+
+    @property
+    def _may_have_changed(self) -> bool:
+        """Whether the last reading shows what the counter does if it has changed from kWh to Wh."""
+        return self._has_other_unit and self._suspect_wh is not None
 
     def _notes_thousandth(self, now_s: int, before_wh: float, counter_wh: float) -> bool:
         """Return whether a counter shows in kWh what it can have shown in Wh by now, and note that in `_fall`.
@@ -404,7 +413,9 @@ class Meter:
         that is not valid any more does not make all power wrong.
         """
         is_absent = self._counted_s is not None and now_s - self._counted_s >= ABSENT_S
-        is_in_other_unit = self._since_change is not None or (self._fall is not None and self._fall.at_s < now_s)
+        may_be = self._fall is not None or self._may_have_changed
+        is_since_before = now_s > (self._fall.at_s if self._fall is not None else self._doubtful_since_s)
+        is_in_other_unit = self._since_change is not None or (may_be and is_since_before)
         return self.judges_each and (is_absent or is_in_other_unit)
 
     def _suspect(self, now_s: int, counter_wh: float) -> None:

@@ -177,10 +177,12 @@ def test_a_counter_that_runs_backwards_is_metered_by_power() -> None:
         ([12.0, 12.4, 12_450.0, 12_480.0, 12_510.0], 60.4, 1),  # it counts in Wh from now on
         ([12.0, 12.4, 12_450.0, 12.5, 12.6], 0.6, 1),  # a single wrong reading
         ([12_000.0, 12_040.0, 12_080_000.0, 12_110_000.0, 12_150_000.0], 40.0, 3),  # it is declared in kWh
+        # So it is if it is read often: the second reading added up to 16 kWh.
+        ([12_000.0, 12_005.0, 12_010_000.0, 12_015_000.0, 12_020_000.0], 5.0, 3),
         ([12.0, 12.4, 12_450.0, 12_480.0, 10.0, 40.0], 70.4, 1),  # and is reset later
         ([2.0, 2.4, 502.0, 542.0], 540.0, 0),  # a fast meter: it can have counted so much
     ],
-    ids=["Wh", "single", "kWh", "reset", "possible"],
+    ids=["Wh", "single", "kWh", "often", "reset", "possible"],
 )
 def test_a_counter_that_changes_from_kwh_to_wh_adds_no_more_than_its_device_can_draw(
     readings: list[float], energy_wh: float, problems: int
