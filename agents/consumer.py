@@ -54,7 +54,7 @@ from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, 
 from agents.possible_starts import Starts
 from agents.ranking import RANKED, NegotiationSettings
 from agents.second_counts import SecondCounts
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker import PluginError
 from broker.hosts import Agent, Channel, Received
 

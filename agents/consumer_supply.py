@@ -1,6 +1,6 @@
 """What a consumer leaves to its supply: a whole job from one producer, or shares of it from several.
 
-`agents.whole_consumer_supply.WholeConsumerSupply`: one producer, or the grid, supplies a whole job.
+`agents.whole_supply.WholeConsumerSupply`: one producer, or the grid, supplies a whole job.
 `agents.sharing.SharedConsumerSupply`: several producers share a job, and the grid supplies the rest.
 """
 

@@ -13,7 +13,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from agents.late_promises import Promise
+from agents import Promise
 from agents.model import GRID
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
 from broker.transport.memory import MemoryBroker

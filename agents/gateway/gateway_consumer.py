@@ -43,7 +43,7 @@ from agents.gateway.represented_device import RepresentedDevice
 from agents.gateway.waiting_appliance import WaitingDetector
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobWithdrawn
 from agents.model import MANAGER, Job
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker.hosts import Received
 from broker.protocol import clipped
 

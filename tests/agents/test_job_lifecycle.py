@@ -26,7 +26,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TIMELINE
 from agents.sharing import SharedConsumerSupply, SupplySettings
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker.hosts.agent import Outgoing
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load

@@ -30,7 +30,7 @@ from agents.messages import (
 )
 from agents.model import MANAGER, TIMELINE
 from agents.sharing import SharedConsumerSupply, SupplySettings
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker.hosts.agent import Outgoing
 from broker.hosts.coroutines import MAX_WAITING_MESSAGES
 from tests.agents.stage import Stage, on_stage, only, to

@@ -11,7 +11,6 @@ from collections.abc import Collection
 
 from agents.device_calendar import FreeTime
 from agents.job_lifecycle import ConsumerJob, JobChanged, JobNegotiation, JobOwner
-from agents.late_promises import MAX_PUSHES, is_firm
 from agents.messages import (
     Accept,
     Amend,
@@ -31,7 +30,8 @@ from agents.messages import (
 from agents.model import GRID, MANAGER, Contract, Job
 from agents.possible_starts import Starts, covers
 from agents.second_counts import SecondCounts
-from agents.whole_job_negotiation import WholeJobNegotiation
+from agents.whole_supply.late_promises import MAX_PUSHES, is_firm
+from agents.whole_supply.whole_job_negotiation import WholeJobNegotiation
 from broker.hosts import AgentLostError, Received
 
 
