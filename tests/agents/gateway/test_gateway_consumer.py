@@ -15,8 +15,7 @@ from agents.device_events import Announced, Availability, DeviceEvent, DeviceNot
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings, Prices
-from agents.gateway.job_notices import SupplyTerms
-from agents.gateway.shared_terms import SharedTerms
+from agents.gateway.supply_terms import SharedTerms, SupplyTerms
 from agents.messages import (
     Accept,
     AddJob,
