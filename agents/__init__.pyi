@@ -1,9 +1,7 @@
 from .consumer import (
     Consumer as Consumer,
-    make_consumer as make_consumer,
-)
-from .consumer_supply import (
     MakeConsumerSupply as MakeConsumerSupply,
+    make_consumer as make_consumer,
 )
 from .device_events import (
     Announced as Announced,

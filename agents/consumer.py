@@ -17,7 +17,7 @@ A device runs one job at a time. Its jobs look for suppliers in turn, each among
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import ClassVar
@@ -25,7 +25,7 @@ from typing import ClassVar
 import structlog
 from typing_extensions import override
 
-from agents.consumer_supply import ConsumerSupply, MakeConsumerSupply
+from agents.consumer_supply import ConsumerSupply
 from agents.device_calendar import Calendar, FreeTime
 from agents.job_lifecycle import (
     ConsumerJob,
@@ -62,6 +62,10 @@ log = structlog.get_logger(__name__)
 
 MAX_OPENINGS = 20
 """Offers of one producer for one job in one second that the consumer follows; honest producers send one or two."""
+
+
+MakeConsumerSupply = Callable[["Consumer"], ConsumerSupply]
+"""Makes the supply of the consumer that it is given."""
 
 
 class Consumer(Agent[AnyMessage]):

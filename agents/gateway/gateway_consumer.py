@@ -16,8 +16,7 @@ from collections.abc import Sequence
 import structlog
 from typing_extensions import override
 
-from agents.consumer import Consumer
-from agents.consumer_supply import MakeConsumerSupply
+from agents.consumer import Consumer, MakeConsumerSupply
 from agents.device_events import (
     Announced,
     Availability,

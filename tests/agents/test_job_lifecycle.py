@@ -8,8 +8,7 @@ from functools import partial
 
 import pytest
 
-from agents.consumer import Consumer
-from agents.consumer_supply import MakeConsumerSupply
+from agents.consumer import Consumer, MakeConsumerSupply
 from agents.job_lifecycle import WITHDRAWN
 from agents.messages import (
     AnyMessage,

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from agents.consumer_supply import MakeConsumerSupply
+from agents.consumer import MakeConsumerSupply
 from agents.device_events import Announced, Availability, DeviceEvent, DeviceNotice, JobAsked, Left, Reported
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
