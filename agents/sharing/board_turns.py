@@ -6,7 +6,7 @@ answer to its reservations: all answers of a round in one message, after they ha
 
 from __future__ import annotations
 
-from agents.headroom import Need
+from agents.job_needs import Need
 from agents.job_register import JobRegister, RegisteredJob
 from agents.manager import Ledger
 from agents.messages import AnyMessage, Offer, Offered, ProducersFor, SharesAnswered
