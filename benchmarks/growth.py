@@ -29,7 +29,7 @@ import structlog
 from agents import Device, House
 from agents.ranking import NegotiationSettings
 from broker.transport import MemoryBroker
-from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
+from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings

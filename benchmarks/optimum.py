@@ -17,7 +17,7 @@ from agents import Promise
 from agents.model import GRID
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.optimum.baselines import baselines
 from scenarios.optimum.feasibility import delivered_wh

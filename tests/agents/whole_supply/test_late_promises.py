@@ -40,7 +40,7 @@ from agents.whole_supply.late_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_
 from broker.hosts.agent import Outgoing
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.optimum.feasibility import delivered_wh
 from scenarios.scenario import Scenario
