@@ -123,6 +123,19 @@ def test_a_job_of_a_device_that_does_not_come_is_not_run(supply: MakeConsumerSup
 
 
 @supplies
+def test_a_job_that_loses_its_contract_after_the_end_of_the_run_waits_for_nothing(supply: MakeConsumerSupply) -> None:
+    """A whole job was waiting for an opening when the run ended, and forgot that there is no more time to wait for."""
+    with machine(supply, patient=True) as stage:
+        refused(stage, stage.wait_until(REGISTERED_S))
+        stage.close()
+        sent = stage.say((TIMELINE, Leave(reason="holiday", is_gone=True)))
+        assert to(MANAGER, sent)[:2] == [
+            ContractCancelled(contract_id="wash/1", reason="holiday"),
+            Withdraw(job_id="wash"),
+        ]
+
+
+@supplies
 def test_a_job_that_is_dropped_ends_with_its_contract(supply: MakeConsumerSupply) -> None:
     """And it does not look for another one."""
     with machine(supply) as stage:
