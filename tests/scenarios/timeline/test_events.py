@@ -266,6 +266,25 @@ def test_a_device_that_has_left_does_not_return_with_its_house() -> None:
     assert suppliers(outcome) == {"wash-a": "grid", "wash-b": "grid"}
 
 
+@pytest.mark.parametrize(
+    ("device", "agreed_h"), [("washer", {"wash-a": 6, "wash-b": 9}), ("pv-b", {"wash-a": 9, "wash-b": 9})]
+)
+def test_a_device_that_joins_a_house_that_is_offline_agrees_on_nothing_until_the_house_returns(
+    device: str, agreed_h: dict[str, float]
+) -> None:
+    """It is there, and cannot be reached either: it made contracts at eight."""
+    outcome = run(
+        scripted(f"""
+        {{at: '05:00', do: forecast, producer: pv-{"b" if device == "washer" else "a"}, factor: 0}}
+        {{at: '07:00', do: offline, house: b, duration: 2h}}
+        {{at: '08:00', do: join, house: b, device: {device}}}
+    """)
+    )
+    by_panels = [entry.contract for entry in outcome.ledger if entry.contract.producer != "grid"]
+
+    assert {one.job_id: (one.agreed_s - outcome.start_s) / 3600 for one in by_panels} == agreed_h
+
+
 def test_a_house_that_stays_offline_takes_grid_power_at_the_last_moment() -> None:
     """Its appliances work, but it cannot negotiate."""
     outcome = run(scripted("{at: '05:00', do: offline, house: b}"))
