@@ -226,6 +226,11 @@ def test_an_event_waits_for_each_turn_of_a_job() -> None:
     assert [first_h[turn] for turn in turns] == pytest.approx([6, 8, start_h, start_h + 2], abs=0.01)
 
 
+def test_a_device_that_leaves_in_the_second_in_which_its_job_is_registered_does_not_run_it() -> None:
+    """The job found a supplier in the rounds after the event, and ran on a device that was not there."""
+    assert suppliers(run(scripted("{at: '06:00', do: leave, house: b, device: washer}"))) == {"wash-a": "pv-a"}
+
+
 def test_a_house_that_is_offline_agrees_on_nothing_until_it_returns() -> None:
     """Its own job waits for its return; its roof supplies no other house in between."""
     outcome = run(
