@@ -198,7 +198,10 @@ class Director(Agent[AnyMessage]):
             times_s = [self._queue[0][0]] if self._queue else []
             if script is not None and script.stop_s is not None and self._lasts_until(script.stop_s):
                 times_s.append(script.stop_s)
-            for received in await self.receive_round(until_s=min(times_s, default=None)):
+            batch = await self.receive_round(until_s=min(times_s, default=None))
+            if self.is_closing:
+                return  # jobs agree on contracts then, too, but nothing new begins
+            for received in batch:
                 if isinstance(received.message, Followed) and received.sender == MANAGER:
                     self._take(received.message)
 

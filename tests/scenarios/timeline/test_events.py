@@ -226,6 +226,30 @@ def test_an_event_waits_for_each_turn_of_a_job() -> None:
     assert [first_h[turn] for turn in turns] == pytest.approx([6, 8, start_h, start_h + 2], abs=0.01)
 
 
+@pytest.mark.parametrize(
+    "event", ["add_job, house: a, device: washer, id: extra, latest_start: 2h", "note, text: late"]
+)
+def test_nothing_happens_after_the_end_of_the_run(event: str) -> None:
+    """The job of an offline house takes grid power in the last rounds; a job added for that reason failed the run."""
+    text = TWO_ROOFS.replace('latest_start: "15:00"', 'latest_start: "2d 06:00"')
+    happenings: list[Happening] = []
+    outcome = run(
+        scripted(
+            f"""
+        {{at: '05:00', do: patience, patient: false}}
+        {{at: '05:00', do: offline, house: b}}
+        {{when: {{job: wash-b, turn: agreed}}, do: {event}}}
+    """,
+            text=text,
+        ),
+        days=1,
+        on_event=happenings.append,
+    )
+
+    assert suppliers(outcome) == {"wash-a": "pv-a", "wash-b": "grid"}
+    assert [one.action.do for one in happenings] == ["patience", "offline"]
+
+
 def test_a_device_that_leaves_in_the_second_in_which_its_job_is_registered_does_not_run_it() -> None:
     """The job found a supplier in the rounds after the event, and ran on a device that was not there."""
     assert suppliers(run(scripted("{at: '06:00', do: leave, house: b, device: washer}"))) == {"wash-a": "pv-a"}
