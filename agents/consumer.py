@@ -113,6 +113,8 @@ class Consumer(Agent[AnyMessage]):
         """Whether the device takes no part in negotiations at present."""
         self.is_gone = not is_there
         """Whether the device is absent altogether, so that its jobs cannot run."""
+        self._why_gone = ""
+        """Why it has left."""
         self.calendar = Calendar(self.jobs)
         """The device's time."""
         self._turns = _TurnLock(self)
@@ -266,7 +268,7 @@ class Consumer(Agent[AnyMessage]):
                 self.reject(received.sender, f"sends {message.kind}, which is not for {self.id!r}")
 
     def _leave(self, reason: str, *, is_gone: bool) -> None:
-        self.is_away, self.is_gone = True, is_gone
+        self.is_away, self.is_gone, self._why_gone = True, is_gone, reason
         for contract in self.calendar.unstarted(self.now_s) if is_gone else ():
             self.end_contract(contract, reason)
 
@@ -332,6 +334,8 @@ class Consumer(Agent[AnyMessage]):
         self.calendar.place(contract, movable)
         self.send(MANAGER, ContractAgreed(contract=contract, reason=self.remark_on(contract)))
         self.contract_changed(job.job_id)
+        if self.is_gone and contract.start_s > self.now_s:  # it left while the job looked for a supplier
+            self.end_contract(contract, self._why_gone)
 
     def take_void(self, void: ContractVoid) -> None:
         """Give up a contract that the ledger does not have, and inform its producer; the job looks for another one."""

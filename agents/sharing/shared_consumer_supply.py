@@ -227,7 +227,7 @@ class SharedConsumerSupply:
     def agree_shares(self, job: Job, start_s: int, held: Mapping[str, IntArray]) -> None:
         """Adopt and report a contract of `job` that starts at `start_s`, UNIX seconds, with the shares `held`."""
         supply = self.supply_of(job.job_id)
-        supply.start_s, supply.held = start_s, dict(held)
+        supply.start_s, supply.held, supply.reserved = start_s, dict(held), {}
         contract_id = self._consumer.records[job.job_id].next_contract_id()
         contract = self._contract(job, contract_id, self._consumer.now_s)
         self._consumer.agree(job, contract, ((start_s, start_s),))
@@ -245,6 +245,8 @@ class SharedConsumerSupply:
         if contract.start_s != before.start_s:
             consumer.calendar.affect(job, consumer.now_s)
             consumer.calendar.place(contract, ((contract.start_s, contract.start_s),))
+        elif contract.start_s > consumer.now_s:  # the calendar may know no more of a job that runs
+            consumer.calendar.replace(contract)
         consumer.send(MANAGER, SharesAmended(contract=contract, reason=consumer.remark_on(contract) or reason))
         consumer.contract_changed(job.job_id)
 

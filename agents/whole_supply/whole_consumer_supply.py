@@ -163,7 +163,7 @@ class WholeConsumerSupply:
     def _move(self, moved: Contract) -> None:
         consumer, job_id = self._consumer, moved.job_id
         consumer.contracts[job_id] = moved
-        consumer.calendar.move(moved)
+        consumer.calendar.replace(moved)
         reason = consumer.remark_on(moved)
         consumer.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=moved.start_s, reason=reason))
         consumer.records[job_id].channel.put(JobChanged())

@@ -252,6 +252,7 @@ class WholeJobNegotiation:
         """Wait for an opening as long as the device's other jobs allow, then take grid power."""
         while True:
             event = RunEnds() if self._record.run_ends else await self._channel.get(until_s=self._deadline_s)
+            self._record.run_ends |= isinstance(event, RunEnds)
             if self._consumer.is_gone and isinstance(event, TimeUp | RunEnds):
                 self._consumer.drop(self._job.job_id)
             if self._record.is_dropped:
