@@ -16,8 +16,7 @@ from collections.abc import Sequence
 import structlog
 from typing_extensions import override
 
-from agents.consumer import Consumer
-from agents.consumer_supply import MakeConsumerSupply
+from agents.consumer import Consumer, MakeConsumerSupply
 from agents.device_events import (
     Announced,
     Availability,
@@ -36,14 +35,14 @@ from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse, JobCourses
 from agents.gateway.job_executor import JobExecutor
-from agents.gateway.job_notices import JobNotices, SupplyTerms, WholeJobTerms
 from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, requested_job
-from agents.gateway.published_jobs import PublishedJobs
+from agents.gateway.published_jobs import JobNotices, PublishedJobs
 from agents.gateway.represented_device import RepresentedDevice
+from agents.gateway.supply_terms import SupplyTerms, WholeJobTerms
 from agents.gateway.waiting_appliance import WaitingDetector
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobWithdrawn
 from agents.model import MANAGER, Job
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker.hosts import Received
 from broker.protocol import clipped
 

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from agents.consumer_supply import MakeConsumerSupply
+from agents.consumer import MakeConsumerSupply
 from agents.device_events import (
     Announced,
     Availability,
@@ -25,8 +25,7 @@ from agents.device_events import (
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings, Prices
-from agents.gateway.job_notices import SupplyTerms
-from agents.gateway.shared_terms import SharedTerms
+from agents.gateway.supply_terms import SharedTerms, SupplyTerms
 from agents.messages import (
     Accept,
     AddJob,
@@ -40,7 +39,7 @@ from agents.messages import (
 )
 from agents.model import MANAGER, TIMELINE
 from agents.sharing import SharedConsumerSupply, SupplySettings
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker.hosts.agent import Outgoing
 from broker.hosts.coroutines import MAX_WAITING_MESSAGES
 from tests.agents.stage import Stage, on_stage, only, to
