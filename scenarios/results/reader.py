@@ -444,10 +444,10 @@ class ResultsReader:
         if kept == "all" or (kind is not None and is_kept(kind, kept)):
             conditions = "run = :run AND (:kind IS NULL OR kind = :kind) AND (:until_s IS NULL OR time_s <= :until_s)"
             query = f"SELECT COUNT(*) FROM messages WHERE {conditions}"  # noqa: S608 - made of constants only
-            with self._translate_damage():
+            with self._reading():
                 row = self._connection.execute(query, {"run": run, "kind": kind, "until_s": until_s}).fetchone()
             return cast("int", row[0])
-        with self._translate_damage():
+        with self._reading():
             counts = read_message_counts(self._connection, run, until_s)
         if counts is None:
             return None

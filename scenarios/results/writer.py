@@ -55,7 +55,13 @@ from scenarios.results.rows import (
     write_entries,
     write_jobs,
 )
-from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE, has_table
+from scenarios.results.schema import (
+    BASE_LOADS_TABLE,
+    DISPUTES_TABLE,
+    DROPPED_HOSTS_TABLE,
+    SCORES_TABLE,
+    has_table,
+)
 from scenarios.results.views import households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
@@ -75,8 +81,17 @@ _RESUMED_BUSY_WALL_S = 10.0
 """How long a deployed clock waits for a locked file before it exits, so that its supervisor starts it again: less than
 the 30 s after which a watchdog would end it, because it waits without the event loop."""
 _START_AGAIN = "once it is free, start the clock again, which continues from its journal"
-_WRITTEN_AT_THE_END = ("production", "consumption", "base_loads", "bills", "scores", "dropped_hosts", "disputes")
-"""Tables that have no rows of a run in progress, besides those of an overview. Files of earlier versions lack some."""
+_OF_ENDED_RUNS = (
+    "production",
+    "consumption",
+    "base_loads",
+    "bills",
+    "scores",
+    "dropped_hosts",
+    "disputes",
+    "expectations",
+)
+"""Tables that have rows of a run only once it has ended; files of earlier versions of ssmic lack some."""
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 EndState = Literal["done", "interrupted", "failed"]
@@ -216,10 +231,10 @@ class RunWriter:
             # A clock that was shut down properly has finished the run too early.
             self._connection.execute(
                 "UPDATE runs SET state = 'running', ledger_sha256 = NULL, wall_s = NULL, not_registered_json = '[]',"
-                " error = '', kpis_json = NULL WHERE run = ?",
+                " error = '', kpis_json = NULL, comparison_json = NULL WHERE run = ?",
                 key,
             )
-            for table in _WRITTEN_AT_THE_END:
+            for table in _OF_ENDED_RUNS:
                 if has_table(self._connection, table):
                     self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own names
             forget_overview(self._connection, self.run)

@@ -28,7 +28,7 @@ from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from scenarios.events import ChangeTariff, TimelineEvent, WithdrawJob
 from scenarios.files import save_scenario
-from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
+from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
 from scenarios.prices import PriceSeries

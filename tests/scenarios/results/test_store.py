@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Timer
-from typing import Any
 
 import pytest
 import structlog
@@ -31,15 +30,11 @@ from scenarios.prices import PriceBand, TimeOfUse
 from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWriteError, record_comparison, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import DroppedHost
-from scenarios.results.schema import has_table
+from scenarios.results.rows import DroppedHost, record_verdicts
 from scenarios.results.summary import run_json, simulation_json
 from scenarios.results.writer import EndState, RunWriter
 from scenarios.scenario import Community, Scenario, Tariff
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
-
-WRITTEN_AT_THE_END = ("production", "consumption", "base_loads", "overviews", "bills", "scores", "dropped_hosts")
-"""Tables that have no rows of a run in progress."""
 
 
 def test_everything_that_was_written_is_read_back(
@@ -464,17 +459,17 @@ def test_a_resumed_run_continues_its_ledger_and_counts(tmp_path: Path, simulatio
 def test_a_run_that_is_resumed_after_it_was_ended_is_as_if_it_had_not_been(
     tmp_path: Path, simulation: SimulationSpec, most_minute_rows: int
 ) -> None:
-    """With its minutes, or an overview of them; until it ends again, it has no figures."""
-    base_load = CumulativeSeries(times_s=(START_S, START_S + 7200), cumulative_wh=(0.0, 400.0))
-    house = simulation.scenario.houses[0].id
-    simulation = replace(simulation, scenario=replace(simulation.scenario, base_loads={house: base_load}))
+    """With its minutes, or an overview of them; until it ends again, the file has nothing of its end."""
+    fridge = CumulativeSeries(times_s=(START_S, START_S + 86_400), cumulative_wh=(0, 2_400))
+    simulation = replace(simulation, scenario=replace(simulation.scenario, base_loads={"b": fridge}))
     wash, nasty, _ = simulation.scenario.jobs
+    out = (DroppedHost("a", "it was away", is_quarantined=False),)
     first, second = agreed(contract(wash, "pv", 0)), agreed(contract(nasty, "pv", 3600))
     found = []
     for is_ended in (False, True):
         path = create_results(simulation, out=tmp_path / f"{is_ended}.sqlite")
 
-        def write(entry: LedgerEntry, state: EndState | None, path: Path = path, *, resume: bool) -> None:
+        def write(entry: LedgerEntry, state: str, path: Path = path, *, resume: bool) -> None:
             with RunWriter(
                 path,
                 simulation.scenario,
@@ -486,34 +481,32 @@ def test_a_run_that_is_resumed_after_it_was_ended_is_as_if_it_had_not_been(
                 most_minute_rows=most_minute_rows,
             ) as writer:
                 with closing(sqlite3.connect(path)) as connection:
-                    about = "SELECT state, ledger_sha256, error, kpis_json FROM runs"
-                    assert connection.execute(about).fetchone() == ("running", None, "", None)
-                    assert [name for name in WRITTEN_AT_THE_END if _rows_of(connection, name)] == []
-                writer.entry(entry)
-                if state:
-                    lost = [DroppedHost("a", "away", is_quarantined=False)] if state == "interrupted" else []
-                    writer.finish(
-                        state, None, error="" if state == "done" else "SIGTERM", scores={"pv": (10, 9)}, without=lost
+                    ended = connection.execute(
+                        "SELECT state, kpis_json, ledger_sha256, comparison_json, error FROM runs"
                     )
+                    assert ended.fetchone() == ("running", None, None, None, "")
+                writer.entry(entry)
+                if state == "done":
+                    writer.finish("done", None)
+                elif state:
+                    scores = {"pv": (1, 2)}
+                    writer.finish(
+                        "interrupted", None, wall_s=1.0, error="why", without=out, disputes="b", scores=scores
+                    )
+                    record_comparison(path, 1, {"optimum": {}})
+                    record_verdicts(path, 1, [{"holds": False}])
                 else:
                     writer.commit()
                     writer.close()
 
-        write(first, "interrupted" if is_ended else None, resume=False)
+        write(first, "interrupted" if is_ended else "", resume=False)
         write(second, "done", resume=True)
         with closing(sqlite3.connect(path)) as connection:
             names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            tables = {name: _rows_of(connection, name) for (name,) in names}
+            tables = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for (name,) in names}  # noqa: S608 - the file's own names
         tables["runs"] = [row[:-1] for row in tables["runs"]]  # without the time of writing
         found.append({name: rows for name, rows in tables.items() if rows and name not in {"meta", "simulation"}})
     assert found[0] == found[1]
-
-
-def _rows_of(connection: sqlite3.Connection, table: str) -> list[Any]:
-    """Return all rows of a table; none if the file has no such table."""
-    if not has_table(connection, table):
-        return []
-    return connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - our own names, and the file's
 
 
 def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> None:
