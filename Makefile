@@ -28,10 +28,12 @@ check: $(VENV)/.installed-dev
 faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.processes $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),200))
 
-# Simulated crashes on a simulated network, and a member that lies: make soak SEEDS=5000; to repeat one seed: make soak SEED=17.
+# Simulated crashes on a simulated network, random scenarios, and a member that lies: make soak SEEDS=5000; to repeat one seed:
+# make soak SEED=17.
 # The lying member also over a guarded Mosquitto, for a hundred seeds; to repeat one: make soak SEED=17 GUARDED=1.
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),1000))
+	$(BIN)/python -m tests.faults.random_runs $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),300))
 	$(BIN)/python -m tests.faults.liar $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),5500))
 	$(if $(SEED),,$(BIN)/python -m tests.faults.liar --first 10000 --seeds $(or $(SEEDS),1000))
 	$(if $(SEED)$(GUARDED),$(if $(GUARDED),$(BIN)/python -m tests.faults.liar --guarded --first $(SEED) --seeds 1),$(BIN)/python -m tests.faults.liar --guarded --seeds 50)

@@ -1,9 +1,7 @@
 from .consumer import (
     Consumer as Consumer,
-    make_consumer as make_consumer,
-)
-from .consumer_supply import (
     MakeConsumerSupply as MakeConsumerSupply,
+    make_consumer as make_consumer,
 )
 from .device_events import (
     Announced as Announced,
@@ -54,14 +52,10 @@ from .job_register import (
     JobRegister as JobRegister,
     addition_problem as addition_problem,
 )
-from .late_promises import (
-    Promise as Promise,
-)
 from .manager import (
     LedgerEntry as LedgerEntry,
     LedgerEvent as LedgerEvent,
     Manager as Manager,
-    WholeSupplyScheme as WholeSupplyScheme,
     ledger_sha256 as ledger_sha256,
 )
 from .messages import (
@@ -139,8 +133,12 @@ from .sharing import (
     SharedSupplyScheme as SharedSupplyScheme,
     supplier_of as supplier_of,
 )
-from .whole_consumer_supply import WholeConsumerSupply as WholeConsumerSupply
-from .whole_producer_supply import WholeProducerSupply as WholeProducerSupply
+from .whole_supply import (
+    Promise as Promise,
+    WholeConsumerSupply as WholeConsumerSupply,
+    WholeProducerSupply as WholeProducerSupply,
+    WholeSupplyScheme as WholeSupplyScheme,
+)
 
 __all__ = [
     "AGENTS",

@@ -17,7 +17,7 @@ A device runs one job at a time. Its jobs look for suppliers in turn, each among
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import ClassVar
@@ -25,7 +25,7 @@ from typing import ClassVar
 import structlog
 from typing_extensions import override
 
-from agents.consumer_supply import ConsumerSupply, MakeConsumerSupply
+from agents.consumer_supply import ConsumerSupply
 from agents.device_calendar import Calendar, FreeTime
 from agents.job_lifecycle import (
     ConsumerJob,
@@ -54,7 +54,7 @@ from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, 
 from agents.possible_starts import Starts
 from agents.ranking import RANKED, NegotiationSettings
 from agents.second_counts import SecondCounts
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker import PluginError
 from broker.hosts import Agent, Channel, Received
 
@@ -62,6 +62,10 @@ log = structlog.get_logger(__name__)
 
 MAX_OPENINGS = 20
 """Offers of one producer for one job in one second that the consumer follows; honest producers send one or two."""
+
+
+MakeConsumerSupply = Callable[["Consumer"], ConsumerSupply]
+"""Makes the supply of the consumer that it is given."""
 
 
 class Consumer(Agent[AnyMessage]):
@@ -109,6 +113,8 @@ class Consumer(Agent[AnyMessage]):
         """Whether the device takes no part in negotiations at present."""
         self.is_gone = not is_there
         """Whether the device is absent altogether, so that its jobs cannot run."""
+        self._why_gone = ""
+        """Why it has left."""
         self.calendar = Calendar(self.jobs)
         """The device's time."""
         self._turns = _TurnLock(self)
@@ -262,7 +268,7 @@ class Consumer(Agent[AnyMessage]):
                 self.reject(received.sender, f"sends {message.kind}, which is not for {self.id!r}")
 
     def _leave(self, reason: str, *, is_gone: bool) -> None:
-        self.is_away, self.is_gone = True, is_gone
+        self.is_away, self.is_gone, self._why_gone = True, is_gone, reason
         for contract in self.calendar.unstarted(self.now_s) if is_gone else ():
             self.end_contract(contract, reason)
 
@@ -328,6 +334,8 @@ class Consumer(Agent[AnyMessage]):
         self.calendar.place(contract, movable)
         self.send(MANAGER, ContractAgreed(contract=contract, reason=self.remark_on(contract)))
         self.contract_changed(job.job_id)
+        if self.is_gone and contract.start_s > self.now_s:  # it left while the job looked for a supplier
+            self.end_contract(contract, self._why_gone)
 
     def take_void(self, void: ContractVoid) -> None:
         """Give up a contract that the ledger does not have, and inform its producer; the job looks for another one."""

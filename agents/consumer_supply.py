@@ -1,17 +1,18 @@
-"""What a consumer leaves to its supply: a whole job from one producer, or shares of it from several.
+"""What a consumer leaves to its supply, and what the supply needs of it.
 
-`agents.whole_consumer_supply.WholeConsumerSupply`: one producer, or the grid, supplies a whole job.
+`agents.whole_supply.WholeConsumerSupply`: one producer, or the grid, supplies a whole job.
 `agents.sharing.SharedConsumerSupply`: several producers share a job, and the grid supplies the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Protocol
 
 from agents.job_lifecycle import ConsumerJob, JobNegotiation, JobOwner
-from agents.messages import AnyMessage, ChangePrices
+from agents.messages import AnyMessage, ChangePrices, ContractVoid
 from agents.model import Contract, Job
+from agents.possible_starts import Starts
 from broker.hosts import Received
 
 
@@ -64,5 +65,39 @@ class ConsumerSupply(Protocol):
         ...
 
 
-MakeConsumerSupply = Callable[[JobOwner], ConsumerSupply]
-"""Makes the supply of the consumer that it is given."""
+class SupplyOwner(JobOwner, Protocol):
+    """What the supply needs of its consumer, whichever it is; see `agents.consumer.Consumer`."""
+
+    records: dict[str, ConsumerJob]
+
+    # Contracts.
+
+    def agree(self, job: Job, contract: Contract, movable: Starts) -> None:
+        """Adopt a contract, and report it."""
+        ...
+
+    def contract_changed(self, job_id: str) -> None:
+        """Called when a job got, moved or lost its contract."""
+        ...
+
+    def remark_on(self, contract: Contract) -> str:
+        """Return what the ledger says of a contract's start; empty: nothing."""
+        ...
+
+    def take_void(self, void: ContractVoid) -> None:
+        """Give up a contract that the ledger does not have."""
+        ...
+
+    # Messages.
+
+    def hears(self, producer: str, kind: str, job_id: str) -> bool:
+        """Return whether a producer may send messages about a job."""
+        ...
+
+    def follows(self, producer: str, job_id: str) -> bool:
+        """Return whether to pass a producer's offer on to a job."""
+        ...
+
+    def reject(self, sender: str, why: str) -> None:
+        """Refuse a message of a sender that was not entitled to send it."""
+        ...

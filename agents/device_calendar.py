@@ -80,8 +80,8 @@ class Calendar:
         for known in (self._open, self._placed, self._movable, self._latest_s, self._before_s):
             known.pop(job_id, None)
 
-    def move(self, contract: Contract) -> None:
-        """Record a job's new start."""
+    def replace(self, contract: Contract) -> None:
+        """Record the new version of a contract: its producer has moved the job, or it has other shares."""
         self._placed[contract.job_id] = contract
 
     def hold(self, job_id: str) -> None:

@@ -6,17 +6,14 @@ supply has its own (`agents.consumer_supply`). A job that loses its contract bef
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from agents.device_calendar import Calendar, FreeTime
-from agents.messages import AnyMessage, ContractVoid, Withdraw
+from agents.device_calendar import Calendar
+from agents.messages import AnyMessage, Withdraw
 from agents.model import MANAGER, Contract, Job
-from agents.possible_starts import Starts
-from agents.ranking import NegotiationSettings
-from broker.hosts import AgentLostError, Channel, Received, TimeUp
+from broker.hosts import Channel, Received, TimeUp
 
 WITHDRAWN = "its household no longer wants it"
 """Reason, in the ledger, of the cancelled contract of a job that was withdrawn."""
@@ -83,14 +80,15 @@ class ConsumerJob:
 
 
 class JobOwner(Protocol):
-    """What a job and its supply need of the consumer that they belong to; see `agents.consumer.Consumer`."""
+    """What every job needs of the consumer that it belongs to, see `agents.consumer.Consumer`.
+
+    The negotiations need more, each as its supply does (`WholeJobOwner`, `SharedJobOwner`), and so do the supplies
+    (`agents.consumer_supply.SupplyOwner`).
+    """
 
     patient: bool
-    negotiating: NegotiationSettings
     contracts: dict[str, Contract]
-    records: dict[str, ConsumerJob]
     calendar: Calendar
-    asks_twice: bool
     is_away: bool
     is_gone: bool
     now_s: int
@@ -102,10 +100,6 @@ class JobOwner(Protocol):
         """The lock that a job of the device holds while it looks for a supplier."""
         ...
 
-    def free_time_for(self, job: Job) -> FreeTime:
-        """Return the starts at which the device is free for a job, and end the contracts of jobs that it displaces."""
-        ...
-
     def runs_itself(self, job: Job) -> bool:
         """Return whether `execute` runs a job from its contract's start on."""
         ...
@@ -114,93 +108,28 @@ class JobOwner(Protocol):
         """Run a job at its contract's start."""
         ...
 
-    def is_under_way(self, job: Job) -> bool:
-        """Return whether a real device has begun a job, or was commanded to."""
-        ...
-
-    def started_s(self, job: Job) -> int | None:
-        """Return when a real device has begun the job that it runs, UNIX seconds; None: it does not run it."""
-        ...
-
-    # Its contracts.
-
-    def agree(self, job: Job, contract: Contract, movable: Starts) -> None:
-        """Adopt a contract, and report it."""
-        ...
-
-    def contract_changed(self, job_id: str) -> None:
-        """Called when a job got, moved or lost its contract."""
-        ...
-
-    def remark_on(self, contract: Contract) -> str:
-        """Return what the ledger says of a contract's start; empty: nothing."""
-        ...
-
-    def cancel(self, contract: Contract, reason: str) -> None:
-        """Report that a contract has ended, and let its job look for another one."""
-        ...
+    # Its end.
 
     def end_contract(self, contract: Contract, reason: str) -> None:
         """Cancel a contract of a job that has not started, of the consumer's own accord."""
-        ...
-
-    def take_void(self, void: ContractVoid) -> None:
-        """Give up a contract that the ledger does not have."""
         ...
 
     def drop(self, job_id: str) -> None:
         """End a job without running it, unless it has started."""
         ...
 
-    # Its strategy, and its messages; see `broker.hosts.Agent`.
-
-    def ranked(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
-        """Return the order in which a job asks producers."""
-        ...
-
-    def hears(self, producer: str, kind: str, job_id: str) -> bool:
-        """Return whether a producer may send messages about a job."""
-        ...
-
-    def follows(self, producer: str, job_id: str) -> bool:
-        """Return whether to pass a producer's offer on to a job."""
-        ...
+    # See `broker.hosts.Agent`.
 
     async def until(self, time_s: int) -> None:
         """Wait until a virtual time, UNIX seconds."""
-        ...
-
-    async def pass_rounds(self, count: int) -> None:
-        """Wait until a number of rounds of the present second have passed."""
         ...
 
     async def ask(self, to: str, message: AnyMessage) -> AnyMessage:
         """Send a message and return the answer."""
         ...
 
-    async def ask_all(self, questions: Sequence[tuple[str, AnyMessage]]) -> list[AnyMessage | AgentLostError]:
-        """Ask several agents in the same round, and return all answers."""
-        ...
-
-    @property
-    def next_seq(self) -> int:
-        """Sequence number of the next message."""
-        ...
-
     def send(self, to: str, message: AnyMessage) -> int:
         """Send a message."""
-        ...
-
-    def deliver(self, received: Received[AnyMessage], re: int | None) -> None:
-        """Deliver a message that another agent has passed on."""
-        ...
-
-    def reject(self, sender: str, why: str) -> None:
-        """Refuse a message of a sender that was not entitled to send it."""
-        ...
-
-    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        """Start another coroutine of the consumer."""
         ...
 
 

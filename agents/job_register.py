@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agents.headroom import Need
+from agents.job_needs import Need
 from agents.model import TIMELINE, Job
 
 DIGEST_CHARACTERS = 24

@@ -213,7 +213,8 @@ class Accept(Message):
 class AcceptProvisionally(Message):
     """The request is accepted, with this start, until the producer pushes the job out.
 
-    It does so for jobs that use its production better, until a minute before the start (`agents.late_promises`).
+    It does so for jobs that use its production better, until a minute before the start
+    (`agents.whole_supply.late_promises`).
     """
 
     kind: Literal["AcceptProvisionally"] = "AcceptProvisionally"

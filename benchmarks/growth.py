@@ -29,7 +29,7 @@ import structlog
 from agents import Device, House
 from agents.ranking import NegotiationSettings
 from broker.transport import MemoryBroker
-from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
+from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
@@ -38,6 +38,8 @@ DISTRICT = 100
 """Houses of a district."""
 ALL_HOUSES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 QUICK_HOUSES = (10, 30, 100, 300)
+SMALL_REPEATS = 3
+"""Runs of up to `DISTRICT` houses, of which the median counts: they take a second, and a machine's pace varies."""
 PROFILED = {
     "decisions": ("place", "have_room", "replan"),
     "views": ("uncommitted_of", "may_serve", "exceeds"),
@@ -175,6 +177,15 @@ def _shares(run: Callable[[], Any]) -> dict[str, float]:
 
 def in_a_process(houses: int, negotiation: str, *, profiled: bool) -> Measured:
     """Measure in a process of its own, whose memory is that of one run."""
+    if houses > DISTRICT:
+        return _in_a_process(houses, negotiation, profiled=profiled)
+    others = [_in_a_process(houses, negotiation, profiled=False) for _ in range(SMALL_REPEATS - 1)]
+    measured = _in_a_process(houses, negotiation, profiled=profiled)
+    median = sorted([measured, *others], key=lambda run: run.cpu_ms_a_job)[SMALL_REPEATS // 2]
+    return replace(median, shares=measured.shares)
+
+
+def _in_a_process(houses: int, negotiation: str, *, profiled: bool) -> Measured:
     command = [sys.executable, "-m", "benchmarks.growth", "--one", str(houses), negotiation, str(int(profiled))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return Measured(**json.loads(done.stdout.splitlines()[-1]))

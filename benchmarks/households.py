@@ -18,7 +18,7 @@ from pathlib import Path
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.files.dump import save_scenario
-from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
+from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood
 
 KIB = 1024
 

@@ -13,11 +13,11 @@ import asyncio
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from agents.late_promises import Promise
+from agents import Promise
 from agents.model import GRID
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.optimum.baselines import baselines
 from scenarios.optimum.feasibility import delivered_wh

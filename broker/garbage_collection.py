@@ -9,6 +9,7 @@ any cyclic garbage behind before it ends.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -24,6 +25,8 @@ _MIDDLE_OBJECTS, _OLD = 1_000_000, 50
 oldest one is."""
 _LEAST_MIDDLE = 4
 """Minimum number of collections of the youngest generation per collection of the middle one."""
+_RECOUNT = 16
+"""Objects are counted again when the number of allocated blocks of memory has changed by this fraction: 1/16."""
 
 
 class _Shared:
@@ -110,18 +113,23 @@ def long_lived_objects() -> Iterator[None]:
     """Exempt all objects that exist now from collections, for the duration of the context, and collect rarely.
 
     The more objects exist, the rarer collections are. If several contexts overlap, the first one decides which objects
-    are exempt. If the number of objects has grown by a quarter since the last time, cyclic garbage is collected first.
-    Python counts only objects that survive younger collections, and frozen objects skip those. So a process that runs
-    one neighbourhood after another would never collect them by itself.
+    are exempt. If the number of objects has grown by about a quarter since the last time, cyclic garbage is collected
+    first. Python counts only objects that survive younger collections, and frozen objects skip those. So a process that
+    runs one neighbourhood after another would never collect them by itself.
     """
-    with _frozen.wanted(_freeze), _thresholds.wanted(max(YOUNG, int(GROWTH * gc.get_freeze_count()))):
+    with _frozen.wanted(_freeze), _thresholds.wanted(max(YOUNG, int(GROWTH * _Objects.frozen))):
         yield
 
 
-class _Survivors:
-    """How many objects were left after the last full collection of `long_lived_objects`."""
+class _Objects:
+    """How many objects there are, as far as it is known."""
 
-    count = 0
+    frozen = 0
+    """How many are exempt from collections, within a sixteenth."""
+    blocks = 0
+    """How many blocks of memory were allocated when these were counted."""
+    survivors = 0
+    """How many were left after the last full collection of `long_lived_objects`."""
 
 
 def _pause() -> Callable[[], None] | None:
@@ -132,18 +140,31 @@ def _pause() -> Callable[[], None] | None:
 
 
 def _freeze() -> Callable[[], None] | None:
-    if gc.get_freeze_count():
+    frozen = gc.get_freeze_count()
+    if frozen:  # not by us
+        _Objects.frozen, _Objects.blocks = frozen, 0
         return None
-    gc.freeze()
-    count = gc.get_freeze_count()
-    if not _Survivors.count:
-        _Survivors.count = count
-    elif count > _Survivors.count * 5 // 4:
+    _freeze_and_count()
+    if not _Objects.survivors:
+        _Objects.survivors = _Objects.frozen
+    elif _Objects.frozen > _Objects.survivors * 5 // 4:
         gc.unfreeze()
         gc.collect()
-        gc.freeze()
-        _Survivors.count = gc.get_freeze_count()
+        _freeze_and_count()
+        _Objects.survivors = _Objects.frozen
     return _unfreeze
+
+
+def _freeze_and_count() -> None:
+    """Freeze all objects; count them if the last number may be wrong by now.
+
+    To count them, Python goes through all: in a process with a million objects that takes longer than a small run. It
+    knows nearly at once how many blocks of memory are allocated (0: it does not know).
+    """
+    gc.freeze()
+    blocks = sys.getallocatedblocks()
+    if not blocks or abs(blocks - _Objects.blocks) * _RECOUNT > _Objects.blocks:
+        _Objects.frozen, _Objects.blocks = gc.get_freeze_count(), blocks
 
 
 def _unfreeze() -> None:

@@ -136,13 +136,16 @@ Said = tuple[str, dict[str, Any]]
 """A message's sender and body."""
 
 
-def realise(scenario: Scenario, messages: Iterable[Said], *, is_shared: bool = False) -> Realised:
+def realise(
+    scenario: Scenario, messages: Iterable[Said], *, is_shared: bool = False, known_until_s: int | None = None
+) -> Realised:
     """Return a scenario as a run realised it. Messages of a gateway apply only to its own device.
 
     Args:
         scenario: As it was before the run.
         messages: The run's messages of the kinds in `KINDS`, in their order; others are passed over.
         is_shared: Whether several producers supply a job together.
+        known_until_s: The run's end, UNIX seconds: forecasts issued later are no production; None: it has not ended.
     """
     owners = {job.job_id: job.agent for job in scenario.jobs}
     of_scenario = {job.job_id: job for job in scenario.jobs}
@@ -173,7 +176,9 @@ def realise(scenario: Scenario, messages: Iterable[Said], *, is_shared: bool = F
         job.model_copy(update={"load_profile": loads[job.job_id]}) if job.job_id in loads else job for job in known
     )
     producers = {
-        producer: replace(series, actual=_measured(series, given[producer])) if producer in given else series
+        producer: replace(series, actual=_measured(series, given[producer], known_until_s))
+        if producer in given
+        else series
         for producer, series in scenario.producers.items()
     }
     return Realised(
@@ -205,13 +210,15 @@ def _ordered(jobs: Iterable[Job]) -> tuple[Job, ...]:
     return tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id)))
 
 
-def _measured(series: ProducerSeries, parts: Sequence[Production]) -> Production:
+def _measured(series: ProducerSeries, parts: Sequence[Production], known_until_s: int | None) -> Production:
     """Return production as measured; before, after and between measurements, the assumed production."""
     outlook: Outlook | None = None
     if series.actual is not None:
         outlook = Outlook.of(series.actual)
     else:
         for prediction in series.predictions:
+            if known_until_s is not None and prediction.issued_s > known_until_s:
+                continue
             newer = prediction.production
             outlook = Outlook.of(newer) if outlook is None else outlook.continued_by(newer)
     measured_s = np.unique(np.concatenate([np.asarray(part.times_s, dtype=np.int64) for part in parts]))

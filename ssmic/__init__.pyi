@@ -6,15 +6,17 @@ from .arguments import (
 )
 from .emulation import (
     Emulation as Emulation,
-    HouseHandle as HouseHandle,
-    JobHandle as JobHandle,
-    ProducerHandle as ProducerHandle,
     Run as Run,
 )
 from .errors import (
     ScenarioError as ScenarioError,
     SettingsError as SettingsError,
     SsmicError as SsmicError,
+)
+from .handles import (
+    HouseHandle as HouseHandle,
+    JobHandle as JobHandle,
+    ProducerHandle as ProducerHandle,
 )
 from .options import (
     RunOptions as RunOptions,

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -48,13 +49,16 @@ _STATE: list[str] = []
 
 
 def pytest_configure() -> None:
-    """Keep tests out of the user's recent files and brokers.
+    """Keep tests out of the user's recent files and brokers, and let processes be interrupted, however tests are begun.
 
     Also declare that there is no event loop yet: on request, Python 3.11 creates one that is never closed.
     """
     _STATE.append(tempfile.mkdtemp(prefix="ssmic-tests-"))
     os.environ["XDG_STATE_HOME"] = _STATE[0]
     asyncio.set_event_loop(None)
+    # A shell's background job ignores Ctrl-C, and so would each process that a test starts in order to interrupt it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Python's own thresholds cost a tenth of the time of screens' tests, and a full collection goes through all modules
     # and thousands of tests.
     gc.set_threshold(10_000, 20, 100)

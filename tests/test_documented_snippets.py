@@ -18,6 +18,7 @@ import typer.main
 import yaml
 
 import ssmic
+from scenarios.devices.adapters import ADAPTERS
 from scenarios.load import bundled_names, bundled_text, load_scenario
 from scenarios.sweep import SweepRequest, plan_sweep
 from tui.cli.app import app
@@ -171,8 +172,9 @@ def test_documented_measured_data_are_read(tmp_path: Path) -> None:
 
 def test_documented_gateways_are_accepted(tmp_path: Path) -> None:
     """Each adapter with the options that the page on devices gives it, as text: YAML 1.1 takes `on` for true."""
-    joining, adapters, waiting = _snippets("docs/devices.md", "yaml")
-    entries = re.split(r"^gateway:", adapters.replace("00158d00...", "00158d0001234567"), flags=re.MULTILINE)[1:]
+    joining, adapters, generic, waiting = _snippets("docs/devices.md", "yaml")
+    text = f"{adapters}\n{generic}".replace("00158d00...", "00158d0001234567")
+    entries = re.split(r"^gateway:", text, flags=re.MULTILINE)[1:]
     entries.append(waiting.removeprefix("gateway:").replace("A1B2C3", "another"))
     devices = [
         f"      - id: device-{n}\n        type: {'producer' if 'dtu' in entry else 'consumer'}\n        gateway:"
@@ -185,7 +187,8 @@ def test_documented_gateways_are_accepted(tmp_path: Path) -> None:
     )
 
     gateways = load_scenario(tmp_path / "mine.yaml").gateways.values()
-    assert len({gateway.adapter for gateway in gateways if gateway.id}) == len(entries)
+    assert {gateway.id for gateway in gateways} >= {f"device-{n}" for n in range(len(entries))}
+    assert {gateway.adapter for gateway in gateways} == {*ADAPTERS, "s2", "ssmic"}
 
 
 def test_every_documented_payload_is_json() -> None:

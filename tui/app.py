@@ -18,12 +18,13 @@ from textual import events, on
 from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.css.query import NoMatches
-from textual.dom import DOMNode
+from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
+from textual.theme import ThemeProvider
 from textual.widgets import Input
 from typing_extensions import override
 
@@ -31,7 +32,7 @@ from broker import new_loop
 from scenarios import Zone
 from scenarios.monitor import Feed, RunStatus, names
 from tui.areas import AREAS
-from tui.palette import Palette, commands
+from tui.palette import Palette, PaletteScreen, commands
 from tui.safe_output import make_textual_safe
 from tui.shell import (
     REFRESH_WALL_S,
@@ -49,6 +50,8 @@ from tui.shell import (
     complain,
     described,
     ended_by_signals,
+    guard_handlers,
+    is_too_late,
     keep_details,
     load_preferences,
     rescued,
@@ -61,6 +64,7 @@ from tui.start import load_recent, save_recent
 from tui.widgets import DEFAULT_VARIABLES, THEMES, legible, pasted_line
 
 make_textual_safe()
+guard_handlers()
 
 LEAST_SIZE = (80, 24)
 """Columns and lines that the screens need."""
@@ -291,6 +295,15 @@ class SsmicApp(Guarded, App[None]):
         """Yield all commands of the palette; see `tui.palette`."""
         return commands(self, screen)
 
+    def action_command_palette(self) -> None:
+        """Open the palette, unless it is open."""
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            self.push_screen(PaletteScreen())  # without Textual's id, which the last one has until it is removed
+
+    def search_themes(self) -> None:
+        """Open a palette of the themes."""
+        self.push_screen(PaletteScreen(providers=[ThemeProvider], placeholder="Search for themes…"))
+
     async def take_way(self, area: str, action: str) -> None:
         """Show an area and run an action of its screen."""
         await self.switch_mode(area)
@@ -342,17 +355,24 @@ class SsmicApp(Guarded, App[None]):
     ) -> bool:
         """Run an action; show exceptions as notices.
 
+        In an action of a widget, `screen` is the widget's screen. Textual takes the screen on top: the second click on
+        a dialog's button acted on the screen below.
+
         See `textual.app.App.run_action` for `action`, `default_namespace` and `namespaces`.
         """
         try:
+            if namespaces is None and default_namespace is not None and default_namespace is not self:
+                namespaces = {"screen": default_namespace.screen}
             return await super().run_action(action, default_namespace, namespaces)
+        except NoScreen:
+            return True  # the widget has been removed meanwhile
         except Exception as error:  # noqa: BLE001 - last resort
             complain(self, error)
             return True
 
     def _handle_exception(self, error: Exception) -> None:
         """Exit with one line instead of a traceback; under test, raise as Textual does."""
-        if isinstance(error, NoMatches) and (self._exit or not self._running):
+        if is_too_late(self, error) or (self._exit and isinstance(error, NoMatches)):
             return  # a screen that was still being built when the application ended
         if self.is_headless and not os.environ.get("SSMIC_TUI_AS_USER"):
             super()._handle_exception(error)

@@ -129,7 +129,12 @@ def code_for(error: SsmicError) -> int:
 def code_for_supervisor(error: SsmicError) -> int:
     """Return the exit code of a process of a deployment: of failures that pass, `TRY_AGAIN`."""
     from broker import ClockMissingError, HostsGoneError, HostsMissingError, JournalWriteError, RunSuspendedError
-    from scenarios.results import ResultsExistError, ResultsLockedError, ResultsWriteError
+    from scenarios.results import (
+        ResultsExistError,
+        ResultsLockedError,
+        ResultsUnreadableError,
+        ResultsWriteError,
+    )
     from scenarios.simulation import ScoresWriteError
 
     match error:
@@ -141,6 +146,7 @@ def code_for_supervisor(error: SsmicError) -> int:
             | RunSuspendedError()
             | JournalWriteError()
             | ResultsLockedError()
+            | ResultsUnreadableError()
             | ResultsWriteError()
             | ScoresWriteError()
         ):

@@ -6,12 +6,17 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from textual import on
 from textual.app import App, SystemCommand
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input, OptionList
+from textual.worker import Worker
+from typing_extensions import override
 
 from tui.areas import AREAS
-from tui.shell import AreaScreen, described, is_move
+from tui.shell import AnswersOnce, AreaScreen, Guarded, complain, described, is_move
 from tui.widgets import rank_of
 
 if TYPE_CHECKING:
@@ -35,6 +40,30 @@ class Palette(Provider):
             rank = rank_of(query, title, details)
             if rank is not None:
                 yield Hit(1 / (1 + rank), title, run, text=title, help=details)
+
+
+class PaletteScreen(Guarded, AnswersOnce[None], CommandPalette):
+    """The palette, closed once and running one command, also on a double click.
+
+    Textual's search ends the application if it begins as the palette is removed.
+    """
+
+    @override
+    def run_worker(self, *args: Any, **options: Any) -> Worker[Any]:
+        """Run a search; see Textual's method for the arguments, `args` and `options`."""
+        return super().run_worker(*args, **(options | {"exit_on_error": False}))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show why a search failed."""
+        if isinstance(event.worker.error, Exception) and not self.is_answered:
+            complain(self.app, event.worker.error)
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    def _drop_if_answered(self, event: Message) -> None:
+        if self.is_answered:
+            event.stop()
+            event.prevent_default()
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:

@@ -11,7 +11,7 @@ from .gateway_settings import (
     Prices as Prices,
     PricesAt as PricesAt,
 )
-from .shared_terms import (
+from .supply_terms import (
     SharedTerms as SharedTerms,
 )
 from .waiting_appliance import (

@@ -16,8 +16,7 @@ from collections.abc import Sequence
 import structlog
 from typing_extensions import override
 
-from agents.consumer import Consumer
-from agents.consumer_supply import MakeConsumerSupply
+from agents.consumer import Consumer, MakeConsumerSupply
 from agents.device_events import (
     Announced,
     Availability,
@@ -36,14 +35,14 @@ from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse, JobCourses
 from agents.gateway.job_executor import JobExecutor
-from agents.gateway.job_notices import JobNotices, SupplyTerms, WholeJobTerms
 from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, requested_job
-from agents.gateway.published_jobs import PublishedJobs
+from agents.gateway.published_jobs import JobNotices, PublishedJobs
 from agents.gateway.represented_device import RepresentedDevice
+from agents.gateway.supply_terms import SupplyTerms, WholeJobTerms
 from agents.gateway.waiting_appliance import WaitingDetector
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobWithdrawn
 from agents.model import MANAGER, Job
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker.hosts import Received
 from broker.protocol import clipped
 
@@ -181,12 +180,16 @@ class GatewayConsumer(Consumer):
                 self._executor.take_refusal(clipped(problem, MAX_REASON_CHARACTERS))  # recordings hold longer ones
             case Occupied(run=run):
                 self._commands.occupied_by, self._device.is_available = run, False
+                if self._gateway.rules >= 9:
+                    self._device.meter.go_offline(self.now_s)  # its messages are not read
                 log.warning("device is commanded by another run", device=self._device.id, run=run)
                 expected = "the end of that run; until then, this one does not command the device"
                 self._device.answer_error("claims", self._commands.why_occupied, expected)
                 self._executor.take_refusal(self._commands.why_occupied)
             case Vacated():
                 self._commands.occupied_by, self._device.is_available = "", None
+                if self._gateway.rules >= 9:
+                    self._device.meter.come_online(self.now_s)
 
     def _look_for_waiting(self) -> None:
         """Ask for a job when the appliance behind a plug waits for its programme."""

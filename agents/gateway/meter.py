@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_POWER_W = 100_000.0
 """No household device draws or supplies more than this; a meter that reports more is wrong."""
@@ -17,12 +18,29 @@ BEHIND_S = 600
 ABSENT_S = 300
 """A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
 UNIT_FACTOR = 1000.0
-"""A counter that shows this many times as much has changed from kWh to Wh, if its device cannot have drawn so much."""
+"""A counter that shows this many times as much has changed from kWh to Wh, if its device cannot have drawn so much; one
+that shows that part of it may have changed from Wh to kWh, or was reset."""
+DECIDES_WH = 10.0
+"""Which of the two it is shows once so much has been drawn, by power or by the counter, Wh."""
+SLOW_SHARE = 0.1
+"""A counter that rises by less than this share of what was drawn by power counts in another unit."""
 PLAUSIBLE_FACTOR = 2.0
 """A device draws at most this many times the power that it has shown, or that its jobs are planned with."""
 LEAST_PLAUSIBLE_W = 3680.0
 """Every device may draw what a household socket supplies, W."""
 _HOUR_S = 3600
+
+
+class _Fall(NamedTuple):
+    """A reading of a counter that shows a thousandth of the one before it."""
+
+    at_s: int
+    """UNIX seconds."""
+    counter_wh: float
+    uncounted_wh: float
+    """The meter's `_uncounted_wh` then."""
+    may_be_reset: bool
+    """Whether its device can have drawn so much since the reading before, if the counter began at 0."""
 
 
 @dataclass(slots=True)
@@ -52,7 +70,7 @@ class Meter:
     judges_each: bool = True
     """Whether a wrong power does not make the counter beside it invalid, nor a counter that stays wrong the power."""
     knows_units: bool = True
-    """Whether a counter that changes from kWh to Wh is recognized."""
+    """Whether a counter that changes from kWh to Wh, or back, is recognized."""
     planned_w: float = 0.0
     """Highest power that its device's jobs are planned with, W."""
     unknown_wh: float = 0.0
@@ -84,6 +102,14 @@ class Meter:
     _since_change: tuple[int, float] | None = None
     """When the counter has changed its unit, UNIX seconds, and what it showed then, Wh; None: it has not."""
 
+    _fall: _Fall | None = None
+    """The reading since which the counter counts in kWh instead of Wh, or was reset; None: there was none."""
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether the device is offline, so that its present power is not known."""
+        return self._is_offline
+
     @property
     def is_doubtful(self) -> bool:
         """Whether the last reading was a reset, which the next one can show to be wrong; `energy_wh` falls then."""
@@ -113,6 +139,8 @@ class Meter:
             counter_wh = self.counter_wh
         if problem_of_counter := self._problem_of_counter(now_s, counter_wh):
             power_w, counter_wh = power_w if self._is_counter_at_fault(now_s) else None, None
+        elif self._fall is not None:
+            counter_wh = None  # what it means is not known yet
         self.has_taken = power_w is not None or counter_wh is not None
         if self.has_taken or not (problem or problem_of_counter):
             self._take_valid(now_s, power_w, counter_wh)
@@ -283,12 +311,20 @@ class Meter:
         if self.counter_wh is None or self.at_s is None:
             return ""
         limit_wh = self._limit_wh(now_s)
+        problem = self._problem_in_other_unit(now_s, counter_wh, limit_wh)
+        if problem or self._fall is not None:
+            return problem
         known = (self._suspect_wh, self._before_reset[0] if self._before_reset is not None else None)
         if any(self._follows(earlier_wh, counter_wh, limit_wh) for earlier_wh in known):
             return ""
         return self._problem_of_change(now_s, self.counter_wh, counter_wh, limit_wh)
 
     def _problem_of_change(self, now_s: int, before_wh: float, counter_wh: float, limit_wh: float) -> str:
+        if self.knows_units and self._notes_thousandth(now_s, before_wh, counter_wh):
+            if self._fall is not None and self._fall.may_be_reset:
+                return ""
+            what = f"counter falls from {before_wh:.9g} to {counter_wh:.9g} Wh, as if it had changed from Wh to kWh"
+            return f"{what}; expected to rise, or to restart at 0"
         if counter_wh < before_wh and (RESET_BELOW * before_wh <= counter_wh or counter_wh > limit_wh):
             if counter_wh < RESET_BELOW * before_wh:
                 self._suspect(now_s, counter_wh)
@@ -301,18 +337,7 @@ class Meter:
         return problem
 
     def _problem_of_unit(self, now_s: int, before_wh: float, counter_wh: float) -> str:
-        """Return what is wrong with a reading if the counter has changed from kWh to Wh, before or now.
-
-        If the device is declared in kWh, its counter runs 1000 times too fast afterwards, and is limited from then on.
-        """
-        if self._since_change is not None:
-            changed_s, changed_wh = self._since_change
-            rise_wh, most_wh = counter_wh - changed_wh, self._plausible_wh(now_s, changed_s)
-            if rise_wh > most_wh:
-                what = (
-                    f"counter has risen by {rise_wh:.9g} Wh in {now_s - changed_s} s, since it changed from kWh to Wh"
-                )
-                return f"{what}; expected at most {most_wh:.0f} Wh, or a restart of the run with the device's new unit"
+        """Return what is wrong with a reading if the counter has changed from kWh to Wh now."""
         most_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
         is_other_unit = RESET_BELOW * before_wh <= counter_wh / UNIT_FACTOR <= before_wh + most_wh
         if counter_wh - before_wh <= most_wh or not before_wh or not is_other_unit:
@@ -322,6 +347,65 @@ class Meter:
         what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh, as if it had changed from kWh to Wh"
         return f"{what}; expected at most {most_wh:.0f} Wh more"
 
+    def _problem_in_other_unit(self, now_s: int, counter_wh: float, limit_wh: float) -> str:
+        """Return what is wrong with a reading if the counter has, or may have, changed its unit before."""
+        if self._fall is not None:
+            return self._problem_since(self._fall, now_s, counter_wh, limit_wh)
+        changed = self._since_change
+        if self._may_have_changed and self._suspect_wh is not None:
+            changed = self._doubtful_since_s, self._suspect_wh
+        if changed is None:
+            return ""
+        # If the device is declared in kWh, its counter runs 1000 times too fast from then on.
+        rise_wh, most_wh = counter_wh - changed[1], self._plausible_wh(now_s, changed[0])
+        if rise_wh <= most_wh:
+            return ""
+        what = f"counter has risen by {rise_wh:.9g} Wh in {now_s - changed[0]} s, since it changed from kWh to Wh"
+        return f"{what}; expected at most {most_wh:.0f} Wh, or a restart of the run with the device's new unit"
+
+    @property
+    def _may_have_changed(self) -> bool:
+        """Whether the last reading shows what the counter does if it has changed from kWh to Wh."""
+        return self._has_other_unit and self._suspect_wh is not None
+
+    def _notes_thousandth(self, now_s: int, before_wh: float, counter_wh: float) -> bool:
+        """Return whether a counter shows in kWh what it can have shown in Wh by now, and note that in `_fall`.
+
+        Without readings of power, nothing could show later which unit it counts in.
+        """
+        possible_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
+        may_be_reset = counter_wh <= possible_wh
+        # A counter that was declared in kWh has shown 1000 times too much, also of what it has counted since.
+        more_wh = possible_wh if may_be_reset else UNIT_FACTOR * possible_wh
+        in_kwh = RESET_BELOW * before_wh <= UNIT_FACTOR * counter_wh <= before_wh + more_wh
+        if self.power_w is None or not 0 < counter_wh < before_wh or not in_kwh:
+            return False
+        self._fall = _Fall(now_s, counter_wh, self._uncounted_wh, may_be_reset=may_be_reset)
+        return True
+
+    def _problem_since(self, fall: _Fall, now_s: int, counter_wh: float, limit_wh: float) -> str:
+        """Return what is wrong with a reading after the counter fell to a thousandth; empty: nothing so far.
+
+        Clears `_fall` if the reading shows that the fall was a wrong reading, or a reset, or that the new unit is the
+        one in which the device is declared.
+        """
+        rise_wh = counter_wh - fall.counter_wh
+        power_w = 0.0 if self._is_offline else self.power_w or 0.0
+        drawn_wh = self._uncounted_wh - fall.uncounted_wh + power_w * (now_s - (self.at_s or now_s)) / _HOUR_S
+        if self._follows(self.counter_wh, counter_wh, limit_wh) or rise_wh < 0:
+            self._fall = None
+        elif max(rise_wh, drawn_wh) < DECIDES_WH:
+            pass
+        elif rise_wh < SLOW_SHARE * drawn_wh:
+            what = f"counter has risen by {rise_wh:.3g} Wh while {drawn_wh:.3g} Wh were drawn by the power reported"
+            return f"{what}; expected about as much, or a restart of the run with the device's new unit, kWh"
+        elif fall.may_be_reset:
+            self._fall, self.counter_wh, self.resets = None, 0.0, self.resets + 1
+        else:
+            self._fall = self._since_change = None
+            self._suspect(fall.at_s, fall.counter_wh)
+        return ""
+
     def _is_counter_at_fault(self, now_s: int) -> bool:
         """Return whether a wrong counter says nothing about the power beside it.
 
@@ -329,7 +413,10 @@ class Meter:
         that is not valid any more does not make all power wrong.
         """
         is_absent = self._counted_s is not None and now_s - self._counted_s >= ABSENT_S
-        return self.judges_each and (is_absent or self._since_change is not None)
+        may_be = self._fall is not None or self._may_have_changed
+        is_since_before = now_s > (self._fall.at_s if self._fall is not None else self._doubtful_since_s)
+        is_in_other_unit = self._since_change is not None or (may_be and is_since_before)
+        return self.judges_each and (is_absent or is_in_other_unit)
 
     def _suspect(self, now_s: int, counter_wh: float) -> None:
         if self.passes_over:

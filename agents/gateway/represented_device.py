@@ -175,7 +175,7 @@ class RepresentedDevice:
             "job": job,
             "next_start": next_start_s,
             "supplier": supplier,
-            "power_w": self.meter.power_w,
+            "power_w": None if self.meter.is_offline else self.meter.power_w,
             "energy_wh": round(self.meter.energy_wh, 3),
             "last_heard": self.last_heard_s,
             "commands_sent": commands,

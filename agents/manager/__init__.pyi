@@ -23,9 +23,6 @@ from .unconfirmed_statements import (
     Unconfirmed as Unconfirmed,
     UnconfirmedStatements as UnconfirmedStatements,
 )
-from .whole_supply_scheme import (
-    WholeSupplyScheme as WholeSupplyScheme,
-)
 
 __all__ = [
     "MAX_UNCONFIRMED",
@@ -38,7 +35,6 @@ __all__ = [
     "SupplyScheme",
     "Unconfirmed",
     "UnconfirmedStatements",
-    "WholeSupplyScheme",
     "canonical_bytes",
     "continued",
     "ledger_sha256",

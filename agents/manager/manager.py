@@ -2,8 +2,8 @@
 
 - `JoinedProducers` knows who takes part, and the producers' scores.
 - `Ledger` has the contracts.
-- `SupplyScheme` is how jobs find producers, and producers confirm contracts: `WholeSupplyScheme`, or
-  `SharedSupplyScheme`.
+- `SupplyScheme` is how jobs find producers, and producers confirm contracts: `agents.whole_supply.WholeSupplyScheme`,
+  or `agents.sharing.SharedSupplyScheme`.
 
 A contract stands when its consumer and its producers have reported the same. The producers report first, and the
 consumer's report confirms theirs. Either party may end a contract that has not started.
@@ -24,7 +24,6 @@ from agents.manager.joined_producers import JoinedProducers
 from agents.manager.ledger import Ledger
 from agents.manager.ledger_entries import LedgerEntry
 from agents.manager.supply_scheme import MakeSupplyScheme
-from agents.manager.whole_supply_scheme import WholeSupplyScheme
 from agents.messages import (
     AddJob,
     AnyMessage,
@@ -66,15 +65,15 @@ class Manager(Agent[AnyMessage]):
     def __init__(
         self,
         register: JobRegister,
+        supply: MakeSupplyScheme,
         scores: Mapping[str, int] | None = None,
-        supply: MakeSupplyScheme = WholeSupplyScheme,
     ) -> None:
         """Create a manager.
 
         Args:
             register: The jobs and producers of the neighbourhood.
-            scores: Scores from earlier simulations, by producer id.
             supply: Makes the scheme by which producers supply jobs.
+            scores: Scores from earlier simulations, by producer id.
         """
         super().__init__(MANAGER)
         self._register = register

@@ -16,8 +16,8 @@ from broker.hosts import Agent, Received
 class SupplyScheme(Protocol):
     """How jobs find producers, and how producers confirm contracts.
 
-    `WholeSupplyScheme`: a producer supplies a whole job. `SharedSupplyScheme` (`agents.sharing`): several producers
-    share a job.
+    `WholeSupplyScheme` (`agents.whole_supply`): a producer supplies a whole job. `SharedSupplyScheme`
+    (`agents.sharing`): several producers share a job.
     """
 
     # How jobs find producers.

@@ -23,9 +23,6 @@ from .scores import (
 from .short_list import (
     FIRST_PORTION as FIRST_PORTION,
     ROUNDS_TO_ASK as ROUNDS_TO_ASK,
-    Board as Board,
-    Negotiation as Negotiation,
-    WaitingJobs as WaitingJobs,
 )
 
 __all__ = [
@@ -37,15 +34,12 @@ __all__ = [
     "RANKED",
     "RANKINGS",
     "ROUNDS_TO_ASK",
-    "Board",
-    "Negotiation",
     "NegotiationSettings",
     "Places",
     "ProducerLists",
     "Question",
     "Ranking",
     "Scores",
-    "WaitingJobs",
     "known_rankings",
     "ranking_for",
 ]

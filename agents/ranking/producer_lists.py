@@ -16,10 +16,12 @@ import numpy as np
 from agents.headroom import View
 from agents.job_register import JobRegister, RegisteredJob
 from agents.messages import AnyMessage, JobsRegistered, Producers, ProducersFor
+from agents.ranking.headroom_board import HeadroomBoard
 from agents.ranking.negotiation_settings import NegotiationSettings
 from agents.ranking.rankings import Places, Question, ranking_for
 from agents.ranking.scores import Scores
-from agents.ranking.short_list import FIRST_PORTION, Board, Negotiation, WaitingJobs
+from agents.ranking.short_list import FIRST_PORTION, Negotiation
+from agents.ranking.waiting_jobs import WaitingJobs
 from broker.hosts import Agent, Received
 
 
@@ -76,7 +78,7 @@ class ProducerLists:
         self._ranking = ranking_for(negotiating.ranking)
         self.places = places
         """Where consumers and producers are, and the prices between them."""
-        self._board = Board()
+        self._board = HeadroomBoard()
         self._negotiations: dict[str, Negotiation] = {}
         """By job that looks for a supplier in this second."""
         self._waiting = WaitingJobs()

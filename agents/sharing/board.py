@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 import numpy as np
 
 from agents.energy import FloatArray, IntArray
-from agents.headroom import Need
+from agents.job_needs import Need
 from agents.model import Job
 from agents.shares import MINUTE_S, add_at, packed, unpacked
 from agents.sharing.booking import Book

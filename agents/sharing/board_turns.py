@@ -6,7 +6,7 @@ answer to its reservations: all answers of a round in one message, after they ha
 
 from __future__ import annotations
 
-from agents.headroom import Need
+from agents.job_needs import Need
 from agents.job_register import JobRegister, RegisteredJob
 from agents.manager import Ledger
 from agents.messages import AnyMessage, Offer, Offered, ProducersFor, SharesAnswered
@@ -122,7 +122,8 @@ class BoardTurns:
         self._undersupplied.remove(job_id)
 
     def lose(self, agents: frozenset[str]) -> None:
-        """Inform lost consumers of no more energy."""
+        """Inform lost consumers of no more energy; those that wait for their turn get none."""
+        self._questions = {job_id: of for job_id, of in self._questions.items() if of[0].sender not in agents}
         self._undersupplied.remove_of(agents)
 
     def end_round(self) -> None:

@@ -91,10 +91,6 @@ class Book:
             self._taken_mwh = np.concatenate([self._taken_mwh, np.zeros(end - len(self._taken_mwh), dtype=np.int64)])
         self._taken_mwh[begin + passed : end] += series_mwh[passed:]
 
-    def produced_mwh(self, first_minute: int, minutes: int) -> IntArray:
-        """Return what is expected in some minutes, shape (minutes,)."""
-        return self._cut(self._produced_mwh, first_minute, minutes)
-
     def left_mwh(self, first_minute: int, minutes: int) -> IntArray:
         """Return the uncommitted production of each minute, mWh, shape (minutes,); negative if the forecast fell."""
         left_mwh = self._cut(self._produced_mwh, first_minute, minutes)

@@ -347,7 +347,8 @@ def _cost(sources: _Sources, begin: int, rows: IntArray, needed_mwh: IntArray, m
         most_mwh: See `_best_of`.
     """
     if sources.prices is None:
-        rest_mwh = needed_mwh.sum() - _covered(sources.total_mwh, begin, rows, needed_mwh)
+        drawn_mwh = int(needed_mwh.sum()) if most_mwh is None else most_mwh
+        rest_mwh = np.maximum(drawn_mwh - _covered(sources.total_mwh, begin, rows, needed_mwh), 0)
         return np.asarray(rest_mwh, dtype=np.float64)
     prices, swapped = sources.prices, sources.neighbours_first
     minutes, last = len(needed_mwh), int(rows[-1]) + len(needed_mwh)

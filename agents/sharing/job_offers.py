@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agents.headroom import Need
+from agents.job_needs import Need
 from agents.job_register import RegisteredJob
 from agents.messages import MAX_OFFERS, Offer
 from agents.ranking import Scores

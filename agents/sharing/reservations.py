@@ -156,7 +156,7 @@ class Reservations:
         now = now_s // MINUTE_S
         last = max(r.first_minute + len(r.minutes_mwh) for r in self._reserved.values())
         minutes = max(0, last - now)
-        left_mwh = self._book.produced_mwh(now, minutes) if is_there else np.zeros(minutes, dtype=np.int64)
+        left_mwh = self._left_by_ended_mwh(now, minutes) if is_there else np.zeros(minutes, dtype=np.int64)
         kept = []
         for job_id, reservation in self._reserved.items():
             if not is_there and reservation.start_s <= now_s:
@@ -173,6 +173,16 @@ class Reservations:
                 kept_mwh[passed:] = future_mwh[begin + passed : begin + len(kept_mwh)]
             kept.append((job_id, kept_mwh))
         return kept
+
+    def _left_by_ended_mwh(self, first_minute: int, minutes: int) -> IntArray:
+        """Return what jobs that have ended leave of the production, mWh, shape (minutes,).
+
+        In the minute in which a job ends, it has been given energy that others cannot have.
+        """
+        left_mwh = self._book.left_mwh(first_minute, minutes)
+        for begin, booked_mwh in self._booked.values():
+            add_at(left_mwh, booked_mwh, begin - first_minute)
+        return np.maximum(left_mwh, 0)
 
     # Reserving.
 

@@ -7,9 +7,11 @@ job is given (`agents.sharing.job_supply`), and represents it in its contract.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
+from agents.consumer_supply import SupplyOwner
 from agents.energy import IntArray
-from agents.job_lifecycle import ConsumerJob, JobChanged, JobNegotiation, JobOwner
+from agents.job_lifecycle import ConsumerJob, JobChanged, JobNegotiation
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     Accept,
@@ -33,9 +35,32 @@ from agents.model import MANAGER, Contract, Job
 from agents.shares import packed, unpacked
 from agents.sharing.job_supply import JobSupply, KnownOffer, SupplyCriteria, supplier_of
 from agents.sharing.pricing import PricesOfMinutes, PriceView
-from agents.sharing.shared_job_negotiation import SharedJobNegotiation
+from agents.sharing.shared_job_negotiation import SharedJobNegotiation, SharedJobOwner
 from agents.sharing.supply_settings import SupplySettings
 from broker.hosts import AgentLostError, Received
+
+
+class SharedSupplyOwner(SupplyOwner, SharedJobOwner, Protocol):
+    """What shared supply needs of its consumer; see `agents.consumer.Consumer`."""
+
+    def started_s(self, job: Job) -> int | None:
+        """Return when a real device has begun the job that it runs, UNIX seconds; None: it does not run it."""
+        ...
+
+    # See `broker.hosts.Agent`.
+
+    @property
+    def next_seq(self) -> int:
+        """Sequence number of the next message."""
+        ...
+
+    async def ask_all(self, questions: Sequence[tuple[str, AnyMessage]]) -> list[AnyMessage | AgentLostError]:
+        """Ask several agents in the same round, and return all answers."""
+        ...
+
+    def deliver(self, received: Received[AnyMessage], re: int | None) -> None:
+        """Deliver a message that another agent has passed on."""
+        ...
 
 
 class SharedConsumerSupply:
@@ -45,7 +70,7 @@ class SharedConsumerSupply:
 
     def __init__(
         self,
-        consumer: JobOwner,
+        consumer: SharedSupplyOwner,
         settings: SupplySettings,
         own: frozenset[str] = frozenset(),
         prices: PricesOfMinutes | None = None,
@@ -202,7 +227,7 @@ class SharedConsumerSupply:
     def agree_shares(self, job: Job, start_s: int, held: Mapping[str, IntArray]) -> None:
         """Adopt and report a contract of `job` that starts at `start_s`, UNIX seconds, with the shares `held`."""
         supply = self.supply_of(job.job_id)
-        supply.start_s, supply.held = start_s, dict(held)
+        supply.start_s, supply.held, supply.reserved = start_s, dict(held), {}
         contract_id = self._consumer.records[job.job_id].next_contract_id()
         contract = self._contract(job, contract_id, self._consumer.now_s)
         self._consumer.agree(job, contract, ((start_s, start_s),))
@@ -220,6 +245,8 @@ class SharedConsumerSupply:
         if contract.start_s != before.start_s:
             consumer.calendar.affect(job, consumer.now_s)
             consumer.calendar.place(contract, ((contract.start_s, contract.start_s),))
+        elif contract.start_s > consumer.now_s:  # the calendar may know no more of a job that runs
+            consumer.calendar.replace(contract)
         consumer.send(MANAGER, SharesAmended(contract=contract, reason=consumer.remark_on(contract) or reason))
         consumer.contract_changed(job.job_id)
 

@@ -25,11 +25,12 @@ entirely counts the same at each of them, and so does the energy that it pays fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
+from agents.device_calendar import FreeTime
 from agents.energy import IntArray
 from agents.job_lifecycle import ConsumerJob, JobChanged, JobEvent, JobOwner, QuestionPart, RunEnds, start_s_of
 from agents.messages import (
@@ -62,6 +63,22 @@ STARTED_BY_HAND = "its device was started by hand"
 """Reason, in the ledger, of a move to the second in which the device was started by hand."""
 ENDED_EARLY = "its device needs no more"
 """Reason, in the ledger, of shares that end with the job on its device."""
+
+
+class SharedJobOwner(JobOwner, Protocol):
+    """What the negotiation of shares needs of its consumer besides; see `agents.consumer.Consumer`."""
+
+    def free_time_for(self, job: Job) -> FreeTime:
+        """Return the starts at which the device is free for a job, and end the contracts of jobs that it displaces."""
+        ...
+
+    def is_under_way(self, job: Job) -> bool:
+        """Return whether a real device has begun a job, or was commanded to."""
+        ...
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Start another coroutine of the consumer; see `broker.hosts.Agent`."""
+        ...
 
 
 class SuppliesShares(Protocol):
@@ -110,7 +127,7 @@ class SuppliesShares(Protocol):
 class SharedJobNegotiation:
     """How a job finds producers that share it; see `agents.job_lifecycle.JobNegotiation`."""
 
-    def __init__(self, consumer: JobOwner, record: ConsumerJob, shares: SuppliesShares) -> None:
+    def __init__(self, consumer: SharedJobOwner, record: ConsumerJob, shares: SuppliesShares) -> None:
         """Begin with a job that has no offers.
 
         Args:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from agents.energy import IntArray
-from agents.headroom import Need
+from agents.job_needs import Need
 from agents.shares import MINUTE_S
 
 NEWS_SHARE = 0.05

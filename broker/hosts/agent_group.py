@@ -39,10 +39,13 @@ class AgentGroup:
         self._seed = seed
         self._session = session
         self._lives: list[asyncio.Task[None]] = []
-        self._timers: list[tuple[int, str]] = []
-        """A heap of timers, UNIX seconds, by agent; those that differ from `_timer_of` are outdated."""
         self._timer_of: dict[str, int | None] = {}
-        """By agent, its earliest timer."""
+        """By agent, its earliest timer, UNIX seconds."""
+        self._timers: list[int] = []
+        """A heap of the keys of `_agents_at`."""
+        self._agents_at: dict[int, list[str]] = {}
+        """By time, UNIX seconds, the agents with a timer; outdated for those with another one in `_timer_of`. Many
+        agents of a large neighbourhood have the same one."""
         self._asking: set[str] = set()
         """Agents with an unanswered request."""
         self._resuming: dict[str, int] = {}
@@ -133,8 +136,8 @@ class AgentGroup:
     def _due(self, grant: Round, ids: set[str]) -> set[str]:
         """Return the agents that a round concerns: those with a message, `ids`, or with anything that ends in it."""
         timers = self._timers
-        while timers and timers[0][0] <= grant.time and not self._is_closing:
-            ids.add(heapq.heappop(timers)[1])
+        while timers and timers[0] <= grant.time and not self._is_closing:
+            ids.update(self._agents_at.pop(heapq.heappop(timers)))
         if grant.lapse:
             ids |= self._asking
         resumptions = self._resumptions
@@ -151,7 +154,11 @@ class AgentGroup:
         if timer_s != self._timer_of.get(agent_id):
             self._timer_of[agent_id] = timer_s
             if timer_s is not None:
-                heapq.heappush(self._timers, (timer_s, agent_id))
+                if timer_s in self._agents_at:
+                    self._agents_at[timer_s].append(agent_id)
+                else:
+                    self._agents_at[timer_s] = [agent_id]
+                    heapq.heappush(self._timers, timer_s)
         if next_step is not None:
             if self._resuming.get(agent_id) != next_step:
                 self._resuming[agent_id] = next_step
@@ -169,12 +176,16 @@ class AgentGroup:
 
     def _next_s(self, outside_s: int | None) -> int | None:
         """Return the earliest timer of all agents, or of the world outside if that is earlier, UNIX seconds."""
-        timers = self._timers
-        while timers and self._timer_of[timers[0][1]] != timers[0][0]:
-            heapq.heappop(timers)
-        if not timers:
-            return outside_s
-        return timers[0][0] if outside_s is None else min(timers[0][0], outside_s)
+        timers, timer_of = self._timers, self._timer_of
+        while timers:
+            first_s = timers[0]
+            agents = self._agents_at[first_s]
+            while agents and timer_of[agents[-1]] != first_s:
+                agents.pop()
+            if agents:
+                return first_s if outside_s is None else min(first_s, outside_s)
+            del self._agents_at[heapq.heappop(timers)]
+        return outside_s
 
     def _next_step(self) -> int | None:
         """Return the earliest step in which an agent that skips rounds continues; None: there is none."""

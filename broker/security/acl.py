@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from broker.protocol import topics
+from broker.protocol import MAX_PAYLOAD_BYTES, topics
 from broker.protocol.topics import ROOT, encode
 
 CLOCK = "clock"
@@ -72,6 +72,8 @@ class DeviceAccess:
     write: tuple[str, ...] = ()
     is_guest: bool = False
     """Whether it joins during a run, although its household is known. A household with such guests takes no others."""
+    largest_bytes: int = MAX_PAYLOAD_BYTES
+    """The largest payload on the topics that are read."""
 
 
 def device_rights(device: str, accesses: Sequence[DeviceAccess] = ()) -> Rights:

@@ -98,7 +98,9 @@ _ITERATIONS = 101
 cheap."""
 
 
-def configuration_text(folder: PurePath, data: PurePath, *, port: int, client_certificates: bool) -> str:
+def configuration_text(
+    folder: PurePath, data: PurePath, *, port: int, client_certificates: bool, largest_bytes: int = MAX_PAYLOAD_BYTES
+) -> str:
     """Return the content of Mosquitto's configuration file.
 
     Args:
@@ -106,6 +108,7 @@ def configuration_text(folder: PurePath, data: PurePath, *, port: int, client_ce
         data: Folder for retained messages, as the broker sees it.
         port: Port to listen on.
         client_certificates: Whether clients log in by certificate instead of by password.
+        largest_bytes: The largest payload that it passes on.
     """
     return _TEXT.format(
         port=port,
@@ -123,7 +126,7 @@ def configuration_text(folder: PurePath, data: PurePath, *, port: int, client_ce
         max_inflight_bytes=MOST_UNCONFIRMED_BYTES,
         max_queued=MOST_QUEUED,
         max_queued_bytes=MOST_QUEUED_BYTES,
-        max_packet_bytes=MAX_PAYLOAD_BYTES + HEADROOM_BYTES,
+        max_packet_bytes=largest_bytes + HEADROOM_BYTES,
     )
 
 

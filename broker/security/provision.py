@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from broker.errors import GuardError
 from broker.file_writing import atomic_write, file_name, make_private_folder
 from broker.identifiers import identifier_problem
+from broker.protocol import MAX_PAYLOAD_BYTES
 from broker.protocol.topics import encode
 from broker.security import mosquitto_conf as conf
 from broker.security.acl import DEVICE_PREFIX, SERVICE_LOGINS, DeviceAccess, acl_text, rights_of
@@ -243,13 +244,16 @@ class _Folder:
         devices = self._devices()
         rights = [(login, rights_of(login, hosts, self._guard.clock_hosts, devices)) for login in logins]
         self._writer.write(self._broker / conf.ACL_FILE, acl_text(rights).encode())
+        largest_bytes = max((access.largest_bytes for access in devices), default=MAX_PAYLOAD_BYTES)
         here = self._folder.resolve()
         places = {
             conf.CONTAINER_FILE: (conf.CONTAINER_CONFIGURATION, conf.CONTAINER_DATA),
             conf.HOST_FILE: (here / BROKER, here / DATA),
         }
         for file, (files, data) in places.items():
-            text = conf.configuration_text(files, data, port=port, client_certificates=by_certificate)
+            text = conf.configuration_text(
+                files, data, port=port, client_certificates=by_certificate, largest_bytes=largest_bytes
+            )
             self._writer.write(self._broker / file, text.encode())
         written = WrittenGuard(
             port, names, by_certificate, logins, tuple(self._new_logins), tuple(self._new_certificates)

@@ -43,7 +43,7 @@ async def leave_gracefully(last_words: Coroutine[Any, Any, None]) -> bool:
 
 
 MAX_PAYLOAD_BYTES = protocol.MAX_PAYLOAD_BYTES
-"""Larger payloads are dropped on receipt."""
+"""Larger payloads are dropped on receipt, unless a reader accepts others (`Bus.largest_bytes`)."""
 HEADROOM_BYTES = 64 * 1024
 """How much more than `MAX_PAYLOAD_BYTES` our brokers accept, so that oversized messages are counted by the receiver."""
 
@@ -166,6 +166,8 @@ class Bus(Protocol):
     on_oversized: Callable[[str, int], None] | None
     """Called with topic and size in bytes of each message that is dropped because it is too large; None: they are
     dropped silently."""
+    largest_bytes: int
+    """Payloads above this are dropped; `MAX_PAYLOAD_BYTES` unless the reader has set another limit."""
     on_delivery: Callable[[Delivery], bool] | None
     """Called with each message that arrives while the reader of `messages` waits for one. Returns whether it has dealt
     with the message; if so, the reader does not get it, and need not wake up. What it raises, the reader raises."""

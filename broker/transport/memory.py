@@ -44,6 +44,15 @@ class MemoryBus:
         return True
 
     @property
+    def largest_bytes(self) -> int:
+        """See `Bus`."""
+        return self.receive_queue.largest_bytes
+
+    @largest_bytes.setter
+    def largest_bytes(self, limit: int) -> None:
+        self.receive_queue.largest_bytes = limit
+
+    @property
     def on_oversized(self) -> Callable[[str, int], None] | None:
         """See `Bus`."""
         return self.receive_queue.on_oversized

@@ -27,6 +27,8 @@ class ReceiveQueue:
         self.client_id = client_id
         self.oversized = 0
         """Number of messages dropped for their size."""
+        self.largest_bytes = MAX_PAYLOAD_BYTES
+        """See `Bus`."""
         self.on_oversized: Callable[[str, int], None] | None = None
         """See `Bus`."""
         self.on_delivery: Callable[[Delivery], bool] | None = None
@@ -51,7 +53,7 @@ class ReceiveQueue:
             BrokerLostError: The queue is full: the reader is so far behind that the client must be disconnected.
         """
         delivery = item if isinstance(item, Delivery) else None
-        if delivery is not None and delivery.size_bytes > MAX_PAYLOAD_BYTES:
+        if delivery is not None and delivery.size_bytes > self.largest_bytes:
             self.oversized += 1
             topic, size_bytes = delivery.topic, delivery.size_bytes
             _log.warning("message dropped", reason="too large", topic=topic, bytes=size_bytes, client=self.client_id)

@@ -84,6 +84,15 @@ class MqttBus:
         return self._connection is not None
 
     @property
+    def largest_bytes(self) -> int:
+        """See `Bus`."""
+        return self._receive_queue.largest_bytes
+
+    @largest_bytes.setter
+    def largest_bytes(self, limit: int) -> None:
+        self._receive_queue.largest_bytes = limit
+
+    @property
     def on_oversized(self) -> Callable[[str, int], None] | None:
         """See `Bus`."""
         return self._receive_queue.on_oversized

@@ -4,13 +4,13 @@ from .compose import (
     missing_secrets as missing_secrets,
     place_of as place_of,
 )
-from .household import (
-    UnknownHouseError as UnknownHouseError,
-    load_part as load_part,
-)
 from .household_file import (
     household_text as household_text,
     write_household_files as write_household_files,
+)
+from .household_scenario import (
+    UnknownHouseError as UnknownHouseError,
+    load_part as load_part,
 )
 from .results_file import (
     open_record as open_record,

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from agents import MANAGER
 from broker import make_private_folder
-from scenarios.results import ResultsError, ResultsLockedError, ResultsReader, SimulationSpec, create_results, seal
+from scenarios.results import (
+    ResultsError,
+    ResultsLockedError,
+    ResultsReader,
+    ResultsUnreadableError,
+    SimulationSpec,
+    create_results,
+    seal,
+)
 from scenarios.scenario import Scenario
 from scenarios.simulation import Order, RunRecord, RunSettings, described, record_run
 
@@ -25,8 +33,8 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
         settings: The run's settings, journal folder included.
 
     Raises:
-        ResultsError: the file exists and is not this run's, cannot be written, is locked by another process, or is
-            missing in mid-run.
+        ResultsError: the file exists and is not this run's, cannot be read or written, is locked by another process, or
+            is missing in mid-run.
         JournalError: a journal is another run's, in use, or cannot be used; then results are left as they are.
     """
     reached_s = _reached_s(scenario, settings)
@@ -83,7 +91,7 @@ def _whose(path: Path, settings: RunSettings) -> str:
     try:
         with ResultsReader(path) as results:
             owners = {run.run_id for run in results.runs()}
-    except ResultsLockedError:
+    except (ResultsLockedError, ResultsUnreadableError):
         raise
     except ResultsError:
         return ""
@@ -103,7 +111,7 @@ def _is_unused(path: Path, settings: RunSettings) -> bool:
         with ResultsReader(path) as results:
             runs = results.runs()
             return len(runs) == 1 and runs[0].run_id == settings.run_id and not results.count_messages(1)
-    except ResultsLockedError:
+    except (ResultsLockedError, ResultsUnreadableError):
         raise
     except ResultsError:
         return False

@@ -87,6 +87,8 @@ class Adapter(Protocol):
 
     is_switched: bool
     """Whether it is a switch in front of the device, whose power shows what the device does."""
+    largest_bytes: int
+    """The largest payload on the topics that it reads."""
     longest_timer_s: int | None
     """Longest time of the device's own timer, which switches it off if no command does; None: it has none."""
 

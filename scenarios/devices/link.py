@@ -30,7 +30,7 @@ from broker import BrokerUnreachableError, printable_line
 from broker.hosts import Incoming, Instruction
 from broker.protocol import clipped, topics
 from broker.security import DeviceAccess
-from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
+from broker.transport import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Subscriptions, leave_gracefully
 from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLibraryError, OutgoingMessage
 from scenarios.devices.adapters import LANGUAGES, adapter_for, address_of, language_for
 from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
@@ -155,6 +155,8 @@ class DeviceLink:
             yield
             return
         async with self._broker.connect(f"{self._run}-devices-{secrets.token_hex(8)}") as bus:
+            largest = (adapter.largest_bytes for adapter in self._adapters.values())
+            bus.largest_bytes = max(largest, default=bus.largest_bytes)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     await self._subscribe(bus)
@@ -550,7 +552,8 @@ def device_access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
         if adapter is not None and adapter.is_switched and (address := address_of(gateway)) is not None:
             claims = topics.claims(switch_id(address))
             read, write = (*read, claims), (*write, claims)
-        accesses.append(DeviceAccess(gateway.house, gateway.id, read, write))
+        largest_bytes = MAX_PAYLOAD_BYTES if adapter is None else adapter.largest_bytes
+        accesses.append(DeviceAccess(gateway.house, gateway.id, read, write, largest_bytes=largest_bytes))
     return tuple(accesses)
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from broker import character_problem
 from broker.protocol import topics
 from broker.transport import Broker, Delivery
-from scenarios.devices.adapters import ADAPTERS
+from scenarios.devices.adapters import ADAPTERS, MAX_LIST_BYTES
 
 FILTERS = (
     "tasmota/discovery/+/config",
@@ -89,6 +89,7 @@ async def scan_broker(broker: Broker, wall_s: float) -> tuple[FoundDevice, ...]:
     asked: list[str] = []
     us = f"ssmic-scan-{secrets.token_hex(4)}"
     async with broker.connect(us) as bus:
+        bus.largest_bytes = MAX_LIST_BYTES
         await bus.subscribe(*FILTERS, f"{us}/rpc", qos=1)
         await bus.publish("shellies/command", b"announce", qos=1)
         try:

@@ -25,7 +25,7 @@ from .file_reading import (
     read_bytes as read_bytes,
     read_text as read_text,
 )
-from .keys import (
+from .key_paths import (
     UnknownKeyError as UnknownKeyError,
     keys_inside as keys_inside,
     paths_of as paths_of,

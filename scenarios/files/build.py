@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import available_timezones
 
 from agents import GRID, MANAGER, SHARED, TIMELINE, CumulativeSeries, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
-from scenarios.devices.adapters import MeterValue, adapter_problems, address_of, meter_of, readings_of
+from scenarios.devices.adapters import adapter_problems
 from scenarios.errors import suggest
 from scenarios.events import TimelineEvent
 from scenarios.files.error_recovery import UnresolvedNames
@@ -20,6 +19,7 @@ from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown
+from scenarios.files.represented_devices import RepresentedDevices
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_time
@@ -101,16 +101,6 @@ class JobIds:
         return job_id
 
 
-class _KnownMeter(NamedTuple):
-    """A value that is read as the meter of a real device."""
-
-    value: MeterValue
-    path: KeyPath
-    """Place of the device in the file."""
-    is_generic: bool
-    """Whether the device is of any kind, with topics that the file gives."""
-
-
 @dataclass(slots=True)
 class _ScenarioBuilder:
     file: ScenarioFile
@@ -128,12 +118,10 @@ class _ScenarioBuilder:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     """By agent id."""
     gateway_ids: dict[str, KeyPath] = field(default_factory=dict)
-    addresses: dict[tuple[object, ...], KeyPath] = field(default_factory=dict)
-    """By what a real device switches and measures, the first one that does."""
-    readings: dict[tuple[str, ...], KeyPath] = field(default_factory=dict)
-    """Where the meter of a device of any kind is read, and its place in the file."""
-    meters: dict[str, list[_KnownMeter]] = field(default_factory=dict)
-    """By topic, where meters are read, of devices of any kind and of others."""
+    represented: RepresentedDevices = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.represented = RepresentedDevices(self.collector)
 
     def build(self) -> Scenario:
         file = self.file
@@ -295,35 +283,8 @@ class _ScenarioBuilder:
         for where, what in problems:
             self.collector.at((*path, *where), what)
         if not problems:
-            self._measure_once(made, path)
+            self.represented.add(made, path)
         self.gateways[device.agent] = made
-
-    def _measure_once(self, gateway: Gateway, path: KeyPath) -> None:
-        """Record what a real device switches and measures; no other one may represent the same."""
-        address = address_of(gateway)
-        if address is not None:
-            other_path = self.addresses.setdefault(address, path)
-            if other_path != path:
-                other = self.collector.locate(other_path)
-                self.collector.at((*path, "adapter"), f"another device ({other}) already represents the same one")
-                return
-        readings, values = readings_of(gateway), meter_of(gateway)
-        is_generic = bool(readings)
-        same = [(reading[0], self.readings.setdefault(reading, path)) for reading in readings]
-        # Two devices with the same adapter have different addresses, so each of them has values of its own.
-        same += [
-            (value.topic, known.path)
-            for value in values
-            for known in self.meters.get(value.topic, ())
-            if known.is_generic != is_generic and known.value.overlaps(value)
-        ]
-        for value in values:
-            self.meters.setdefault(value.topic, []).append(_KnownMeter(value, path, is_generic=is_generic))
-        for topic, other_path in same:
-            if other_path != path:
-                what = f"{topic!r} is read as the meter of another device already"
-                self.collector.at(path, f"{what} ({self.collector.locate(other_path)}); its energy would count twice")
-                return
 
     def _guests(self, house: str, guests: int, path: KeyPath) -> list[Device]:
         """Return the places that a house has for real devices that join during a run."""

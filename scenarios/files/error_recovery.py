@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from scenarios.errors import nearest
-from scenarios.files.keys import models_at
+from scenarios.files.key_paths import models_at
 from scenarios.files.model import VERSION, ConsumerEntry, ProducerEntry, TariffEntry
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, YamlValue
 from scenarios.files.series import MAX_TOLD, problems_of_series

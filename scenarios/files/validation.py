@@ -23,7 +23,7 @@ from scenarios.files.error_recovery import (
     replaceable,
     tell_of_points,
 )
-from scenarios.files.keys import models_at
+from scenarios.files.key_paths import models_at
 from scenarios.files.model import (
     PRICE_FORMS,
     VERSION,

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from agents import CumulativeSeries, Device, House, Job
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.bundled_roofs import utc_offset_s
-from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
+from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.generate.street import NOTES, PREFACE, street
 from scenarios.scenario import Expectation, ProducerSeries, Scenario
 

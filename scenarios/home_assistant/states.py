@@ -163,8 +163,9 @@ def real_consumer(scenario: Scenario, said: DeviceState) -> dict[str, Any]:
     known: dict[str, Any] = {"next_start": None if said.next_start is None else _iso(scenario, said.next_start)}
     if said.state is not None:
         known |= {"state": said.state, "supplier": said.supplier}
-    if said.power_w is not None:
-        known |= {"power": round(said.power_w, 1), "energy": _kwh(said.energy_wh or 0.0)}
+    if said.power_w is not None or said.available is False:
+        power_w = None if said.power_w is None else round(said.power_w, 1)  # Home Assistant shows null as unknown
+        known |= {"power": power_w, "energy": _kwh(said.energy_wh or 0.0)}
     return known
 
 

@@ -29,8 +29,8 @@ from broker.clock import Pace, PaceError
 from broker.protocol import Control, RunPhase, TimeReport, topics
 from broker.transport import Bus, Delivery, Will, leave_gracefully
 from scenarios.lab.appliance import ApplianceRun
-from scenarios.lab.client import DeviceClient
 from scenarios.lab.device import TRUTH, Lie
+from scenarios.lab.device_client import DeviceClient
 from scenarios.lab.emulated_devices import Kinds, Street
 from scenarios.lab.lab_broker import LabBroker
 from scenarios.lab.lab_claims import LabClaims

@@ -8,6 +8,7 @@ from .connection import (
     ResultsError as ResultsError,
     ResultsExistError as ResultsExistError,
     ResultsLockedError as ResultsLockedError,
+    ResultsUnreadableError as ResultsUnreadableError,
     ResultsWriteError as ResultsWriteError,
     SameSimulationError as SameSimulationError,
     UnknownWordError as UnknownWordError,

@@ -35,6 +35,10 @@ class ResultsLockedError(ResultsError):
     """Another process has locked the file for readers, too."""
 
 
+class ResultsUnreadableError(ResultsError):
+    """The file cannot be read at present, through no fault of its content: the disk is full, for example."""
+
+
 class SameSimulationError(ResultsError):
     """A simulation would be compared with itself."""
 
@@ -197,7 +201,8 @@ def translate_read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        kind = ResultsLockedError if is_busy(error) else ResultsError
+        unreadable = ResultsUnreadableError if _is_of_disk(error) else ResultsError
+        kind = ResultsLockedError if is_busy(error) else unreadable
         raise kind(f"{path}: cannot be read: {error}") from error
     except sqlite3.DatabaseError as error:
         raise ResultsError(f"{path}: is damaged: {error}") from error
@@ -212,7 +217,7 @@ def _header(path: Path) -> bytes:
     except FileNotFoundError:
         raise ResultsError(f"{path}: there is no such file") from None
     except OSError as error:
-        raise ResultsError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ResultsUnreadableError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not header:
         raise ResultsError(f"{path}: is empty; a simulation is just beginning, or never began")
     if len(header) < HEADER_BYTES and MAGIC.startswith(header[: len(MAGIC)]):
@@ -371,6 +376,12 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
 def is_busy(error: sqlite3.Error) -> bool:
     """Return whether a transaction failed because another connection has locked the file."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _is_of_disk(error: sqlite3.Error) -> bool:
+    """Return whether the disk failed: reading needs space, too, for the index of the write-ahead log."""
+    of_disk = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN}
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in of_disk
 
 
 def now_utc() -> str:

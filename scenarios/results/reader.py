@@ -206,13 +206,13 @@ class ResultsReader:
 
     def realised(self, run: int) -> Realised:
         """Return the scenario as a run realised it, with its events and the requests and readings of real devices."""
-        happenings = self.happenings(run)
+        happenings, end_s = self.happenings(run), self.run(run).end_s
         with self._reading():
-            happened = as_happened(self.scenario, happenings)
+            happened = as_happened(self.scenario, happenings, end_s)
             if not self.scenario.gateways:
                 return Realised(happened, happened)
             said = read_realised(self._connection, run)
-            return realise(happened, said, is_shared=self.info.supply == "shared")
+            return realise(happened, said, is_shared=self.info.supply == "shared", known_until_s=end_s)
 
     def empty_places(self, run: int) -> frozenset[str]:
         """Return the producers of a run that are places for guests and that no device took."""
@@ -444,10 +444,10 @@ class ResultsReader:
         if kept == "all" or (kind is not None and is_kept(kind, kept)):
             conditions = "run = :run AND (:kind IS NULL OR kind = :kind) AND (:until_s IS NULL OR time_s <= :until_s)"
             query = f"SELECT COUNT(*) FROM messages WHERE {conditions}"  # noqa: S608 - made of constants only
-            with self._translate_damage():
+            with self._reading():
                 row = self._connection.execute(query, {"run": run, "kind": kind, "until_s": until_s}).fetchone()
             return cast("int", row[0])
-        with self._translate_damage():
+        with self._reading():
             counts = read_message_counts(self._connection, run, until_s)
         if counts is None:
             return None

@@ -23,7 +23,7 @@ from agents import SHARED, TIMELINE, Contract, FloatArray, LedgerEntry, ledger_s
 from broker import atomic_write, inode_of
 from scenarios.events import Happening
 from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
-from scenarios.realised_scenario import KINDS, Said, realise
+from scenarios.realised_scenario import KINDS, Realised, Said, realise
 from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
@@ -55,7 +55,13 @@ from scenarios.results.rows import (
     write_entries,
     write_jobs,
 )
-from scenarios.results.schema import BASE_LOADS_TABLE, DISPUTES_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
+from scenarios.results.schema import (
+    BASE_LOADS_TABLE,
+    DISPUTES_TABLE,
+    DROPPED_HOSTS_TABLE,
+    SCORES_TABLE,
+    has_table,
+)
 from scenarios.results.views import households_of
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
@@ -76,6 +82,17 @@ _RESUMED_BUSY_WALL_S = 10.0
 the 30 s after which a watchdog would end it, because it waits without the event loop."""
 _LOCKED = "locked by another process"
 _START_AGAIN = "once it is free, start the clock again, which continues from its journal"
+_OF_ENDED_RUNS = (
+    "production",
+    "consumption",
+    "base_loads",
+    "bills",
+    "scores",
+    "dropped_hosts",
+    "disputes",
+    "expectations",
+)
+"""Tables that have rows of a run only once it has ended; files of earlier versions of ssmic lack some."""
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 EndState = Literal["done", "interrupted", "failed"]
@@ -213,9 +230,14 @@ class RunWriter:
         self._happenings = list(read_happenings(self._connection, self.run))
         with transaction(self._connection):
             # A clock that was shut down properly has finished the run too early.
-            self._connection.execute("UPDATE runs SET state = 'running', kpis_json = NULL WHERE run = ?", key)
-            for table in ("production", "consumption"):
-                self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
+            self._connection.execute(
+                "UPDATE runs SET state = 'running', ledger_sha256 = NULL, wall_s = NULL, not_registered_json = '[]',"
+                " error = '', kpis_json = NULL, comparison_json = NULL WHERE run = ?",
+                key,
+            )
+            for table in _OF_ENDED_RUNS:
+                if has_table(self._connection, table):
+                    self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own names
             forget_overview(self._connection, self.run)
         by_sender = "SELECT sender, max(seq) FROM messages WHERE run = ? GROUP BY sender"
         self.seen = dict(self._connection.execute(by_sender, key).fetchall())
@@ -402,11 +424,10 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        happened = as_happened(self._scenario, self._happenings)
-        realised = realise(happened, self.realised, is_shared=self._is_shared)
-        scenario = realised.scenario
         if end_s is None:
-            end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
+            end_s = max([self._reached_s, *self._ends_s(self._realised(None).scenario, standing)])
+        realised = self._realised(end_s)
+        scenario = realised.scenario
         settled = settle(scenario, realised.settled(standing), self._start_s, end_s, realised.promises(standing))
         houses = producer_houses(scenario)
         account = account_of(scenario, settled, houses)
@@ -465,6 +486,11 @@ class RunWriter:
             write()
             self._has_ended()
             raise ResultsWriteError(f"{self.path}: stayed locked by another process; the whole run is in {beside}")
+
+    def _realised(self, end_s: int | None) -> Realised:
+        """Return the scenario as the run realised it; `end_s` is the run's end, UNIX seconds, if that is known."""
+        happened = as_happened(self._scenario, self._happenings, end_s)
+        return realise(happened, self.realised, is_shared=self._is_shared, known_until_s=end_s)
 
     def _has_ended(self) -> None:
         self._waiting.forget()

@@ -147,10 +147,10 @@ class Cast:
         """Whether jobs are supplied by shares."""
         self.manager = Manager(
             register,
-            settings.scores,
             partial(SharedSupplyScheme, places=_places(scenario), supply=settings.supply)
             if self.is_shared
             else partial(WholeSupplyScheme, negotiating=negotiating, places=_places(scenario)),
+            settings.scores,
         )
         self.director: Director | None = None
         if script is not None:

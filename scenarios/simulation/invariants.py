@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from agents import GRID, MANAGER, SHARED, TIMELINE, TOGETHER, Job, LedgerEntry, consumer_agent
 from broker.protocol import Envelope
@@ -71,15 +72,22 @@ def consumer_problems(
 def _device_problems(jobs: Mapping[str, Job], entries: Iterable[LedgerEntry]) -> list[str]:
     """Return which jobs run at the same time on one device without a word of their consumer that it must be so."""
     standing = [entry for entry in entries if entry.state == "standing"]
-    said = {
-        entry.contract.contract_id: [e.reason for e in entry.history if e.what in {"agreed", "amended"}][-1]
-        for entry in standing
-    }
+    said = {entry.contract.contract_id: _said_of_start(entry) for entry in standing}
     return [
         f"contract {later.contract_id!r} starts while {earlier.contract_id!r} runs on the same device"
         for earlier, later in overlapping(jobs, (entry.contract for entry in standing))
-        if TOGETHER not in (said[earlier.contract_id], said[later.contract_id])
+        if TOGETHER not in said[earlier.contract_id] | said[later.contract_id]
     ]
+
+
+def _said_of_start(entry: LedgerEntry) -> set[str]:
+    """Return what a consumer said of a contract's start, then and with later changes of the shares only.
+
+    Once the other job of its device has ended, those no longer mention it.
+    """
+    versions = [event for event in entry.history if event.what in {"agreed", "amended"}]
+    of_start = takewhile(lambda event: event.start_s == entry.contract.start_s, reversed(versions))
+    return {event.reason for event in of_start}
 
 
 @dataclass(slots=True)

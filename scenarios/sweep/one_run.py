@@ -80,7 +80,7 @@ async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, flo
         settings = replace(settings, hosts=fastest_spread(scenario))
     happenings: list[Happening] = []
     outcome = await run_scenario(scenario, settings, MemoryBroker(), callbacks=RunCallbacks(on_event=happenings.append))
-    happened = as_happened(scenario, happenings)
+    happened = as_happened(scenario, happenings, outcome.end_s)
     entries = sorted(outcome.ledger, key=lambda entry: entry.contract.contract_id)
     standing = [entry.contract for entry in entries if entry.state == "standing"]
     settled = settle(happened, standing, outcome.start_s, outcome.end_s)

@@ -198,7 +198,10 @@ class Director(Agent[AnyMessage]):
             times_s = [self._queue[0][0]] if self._queue else []
             if script is not None and script.stop_s is not None and self._lasts_until(script.stop_s):
                 times_s.append(script.stop_s)
-            for received in await self.receive_round(until_s=min(times_s, default=None)):
+            batch = await self.receive_round(until_s=min(times_s, default=None))
+            if self.is_closing:
+                return  # jobs agree on contracts then, too, but nothing new begins
+            for received in batch:
                 if isinstance(received.message, Followed) and received.sender == MANAGER:
                     self._take(received.message)
 
@@ -272,7 +275,7 @@ class Director(Agent[AnyMessage]):
 
     def _perform(self, action: Action, *, is_planned: bool = False, is_scripted: bool = False) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
         completed = complete(self._scenario, self.happenings, action, self.now_s)
-        if completed is None or (isinstance(action, ReturnOnline) and self._returns_s[action.house] > self.now_s):
+        if completed is None or (isinstance(action, ReturnOnline) and self._is_offline(action.house)):
             return
         action = completed
         happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=action, is_scripted=is_scripted)
@@ -295,7 +298,8 @@ class Director(Agent[AnyMessage]):
                 until_s = self._end_s if duration_s is None else self.now_s + duration_s
                 self._later(self.now_s, _Issue(action, until_s))
             case JoinDevice(house=house, device=device):
-                self.send(self._agent_of[house, device], Join())
+                agent = self._agent_of[house, device]
+                self.send(agent, Leave(reason=OFFLINE, is_gone=False) if self._is_offline(house) else Join())
             case LeaveDevice(house=house, device=device):
                 self.send(self._agent_of[house, device], Leave(reason=LEFT, is_gone=True))
             case AddJobs():
@@ -356,6 +360,10 @@ class Director(Agent[AnyMessage]):
     def _agents_of(self, house: str) -> list[str]:
         """Return the agents of a house's present devices."""
         return [device.agent for device in self._devices[house] if device.agent not in self._gone()]
+
+    def _is_offline(self, house: str) -> bool:
+        """Return whether a household cannot be reached at present."""
+        return self._returns_s.get(house, self.now_s) > self.now_s
 
     def is_absent(self, house: str, device: str) -> bool:
         """Return whether a device is absent at present: it has left, or has not joined yet."""

@@ -85,12 +85,13 @@ def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action
     return None if production is None else action.model_copy(update={"production": production.as_sent, "factor": None})
 
 
-def as_happened(scenario: Scenario, happenings: Sequence[Happening]) -> Scenario:
+def as_happened(scenario: Scenario, happenings: Sequence[Happening], known_until_s: int | None = None) -> Scenario:
     """Return the scenario as a run observed it: production, forecasts, prices and jobs after all its events.
 
     Args:
         scenario: The scenario of the run.
         happenings: The events that took place, in order.
+        known_until_s: The run's end, UNIX seconds: forecasts issued later are no production; None: it has not ended.
     """
     absent = absent_at_start(scenario)
     if not happenings and not absent:
@@ -103,7 +104,9 @@ def as_happened(scenario: Scenario, happenings: Sequence[Happening]) -> Scenario
     ]
     jobs = sorted((*scenario.jobs, *added), key=lambda job: (job.registered_s, job.job_id))
     producers = {
-        producer: series_after(scenario, producer, happenings, is_absent=producer in absent)
+        producer: series_after(
+            scenario, producer, happenings, is_absent=producer in absent, known_until_s=known_until_s
+        )
         for producer in scenario.producers
     }
     return replace(
@@ -253,7 +256,12 @@ def _tariff_changes(tariff: Tariff | None, happenings: Sequence[Happening]) -> t
 
 
 def series_after(
-    scenario: Scenario, producer: str, happenings: Sequence[Happening], *, is_absent: bool
+    scenario: Scenario,
+    producer: str,
+    happenings: Sequence[Happening],
+    *,
+    is_absent: bool,
+    known_until_s: int | None = None,
 ) -> ProducerSeries:
     """Return a producer's series after all that happened to it.
 
@@ -262,6 +270,7 @@ def series_after(
         producer: Its id.
         happenings: The events that took place, in order.
         is_absent: Whether it was absent at the start of the run.
+        known_until_s: See `as_happened`.
     """
     series = scenario.producers[producer]
     given = [h for h in happenings if isinstance(h.action, GiveForecast) and h.action.producer == producer]
@@ -270,7 +279,8 @@ def series_after(
     own = [h for h in happenings if _changes_production(h, scenario, producer)]
     affected = is_absent or bool(own)
     if affected and actual is None:
-        actual = outlook(_with_forecasts(series, told), scenario.start_s + 10**10)
+        until_s = scenario.start_s + 10**10 if known_until_s is None else known_until_s
+        actual = outlook(_with_forecasts(series, told), until_s)
     if affected and actual is not None:
         actual = _as_it_was(actual, producer, own, absent_since_s=scenario.start_s if is_absent else None)
     return replace(_with_forecasts(series, given), actual=actual)

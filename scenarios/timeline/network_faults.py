@@ -152,6 +152,14 @@ class _DisturbedBus:
         return self._bus.is_connected
 
     @property
+    def largest_bytes(self) -> int:
+        return self._bus.largest_bytes
+
+    @largest_bytes.setter
+    def largest_bytes(self, limit: int) -> None:
+        self._bus.largest_bytes = limit
+
+    @property
     def on_oversized(self) -> Callable[[str, int], None] | None:
         return self._bus.on_oversized
 

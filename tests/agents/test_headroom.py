@@ -9,23 +9,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import LoadProfile, Production
-from agents.headroom import MARGIN_WH, Need, PublishedHeadroom, View, may_run, uncommitted_of
-from agents.ranking.scores import Scores
-from agents.ranking.short_list import Board, Negotiation
-from agents.scheduling import BIN_S, AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
-
-HOUR_S = 3600
-NOW_S = 1_466_460_000
-
-
-def random_task(random: Random, number: int, now_s: int) -> Task:
-    """Return a task that may start within some hours."""
-    first_s = now_s + random.randrange(6 * HOUR_S)
-    between_s = random.choice([40, 300, 1700])
-    times_s = (0, between_s, between_s + random.choice([77, 1800, 5400]))
-    first_wh = random.choice([0.0, 20.0, 200.0])
-    load = LoadProfile(times_s=times_s, cumulative_wh=(0.0, first_wh, first_wh + random.choice([10.0, 100.0, 700.0])))
-    return Task(f"job-{number}", load, first_s, first_s + random.choice([0, 60, 1234, 4 * HOUR_S]))
+from agents.headroom import PublishedHeadroom, View, uncommitted_of
+from agents.job_needs import Need
+from agents.ranking.headroom_board import HeadroomBoard
+from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
+from tests.agents.tasks import HOUR_S, NOW_S, need_of, random_task
 
 
 def random_state(random: Random) -> ProducerState:
@@ -44,13 +32,6 @@ def random_state(random: Random) -> ProducerState:
     return state
 
 
-def need_of(task: Task, now_s: int) -> Need:
-    """Return what a task needs."""
-    first_s = max(task.earliest_start_s, now_s)
-    end_s = max(task.latest_start_s, now_s) + task.load.duration_s
-    return Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
-
-
 @settings(max_examples=40, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_no_task_is_left_out_that_would_be_accepted(seed: int) -> None:
@@ -59,7 +40,7 @@ def test_no_task_is_left_out_that_would_be_accepted(seed: int) -> None:
     state = random_state(random)
     shown = [uncommitted_of(state), uncommitted_of(state, is_fine=True)]
     views = [left.view() for left in shown]
-    board = Board()
+    board = HeadroomBoard()
     for producer, view in enumerate(views):
         board.put(producer, view)
     later = ProducerState(state.production, state.committed, NOW_S + random.randrange(3 * HOUR_S))
@@ -124,26 +105,12 @@ def test_a_fine_view_leaves_out_a_producer_that_has_promised_the_only_suitable_m
     state = ProducerState(production, (promised,), NOW_S)
     another = Task("another", wash, NOW_S, NOW_S + 4 * HOUR_S)
     assert not isinstance(scheduler_for(AlgorithmSettings()).place(state, another, Random(1)), Schedule)
-    need, board = need_of(another, NOW_S), Board()
+    need, board = need_of(another, NOW_S), HeadroomBoard()
     board.put(0, uncommitted_of(state).view())
     board.put(1, uncommitted_of(state, is_fine=True).view())
     assert board.may_serve(need, np.array([0, 1])).all()
     assert board.may_run(need, np.array([0, 1])).tolist() == [True, False]
     assert not uncommitted_of(state, is_fine=True).may_serve(need)
-
-
-@settings(max_examples=15, derandomize=True, deadline=None)
-@given(seed=st.integers(0, 10**6))
-def test_a_run_draws_in_each_slot_at_least_what_is_assumed(seed: int) -> None:
-    """This holds for every second of the slot's minute as start."""
-    random = Random(seed)
-    load, slot_s = random_task(random, 0, 0).load, random.choice([300, 900])
-    start_s = random.randrange(slot_s)
-    least_wh = load.least_peaks_wh(slot_s)[start_s // 60]
-    edges_s = np.arange(-start_s, len(least_wh) * slot_s - start_s + 1, 60, dtype=np.float64)
-    drawn_wh = load.energy_per_bin_wh(edges_s).reshape(len(least_wh), -1).max(axis=1)
-    assert (least_wh <= drawn_wh + 1e-9).all()
-    assert edges_s[-1] >= load.duration_s
 
 
 def test_a_view_is_newer_only_if_more_is_left_somewhere() -> None:
@@ -156,81 +123,6 @@ def test_a_view_is_newer_only_if_more_is_left_somewhere() -> None:
     assert risen.exceeds(before)
     assert moved.exceeds(before)
     assert before.exceeds(View(from_s=0, block_s=HOUR_S, free_wh=(500.0,) * 2, peak_wh=(9.0, 8.0, 9.0, 9.0)).bounds)
-
-
-def test_producers_left_out_are_scored_when_the_job_would_have_received_their_refusal() -> None:
-    """They are scored in the round of their place in the list, but not after the producer that accepts."""
-    scores = Scores({})
-    for producer in ("a", "b", "c", "d"):
-        scores.add(producer)
-    is_listed = np.array([False, True, False, False])
-    begun = Negotiation("job", "m", 0, 10, scores.ranked(), is_listed, scores.ranked(), 2)
-    assert begun.next_portion().left_out == (1, 2)
-    begun.score_until(13, "z", scores)
-    assert scores.by_producer()["a"] == 10
-    begun.score_until(14, "z", scores)
-    assert scores.by_producer() == {"a": 11, "b": 10, "c": 10, "d": 10}
-    begun.score_places(begun.place_of(1), scores)
-    assert scores.by_producer() == {"a": 11, "b": 10, "c": 10, "d": 10}
-
-
-@settings(max_examples=25, derandomize=True, deadline=None)
-@given(seed=st.integers(0, 10**6), slot_s=st.sampled_from([60, 900, 3600]))
-def test_a_job_may_run_exactly_where_each_slot_has_what_it_draws(seed: int, slot_s: int) -> None:
-    """Checking all starts one by one finds the same producers as the comparison of arrays."""
-    random = Random(seed)
-    slots = random.choice([4, 40])
-    slots_wh = np.array([[random.choice([0.0, 1.0, 4.0, 9.0]) for _ in range(slots)] for _ in range(6)])
-    begins = random.choice([1, 3])
-    from_s = np.array([NOW_S + slot_s * random.randrange(begins) for _ in range(6)])
-    for number in range(8):
-        task = random_task(random, number, NOW_S - 2 * HOUR_S)
-        need = need_of(task, NOW_S)
-        needed_wh = task.load.least_peaks_wh(slot_s) - MARGIN_WH
-        expected = []
-        for begin_s, there_wh in zip(from_s.tolist(), slots_wh, strict=True):
-            at = {begin_s + slot_s * place: wh for place, wh in enumerate(there_wh.tolist())}
-            expected.append(
-                any(
-                    all(
-                        at.get(minute_s // slot_s * slot_s + begin_s % slot_s + slot_s * slot, 0.0) >= wh
-                        for slot, wh in enumerate(needed_wh[minute_s % slot_s // 60])
-                    )
-                    for minute_s in (
-                        s - begin_s % slot_s for s in range(need.begin_s // 60 * 60, need.last_start_s + 1, 60)
-                    )
-                )
-            )
-        assert may_run(need, from_s, slot_s, slots_wh).tolist() == expected
-        alone = [may_run(need, from_s[i : i + 1], slot_s, slots_wh[i : i + 1]).tolist() for i in range(6)]
-        assert alone == [[may] for may in expected]
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_one_producer_is_judged_as_among_others(seed: int) -> None:
-    """By the minute; the only suitable start may be any of them."""
-    random = Random(seed)
-    minutes = [random.choice([3.0, 5.0, 8.0]) for _ in range(random.randint(2, 40))]
-    until_wh = [0.0, *np.cumsum(minutes).tolist()]
-    load = LoadProfile(times_s=tuple(range(0, 60 * len(until_wh), 60)), cumulative_wh=tuple(until_wh))
-    needed_wh = load.least_peaks_wh(BIN_S)[0]
-    found = []
-    for _ in range(30):
-        slots = random.randint(1, 150)
-        there_wh = np.array([random.choice([needed_wh.max(), needed_wh.max(), 4.0]) for _ in range(slots)])
-        if random.random() < 0.5 and slots > len(needed_wh):  # enough at one start
-            begin = random.randrange(slots - len(needed_wh))
-            there_wh[begin : begin + len(needed_wh)] = needed_wh
-        first = random.randrange(-5, slots + 5)
-        begin_s = NOW_S + BIN_S * first
-        end_s = begin_s + BIN_S * random.randrange(120) + load.duration_s
-        need = Need(begin_s, end_s, load.energy_wh, load.least_peak_wh, load)
-        from_s, nothing_wh = np.array([NOW_S]), np.zeros_like(there_wh)
-        alone = may_run(need, from_s, BIN_S, there_wh[np.newaxis])
-        among = may_run(need, np.repeat(from_s, 2), BIN_S, np.stack([there_wh, nothing_wh]))
-        assert alone.tolist() == among[:1].tolist()
-        found += alone.tolist()
-    assert len(found) == 30
 
 
 # What of it is published.

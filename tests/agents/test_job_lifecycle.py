@@ -8,8 +8,7 @@ from functools import partial
 
 import pytest
 
-from agents.consumer import Consumer
-from agents.consumer_supply import MakeConsumerSupply
+from agents.consumer import Consumer, MakeConsumerSupply
 from agents.job_lifecycle import WITHDRAWN
 from agents.messages import (
     AnyMessage,
@@ -26,7 +25,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TIMELINE
 from agents.sharing import SharedConsumerSupply, SupplySettings
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker.hosts.agent import Outgoing
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load
@@ -95,6 +94,19 @@ def test_a_job_that_loses_its_contract_begins_again(supply: MakeConsumerSupply) 
 
 
 @supplies
+def test_a_job_whose_device_leaves_while_it_looks_for_a_supplier_has_no_contract(supply: MakeConsumerSupply) -> None:
+    """Its household knows what becomes of the question only when the answers come, in later rounds of that second."""
+    with machine(supply) as stage:
+        sent = stage.wait_until(REGISTERED_S)
+        assert stage.say((TIMELINE, Leave(reason="holiday", is_gone=True))) == []
+        sent = refused(stage, sent)
+        assert agreed(sent) == [("wash/1", GRID, EARLIEST_S)]
+        assert to(MANAGER, sent)[-1] == ContractCancelled(contract_id="wash/1", reason="holiday")
+        sent = stage.say((TIMELINE, Join()))
+        assert agreed(refused(stage, sent)) == [("wash/2", GRID, EARLIEST_S)]
+
+
+@supplies
 def test_a_job_of_an_absent_device_waits_until_it_comes(supply: MakeConsumerSupply) -> None:
     """It looks for a supplier then."""
     with machine(supply, is_there=False) as stage:
@@ -120,6 +132,19 @@ def test_a_job_of_a_device_that_does_not_come_is_not_run(supply: MakeConsumerSup
         sent = stage.wait_until(LATEST_S)
         assert {type(outgoing.message) for outgoing in sent} <= {Withdraw}
         assert agreed(stage.say((TIMELINE, Join()))) == []
+
+
+@supplies
+def test_a_job_that_loses_its_contract_after_the_end_of_the_run_waits_for_nothing(supply: MakeConsumerSupply) -> None:
+    """A whole job was waiting for an opening when the run ended, and forgot that there is no more time to wait for."""
+    with machine(supply, patient=True) as stage:
+        refused(stage, stage.wait_until(REGISTERED_S))
+        stage.close()
+        sent = stage.say((TIMELINE, Leave(reason="holiday", is_gone=True)))
+        assert to(MANAGER, sent)[:2] == [
+            ContractCancelled(contract_id="wash/1", reason="holiday"),
+            Withdraw(job_id="wash"),
+        ]
 
 
 @supplies

@@ -38,7 +38,7 @@ from agents.producer import Producer
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import ProducerState, Rejection, Replanning, Schedule, Task
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
-from agents.whole_producer_supply import WholeProducerSupply
+from agents.whole_supply import WholeProducerSupply
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load, sun
 

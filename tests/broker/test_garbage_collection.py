@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 import pytest
 
@@ -47,6 +48,28 @@ def test_existing_objects_are_left_out_until_the_outermost_context_ends() -> Non
             pass
         assert gc.get_freeze_count() > 10_000
     assert gc.get_freeze_count() == 0
+
+
+def test_objects_are_counted_again_only_after_memory_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python goes through all objects to count them, which would take most of the time of a small run."""
+    counted: list[int] = []
+    count = gc.get_freeze_count
+
+    def recorded() -> int:
+        counted.append(count())
+        return counted[-1]
+
+    with long_lived_objects():
+        pass
+    monkeypatch.setattr(gc, "get_freeze_count", recorded)
+    for _ in range(3):
+        with long_lived_objects():
+            pass
+    assert counted == [0, 0, 0]  # each time none was exempt before
+    many: list[list[int]] = [[] for _ in range(sys.getallocatedblocks() // 8)]
+    with long_lived_objects():
+        pass
+    assert counted[-1] > len(many)
 
 
 def test_overlapping_contexts_restore_the_collector() -> None:

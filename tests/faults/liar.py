@@ -38,7 +38,7 @@ from broker.clock.settings import OnLoss
 from broker.errors import AgentFailedError, HostsMissingError, RunFailedError, RunSuspendedError
 from broker.protocol import topics
 from scenarios.gateways import Gateway
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import manager_problems

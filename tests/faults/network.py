@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
-from broker.transport.base import Broker, Bus, Content, Delivery, Reconnected, Will
+from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus, Content, Delivery, Reconnected, Will
 from broker.transport.receive_queue import ReceiveQueue
 
 
@@ -34,6 +34,7 @@ class FaultyBus:
         self._faults = faults
         self._random = random
         self.is_dead = False
+        self.largest_bytes = MAX_PAYLOAD_BYTES
         self.on_oversized: Callable[[str, int], None] | None = None
         self._arrived = ReceiveQueue("faulty")
 

@@ -114,17 +114,34 @@ class _Process:
 
 
 async def run_disturbed(
-    scenario: Scenario, disturbance: Disturbance, seed: int, folder: Path, *, pace: Pace | None = None
+    scenario: Scenario,
+    disturbance: Disturbance,
+    seed: int,
+    folder: Path,
+    *,
+    pace: Pace | None = None,
+    settings: RunSettings | None = None,
+    results_file: Path | None = None,
 ) -> RunOutcome:
-    """Run a deployed neighbourhood in one process while all that goes wrong; return its outcome."""
-    settings = RunSettings(
-        seed=1,
-        run_id="soak",
-        supply=scenario.supply_settings,
+    """Run a deployed neighbourhood in one process while all that goes wrong; return its outcome.
+
+    Args:
+        scenario: The neighbourhood.
+        disturbance: All that goes wrong.
+        seed: Decides what the network does.
+        folder: For journals and results.
+        pace: How fast virtual time passes at most.
+        settings: Decide the contracts; None: the defaults.
+        results_file: Was made by `create_results`; None: a new one.
+    """
+    settings = replace(
+        settings or RunSettings(seed=1, run_id="soak", supply=scenario.supply_settings),
         journals=folder,
         patience=Timeouts(limit_wall_s=1e6),
         pace=pace or Pace(),
     )
+    if results_file is None:
+        results_file = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
     broker = FaultyBroker(MemoryBroker(), disturbance.faults, seed)
     loop = asyncio.get_running_loop()
     waiting = sorted(disturbance.crashes, key=lambda crash: crash.step)
@@ -148,13 +165,18 @@ async def run_disturbed(
 
     async def clock(way: FaultyBroker) -> RunOutcome:
         with RunWriter(
-            results_file, scenario, run=1, run_id="soak", seed=1, start_s=scenario.start_s, resume=True
+            results_file,
+            scenario,
+            run=1,
+            run_id=settings.run_id,
+            seed=settings.seed,
+            start_s=scenario.start_s,
+            resume=True,
         ) as writer:
             return await run_scenario(
                 scenario, settings, way, [MANAGER], recorder=writer, callbacks=RunCallbacks(on_moment=on_moment)
             )
 
-    results_file = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
     processes[CLOCK] = _Process(CLOCK, clock, broker)
     async with asyncio.TaskGroup() as tasks:
         for house in houses:

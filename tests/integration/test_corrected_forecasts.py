@@ -13,7 +13,7 @@ from broker.servers.embedded import embedded_broker
 from broker.transport import MqttBroker
 from broker.transport.memory import MemoryBroker
 from scenarios.events import CloudFront, TimelineEvent
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
 from scenarios.optimum.feasibility import pooled_wh

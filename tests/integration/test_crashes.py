@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.deployment.results_file import open_record
 from scenarios.load import load_scenario
+from scenarios.results.connection import ResultsUnreadableError
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
@@ -26,6 +30,7 @@ from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
 from tests.scenarios.neighbourhoods import past_forecasts
+from tui.exit_codes import TRY_AGAIN, code_for_supervisor
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +83,26 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(JournalError, match="run 'monday', not 'tuesday'"):
         HostJournal(path, {"run": "tuesday"})
+
+
+def test_results_that_cannot_be_read_for_lack_of_space_are_not_taken_for_those_of_another_run(
+    street: Scenario, tmp_path: Path
+) -> None:
+    """The clock was not started again, although space was free soon: the index of the log could not be made."""
+    settings = RunSettings(seed=1, run_id="r")  # no journals, which are opened before the results
+    results_file = tmp_path / "r.sqlite"
+    with open_record(results_file, street, settings):
+        pass
+    with closing(sqlite3.connect(results_file)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # as while a run is under way
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        with pytest.raises(ResultsUnreadableError) as raised, open_record(results_file, street, settings):
+            pytest.fail("opened")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code_for_supervisor(raised.value) == TRY_AGAIN
 
 
 def test_the_results_of_another_run_are_not_touched(street: Scenario, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from scenarios.events import ChangeTariff, TimelineEvent, WithdrawJob
 from scenarios.files import save_scenario
-from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
+from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
 from scenarios.prices import PriceSeries
@@ -138,6 +138,41 @@ def test_a_falling_forecast_shrinks_a_share_and_another_roof_fills_the_gap_even_
     assert "roof-0 gives less: the new forecast has less sun" in history[1].reason
 
 
+@pytest.mark.parametrize(
+    ("brief_w", "long_w", "later_w", "long_mwh"),
+    [(600, 1_200, 900, 12_500), (2_400, 600, 0, 0), (600, 1_200, 0, 5_000)],
+)
+def test_a_forecast_that_falls_in_the_minute_in_which_a_job_ends_leaves_to_others_what_that_has_not_had(
+    brief_w: float, long_w: float, later_w: float, long_mwh: int
+) -> None:
+    """What the ended job was given in this minute stays as it was, even if that is more than is forecast for it now."""
+    lower = constant(later_w, 1_230, 14_400, issued_s=1_230)
+    scenario = neighbourhood((constant(1_200, 0, 14_400), lower), (constant(0, 0, 14_400),), latest_s=660)
+    brief = scenario.jobs[0].model_copy(
+        update={
+            "job_id": "rinse",
+            "latest_start_s": 630,
+            "earliest_start_s": 630,
+            "load_profile": LoadProfile(times_s=(0, 600), cumulative_wh=(0.0, brief_w / 6)),
+        }
+    )
+    long = scenario.jobs[0].model_copy(
+        update={
+            "house": "1",
+            "registered_s": 61,
+            "earliest_start_s": 660,
+            "load_profile": LoadProfile(times_s=(0, 3_600), cumulative_wh=(0.0, long_w)),
+        }
+    )
+    at_the_other = (*scenario.houses[1].devices, Device(id="washer", house="1", type="consumer"))
+    houses = (scenario.houses[0], scenario.houses[1].model_copy(update={"devices": at_the_other}))
+    outcome = run(replace(scenario, houses=houses, jobs=(brief, long)))
+    contracts = {entry.contract.job_id: entry.contract for entry in outcome.ledger if entry.state == "standing"}
+    minute = (1_200 - 660) // 60
+    given = [share.minutes() for share in contracts["wash"].shares if share.producer == "roof-0"]
+    assert (int(given[0][minute]) if given and len(given[0]) > minute else 0) == long_mwh
+
+
 def test_an_unstarted_job_moves_to_where_a_better_forecast_covers_more() -> None:
     """It had a contract, and production comes later than expected."""
     better = constant(1_200, 5_000, 14_400, issued_s=300)
@@ -195,6 +230,24 @@ def test_each_preference_that_comes_first_gives_another_contract(
     outcome = run(scenario, supply=SupplySettings("shared", prefer))
     assert outcome.ledger[0].contract.start_s == start_s
     assert supplied_wh(outcome, scenario).keys() == suppliers
+
+
+def test_a_job_that_ran_beside_another_one_of_its_device_may_lose_a_share_when_that_has_ended() -> None:
+    """Their windows left no alternative, which the ledger says of the start; the loss says nothing about it."""
+    lower = constant(100, 2_400, 14_400, issued_s=2_400)
+    scenario = neighbourhood((constant(1_300, 0, 14_400), lower), latest_s=600)
+    long = scenario.jobs[0]
+    brief = long.model_copy(
+        update={"job_id": "rinse", "load_profile": LoadProfile(times_s=(0, 600), cumulative_wh=(0.0, 10.0))}
+    )
+    outcome = run(replace(scenario, jobs=(brief, long)))
+    said = {
+        (entry.contract.job_id, event.what, event.start_s): event.reason
+        for entry in outcome.ledger
+        for event in entry.history
+    }
+    assert "its device has no other time for it" in {said["wash", "agreed", 600], said["rinse", "agreed", 600]}
+    assert "gives less" in said["wash", "amended", 600]
 
 
 def with_a_dryer(scenario: Scenario, house: int) -> Scenario:

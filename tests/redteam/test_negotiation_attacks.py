@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.ranking import NegotiationSettings
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.scenario import Scenario
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import attack_guarded, attack_in_memory, unsigned

@@ -571,3 +571,16 @@ def test_results_show_jobs_that_events_add_in_some_runs_only(tmp_path: Path, mon
     assert '"again"' in Path("report.html").read_text(encoding="utf-8")
     ssmic.results.figure("two.sqlite", "gantt.svg", kind="gantt", run=has_again.index(True) + 1)
     assert Path("gantt.svg").stat().st_size
+
+
+@pytest.mark.parametrize("events", ["", "{at: '12:00', do: cloud, factor: 1, duration: 1h}"])
+def test_a_forecast_that_is_issued_after_the_end_is_not_produced(tmp_path: Path, events: str) -> None:
+    """Not even where an event touches the roof: a cloud that dims nothing changes nothing."""
+    later = "{issued: '26:00', start: '06:00', step_s: 3600, power_w: [9000, 9000]}"
+    scenario = scripted(events, text=TWO_ROOFS.replace("}]}\n  - id: b", f"}}, {later}]}}\n  - id: b"))
+    expected_wh = sum((500, 1000, 1500, 2000, 2500, 3000, 3000, 2500, 2000, 1500, 1000, 500))
+
+    ssmic.run(scenario, out=tmp_path / "r.sqlite")
+
+    produced = ssmic.results.summary(tmp_path / "r.sqlite")["runs"][0]["by_producer"]["pv-a"]["produced_wh"]
+    assert produced == pytest.approx(expected_wh)

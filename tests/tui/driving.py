@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from textual.events import Key
+from textual.events import Key, MouseDown, MouseUp
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -67,6 +67,16 @@ async def click(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = 
 
     await until(pilot, is_still_there)
     await pilot.click(widget, offset=offset, times=times)
+
+
+def click_at_once(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = (0, 0), times: int) -> None:
+    """Click several times before the application has obeyed the first click, as a terminal does on a slow line."""
+    x, y = widget.content_region.offset + offset
+    for _ in range(times):
+        for kind in (MouseDown, MouseUp):
+            pilot.app.post_message(
+                kind(None, x, y, delta_x=0, delta_y=0, button=1, shift=False, meta=False, ctrl=False)
+            )
 
 
 async def still(pilot: Pilot[Any]) -> str:

@@ -465,8 +465,13 @@ class EditActions:
         work = self._session.work
         if work is None:
             return
-        change = await asyncio.to_thread(change_for, way, work.tree, work.folder, allow_outside=work.allow_outside)
-        if change is not None and work is self._session.work:
+        tree, change = None, None
+        while tree is not work.tree:  # again if the user changed it meanwhile: the parts may be elsewhere in it now
+            tree = work.tree
+            change = await asyncio.to_thread(change_for, way, tree, work.folder, allow_outside=work.allow_outside)
+            if work is not self._session.work:
+                return
+        if change is not None:
             self._session.apply(lambda _: change)
 
     # Getting around.

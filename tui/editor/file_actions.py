@@ -15,7 +15,7 @@ from scenarios.load import bundled_description, bundled_names
 from tui.editor import commands
 from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
-from tui.editor.edit_history import Change, History
+from tui.editor.edit_history import Change, History, TreeVersion
 from tui.editor.generating import GenerateDialog
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
@@ -59,6 +59,8 @@ class FileActions:
         self._remember = remember
         self._asked_about: Stamp | None = None
         """The state of the file that the user was asked about."""
+        self._discarded: TreeVersion | None = None
+        """The version that the user agreed to lose."""
 
     def loss(self) -> str | None:
         """Say what would be lost if the application ended now; None: nothing."""
@@ -73,8 +75,13 @@ class FileActions:
 
     async def _may_leave(self) -> bool:
         """Return whether what is open may be closed; asks where something would be lost."""
+        self._discarded = None
+        return await self._may_lose()
+
+    async def _may_lose(self) -> bool:
+        """Do so, but do not ask again about the version that the user has agreed to lose."""
         work = self._session.work
-        if work is None or not work.history.is_dirty:
+        if work is None or not work.history.is_dirty or work.history.current is self._discarded:
             return True
         answer = await self._user.ask(
             Confirm(
@@ -83,7 +90,20 @@ class FileActions:
                 (("save", "Save", "primary"), ("discard", "Discard", "error"), ("stay", "Back", "default")),
             )
         )
+        if answer == "discard":
+            self._discarded = work.history.current
         return await self.save() if answer == "save" else answer == "discard"
+
+    async def _open(self, work: Work, ref: Ref = WHOLE) -> bool:
+        """Open what was read, and return whether it is open: the user may have gone on with what was open before.
+
+        Reading takes a while; changes made meanwhile are asked about.
+        """
+        may_lose = await self._may_lose()
+        self._discarded = None
+        if may_lose:
+            self._session.open(work, ref)
+        return may_lose
 
     # Beginning.
 
@@ -127,8 +147,9 @@ class FileActions:
             lines = [str(problem) for problem in error.problems]
             await self._user.ask(Notes("Cannot open the file", f"Problems in {path.name}:", lines, bad=True))
             return
+        if not await self._open(work, ref):
+            return
         self._asked_about = None
-        self._session.open(work, ref)
         if work.rescued_from is not None:
             self._user.tell(f"Rescued changes from {path.name}: save to keep them.")
         if work.path is not None and work.stamp is not None:
@@ -146,7 +167,7 @@ class FileActions:
     async def _copy(self, name: str) -> None:
         document = await asyncio.to_thread(bundled_document, name)
         history = await asyncio.to_thread(History, document, saved=True)
-        self._session.open(Work(history, None, f'"{name}" (copy)', source=name))
+        await self._open(Work(history, None, f'"{name}" (copy)', source=name))
 
     async def ask_and_import(self) -> None:
         """Let the user pick inputs of PySSMic or GreenCharge, or a series of a meter, and import them."""
@@ -170,7 +191,8 @@ class FileActions:
             await self._user.ask(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
             return
         document = Document(await asyncio.to_thread(to_yaml, imported.file))
-        self._session.open(Work(History(document, saved=False), None, f'"{path.name}" (imported)'))
+        if not await self._open(Work(History(document, saved=False), None, f'"{path.name}" (imported)')):
+            return
         if imported.notes:
             lead = "Missing values that were filled in, and what was left out:"
             await self._user.ask(Notes(f"Imported {path.name}", lead, imported.notes))
@@ -278,6 +300,7 @@ class FileActions:
         details = "Saving overwrites a change made outside ssmic." if saving else "The file was changed outside ssmic."
         answer = await self._user.ask(Confirm(f"{work.title} has changed on disk", details + mine, answers))
         if answer == "reload":
+            self._discarded = work.history.current
             await self._read(work.path, self._session.ref)
         elif answer != "overwrite":
             work.history.note_unsaved()

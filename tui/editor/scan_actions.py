@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from broker import BrokerUrlError, plural
 from broker.transport import AccessOptions, MqttBroker, access_to, parse_url
 from scenarios.devices import FoundDevice, scan_broker
 from tui.editor import commands, tree_model
-from tui.editor.actions import EditActions, User
+from tui.editor.actions import EditActions, NothingChosenError, User
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.edit_history import Change, Insert
 from tui.editor.session import EditSession
-from tui.editor.tree_model import Ref, Tree, at
+from tui.editor.tree_model import Ref, Tree, at, text
 from tui.shell import AdviceError, AskText
 
 LISTEN_WALL_S = 3.0
@@ -46,6 +47,8 @@ class ScanActions:
     async def add_found(self) -> None:
         """Listen at a broker, let the user choose among the devices there, and add them to a house.
 
+        Listening takes some seconds, in which the user may move the house.
+
         Raises:
             BrokerUnreachableError, BrokerLostError: See `broker.transport`.
             NoDevicesError: There are no devices.
@@ -53,6 +56,8 @@ class ScanActions:
         house = await self._edits.pick_house("Which house do the real devices belong to?")
         if house is None:
             return
+        work = self._edits.fields.open_work()
+        house_id = text(at(work.tree, (*house, "id")))
         url = await self._user.ask(
             AskText(
                 "Find real devices at a broker",
@@ -69,12 +74,15 @@ class ScanActions:
         if not found:
             raise NoDevicesError(f"No device announces itself at {access.url}; see docs/devices.md for what is found.")
         by_label = {f"{device.id}  {device.adapter}  {device.name}".rstrip(): device for device in found}
-        title = f"Real devices for {tree_model.title_of(self._edits.fields.open_work().tree, house)}"
+        house = tree_model.house_ref(work.tree, house_id) if work is self._session.work else None
+        if house is None:
+            raise NothingChosenError(f"House {house_id} is no longer there; nothing was added.")
+        title = f"Real devices for {tree_model.title_of(work.tree, house)}"
         chosen = await self._user.ask(ChooseSeveral(title, tuple(by_label), (), "Each becomes a device of the house."))
         if chosen:
             self._on_chosen(url.strip())
             devices = [by_label[label] for label in chosen]
-            self._session.apply(lambda tree: add_found(tree, house, devices))
+            self._session.apply(partial(add_found, house_ref=house, found=devices))
 
 
 def add_found(tree: Tree, house_ref: Ref, found: Sequence[FoundDevice]) -> Change:

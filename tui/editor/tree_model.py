@@ -222,6 +222,11 @@ def parent_of(tree: Tree, ref: Ref) -> Ref:
             return WHOLE
 
 
+def house_ref(tree: Tree, house_id: str) -> Ref | None:
+    """Return the house with an id; None if there is none."""
+    return next((("houses", i) for i, house in houses(tree) if text(house.get("id")) == house_id), None)
+
+
 def device_ref(tree: Tree, house_id: str, device_id: str) -> Ref | None:
     """Return the reference to a device by ids; None if missing.
 

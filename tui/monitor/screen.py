@@ -214,10 +214,9 @@ The newest million messages are here; the results file has all of them.
         self.query_one(JobsPane).open(event.job_id)
 
     @on(JobAskedFor)
-    async def _ask_for_job(self, event: JobAskedFor) -> None:
-        feed = self.ssmic.monitored_run.feed
-        if feed is not None:
-            await feed.ask_for_job(event.device, json.dumps({"ready_by": event.ready_by}).encode())
+    def _ask_for_job(self, event: JobAskedFor) -> None:
+        request = json.dumps({"ready_by": event.ready_by}).encode()
+        self.ssmic.monitored_run.ask(lambda feed: feed.ask_for_job(event.device, request))
 
     # Joining.
 

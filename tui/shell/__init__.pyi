@@ -9,6 +9,7 @@ from .days import (
 from .dialogs import (
     MOST_FOUND as MOST_FOUND,
     Answer as Answer,
+    AnswersOnce as AnswersOnce,
     AskText as AskText,
     ChooseOne as ChooseOne,
     Confirm as Confirm,
@@ -19,6 +20,8 @@ from .error_notices import (
     AdviceError as AdviceError,
     Guarded as Guarded,
     complain as complain,
+    guard_handlers as guard_handlers,
+    is_too_late as is_too_late,
     keep_details as keep_details,
 )
 from .footer import (
@@ -81,6 +84,7 @@ __all__ = [
     "REFRESH_WALL_S",
     "AdviceError",
     "Answer",
+    "AnswersOnce",
     "Application",
     "AreaScreen",
     "AskText",
@@ -112,7 +116,9 @@ __all__ = [
     "complain",
     "described",
     "ended_by_signals",
+    "guard_handlers",
     "is_move",
+    "is_too_late",
     "keep_details",
     "load_preferences",
     "rescued",

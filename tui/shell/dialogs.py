@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -42,8 +43,45 @@ AnswerT = TypeVar("AnswerT")
 HouseName = tuple[str, str]
 """Id and name."""
 
+if TYPE_CHECKING:
+    _Base = ModalScreen
+else:
+    _Base = Generic
 
-class Dialog(Guarded, ModalScreen[AnswerT]):
+
+class AnswersOnce(_Base[AnswerT]):
+    """Mixin for modal screens: the first answer counts, and only closes this screen.
+
+    Textual removes the screen on top, whichever it is. The second click of a double click on an answer closed the
+    dialog that the first had opened, whose asker waited for ever, or failed because no dialog was left.
+    """
+
+    is_answered = False
+    """Whether it was closed."""
+    _late_answer: Callable[[], object] | None = None
+    """Gives the answer once this screen is on top."""
+
+    def dismiss(self, result: AnswerT | None = None) -> AwaitComplete:
+        """Close this screen, the first time; once it is on top, if the help or a question is above it.
+
+        Args:
+            result: Its answer.
+        """
+        if self.is_answered:
+            return AwaitComplete()
+        if not self.is_active:
+            self._late_answer = partial(self.dismiss, result)
+            return AwaitComplete()
+        self.is_answered = True
+        return super().dismiss(result)
+
+    def on_screen_resume(self) -> None:
+        """Give the answer that waits until this screen is on top."""
+        if self._late_answer is not None:
+            self._late_answer()
+
+
+class Dialog(Guarded, AnswersOnce[AnswerT], ModalScreen[AnswerT]):
     """A box in the middle of the screen, which returns an answer; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from textual import events
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.message import Message
+from textual.message_pump import MessagePump
+from textual.widgets import OptionList
 from textual.worker import Worker
 
 from broker import SsmicError
@@ -27,6 +29,11 @@ NOTICE_WALL_S = 10.0
 """How long error notices stay."""
 MOST_CHARACTERS = 600
 """Maximum length of a notice: a hundred problems would cover the screen."""
+
+
+def is_too_late(app: App[Any], error: BaseException) -> bool:
+    """Whether an error is harmless: the application is ending, and keys that still arrive find no screen or widget."""
+    return isinstance(error, NoMatches | NoScreen | ScreenStackError) and not app.is_running
 
 
 class AdviceError(SsmicError):
@@ -78,7 +85,7 @@ def complain(app: App[Any], error: BaseException, title: str = "") -> None:
 
 
 class Guarded(_Base):
-    """Mixin for screens, the app and widgets: exceptions of handlers and background tasks become notices."""
+    """Mixin for screens, the app and widgets: exceptions of background tasks become notices."""
 
     def run_in_background(
         self,
@@ -103,24 +110,42 @@ class Guarded(_Base):
             try:
                 await task()
             except Exception as error:  # noqa: BLE001 - every error is shown
-                self._notice(error)
+                _notice(self, error)
 
         return self.run_worker(
             guarded, group=group, exclusive=is_exclusive, name=name, description=description, exit_on_error=False
         )
 
-    async def _dispatch_message(self, message: Message) -> None:
-        # Textual ends the application on an exception in a handler, and offers no public hook before that.
+
+def guard_handlers() -> None:
+    """Show exceptions of handlers as notices: those of the app and of all widgets, also Textual's own.
+
+    Textual ends the application on an exception in a handler, and offers no public hook before that.
+    """
+    dispatch = MessagePump._dispatch_message  # noqa: SLF001 - see above
+
+    async def guarded(self: DOMNode, message: Message) -> None:
         try:
-            await super()._dispatch_message(message)
+            await dispatch(self, message)
         except Exception as error:
             if isinstance(message, events.Compose):
                 raise
-            self._notice(error)
+            if not _is_stale_click(self, message, error):
+                _notice(self, error)
 
-    def _notice(self, error: Exception) -> None:
-        # Textual removes the children of a widget before the widget itself, and does not compose those of one that is
-        # being removed, yet still mounts it; so handlers and tasks find no children: that is harmless. A child that is
-        # missing while the widget stays is a defect.
-        if not (self._pruning and isinstance(error, NoMatches | NoScreen)):
-            complain(self.app, error)
+    MessagePump._dispatch_message = guarded  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see above
+
+
+def _is_stale_click(node: DOMNode, message: Message, error: Exception) -> bool:
+    """Whether a click hit a line that a list no longer had: it was searched again before the click arrived."""
+    return isinstance(error, IndexError) and isinstance(message, events.Click) and isinstance(node, OptionList)
+
+
+def _notice(node: DOMNode, error: Exception) -> None:
+    # Textual removes the children of a widget before the widget itself, and does not compose those of one that is
+    # being removed, yet still mounts it; so handlers and tasks find no children: that is harmless. A child that is
+    # missing while the widget stays is a defect. A dialog that has been answered is removed next.
+    is_removed = node._pruning or getattr(node, "is_answered", False)  # noqa: SLF001 - see above
+    is_harmless = is_removed and isinstance(error, NoMatches | NoScreen)
+    if not is_harmless and not is_too_late(node.app, error):
+        complain(node.app, error)

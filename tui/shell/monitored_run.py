@@ -1,17 +1,19 @@
-"""The monitored run: one at a time, shared by all areas; and how fast its messages arrive."""
+"""The monitored run: one at a time, shared by all areas; what is asked of it, and how fast its messages arrive."""
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import platform
 import time
 from collections import deque
-from functools import cache
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
 
 from textual.worker import Worker
 
 from broker.protocol import shortened
-from scenarios.monitor import Feed, RunStatus, status_of_run
+from scenarios.monitor import Feed, NotConnectedError, RunStatus, status_of_run
 from tui.shell.navigation import Application
 
 REFRESH_WALL_S = 0.25
@@ -32,6 +34,8 @@ class MonitoredRun:
         """Whether keys may control the run; other people's runs are read-only until control is taken."""
         self._app = app
         self._worker: Worker[None] | None = None
+        self._order = asyncio.Lock()
+        """Held while a request to the run is sent; those that wait get it in the order in which they came."""
         self._rate = Rate()
         self._heard: tuple[int, float] = (0, time.monotonic())
         """Number of clock reports, and the time of the last one."""
@@ -45,6 +49,7 @@ class MonitoredRun:
         """
         self.end()
         self.feed = feed
+        self._order = asyncio.Lock()
         self.may_control = may_control
         self._heard = feed.watched.time_reports, time.monotonic()
         self.is_resting = self._is_stopped_here = False
@@ -52,6 +57,25 @@ class MonitoredRun:
         self._worker = self._app.run_in_background(
             feed.run, name="feed", group="feed", description=f"watching {feed.title}"
         )
+
+    def ask(self, request: Callable[[Feed], Awaitable[None]]) -> None:
+        """Send a request to the run after all those before it, in the background: a broker may take long.
+
+        Args:
+            request: Sends it; an error becomes a notice. Not called if the run is left before its turn.
+
+        Raises:
+            NotConnectedError: No run is watched.
+        """
+        if self.feed is None:
+            raise NotConnectedError("no run is watched")
+        send = partial(self._send, request, self.feed, self._order)
+        self._app.run_in_background(send, name="request", group="requests")
+
+    async def _send(self, request: Callable[[Feed], Awaitable[None]], feed: Feed, order: asyncio.Lock) -> None:
+        async with order:
+            if feed is self.feed:
+                await request(feed)
 
     def end(self) -> None:
         """Stop watching."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar, Literal
 
 from textual import events
@@ -108,26 +107,25 @@ class RunControlsScreen(AreaScreen):
             self.ssmic.monitored_run.may_control = True
             self.keys_follow_run()
 
-    async def ask_clock(self, command: Literal["pause", "resume", "step", "pace", "stop"], **more: str) -> None:
-        """Send a command to the clock."""
-        feed = self.ssmic.monitored_run.feed
-        if feed is None:
-            raise NotConnectedError("no run is watched")
-        if not self.ssmic.monitored_run.may_control:
+    def ask_clock(self, command: Literal["pause", "resume", "step", "pace", "stop"], **more: str) -> None:
+        """Send a command to the clock, in the order of the keys, without waiting for it."""
+        monitored_run = self.ssmic.monitored_run
+        if monitored_run.feed is not None and not monitored_run.may_control:
             raise NotConnectedError("this run is watched read-only; press C to take control of it")
-        await feed.control(Control.model_validate({"command": command, "by": whoami(), **more}))
+        control = Control.model_validate({"command": command, "by": whoami(), **more})
+        monitored_run.ask(lambda feed: feed.control(control))
 
-    async def action_pause(self) -> None:
+    def action_pause(self) -> None:
         """Pause or resume."""
         feed = self.ssmic.monitored_run.feed
         time = None if feed is None else feed.watched.time
-        await self.ask_clock("resume" if time is not None and time.state == "paused" else "pause")
+        self.ask_clock("resume" if time is not None and time.state == "paused" else "pause")
 
-    async def action_step(self, until: str) -> None:
+    def action_step(self, until: str) -> None:
         """Step one round, to the next event, or one hour."""
-        await self.ask_clock("step", until=until)
+        self.ask_clock("step", until=until)
 
-    async def action_pace(self, by: int) -> None:
+    def action_pace(self, by: int) -> None:
         """Change the pace by one standard step."""
         feed = self.ssmic.monitored_run.feed
         time = None if feed is None else feed.watched.time
@@ -136,7 +134,7 @@ class RunControlsScreen(AreaScreen):
         reported, asked = self._asked
         wanted = neighbour_pace(asked if reported == time.pace else time.pace, by)
         self._asked = time.pace, wanted
-        await self.ask_clock("pace", pace=wanted)
+        self.ask_clock("pace", pace=wanted)
 
     def action_ask_pace(self) -> None:
         """Ask for the new pace, starting from the current one."""
@@ -148,7 +146,7 @@ class RunControlsScreen(AreaScreen):
 
     def _pace_chosen(self, pace: str | None) -> None:
         if pace is not None:
-            self.run_in_background(partial(self.ask_clock, "pace", pace=pace.strip()))
+            self.ask_clock("pace", pace=pace.strip())
 
     def action_stop(self) -> None:
         """Stop the run, after confirmation."""
@@ -158,4 +156,4 @@ class RunControlsScreen(AreaScreen):
 
     def _stop_chosen(self, answer: str | None) -> None:
         if answer == "stop":
-            self.run_in_background(partial(self.ask_clock, "stop"))
+            self.ask_clock("stop")

@@ -9,13 +9,18 @@ from .registry import (
     language_for as language_for,
     meter_of as meter_of,
     readings_of as readings_of,
+    start_message_of as start_message_of,
+    switching_messages_of as switching_messages_of,
 )
-from .values import MeterValue as MeterValue
+from .values import MeterValue as MeterValue, SwitchingMessage as SwitchingMessage
+from .zigbee2mqtt import MAX_LIST_BYTES as MAX_LIST_BYTES
 
 __all__ = [
     "ADAPTERS",
     "LANGUAGES",
+    "MAX_LIST_BYTES",
     "MeterValue",
+    "SwitchingMessage",
     "adapter_for",
     "adapter_names",
     "adapter_problems",
@@ -24,4 +29,6 @@ __all__ = [
     "language_for",
     "meter_of",
     "readings_of",
+    "start_message_of",
+    "switching_messages_of",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import JsonPath, MeterValue, Topic, Unit, dig, either, number_of, text_of
 from scenarios.gateways import Gateway
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 MAX_TEMPLATE_CHARACTERS = 1_000
+_NOTHING = frozenset({"", "none", "null", "unknown", "unavailable"})
+"""What templates, and Home Assistant's states, say instead of a value that there is not; in any case of letters."""
 
 
 @cache
@@ -199,6 +202,7 @@ class Generic:
     """See `Adapter`."""
 
     is_switched = True
+    largest_bytes = MAX_PAYLOAD_BYTES
 
     def __init__(self, gateway: Gateway, options: GenericOptions) -> None:
         """Create the adapter of a device."""
@@ -256,7 +260,8 @@ class Generic:
         if source is None or topic != source.topic or (retained and not source.retained):
             return None
         value = source.read(payload)
-        return None if value is None else either(value, source.on, source.off, "switch")
+        says_nothing = value is None or (_is_nothing(value) and not {source.on, source.off} & {value})
+        return None if says_nothing else either(value, source.on, source.off, "switch")
 
     def command(self, command: DeviceCommand) -> Sequence[OutgoingMessage]:
         """See `Adapter.command`."""
@@ -283,4 +288,10 @@ def _rendered(text: str, known: dict[str, object]) -> bytes:
 def _number(source: NumberSource | None, topic: str, payload: bytes, what: str, *, retained: bool) -> float | None:
     if source is None or topic != source.topic or (retained and not source.retained):
         return None
-    return number_of(source.read(payload), source.unit, what)
+    value = source.read(payload)
+    return None if _is_nothing(value) else number_of(value, source.unit, what)
+
+
+def _is_nothing(value: object) -> bool:
+    """Return whether a text says that there is no value."""
+    return isinstance(value, str) and value.casefold() in _NOTHING

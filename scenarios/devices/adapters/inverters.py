@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import MeterValue, Topic, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
-_OFFLINE = frozenset({"0", "offline"})
+_ONLINE, _OFFLINE = frozenset({"1", "online"}), frozenset({"0", "offline"})
 
 
 class OpenDtuOptions(BaseModel):
@@ -36,6 +37,11 @@ class OpenDtuOptions(BaseModel):
             MeterValue(f"{self.base}/{self.serial}/0/{value}") for value in ("power", "yieldday", "yieldtotal")
         )
 
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """See `TasmotaOptions.switching_messages`: an inverter is not commanded."""
+        return ()
+
 
 class AhoyDtuOptions(BaseModel):
     """Keys of an inverter behind AhoyDTU in the scenario file."""
@@ -59,28 +65,41 @@ class AhoyDtuOptions(BaseModel):
         alone = tuple(MeterValue(f"{all_values}/{name}") for name in names)
         return *alone, *(MeterValue(all_values, (name,)) for name in names)
 
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """See `OpenDtuOptions.switching_messages`."""
+        return ()
+
 
 class Inverter:
     """See `Adapter`: power, an energy counter that restarts each day, and whether inverter and bridge are online."""
 
     is_switched = False
+    largest_bytes = MAX_PAYLOAD_BYTES
     longest_timer_s: int | None = None
 
     def __init__(
-        self, power: str, counter: str, inverter: str, bridge: str, online: frozenset[str], together: str = ""
+        self,
+        power: str,
+        counter: str,
+        *availability: str,
+        online: frozenset[str] = _ONLINE,
+        offline: frozenset[str] = _OFFLINE,
+        together: str = "",
     ) -> None:
         """Create an adapter.
 
         Args:
             power: Topic of the power, W.
             counter: Topic of the day's energy, Wh.
-            inverter: Topic that states whether the inverter is online.
-            bridge: Topic that states whether the bridge is online.
-            online: What these say when it is; `0` or `offline` when it is not.
+            availability: Topics of the inverter and of its bridge: it is online while none of them says otherwise.
+            online: What these say then.
+            offline: What they say otherwise.
             together: Topic of a JSON object with power and counter, under the last levels of their topics; empty: none.
         """
-        self._power, self._counter, self._inverter, self._bridge = power, counter, inverter, bridge
-        self._online = online
+        self._power, self._counter = power, counter
+        self._availability = availability
+        self._online, self._offline = online, offline
         self._together = together
         self._is_there: dict[str, bool] = {}
         self._was_online: bool | None = None
@@ -90,18 +109,19 @@ class Inverter:
         """Return the adapter of an inverter behind OpenDTU."""
         own = f"{options.base}/{options.serial}"
         topics = (f"{own}/0/power", f"{own}/0/yieldday", f"{own}/status/reachable", f"{options.base}/dtu/status")
-        return cls(*topics, frozenset({"1", "online"}))
+        return cls(*topics)
 
     @classmethod
     def ahoy_dtu(cls, _gateway: Gateway, options: AhoyDtuOptions) -> Inverter:
-        """Return the adapter of an inverter behind AhoyDTU."""
-        own = f"{options.base}/{options.name}"
-        topics = (f"{own}/ch0/P_AC", f"{own}/ch0/YieldDay", f"{own}/available", f"{options.base}/status")
-        return cls(*topics, frozenset({"1", "2", "3", "4", "online"}), together=f"{own}/ch0")
+        """Return the adapter of an inverter behind AhoyDTU, whose last will is on another topic than its `status`."""
+        own, bridge = f"{options.base}/{options.name}", (f"{options.base}/status", f"{options.base}/mqtt")
+        topics = (f"{own}/ch0/P_AC", f"{own}/ch0/YieldDay", f"{own}/available", *bridge)
+        online, offline = _ONLINE | {"2", "3", "4", "connected"}, _OFFLINE | {"not connected"}
+        return cls(*topics, online=online, offline=offline, together=f"{own}/ch0")
 
     def filters(self) -> Sequence[str]:
         """See `Adapter.filters`."""
-        topics = [self._power, self._counter, self._inverter, self._bridge]
+        topics = [self._power, self._counter, *self._availability]
         return [*topics, self._together] if self._together else topics
 
     def concerns(self, topic: str, payload: bytes) -> bool:
@@ -127,12 +147,12 @@ class Inverter:
         The broker may have kept a counter for days: what it has counted since then is not of this run.
         """
         text = text_of(payload)
-        if not text or (retained and topic not in {self._inverter, self._bridge}):
+        if not text or (retained and topic not in self._availability):
             return []
-        if topic in {self._inverter, self._bridge}:
-            if text.lower() not in self._online | _OFFLINE:
+        if topic in self._availability:
+            if text.lower() not in self._online | self._offline:
                 raise MessageError(
-                    f"availability {text[:40]!r}", f"one of: {', '.join(sorted(self._online | _OFFLINE))}"
+                    f"availability {text[:40]!r}", f"one of: {', '.join(sorted(self._online | self._offline))}"
                 )
             self._is_there[topic] = text.lower() in self._online
             is_online = all(self._is_there.values())

@@ -13,7 +13,7 @@ from scenarios.devices.adapters.generic import Generic, GenericOptions
 from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenDtuOptions
 from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
 from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
-from scenarios.devices.adapters.values import MeterValue
+from scenarios.devices.adapters.values import MeterValue, SwitchingMessage
 from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
 from scenarios.devices.payloads import announcement, is_s2, problem_in_words
 from scenarios.errors import suggest
@@ -121,6 +121,28 @@ def meter_of(gateway: Gateway) -> tuple[MeterValue, ...]:
     """
     kind = ADAPTERS.get(gateway.adapter)
     return () if kind is None else kind.options.model_validate(gateway.options).meter  # type: ignore[attr-defined]  # each has one
+
+
+def switching_messages_of(gateway: Gateway) -> tuple[SwitchingMessage, ...]:
+    """Return the messages that switch a device on its maker's topics, as far as they are known before the run.
+
+    Its options must be valid.
+    """
+    kind = ADAPTERS.get(gateway.adapter)
+    if kind is None or kind is ADAPTERS["generic"]:
+        return ()
+    return kind.options.model_validate(gateway.options).switching_messages  # type: ignore[attr-defined,no-any-return]  # each has them
+
+
+def start_message_of(gateway: Gateway) -> tuple[str, str] | None:
+    """Return topic and payload with which a device with a generic adapter is started; None: there is none.
+
+    Its options must be valid.
+    """
+    if ADAPTERS.get(gateway.adapter) is not ADAPTERS["generic"]:
+        return None
+    command = GenericOptions.model_validate(gateway.options).command
+    return None if command is None else (command.topic, command.on)
 
 
 def adapter_problems(gateway: Gateway) -> list[tuple[Sequence[str | int], str]]:

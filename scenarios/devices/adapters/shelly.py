@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
+from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import MeterValue, Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_TIMER_S = 14 * 86_400
@@ -40,11 +41,19 @@ class ShellyOptions(BaseModel):
         status = MeterValue(f"{self.prefix}/status/{component}")
         return status, MeterValue(f"{self.prefix}/events/rpc", ("params", component))
 
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """See `TasmotaOptions.switching_messages`; a call names the switch in its parameters."""
+        call = rf'"params".*"id"\s*:\s*{self.channel}\b'
+        command = SwitchingMessage(f"{self.prefix}/command/switch:{self.channel}")
+        return command, SwitchingMessage(f"{self.prefix}/rpc", call)
+
 
 class Shelly:
     """See `Adapter`."""
 
     is_switched = True
+    largest_bytes = MAX_PAYLOAD_BYTES
     longest_timer_s: int | None = MAX_TIMER_S
 
     def __init__(self, gateway: Gateway, options: ShellyOptions) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
+from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import OutgoingMessage
-from scenarios.devices.adapters.values import MeterValue, Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
 MAX_PULSE_S = 64_800
@@ -64,6 +65,14 @@ class TasmotaOptions(BaseModel):
         names = [f"ENERGY.{name}[{self.relay - 1}]" for name in ("Power", "Total", "ExportActive")]
         return tuple(MeterValue.at(topic, f"{prefix}{name}") for topic, prefix in at.items() for name in names)
 
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """The messages that switch it: its firmware has several commands for the same relay."""
+        names = ["power0", f"power{self.relay or 1}", *(["power"] if (self.relay or 1) == 1 else [])]
+        alone = tuple(SwitchingMessage(f"{self.full_of(0)}/{name}") for name in names)
+        in_a_row = rf"\b({'|'.join(names)})\b"
+        return *alone, *(SwitchingMessage(f"{self.full_of(0)}/backlog{n}", in_a_row) for n in ("", 0, 1, 2, 3))
+
     def full_of(self, prefix: int) -> str:
         """Return the beginning of a topic: prefix 0 is for commands, 1 for answers, 2 for telemetry."""
         # As its firmware does: otherwise it would take what it reports for commands.
@@ -77,6 +86,7 @@ class Tasmota:
     """See `Adapter`."""
 
     is_switched = True
+    largest_bytes = MAX_PAYLOAD_BYTES
     longest_timer_s: int | None = MAX_PULSE_S
 
     def __init__(self, gateway: Gateway, options: TasmotaOptions) -> None:

@@ -105,6 +105,18 @@ class MeterValue(NamedTuple):
         return self.topic == other.topic and self.parts[:common] == other.parts[:common]
 
 
+class SwitchingMessage(NamedTuple):
+    """A message that switches a device."""
+
+    topic: str
+    payload: str = ""
+    """A regular expression that is found in its payload; empty: it switches with any payload."""
+
+    def is_like(self, topic: str, payload: str) -> bool:
+        """Return whether another message switches the device, too; the command in its topic may be in any case."""
+        return self.topic.casefold() == topic.casefold() and re.search(self.payload, payload, re.IGNORECASE) is not None
+
+
 def path_parts(path: str) -> tuple[str, ...]:
     """Return the keys and positions of a path such as `a.b[0].c`."""
     return tuple(part for part in path.replace("[", ".").replace("]", "").split(".") if part)

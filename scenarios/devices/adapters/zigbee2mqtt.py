@@ -12,9 +12,20 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
 from broker import MAX_CHARACTERS, may_be_topic
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import MeterValue, OptionalTopic, Topic, either, json_of, number_of, text_of
+from scenarios.devices.adapters.values import (
+    MeterValue,
+    OptionalTopic,
+    SwitchingMessage,
+    Topic,
+    either,
+    json_of,
+    number_of,
+    text_of,
+)
 from scenarios.gateways import Gateway
 
+MAX_LIST_BYTES = 8 * 2**20
+"""Largest list of a bridge's devices: some describe themselves in 20 kB, and a bridge may have hundreds."""
 MAX_TIMER_S = 6_553
 """Longest time of a radio's own timer."""
 
@@ -47,6 +58,16 @@ class Zigbee2MqttOptions(BaseModel):
         topic = f"{self.base}/{self.name}"
         return tuple(MeterValue(topic, (f"{value}{suffix}",)) for value in ("power", "energy") if self.name)
 
+    @property
+    def switching_messages(self) -> tuple[SwitchingMessage, ...]:
+        """See `TasmotaOptions.switching_messages`, and `meter` for a device that is known by its address."""
+        if not self.name:
+            return ()
+        own, key = f"{self.base}/{self.name}", f"state_{self.endpoint}" if self.endpoint else "state"
+        with_value = SwitchingMessage(f"{own}/set", rf'"{key}"' if self.endpoint else "")
+        to_endpoint = (SwitchingMessage(f"{own}/{self.endpoint}/set"),) if self.endpoint else ()
+        return with_value, SwitchingMessage(f"{own}/set/{key}"), *to_endpoint
+
     @model_validator(mode="after")
     def _names_a_device(self) -> Self:
         if not self.ieee_address and not self.name:
@@ -58,6 +79,7 @@ class Zigbee2Mqtt:
     """See `Adapter`."""
 
     is_switched = True
+    largest_bytes = MAX_LIST_BYTES
 
     def __init__(self, gateway: Gateway, options: Zigbee2MqttOptions) -> None:
         """Create the adapter of a device."""

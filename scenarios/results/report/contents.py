@@ -33,7 +33,7 @@ from scenarios.results.bill_rows import LINES, BillRow, bill_rows
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.large_runs import is_of_large_runs, large_contents
-from scenarios.results.report.shared_contents import run_header, utc_offsets
+from scenarios.results.report.report_header import run_header, utc_offsets
 from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
 from scenarios.scenario import Scenario

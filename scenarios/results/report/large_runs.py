@@ -19,7 +19,7 @@ from scenarios.results.bill_rows import LINES, BillRow
 from scenarios.results.contract_rows import ContractRow
 from scenarios.results.large_run_overviews import MINUTE_S, Minutes
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.shared_contents import run_header, utc_offsets
+from scenarios.results.report.report_header import run_header, utc_offsets
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import Overview, view_overview
 

@@ -10,13 +10,22 @@ from functools import partial
 import numpy as np
 import pytest
 
-from agents.consumer_supply import MakeConsumerSupply
-from agents.device_events import Announced, Availability, DeviceEvent, DeviceNotice, JobAsked, Left, Reported
+from agents.consumer import MakeConsumerSupply
+from agents.device_events import (
+    Announced,
+    Availability,
+    DeviceEvent,
+    DeviceNotice,
+    JobAsked,
+    Left,
+    Occupied,
+    Reported,
+    Vacated,
+)
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings, Prices
-from agents.gateway.job_notices import SupplyTerms
-from agents.gateway.shared_terms import SharedTerms
+from agents.gateway.supply_terms import SharedTerms, SupplyTerms
 from agents.messages import (
     Accept,
     AddJob,
@@ -30,7 +39,7 @@ from agents.messages import (
 )
 from agents.model import MANAGER, TIMELINE
 from agents.sharing import SharedConsumerSupply, SupplySettings
-from agents.whole_consumer_supply import WholeConsumerSupply
+from agents.whole_supply import WholeConsumerSupply
 from broker.hosts.agent import Outgoing
 from broker.hosts.coroutines import MAX_WAITING_MESSAGES
 from tests.agents.stage import Stage, on_stage, only, to
@@ -287,6 +296,20 @@ def test_a_device_without_a_counter_draws_the_lower_power_while_it_is_offline(
     assert end.measured is not None
     assert end.measured.energy_wh == pytest.approx(expected_wh)
     assert (end.outcome, end.reason) == ("on_time", doubt)
+
+
+@pytest.mark.parametrize(("away", "back"), [(GONE, BACK), (Occupied(run="other"), Vacated())])
+def test_the_power_of_a_device_is_not_known_while_nothing_is_heard_of_it(
+    washer: Stage, away: DeviceEvent, back: DeviceEvent
+) -> None:
+    """Its last power was shown as the present one for as long as it was away."""
+    shown = []
+    for minute, said in enumerate((Reported(power_w=2_000.0), away, back, Reported(power_w=10.0))):
+        washer.wait_until(START_S + 60 * minute)
+        report(washer, said)
+        notices = [one.content for one in washer.agent.take_instructions()]
+        shown += [n.content["power_w"] for n in notices if isinstance(n, DeviceNotice) and n.part == "state"][-1:]
+    assert shown == [2_000.0, None, 2_000.0, 10.0]
 
 
 @pytest.mark.parametrize(("rules", "expected_wh"), [(8, 0.0), (9, 2_000.0)])

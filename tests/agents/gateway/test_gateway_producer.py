@@ -14,7 +14,7 @@ from agents.gateway.gateway_settings import GatewaySettings
 from agents.messages import DeviceSaid, ProductionMeasured
 from agents.model import MANAGER
 from agents.scheduling import Insertion
-from agents.whole_producer_supply import WholeProducerSupply
+from agents.whole_supply import WholeProducerSupply
 from broker.hosts.agent import Outgoing
 from tests.agents.stage import Stage, on_stage, to
 

@@ -177,10 +177,12 @@ def test_a_counter_that_runs_backwards_is_metered_by_power() -> None:
         ([12.0, 12.4, 12_450.0, 12_480.0, 12_510.0], 60.4, 1),  # it counts in Wh from now on
         ([12.0, 12.4, 12_450.0, 12.5, 12.6], 0.6, 1),  # a single wrong reading
         ([12_000.0, 12_040.0, 12_080_000.0, 12_110_000.0, 12_150_000.0], 40.0, 3),  # it is declared in kWh
+        # So it is if it is read often: the second reading added up to 16 kWh.
+        ([12_000.0, 12_005.0, 12_010_000.0, 12_015_000.0, 12_020_000.0], 5.0, 3),
         ([12.0, 12.4, 12_450.0, 12_480.0, 10.0, 40.0], 70.4, 1),  # and is reset later
         ([2.0, 2.4, 502.0, 542.0], 540.0, 0),  # a fast meter: it can have counted so much
     ],
-    ids=["Wh", "single", "kWh", "reset", "possible"],
+    ids=["Wh", "single", "kWh", "often", "reset", "possible"],
 )
 def test_a_counter_that_changes_from_kwh_to_wh_adds_no_more_than_its_device_can_draw(
     readings: list[float], energy_wh: float, problems: int
@@ -190,6 +192,40 @@ def test_a_counter_that_changes_from_kwh_to_wh_adds_no_more_than_its_device_can_
     found = [meter.take(60 * minute, None, counter_wh) for minute, counter_wh in enumerate(readings)]
     assert meter.energy_wh == pytest.approx(energy_wh)
     assert [bool(problem) for problem in found].count(True) == problems
+
+
+@pytest.mark.parametrize(
+    ("counters", "energy_wh", "problems"),
+    [
+        # In Wh, then in kWh with three decimals: metered by power.
+        ([12_000, 12_033, 12.066, 12.1, 12.133, 12.166, 12.2, 12.233, 12.266, 12.3, 12.333, 12.366], 366.7, 9),
+        # Declared in kWh, and so far 1000 times too fast: from the change on, it is right.
+        ([12e6, 12_033e3, 12_066, 12_100, 12_133, 12_166, 12_200, 12_233, 12_266, 12_300, 12_333, 12_366], 366.7, 2),
+        ([5_000, 5_033, 5.1, 5_100, 5_133, 5_166, 5_200, 5_233, 5_266, 5_300, 5_333, 5_366], 366.7, 0),  # a wrong one
+        ([5_000, 5_033, 5.1, 38, 71, 104, 138, 171, 204, 238, 271, 304], 337.0, 0),  # a reset
+        ([5_000, 5_033, 5.1, 0, 33, 66, 100, 133, 166, 200, 233, 266], 299.0, 0),
+    ],
+    ids=["kWh", "Wh", "single", "reset", "twice"],
+)
+def test_a_counter_that_changes_from_wh_to_kwh_is_metered_by_power(
+    counters: list[float], energy_wh: float, problems: int
+) -> None:
+    """It counted as reset, and 1000 times too slowly afterwards; or added 12 kWh at once."""
+    meter = Meter(planned_w=2_000.0)
+    found = [meter.take(60 * minute, 2_000.0, counter_wh) for minute, counter_wh in enumerate(counters)]
+    assert meter.energy_wh == pytest.approx(energy_wh, rel=0.002)
+    assert [bool(problem) for problem in found].count(True) == problems
+
+
+def test_a_counter_is_not_reported_as_slow_while_nothing_is_drawn() -> None:
+    """An inverter is first read in the morning when it has counted a thousandth of the day before."""
+    meter = Meter(planned_w=600.0)
+    meter.take(0, 0.0, 12_000.0)
+    for minute in range(600, 660):
+        assert not meter.take(60 * minute, 0.0, 12.0)
+    for minute in range(60):
+        assert not meter.take(60 * (660 + minute), 600.0, 12.0 + 10 * minute)
+    assert meter.energy_wh == pytest.approx(602.0)
 
 
 def test_a_counter_whose_device_is_not_known_may_count_1000_times_as_much() -> None:

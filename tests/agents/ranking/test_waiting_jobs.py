@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from agents.energy import LoadProfile
-from agents.headroom import Need, View
-from agents.ranking.short_list import Board, WaitingJobs
+from agents.headroom import View
+from agents.job_needs import Need
+from agents.ranking.headroom_board import HeadroomBoard
+from agents.ranking.waiting_jobs import WaitingJobs
 
 HOUR_S = 3_600
 LOAD = LoadProfile(times_s=(0, 4200), cumulative_wh=(0.0, 500.0))
@@ -27,19 +29,19 @@ def _need() -> Need:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return how many producers each check of views concerned so far."""
     checked: list[int] = []
-    may_run = Board.may_run
+    may_run = HeadroomBoard.may_run
 
-    def counted(self: Board, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
+    def counted(self: HeadroomBoard, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
         checked.append(len(producers))
         return may_run(self, need, producers)
 
-    monkeypatch.setattr(Board, "may_run", counted)
+    monkeypatch.setattr(HeadroomBoard, "may_run", counted)
     return checked
 
 
 def test_informing_jobs_takes_few_looks_at_many_producers(looks: list[int]) -> None:
     """A new forecast of 4,000 panels and 5,000 waiting jobs took 20 million looks, one pair after the other."""
-    board, waiting = Board(), WaitingJobs()
+    board, waiting = HeadroomBoard(), WaitingJobs()
     for number in range(300):
         board.put(number, WHOLE if number == 250 else BROKEN)
     for job in range(20):
@@ -51,7 +53,7 @@ def test_informing_jobs_takes_few_looks_at_many_producers(looks: list[int]) -> N
 
 def test_a_view_with_too_little_for_many_jobs_is_looked_at_once(looks: list[int]) -> None:
     """At 10,000 houses, each new view was compared with hundreds of waiting jobs: an eighth of the processor time."""
-    board, waiting = Board(), WaitingJobs()
+    board, waiting = HeadroomBoard(), WaitingJobs()
     board.put(0, BROKEN)
     for job in range(200):
         waiting.add(f"job-{job}", "consumer", _need(), asked=())
@@ -63,7 +65,7 @@ def test_a_view_with_too_little_for_many_jobs_is_looked_at_once(looks: list[int]
 def test_looking_at_jobs_together_informs_the_same_jobs(seed: int) -> None:
     """The same as by looking at each pair of a job and a producer."""
     random = Random(seed)
-    board, waiting = Board(), WaitingJobs()
+    board, waiting = HeadroomBoard(), WaitingJobs()
     numbers = range(random.randint(1, 4))
     for number in numbers:
         peaks_wh = tuple(random.choice((0.0, 4.0, 7.0, 10.0)) for _ in range(12))
@@ -85,7 +87,7 @@ def test_looking_at_jobs_together_informs_the_same_jobs(seed: int) -> None:
 def test_each_job_is_informed_of_its_first_producer(seed: int) -> None:
     """In the order of the producers, and for each of them in the order in which the jobs began to wait."""
     random = Random(seed)
-    board, waiting = Board(), WaitingJobs()
+    board, waiting = HeadroomBoard(), WaitingJobs()
     views = [random.choice((WHOLE, BROKEN)) for _ in range(40)]
     for number, view in enumerate(views):
         board.put(number, view)
@@ -105,15 +107,15 @@ def test_each_job_is_informed_of_its_first_producer(seed: int) -> None:
 
 def test_the_next_producer_takes_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """After each refusal, all producers were checked slot by slot, to name one of them."""
-    checked, may_run = 0, Board.may_run
+    checked, may_run = 0, HeadroomBoard.may_run
 
-    def counted(self: Board, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
+    def counted(self: HeadroomBoard, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
         nonlocal checked
         checked += len(producers)
         return may_run(self, need, producers)
 
-    monkeypatch.setattr(Board, "may_run", counted)
-    board, waiting = Board(), WaitingJobs()
+    monkeypatch.setattr(HeadroomBoard, "may_run", counted)
+    board, waiting = HeadroomBoard(), WaitingJobs()
     for number in range(300):
         board.put(number, WHOLE if number > 2 else BROKEN)
     waiting.add("job", "consumer", _need(), asked=range(100))
@@ -127,7 +129,7 @@ def test_the_next_producer_takes_few_looks(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_next_producer_is_the_first_one_that_was_not_named(seed: int) -> None:
     """Producers with too little are looked at again only after a new view; the outcome is that of looking at all."""
     random = Random(seed)
-    board, waiting = Board(), WaitingJobs()
+    board, waiting = HeadroomBoard(), WaitingJobs()
     views = [random.choice((WHOLE, BROKEN, BROKEN)) for _ in range(12)]
     for number, view in enumerate(views):
         board.put(number, view)

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import Outlook, Production
-from agents.headroom import Need
+from agents.job_needs import Need
 from agents.shares import packed, unpacked
 from agents.sharing import EnergyBoard, UndersuppliedJobs
 from agents.sharing.board import most_mwh

@@ -96,6 +96,16 @@ def test_a_job_is_informed_of_more_energy_than_it_knows_of_and_of_less_it_is_not
     assert turns.round(sun(9_000)) + turns.rounds(MANY_ROUNDS) == []
 
 
+def test_jobs_whose_household_is_lost_before_their_turn_take_none_from_others(stage: Stage) -> None:
+    """They counted as informed, and as those that would use the energy: no other job learned of it."""
+    turns = Turns(stage)
+    turns.know(sun(1_000))
+    assert turns.round(asks(WASH), asks(DRY), asks(CAR)) == ["wash"]
+    stage.lose(DRY.agent, CAR.agent)
+    assert turns.rounds(MANY_ROUNDS) == []
+    assert turns.round(sun(2_000)) + turns.rounds(MANY_ROUNDS) == ["wash"]
+
+
 def freed(times: int, turns: Turns) -> int:
     """Let the roof promise a share and take it back a number of times; return how often a job reads the board."""
     terms = {"job_id": "dry", "consumer": DRY.agent, "digest": digest_of(DRY.as_sent), "start_s": START_S}

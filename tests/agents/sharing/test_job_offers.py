@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.headroom import Need
+from agents.job_needs import Need
 from agents.job_register import JobRegister, RegisteredJob, digest_of
 from agents.messages import AnyMessage, SharePromised
 from agents.model import MANAGER, Contract

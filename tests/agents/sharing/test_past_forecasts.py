@@ -32,7 +32,7 @@ def sunny(first_minute: int, mwh: list[int]) -> Production:
         max_size=6,
     )
 )
-def test_each_minute_is_expected_as_the_newest_forecast_had_it_when_it_ended(
+def test_each_minute_is_expected_as_the_forecast_had_it_that_expected_most_while_it_lasted(
     forecasts: list[tuple[int, int, list[int]]],
 ) -> None:
     """Whatever the order and length of the forecasts, and wherever they begin."""
@@ -45,7 +45,9 @@ def test_each_minute_is_expected_as_the_newest_forecast_had_it_when_it_ended(
         known = Outlook.of(newer) if known is None else known.continued_by(newer)
         past.take(known, now_s)
         begin = now_s // MINUTE_S - first
+        earlier_mwh = expected[begin]
         expected[begin:] = produced_mwh(known, first + begin, minutes - begin)
+        expected[begin] = max(expected[begin], earlier_mwh)
         assert (past.expected_mwh(first, minutes) == expected).all()
     assert (past.expected_mwh(first + 120, 40) == expected[120:160]).all()
 

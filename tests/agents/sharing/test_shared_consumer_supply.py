@@ -234,7 +234,16 @@ def test_the_contract_of_an_offline_household_ends_with_its_last_share() -> None
             shrink = Shrink(job_id="wash", start_s=BEGINS_S, before_mwh=runs, minutes_mwh=(), reason="rain")
             sent = stage.say((producer, shrink))
         assert to(MANAGER, sent) == [ContractCancelled(contract_id="wash/1", reason="shed gives less: rain")]
-        assert [outgoing.to for outgoing in sent if isinstance(outgoing.message, Withdraw)] == ["roof", "shed"]
+        assert [outgoing.to for outgoing in sent if isinstance(outgoing.message, Withdraw)] == ["shed"]
+
+
+def test_a_producer_that_supplies_a_job_no_more_does_not_hear_of_its_end() -> None:
+    """The device leaves after a roof has taken its share back: only the other one has to free anything."""
+    with supplied() as stage:
+        shrink = Shrink(job_id="wash", start_s=BEGINS_S, before_mwh=HOUR_OF["roof"], minutes_mwh=(), reason="rain")
+        answer(stage, stage.say(("roof", shrink)), 0, 4_000)
+        sent = stage.say((TIMELINE, Leave(reason="holiday", is_gone=True)))
+        assert [outgoing.to for outgoing in sent if isinstance(outgoing.message, Withdraw)] == ["shed"]
 
 
 def test_the_share_of_a_lost_producer_is_given_up() -> None:

@@ -29,6 +29,7 @@ from agents.messages import (
 from agents.model import GRID, SHARED, Contract
 from agents.shares import Share
 from agents.sharing import SharedSupplyScheme
+from agents.whole_supply import WholeSupplyScheme
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load
 
@@ -90,7 +91,7 @@ def test_messages_of_whole_supply_are_rejected_and_change_nothing(stage: Stage, 
 @pytest.mark.parametrize("message", [promise(), SharesAmended(contract=contract("roof"), reason="sun")], ids=str)
 def test_messages_of_shared_supply_are_rejected_with_whole_supply(message: AnyMessage) -> None:
     """The manager tells the two apart by its scheme only."""
-    with on_stage(Manager(JobRegister([WASH], ["roof"])), START_S) as stage:
+    with on_stage(Manager(JobRegister([WASH], ["roof"]), WholeSupplyScheme), START_S) as stage:
         stage.say(("roof", ProducerJoined(producer="roof")))
         assert stage.say(("roof", message)) == []
         assert rejected(stage) == ["roof"]

@@ -21,6 +21,7 @@ from agents.sharing import (
     PREFERENCES,
     EnergyPrices,
     Offers,
+    Preference,
     SupplySettings,
     compose,
     cost_of,
@@ -131,6 +132,16 @@ def test_a_job_that_costs_the_same_at_any_time_starts_at_once_however_its_minute
     starts, offered = ((8, 1_081),), offers(roof=free_mwh)
     found = compose(HEAT, starts, offered, ("cheapest",), prices=flat, evens_rounding=evens_rounding)
     assert found.start_s == start_s
+
+
+@pytest.mark.parametrize(("evens_rounding", "start_s"), [(True, 8), (False, 1_081)])
+@pytest.mark.parametrize("prefer", [PREFERENCES, ("cheapest",)])
+def test_without_prices_a_job_that_is_covered_alike_at_any_time_starts_at_once_however_its_minutes_round(
+    *, prefer: tuple[Preference, ...], evens_rounding: bool, start_s: int
+) -> None:
+    """A sunny spell that every start includes covers the same part: the grid gave 1 mWh less at the latest start."""
+    spell = offers(roof=[0] * 20 + [9_000] * 5 + [0] * 35)
+    assert compose(HEAT, ((8, 1_081),), spell, prefer, evens_rounding=evens_rounding).start_s == start_s
 
 
 @pytest.mark.parametrize(("evens_rounding", "first_s", "last_s"), [(True, 8, 24_008), (False, 24_001, 1)])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from scenarios.deployment.household import load_part
+from scenarios.deployment.household_scenario import load_part
 from scenarios.load import bundled_text
 from scenarios.simulation import RunSettings
 

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from broker.protocol.wire import Control
-from broker.servers.mosquitto import find_mosquitto
+from broker.security import Guard, write_guard
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from scenarios.devices.link import device_access_of
 from scenarios.devices.scan import found_in
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import block_lines, to_yaml
@@ -250,6 +252,32 @@ async def test_a_zigbee_plug_is_asked_for_its_state_once_its_bridge_has_named_it
         await run.stop()
 
 
+@needs_mosquitto
+async def test_a_zigbee_plug_is_found_in_a_list_of_a_hundred_devices(tmp_path: Path) -> None:
+    """Lists above 512 KiB were dropped: the plug was never found, and none of its jobs ran."""
+    plug = zigbee()
+    text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {plug.gateway}")
+    devices = [{"ieee_address": f"0x{i}", "friendly_name": f"plug-{i}", "definition": "x" * 7_000} for i in range(99)]
+    async with (
+        managed_mosquitto(extra_configuration="message_size_limit 0\n") as broker,
+        session(tmp_path, text, broker=broker.url) as run,
+        run.device(f"{WASHER}/#", "zigbee2mqtt/+/+/get") as device,
+    ):
+        named = {"ieee_address": "0x00158d0001020304", "friendly_name": "wash/er"}
+        device.say("zigbee2mqtt/bridge/devices", [*devices, named], retain=True)
+        await device.until(lambda: device.on("get"))
+        await run.stop()
+
+
+def test_a_guarded_broker_passes_on_the_list_of_a_zigbee_bridge(tmp_path: Path) -> None:
+    """It disconnected the bridge, whose list of a hundred devices is larger than any message between households."""
+    for gateway, expected in ((tasmota().gateway, 576 * 1024), (zigbee().gateway, 8 * 1024 * 1024 + 64 * 1024)):
+        scenario = load_text(STREET.replace("gateway: {answer_s: 3600}", f"gateway: {gateway}"), "f", None)
+        write_guard(tmp_path, Guard(("adler", "brandt"), devices=device_access_of(scenario)))
+        configuration = (tmp_path / "broker" / "mosquitto-host.conf").read_text()
+        assert f"\nmax_packet_size {expected}\n" in configuration
+
+
 PLUGS = pytest.mark.parametrize("make", [tasmota, shelly, zigbee, generic])
 
 
@@ -302,18 +330,27 @@ async def test_a_programme_started_by_hand_ends_when_it_is_over_and_not_at_its_c
 @needs_mosquitto
 @pytest.mark.long
 async def test_the_timer_of_a_plug_is_set_again_while_its_programme_runs(tmp_path: Path) -> None:
-    """A programme of four hours is longer than a Zigbee radio can count: the plug stays on, and safe without us."""
-    four_hours = STREET.replace("{step_s: 600, power_w: [100, 2000, 150]}", "{step_s: 14400, power_w: [1000]}")
-    async with plugged_in(zigbee, tmp_path, text=four_hours) as (run, device, plug):
+    """A programme of hours is longer than a Zigbee radio can count: the plug stays on, and safe without us.
+
+    It draws nothing more long before the end of its load profile: a plug that is silent for an hour after that has
+    vanished, and an hour is a second here.
+    """
+    hours = STREET.replace("{step_s: 600, power_w: [100, 2000, 150]}", "{step_s: 57600, power_w: [1000]}")
+    async with plugged_in(zigbee, tmp_path, text=hours) as (run, device, plug):
+
+        def switched(to: str) -> list[dict[str, Any]]:
+            sent = [json.loads(payload) for topic, payload, _ in device.heard if topic in plug.filters]
+            return [one for one in sent if one["state"] == to]
+
         device.say(f"{WASHER}/request", {"id": "wash-1", "ready_by": "in 20 h"})
         await device.until(lambda: job_state(device) == "EXECUTING")
         device.say(f"ssmic/{RUN}/control", Control(command="pace", pace="3600x", by="test").encoded())
-        await device.until(lambda: job_state(device) == "FINISHED")
-        sent = [json.loads(payload) for topic, payload, _ in device.heard if topic in plug.filters]
-        on, off = [one for one in sent if one["state"] == "ON"], [one for one in sent if one["state"] == "OFF"]
-        assert len(on) >= 5  # at least every 6,553 / 2 s
-        assert {one["on_time"] for one in on} == {6_553}
-        assert len(off) == 1
+        await device.until(lambda: len(switched("ON")) >= 5)  # at least every 6,553 / 2 s
+        device.answers.clear()  # from now on it says that it draws nothing
+        plug.meter(device.say, 0.0, 5410.0, is_on=True)
+        await device.until(lambda: job_state(device) == "FINISHED" and switched("OFF"))
+        assert {one["on_time"] for one in switched("ON")} == {6_553}
+        assert len(switched("OFF")) == 1
         await run.stop()
 
 
@@ -589,6 +626,50 @@ def test_a_device_of_any_kind_does_not_read_the_meter_of_another_one(
     (problem,) = raised.value.problems
     assert "is read as the meter of another device already (" in str(problem)
     assert str(problem).endswith("; its energy would count twice")
+
+
+@pytest.mark.parametrize(
+    ("declared", "command", "is_refused"),
+    [
+        ("tasmota, topic: plug", "{topic: cmnd/plug/POWER}", True),
+        ("tasmota, topic: plug", "{topic: cmnd/plug/Power1, on: '1'}", True),
+        ("tasmota, topic: plug", "{topic: cmnd/plug/power2}", False),
+        ("tasmota, topic: plug", "{topic: cmnd/Plug/POWER}", False),
+        ("tasmota, topic: plug", "{topic: cmnd/plug/Backlog, on: 'PulseTime1 700; Power1 ON'}", True),
+        ("tasmota, topic: plug", "{topic: cmnd/plug/Backlog, on: 'Var1 1', off: 'Var1 0'}", False),
+        ("tasmota, topic: plug, relay: 2", "{topic: cmnd/plug/POWER}", False),
+        ("tasmota, topic: plug, relay: 2", "{topic: cmnd/plug/POWER0}", True),
+        ("tasmota, topic: plug, full_topic: '%topic%/%prefix%'", "{topic: plug/cmnd/POWER}", True),
+        ("shelly, prefix: plug", "{topic: 'plug/command/switch:0', on: 'on,{{ run_s }}'}", True),
+        ("shelly, prefix: plug, channel: 1", "{topic: 'plug/command/switch:0', on: 'on'}", False),
+        ("shelly, prefix: plug", """{topic: plug/rpc, on: '{"id":1,"src":"x","params":{"id":0,"on":true}}'}""", True),
+        ("shelly, prefix: plug", """{topic: plug/rpc, on: '{"id":0,"src":"x","params":{"id":1,"on":true}}'}""", False),
+        ("zigbee2mqtt, name: plug", "{topic: zigbee2mqtt/plug/set}", True),
+        ("zigbee2mqtt, name: plug", "{topic: zigbee2mqtt/plug/set/state}", True),
+        ("zigbee2mqtt, name: plug, endpoint: l1", """{topic: zigbee2mqtt/plug/set, on: '{"state_l1":"ON"}'}""", True),
+        ("zigbee2mqtt, name: plug, endpoint: l1", """{topic: zigbee2mqtt/plug/set, on: '{"state_l2":"ON"}'}""", False),
+        ("zigbee2mqtt, name: plug, endpoint: l1", "{topic: zigbee2mqtt/plug/l1/set}", True),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_device_of_any_kind_does_not_command_the_switch_of_another_one(
+    declared: str, command: str, *, is_refused: bool, is_first: bool
+) -> None:
+    """Both were commanded: one job switched the appliance of the other on, and off in the middle of its programme."""
+    gateways = [f"adapter: {declared}", f"adapter: generic, command: {command}"]
+    devices = "".join(
+        f"      - {{id: plug{number}, type: consumer, gateway: {{{gateway}}}}}\n"
+        for number, gateway in enumerate(gateways if is_first else reversed(gateways))
+    )
+    head = "version: 1\nname: n\nstart: 2026-06-21T06:00:00Z\nseed: 1\nhouses:\n  - id: a\n    devices:\n"
+    if not is_refused:
+        load_text(head + devices, "f", None)
+        return
+    with pytest.raises(ScenarioError) as raised:
+        load_text(head + devices, "f", None)
+    (problem,) = raised.value.problems
+    assert "devices[1].gateway: " in str(problem)
+    assert " switches another device, too (" in str(problem)
 
 
 def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it() -> None:

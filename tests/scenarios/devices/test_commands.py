@@ -140,6 +140,44 @@ def test_an_ahoydtu_that_publishes_json_is_read() -> None:
     assert adapter.take("inverter/roof/ch0", json.dumps(said).encode(), retained=True) == []
 
 
+def test_an_ahoydtu_whose_connection_has_ended_is_offline() -> None:
+    """Its last will is on a topic of its own; what it has kept on the others stays as it was."""
+    roof = Gateway(
+        id="pv", house="adler", device="pv", type="producer", agent="pv", adapter="ahoydtu", options={"name": "roof"}
+    )
+    adapter = adapter_for(roof)
+    assert "inverter/mqtt" in adapter.filters()
+    said = [
+        event
+        for topic, payload in (
+            ("inverter/mqtt", b"connected"),
+            ("inverter/status", b"2"),
+            ("inverter/roof/available", b"2"),
+            ("inverter/mqtt", b"not connected"),
+            ("inverter/mqtt", b"connected"),
+        )
+        for event in adapter.take(topic, payload, retained=False)
+    ]
+    assert said == [Availability(online=online) for online in (True, False, True)]
+
+
+@pytest.mark.parametrize("nothing", [b"unavailable", b"unknown", b"None", b"null", b""])
+def test_a_state_of_home_assistant_without_a_value_is_no_reading(nothing: bytes) -> None:
+    """Each was an error, three for every plug that had lost its Wi-Fi; a template makes null `None`."""
+    options = {
+        "switch": {"topic": "ha/switch", "on": "on", "off": "off"},
+        "power": {"topic": "ha/power", "unit": "W"},
+        "energy": {"topic": "ha/energy", "template": "{{ value }}", "unit": "kWh"},
+    }
+    plug = Gateway(id="d", house="a", device="d", type="consumer", agent="a/d", adapter="generic", options=options)
+    adapter = adapter_for(plug)
+    for topic in ("ha/switch", "ha/power", "ha/energy"):
+        assert adapter.take(topic, nothing, retained=False) == []
+    off = {"switch": {"topic": "ha/switch", "off": "unavailable"}}
+    adapter = adapter_for(plug.model_copy(update={"options": off}))
+    assert adapter.take("ha/switch", b"unavailable", retained=False) == [Reported(is_on=False)]
+
+
 def test_a_shelly_behind_a_roof_reports_what_it_returns() -> None:
     """As negative power and on a counter of its own; what the inverter draws at night is not production."""
     roof = Gateway(

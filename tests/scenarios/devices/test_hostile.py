@@ -114,7 +114,7 @@ NEITHER = {
         ("zigbee2mqtt/z", b'{"state": ["ON"]}', "ON or OFF"),
     ],
     "opendtu": [("solar/1/status/reachable", b"true", "0, 1, offline, online")],
-    "ahoydtu": [("inverter/n/available", b"9", "0, 1, 2, 3, 4, offline, online")],
+    "ahoydtu": [("inverter/n/available", b"9", "0, 1, 2, 3, 4, connected, not connected, offline, online")],
     "generic": [("g/a", b"dunno", "online or offline")],
 }
 """By adapter, a topic that says one of two things, what it says instead, and what is expected."""

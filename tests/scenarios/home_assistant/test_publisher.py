@@ -15,10 +15,11 @@ from broker.clock import Pace
 from broker.protocol import topics
 from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import Bus, Delivery, MemoryBroker, MqttBroker
+from scenarios.device_state import DeviceState
 from scenarios.files import load_text
 from scenarios.home_assistant import Standing
 from scenarios.home_assistant.discovery import STATES, devices_of, object_id
-from scenarios.home_assistant.states import states_at
+from scenarios.home_assistant.states import real_consumer, states_at
 from scenarios.simulation import RunOutcome, RunSettings, run_scenario
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.devices.session import STREET
@@ -122,6 +123,13 @@ def test_states_follow_the_ledger() -> None:
 
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+def test_an_offline_device_has_the_energy_that_it_has_metered_and_no_power() -> None:
+    """Without a reading, it would have what its plan says instead, and its energy would go back."""
+    offline = DeviceState(type="consumer", available=False, power_w=None, energy_wh=1_500.0)
+    shown = real_consumer(load_text(STREET, "test", None), offline)
+    assert (shown["power"], shown["energy"]) == (None, 1.5)
+
+
 async def test_a_run_reappears_after_a_birth_message_and_disappears_at_its_end() -> None:
     """Its ledger is the same as without Home Assistant; an invented device makes no emulated one a real one."""
     async with managed_mosquitto() as running:

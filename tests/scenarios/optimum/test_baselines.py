@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agents.model import Job
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.optimum.baselines import Baseline, baselines
 from scenarios.optimum.optimum import clairvoyant_optimum
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun

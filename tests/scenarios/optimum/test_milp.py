@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
+from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.optimum.feasibility import delivered_wh
 from scenarios.optimum.instance import instance_of
 from scenarios.optimum.milp import SAMPLE_STEPS, MilpResult, aggregated_columns, solve_refined

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import CumulativeSeries
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.optimum.feasibility import pooled_wh, start_problems
 from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.optimum.shared_bound import SharedBound

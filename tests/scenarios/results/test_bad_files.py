@@ -201,3 +201,15 @@ def _change(path: Path, statement: str) -> None:
     connection.execute(statement)
     connection.commit()
     connection.close()
+
+
+def test_messages_that_cannot_be_counted(results_file: Path) -> None:
+    """An expectation asks for their number, and the file has lost them."""
+    with sqlite3.connect(results_file) as connection:
+        connection.execute("DROP TABLE messages")
+    connection.close()
+    with (
+        ResultsReader(results_file) as results,
+        pytest.raises(ResultsError, match=r"\.sqlite: cannot be read: .*messages"),
+    ):
+        results.count_sent(1, "Declined", None)

@@ -22,7 +22,7 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import Limits, report_contents
 from scenarios.results.report.page import build_page, write_report
-from scenarios.results.report.shared_contents import utc_offsets
+from scenarios.results.report.report_header import utc_offsets
 from scenarios.results.rows import DroppedHost
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Zone

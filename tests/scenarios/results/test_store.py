@@ -22,6 +22,7 @@ from threading import Timer
 import pytest
 import structlog
 
+from agents.energy import CumulativeSeries
 from agents.manager.ledger_entries import LedgerEntry, ledger_sha256
 from scenarios.events import Note, TimelineEvent
 from scenarios.gateways import Gateway
@@ -29,7 +30,7 @@ from scenarios.prices import PriceBand, TimeOfUse
 from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWriteError, record_comparison, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import DroppedHost
+from scenarios.results.rows import DroppedHost, record_verdicts
 from scenarios.results.summary import run_json, simulation_json
 from scenarios.results.writer import EndState, RunWriter
 from scenarios.scenario import Community, Scenario, Tariff
@@ -458,8 +459,11 @@ def test_a_resumed_run_continues_its_ledger_and_counts(tmp_path: Path, simulatio
 def test_a_run_that_is_resumed_after_it_was_ended_is_as_if_it_had_not_been(
     tmp_path: Path, simulation: SimulationSpec, most_minute_rows: int
 ) -> None:
-    """With its minutes, or an overview of them; until it ends again, it has no figures."""
+    """With its minutes, or an overview of them; until it ends again, the file has nothing of its end."""
+    fridge = CumulativeSeries(times_s=(START_S, START_S + 86_400), cumulative_wh=(0, 2_400))
+    simulation = replace(simulation, scenario=replace(simulation.scenario, base_loads={"b": fridge}))
     wash, nasty, _ = simulation.scenario.jobs
+    out = (DroppedHost("a", "it was away", is_quarantined=False),)
     first, second = agreed(contract(wash, "pv", 0)), agreed(contract(nasty, "pv", 3600))
     found = []
     for is_ended in (False, True):
@@ -477,10 +481,20 @@ def test_a_run_that_is_resumed_after_it_was_ended_is_as_if_it_had_not_been(
                 most_minute_rows=most_minute_rows,
             ) as writer:
                 with closing(sqlite3.connect(path)) as connection:
-                    assert connection.execute("SELECT state, kpis_json FROM runs").fetchone() == ("running", None)
+                    ended = connection.execute(
+                        "SELECT state, kpis_json, ledger_sha256, comparison_json, error FROM runs"
+                    )
+                    assert ended.fetchone() == ("running", None, None, None, "")
                 writer.entry(entry)
-                if state:
-                    writer.finish(state, None)  # type: ignore[arg-type]  # one of its states
+                if state == "done":
+                    writer.finish("done", None)
+                elif state:
+                    scores = {"pv": (1, 2)}
+                    writer.finish(
+                        "interrupted", None, wall_s=1.0, error="why", without=out, disputes="b", scores=scores
+                    )
+                    record_comparison(path, 1, {"optimum": {}})
+                    record_verdicts(path, 1, [{"holds": False}])
                 else:
                     writer.commit()
                     writer.close()

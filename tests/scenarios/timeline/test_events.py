@@ -226,6 +226,35 @@ def test_an_event_waits_for_each_turn_of_a_job() -> None:
     assert [first_h[turn] for turn in turns] == pytest.approx([6, 8, start_h, start_h + 2], abs=0.01)
 
 
+@pytest.mark.parametrize(
+    "event", ["add_job, house: a, device: washer, id: extra, latest_start: 2h", "note, text: late"]
+)
+def test_nothing_happens_after_the_end_of_the_run(event: str) -> None:
+    """The job of an offline house takes grid power in the last rounds; a job added for that reason failed the run."""
+    text = TWO_ROOFS.replace('latest_start: "15:00"', 'latest_start: "2d 06:00"')
+    happenings: list[Happening] = []
+    outcome = run(
+        scripted(
+            f"""
+        {{at: '05:00', do: patience, patient: false}}
+        {{at: '05:00', do: offline, house: b}}
+        {{when: {{job: wash-b, turn: agreed}}, do: {event}}}
+    """,
+            text=text,
+        ),
+        days=1,
+        on_event=happenings.append,
+    )
+
+    assert suppliers(outcome) == {"wash-a": "pv-a", "wash-b": "grid"}
+    assert [one.action.do for one in happenings] == ["patience", "offline"]
+
+
+def test_a_device_that_leaves_in_the_second_in_which_its_job_is_registered_does_not_run_it() -> None:
+    """The job found a supplier in the rounds after the event, and ran on a device that was not there."""
+    assert suppliers(run(scripted("{at: '06:00', do: leave, house: b, device: washer}"))) == {"wash-a": "pv-a"}
+
+
 def test_a_house_that_is_offline_agrees_on_nothing_until_it_returns() -> None:
     """Its own job waits for its return; its roof supplies no other house in between."""
     outcome = run(
@@ -264,6 +293,25 @@ def test_a_device_that_has_left_does_not_return_with_its_house() -> None:
     )
 
     assert suppliers(outcome) == {"wash-a": "grid", "wash-b": "grid"}
+
+
+@pytest.mark.parametrize(
+    ("device", "agreed_h"), [("washer", {"wash-a": 6, "wash-b": 9}), ("pv-b", {"wash-a": 9, "wash-b": 9})]
+)
+def test_a_device_that_joins_a_house_that_is_offline_agrees_on_nothing_until_the_house_returns(
+    device: str, agreed_h: dict[str, float]
+) -> None:
+    """It is there, and cannot be reached either: it made contracts at eight."""
+    outcome = run(
+        scripted(f"""
+        {{at: '05:00', do: forecast, producer: pv-{"b" if device == "washer" else "a"}, factor: 0}}
+        {{at: '07:00', do: offline, house: b, duration: 2h}}
+        {{at: '08:00', do: join, house: b, device: {device}}}
+    """)
+    )
+    by_panels = [entry.contract for entry in outcome.ledger if entry.contract.producer != "grid"]
+
+    assert {one.job_id: (one.agreed_s - outcome.start_s) / 3600 for one in by_panels} == agreed_h
 
 
 def test_a_house_that_stays_offline_takes_grid_power_at_the_last_moment() -> None:

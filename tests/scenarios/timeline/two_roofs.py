@@ -55,6 +55,7 @@ def run(
     hosts: int | None = None,
     algorithm: str = "insertion",
     negotiating: NegotiationSettings | None = None,
+    days: int | None = None,
     on_event: Callable[[Happening], None] | None = None,
 ) -> RunOutcome:
     """Run it in an event loop whose wall clock jumps when nothing happens."""
@@ -64,6 +65,7 @@ def run(
         hosts=hosts,
         algorithm=AlgorithmSettings(algorithm),
         negotiating=negotiating or NegotiationSettings(),
+        days=days,
         patience=Timeouts(limit_wall_s=1e6),
     )
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,12 @@ from textual.widgets import Input
 from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from scenarios.load import load_scenario
+from tests.tui.editor.test_session import Person
+from tui.editor import commands
+from tui.editor.actions import EditActions, NothingChosenError
 from tui.editor.dialogs import ChooseSeveral
+from tui.editor.scan_actions import ScanActions
+from tui.editor.session import EditSession, Work
 from tui.shell.dialogs import AskText
 
 pytestmark = [
@@ -54,3 +60,36 @@ async def test_a_plug_that_announces_itself_becomes_a_device_of_the_house(editin
         await person.press("ctrl+s")
         await person.until(lambda: not person.work.history.is_dirty)
     assert [gateway.adapter for gateway in load_scenario(file).gateways.values()] == ["tasmota"]
+
+
+class Chooser(Person):
+    """A user who chooses all devices."""
+
+    async def ask(self, dialog: Any) -> Any:
+        """Give the next answer; tick everything."""
+        return dialog._known if isinstance(dialog, ChooseSeveral) else await super().ask(dialog)
+
+
+@pytest.mark.parametrize("removed", ["1", "2"])
+async def test_found_devices_go_to_the_house_that_was_chosen_or_nowhere(file: Path, removed: str) -> None:
+    """While it listened, another house was removed, or this one: the devices went to another house."""
+    session = EditSession()
+    session.open(Work.opened(file))
+    session.select(("houses", 1))
+    async with managed_mosquitto() as running, MqttBroker(running.url).connect("plug") as plug:
+        await plug.publish("tasmota/discovery/A1/config", json.dumps(PLUG).encode(), qos=1, retain=True)
+        await plug.flush()
+        person = Chooser(f"mqtt://127.0.0.1:{running.url.port}")
+        edits = EditActions(session, person)
+        finding = asyncio.create_task(ScanActions(session, person, edits, lambda _: None).add_found())
+        while not person.notices:
+            await asyncio.sleep(0)
+        session.apply(lambda tree: commands.remove_house(tree, ("houses", int(removed) - 1)))
+        if removed == "2":
+            with pytest.raises(NothingChosenError, match="House 2 is no longer there"):
+                await finding
+        else:
+            await finding
+    assert session.work is not None
+    (house,) = session.work.tree["houses"]
+    assert (house["id"], len(house["devices"])) == (("2", 2) if removed == "1" else ("1", 2))

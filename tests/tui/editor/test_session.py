@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any, Literal
 import pytest
 from textual.screen import ModalScreen
 
+from scenarios.files import ShiftForecasts
 from tui.editor import commands
 from tui.editor.actions import EditActions, NothingChosenError
+from tui.editor.edit_history import Change, Insert
 from tui.editor.file_actions import FileActions
 from tui.editor.session import Changed, CheckFinished, EditSession, FieldWanted, Opened, Selected, SessionEvent, Work
 from tui.editor.tree_model import WHOLE
@@ -235,3 +238,68 @@ async def test_saving_over_a_change_by_another_program_asks_first(session: EditS
     assert await files.save()
     assert "Abel" in read(file)
     assert "Braun the second" not in read(file)
+
+
+async def test_changes_made_while_another_file_is_read_are_asked_about(session: EditSession, file: Path) -> None:
+    """They were lost without a question: reading ten thousand houses takes a while."""
+    other = file.with_name("other.yaml")
+    write(other, read(file))
+    person = Person("stay", "discard", "stay", "discard")
+    files = FileActions(session, person, lambda _: None)
+
+    async def open_and_type(name: str) -> None:
+        opening = asyncio.create_task(files.open_source(str(other)))
+        while not person.dialogs and files.loss() is not None:
+            await asyncio.sleep(0)  # the question about changes made before
+        await asyncio.sleep(0)
+        type_name(session, name)
+        await opening
+
+    await open_and_type("Abel")
+    assert (name_of_first_house(session), opened(session).path) == ("Abel", file)
+    person.dialogs.clear()
+    await open_and_type("Abelard")
+    assert (name_of_first_house(session), opened(session).path) == ("Abelard", file)
+    assert person.dialogs == ["Confirm", "Confirm"]
+    await files.open_source(str(other))
+    assert (name_of_first_house(session), opened(session).path) == ("Adler", other)
+    assert len(person.dialogs) == 3
+
+
+async def test_what_was_discarded_for_a_file_that_cannot_be_read_is_asked_about_again(
+    session: EditSession, file: Path
+) -> None:
+    """The changes are still there."""
+    bad = file.with_name("bad.yaml")
+    write(bad, "houses: [")
+    person = Person("discard", None, "stay")
+    files = FileActions(session, person, lambda _: None)
+    type_name(session, "Abel")
+    await files.open_source(str(bad))
+    await files.close()
+    assert name_of_first_house(session) == "Abel"
+    assert person.dialogs == ["Confirm", "Notes", "Confirm"]
+
+
+async def test_a_reload_discards_what_the_user_was_asked_about(session: EditSession, file: Path) -> None:
+    """It asks no second time."""
+    write(file, read(file).replace("Brandt", "Braun the second"))
+    person = Person("reload")
+    files = FileActions(session, person, lambda _: None)
+    type_name(session, "Abel")
+    assert files.notice_disk()
+    await files.ask_about_disk()
+    assert name_of_first_house(session) == "Adler"
+    assert "Braun the second" in opened(session).history.current.document().text
+
+
+async def test_forecasts_are_shifted_where_they_are_once_their_files_have_been_read(session: EditSession) -> None:
+    """A house that is removed meanwhile moves the others up; the change was made in the wrong house, or failed."""
+    session.apply(lambda _: Change("another house", (Insert(("houses",), 0, ({"id": "0", "devices": []},)),)))
+    edits = EditActions(session, Person())
+    shifting = asyncio.create_task(edits.bring_together(ShiftForecasts(("pv",), 2)))
+    await asyncio.sleep(0)
+    session.apply(lambda tree: commands.remove_house(tree, ("houses", 0)))
+    await shifting
+    (prediction,) = opened(session).tree["houses"][0]["devices"][1]["predictions"]
+    assert prediction["points"][0][0] != "04:00"

@@ -14,7 +14,7 @@ from scenarios.monitor import ObservedNegotiation, summarize
 from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house
 from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
-from tui.cli.run_show_tables import house_json, show_house
+from tui.cli.household_tables import house_json, show_house
 from tui.monitor.hosts_and_devices import _consumer
 from tui.results.comparison import comparison_view
 from tui.results.comparison.comparison_model import compare

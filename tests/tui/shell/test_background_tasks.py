@@ -1,4 +1,4 @@
-"""Background tasks of widgets: their exceptions become notices, unless the widget is being removed."""
+"""Exceptions of widgets' handlers and background tasks: notices, unless the widget is being removed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 from textual.containers import Vertical
 from textual.css.query import NoMatches
+from textual.events import Click
 from textual.pilot import Pilot
+from textual.widgets import OptionList, Static
 
 from tests.tui.conftest import Opened
-from tests.tui.driving import the_app, until
-from tui.shell import Guarded
+from tests.tui.driving import at_once, click, click_at_once, dialog, the_app, until
+from tui.shell import AreaScreen, Guarded, HelpScreen
+from tui.shell.error_notices import crash_file
 
 
 class View(Guarded, Vertical):
@@ -56,3 +59,50 @@ async def test_a_task_that_fails_becomes_a_notice(opened: Opened) -> None:
         assert isinstance(error, NoMatches)
         the_app(pilot).unexpected.clear()
         assert any("#child" in notice.message for notice in pilot.app._notifications)
+
+
+async def test_keys_and_clicks_that_come_while_the_application_ends_are_no_errors(opened: Opened) -> None:
+    """Its screens are gone by then; each became an unexpected error in the crash file."""
+    async with opened() as pilot:
+        app = the_app(pilot)
+        at_once(pilot, *"kkk" * 20)
+        click_at_once(pilot, app.screen, times=20)
+    assert not crash_file().exists()
+
+
+class Broken(Static):
+    """A widget that is not ours, with a defect."""
+
+    def on_click(self) -> None:
+        """Fail."""
+        raise ValueError("a defect")
+
+
+async def test_a_defect_of_any_widget_becomes_a_notice(opened: Opened) -> None:
+    """Also of one of Textual's, which know nothing of notices: it ended the application."""
+    async with opened() as pilot:
+        broken = Broken("click")
+        await pilot.app.screen.mount(broken, before=0)
+        await click(pilot, broken)
+        await until(pilot, lambda: the_app(pilot).unexpected)
+        (error,) = the_app(pilot).unexpected
+        assert str(error) == "a defect"
+        the_app(pilot).unexpected.clear()
+        await pilot.press("f1")
+        await dialog(pilot, HelpScreen)
+
+
+async def test_a_click_on_a_line_that_a_list_no_longer_has_does_nothing(opened: Opened) -> None:
+    """The palette or a picker was searched again before the click arrived; it ended the application."""
+    async with opened() as pilot:
+        listed = pilot.app.screen.query_one("#entries", OptionList)
+        await until(pilot, lambda: listed.option_count > 3)
+        await pilot.pause()
+        x, y = listed.content_region.x + 4, listed.content_region.y + 1
+        style = pilot.app.screen.get_style_at(x, y)
+        assert "option" in style.meta
+        no_keys = {"shift": False, "meta": False, "ctrl": False}
+        listed.post_message(Click(listed, x, y, delta_x=0, delta_y=0, button=1, **no_keys, style=style))
+        listed.clear_options()
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, AreaScreen)

@@ -51,8 +51,8 @@ def optimum(
     """
     from scenarios.load import load_scenario
     from scenarios.optimum import clairvoyant_optimum, optimum_json, shared_optimum_of
+    from tui.cli.outcome_tables import optimum_table, shared_optimum_table
     from tui.cli.output import optimum_progress, output, own_output
-    from tui.cli.run_show_tables import optimum_table, shared_optimum_table
     from tui.cli.simulate import print_json
     from tui.logs import configure_logs
     from tui.signals import end_now, signals_heard

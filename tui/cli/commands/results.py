@@ -116,8 +116,9 @@ def show(
         simulation_json,
         view_house,
     )
+    from tui.cli.household_tables import house_json, show_house
+    from tui.cli.outcome_tables import show_outcome
     from tui.cli.output import output
-    from tui.cli.run_show_tables import house_json, show_house, show_outcome
     from tui.cli.simulate import print_json
 
     interval_s = 60 * interval
@@ -174,8 +175,8 @@ def _refuse_for_sweep(path: Path, interval: int, *, utc: bool) -> None:
 
 def _show_all_households(results: ResultsReader, run: int, interval_s: int, zone: Zone) -> None:
     from scenarios.results import view_neighbourhood
+    from tui.cli.household_tables import show_neighbourhood, show_streets
     from tui.cli.output import output
-    from tui.cli.run_show_tables import show_neighbourhood, show_streets
 
     if results.is_large(run):
         show_streets(output(), results.households(run), results.houses)

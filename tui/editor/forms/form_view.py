@@ -237,11 +237,17 @@ class FieldRow(Vertical):
         """Show problems of the value; empty: none."""
         self.set_class(bool(problems), "wrong")
         said = "\n".join(f"✗ {problem}" for problem in dict.fromkeys(problems))
-        line = self.query_one(".problem", Static)
-        update_if_changed(line, said)
-        if said and self.has_focus_within:
-            # It takes lines that may lie below the edge; and the list of problems below takes some more.
-            self.call_after_refresh(line.scroll_visible, animate=False)
+        update_if_changed(self.query_one(".problem", Static), said)
+        self.call_after_refresh(self.bring_problem_in_sight)
+
+    def bring_problem_in_sight(self) -> None:
+        """Scroll the form to the problem of the field that is being edited, if it has one."""
+        if self.has_class("wrong") and self.has_focus_within:
+            self.query_one(".problem").scroll_visible(animate=False)
+
+    def on_resize(self) -> None:
+        """Keep the problem in sight when its text takes more lines."""
+        self.call_after_refresh(self.bring_problem_in_sight)
 
     _offered: tuple[str, ...] = ()
     """Of a choice."""
@@ -360,6 +366,11 @@ class FormView(VerticalScroll, can_focus=False):
         yield Static("", classes="title", markup=False)
         yield Static("", classes="note", markup=False)
         yield Static("", classes="own", markup=False)
+
+    def on_resize(self) -> None:
+        """Keep the problem in sight when the list of problems takes lines of the form."""
+        for row in self.rows:
+            row.call_after_refresh(row.bring_problem_in_sight)
 
     @property
     def rows(self) -> list[FieldRow]:

@@ -51,7 +51,7 @@ async def test_a_button_does_not_keep_the_focus_for_the_next_part(editing: Editi
 
 
 async def test_a_problem_in_the_field_being_edited_is_in_sight_to_its_last_line(editing: Editing, file: Path) -> None:
-    """In 80 columns it wraps below the edge of the form, which the list of problems has just made smaller."""
+    """In 80 columns it wraps below the edge of the form, which the list of problems and the terminal make smaller."""
     async with editing(file, size=(80, 24)) as person:
         await person.show("jobs", 0)
         await person.type_in("latest start", "2026-06-20")
@@ -59,6 +59,9 @@ async def test_a_problem_in_the_field_being_edited_is_in_sight_to_its_last_line(
         line = person.row("latest start").query_one(".problem")
         form = person.screen.query_one("#form")
         await person.until(lambda: line.region.height > 1 and form.region.contains_region(line.region))
+        height = form.region.height
+        await person.pilot.resize_terminal(80, 20)
+        await person.until(lambda: form.region.height < height and form.region.contains_region(line.region))
 
 
 async def test_a_letter_typed_while_the_form_is_refreshed_is_not_lost(editing: Editing, file: Path) -> None:

@@ -7,8 +7,9 @@ from random import Random
 import numpy as np
 import pytest
 
-from agents.headroom import MIN_BLOCK_S, Need, View
-from agents.ranking.short_list import MANY_PRODUCERS, MAX_STRETCHES, Board
+from agents.headroom import MIN_BLOCK_S, View
+from agents.job_needs import Need
+from agents.ranking.headroom_board import MANY_PRODUCERS, MAX_STRETCHES, HeadroomBoard
 
 
 def _random_view(random: Random) -> View:
@@ -33,7 +34,7 @@ def _random_need(random: Random) -> Need:
 def test_many_producers_are_judged_like_each_of_them_alone(seed: int) -> None:
     """What jobs between the same hours have in common follows new views, producers without one, and odd blocks."""
     random = Random(seed)
-    board, views = Board(), dict[int, View]()
+    board, views = HeadroomBoard(), dict[int, View]()
     needs = [_random_need(random) for _ in range(6)]
     for _ in range(25):
         for _ in range(random.choice((0, 1, 40))):
@@ -55,7 +56,7 @@ def test_many_producers_are_judged_like_each_of_them_alone(seed: int) -> None:
 
 def test_only_some_pairs_of_hours_are_kept() -> None:
     """A long run does not fill the memory with hours that have passed."""
-    board = Board()
+    board = HeadroomBoard()
     board.put(MANY_PRODUCERS - 1, View(from_s=0, block_s=MIN_BLOCK_S, free_wh=(5.0,), peak_wh=(1.0,)))
     order = np.arange(MANY_PRODUCERS)
     for hour in range(2 * MAX_STRETCHES):

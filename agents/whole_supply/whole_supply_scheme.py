@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.job_register import JobRegister, RegisteredJob
-from agents.manager.joined_producers import JoinedProducers
-from agents.manager.ledger import Ledger
-from agents.manager.ledger_entries import LedgerEntry
-from agents.manager.unconfirmed_statements import MAX_UNCONFIRMED, Unconfirmed, UnconfirmedStatements
+from agents.manager import (
+    MAX_UNCONFIRMED,
+    JoinedProducers,
+    Ledger,
+    LedgerEntry,
+    Unconfirmed,
+    UnconfirmedStatements,
+)
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     AnyMessage,

@@ -1,10 +1,10 @@
-"""What a device is informed of with shared supply: who supplies its job, how much of it each, and at what price."""
+"""What a device is told of the supply of its jobs: who supplies a job, how much of it each, and what it costs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,50 @@ from agents.energy import IntArray
 from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.model import GRID, SHARED, Contract, Job
 from agents.shares import load_mwh, unpacked
+
+
+class SupplyTerms(Protocol):
+    """How a device is told who supplies its jobs, and what that costs."""
+
+    def suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
+        """Return the suppliers of a job as they are listed on the topic `job`."""
+        ...
+
+    def names(self, job: Job, contract: Contract) -> str:
+        """Return the names of all suppliers, as on the topic `state`."""
+        ...
+
+    def price_eur(self, job: Job, contract: Contract, changes: Sequence[PriceChange]) -> float | None:
+        """Return what a job costs, EUR; None if there are no prices.
+
+        Args:
+            job: The job.
+            contract: Its contract.
+            changes: How prices have changed since the run's start, in order of time.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WholeJobTerms:
+    """The terms of jobs that one producer, or the grid, supplies alone."""
+
+    gateway: GatewaySettings
+
+    def suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
+        """See `SupplyTerms.suppliers`: the only one, with all of the job."""
+        del job
+        house = self.gateway.producer_houses.get(contract.producer, "")
+        return [{"producer": contract.producer, "house": house, "share": 1.0}]
+
+    def names(self, job: Job, contract: Contract) -> str:
+        """See `SupplyTerms.names`."""
+        del job
+        return contract.producer
+
+    def price_eur(self, job: Job, contract: Contract, changes: Sequence[PriceChange]) -> float | None:
+        """See `SupplyTerms.price_eur` for the arguments."""
+        return self.gateway.price_eur(contract.producer, job.load_profile, contract.start_s, changes)
 
 
 @dataclass(frozen=True, slots=True)

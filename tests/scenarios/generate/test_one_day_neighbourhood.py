@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.energy import Production
-from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood, scarce
+from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood, scarce
 from scenarios.scenario import ProducerSeries, Scenario
 
 SEEDS = range(1, 11)

@@ -8,10 +8,11 @@ overlap, and no move needs to be negotiated.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Protocol
 
+from agents.consumer_supply import SupplyOwner
 from agents.device_calendar import FreeTime
-from agents.job_lifecycle import ConsumerJob, JobChanged, JobNegotiation, JobOwner
-from agents.late_promises import MAX_PUSHES, is_firm
+from agents.job_lifecycle import ConsumerJob, JobChanged, JobNegotiation
 from agents.messages import (
     Accept,
     Amend,
@@ -31,8 +32,21 @@ from agents.messages import (
 from agents.model import GRID, MANAGER, Contract, Job
 from agents.possible_starts import Starts, covers
 from agents.second_counts import SecondCounts
-from agents.whole_job_negotiation import WholeJobNegotiation
+from agents.whole_supply.late_promises import MAX_PUSHES, is_firm
+from agents.whole_supply.whole_job_negotiation import WholeJobNegotiation, WholeJobOwner
 from broker.hosts import AgentLostError, Received
+
+
+class WholeSupplyOwner(SupplyOwner, WholeJobOwner, Protocol):
+    """What whole supply needs of its consumer; see `agents.consumer.Consumer`."""
+
+    def cancel(self, contract: Contract, reason: str) -> None:
+        """Report that a contract has ended, and let its job look for another one."""
+        ...
+
+    def free_time_for(self, job: Job) -> FreeTime:
+        """Return the starts at which the device is free for a job, and end the contracts of jobs that it displaces."""
+        ...
 
 
 class WholeConsumerSupply:
@@ -40,7 +54,7 @@ class WholeConsumerSupply:
 
     __slots__ = ("_consumer", "_pushes", "_waiting")
 
-    def __init__(self, consumer: JobOwner) -> None:
+    def __init__(self, consumer: WholeSupplyOwner) -> None:
         """Begin with no job that waits.
 
         Args:
@@ -149,7 +163,7 @@ class WholeConsumerSupply:
     def _move(self, moved: Contract) -> None:
         consumer, job_id = self._consumer, moved.job_id
         consumer.contracts[job_id] = moved
-        consumer.calendar.move(moved)
+        consumer.calendar.replace(moved)
         reason = consumer.remark_on(moved)
         consumer.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=moved.start_s, reason=reason))
         consumer.records[job_id].channel.put(JobChanged())

@@ -1,4 +1,4 @@
-"""What reports of large and of small runs have in common: the header of each run, and the zone's offsets from UTC."""
+"""What heads every report, of a large run or of small ones: the header of each run, and the zone's offsets from UTC."""
 
 from __future__ import annotations
 

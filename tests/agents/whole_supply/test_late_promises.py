@@ -16,7 +16,6 @@ from hypothesis import given, settings, strategies as st
 from agents.consumer import Consumer
 from agents.energy import Prediction, Production
 from agents.job_register import digest_of
-from agents.late_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
 from agents.messages import (
     Accept,
     AcceptProvisionally,
@@ -36,11 +35,12 @@ from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings
 from agents.scheduling.time_grid import fits
-from agents.whole_producer_supply import WholeProducerSupply
+from agents.whole_supply import WholeProducerSupply
+from agents.whole_supply.late_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
 from broker.hosts.agent import Outgoing
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
-from scenarios.generate.neighbourhood import scarce
+from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.load import load_scenario
 from scenarios.optimum.feasibility import delivered_wh
 from scenarios.scenario import Scenario

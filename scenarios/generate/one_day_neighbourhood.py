@@ -1,4 +1,7 @@
-"""Random neighbourhoods from a seed: consistent houses, roofs, jobs and weather of a day."""
+"""Random neighbourhoods of one day, from a seed: consistent houses, roofs, jobs and weather, as bundled and for tests.
+
+`ssmic generate` makes larger ones over several days (`scenarios.generate.generator`).
+"""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from agents.headroom import Need, uncommitted_of
-from agents.late_promises import Provisional
+from agents.headroom import uncommitted_of
+from agents.job_needs import Need
 from agents.possible_starts import Starts
 from agents.scheduling import ProducerState, Scheduler, Task
+from agents.whole_supply.late_promises import Provisional
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,17 @@
-"""The tables of `ssmic run`, `ssmic results show` and `ssmic optimum`: one or several runs, households, the optimum."""
+"""The tables of how runs ended, and of the best plan: `ssmic run`, `ssmic results show`, `ssmic optimum`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from agents import SHARED
 from broker import plural
-from scenarios import Zone
 from scenarios.metrics import SampleStatistics, sample_statistics
-from scenarios.results import (
-    ContractRow,
-    HouseholdRow,
-    HouseView,
-    NeighbourhoodView,
-    household_rows,
-    household_total,
-    streets_of,
-)
-from tui.formatting import fit, kwh, percent, ratio, unfinished, without
+from tui.formatting import kwh, percent, ratio, unfinished, without
 
 if TYPE_CHECKING:
     from scenarios.optimum import Optimum, SharedOptimum
@@ -86,7 +73,7 @@ def _notes(run: Json, name: str) -> Iterator[str]:
             yield f"  and {len(disputes) - MAX_DISPUTES} more, which --json lists"
 
 
-def _figures_table(title: str, *, has_share: bool = False) -> Table:
+def figures_table(title: str, *, has_share: bool = False) -> Table:
     """Return an empty table of figures: name, value, and with `has_share` a share in per cent."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
     table.add_column("figure", overflow="fold")
@@ -100,7 +87,7 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     kpis: Json = run["kpis"]
     how = unfinished(run["state"], run["covered_share"])
     state = f", {how}" if how else f", done{without(run['without'])}" if run["without"] else ""
-    table = _figures_table(
+    table = figures_table(
         f"{simulation['scenario']}, {simulation['algorithm']}{_supply(simulation)}, seed {run['seed']}{state}",
         has_share=True,
     )
@@ -158,7 +145,7 @@ def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
         optimum: Its best plan and bounds.
         jobs: Number of jobs in the scenario.
     """
-    table = _figures_table(f"{scenario}, best plan with perfect knowledge")
+    table = figures_table(f"{scenario}, best plan with perfect knowledge")
     table.add_row("Delivered by the best known plan", kwh(optimum.best_wh))
     table.add_row("Upper bound for plans that panels cover in full", kwh(optimum.carried_bound_wh))
     table.add_row("Upper bound for any run", kwh(optimum.bound_wh))
@@ -179,7 +166,7 @@ def shared_optimum_table(
         jobs_wh: Energy of all jobs, Wh.
         whole: The optimum for whole jobs, for comparison; None: it is not known.
     """
-    table = _figures_table(f"{scenario}, best plan with shared supply", has_share=True)
+    table = figures_table(f"{scenario}, best plan with shared supply", has_share=True)
     table.add_row("Energy of all jobs", kwh(jobs_wh), "")
     share = percent(optimum.best_wh / jobs_wh if jobs_wh else None)
     table.add_row("Delivered by the best known plan", kwh(optimum.best_wh), share)
@@ -316,220 +303,3 @@ def _cell(name: str, value: float | None) -> str:
     if name.endswith("_wh"):
         return "-" if value is None else f"{value / 1000:,.2f}"
     return ratio(value) if name.endswith("average") else percent(value)
-
-
-MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH = 20, 10, 12
-"""Minimum widths of text columns, in cells."""
-_GAP = 2
-"""Cells between two columns."""
-
-
-def show_neighbourhood(console: Console, view: NeighbourhoodView, zone: Zone) -> None:
-    """Print the households' energy and bills, and all contracts.
-
-    Args:
-        console: The console to print on.
-        view: The results to print.
-        zone: Display zone of times.
-    """
-    _show_households(console, "Households", household_rows(view))
-    _show_contracts(console, "Contracts", view.contracts, zone)
-
-
-def show_streets(console: Console, households: Sequence[HouseholdRow], houses: Sequence[tuple[str, str]]) -> None:
-    """Print a large run's households street by street.
-
-    Args:
-        console: The console to print on.
-        households: Their figures.
-        houses: Ids and names of all houses.
-    """
-    streets = streets_of(houses)
-    members: dict[str, list[HouseholdRow]] = {}
-    for row in households:
-        members.setdefault(streets[row.house], []).append(row)
-    _show_households(
-        console, "Streets", [household_total(name, rows) for name, rows in members.items()], ("sold", "without")
-    )
-    console.print(
-        f"{len(households):,} households. --house ID shows one with its contracts, `ssmic results export` writes all "
-        "contracts, and the terminal application finds them.",
-        soft_wrap=True,
-    )
-
-
-def _show_households(console: Console, what: str, rows: Sequence[HouseholdRow], left_out: Sequence[str] = ()) -> None:
-    has_bills = any(row.bill is not None for row in rows)
-    both = "" if "without" in left_out else " with and without the neighbourhood"
-    in_eur = f", bills in EUR{both}" if has_bills else ""
-    houses = [row.house for row in rows]
-    titles = ["consumed", "own", "neighbours", "grid", "produced", "sold"]
-    titles += ["bill", "without"] if has_bills else []
-    shown = [i for i, title in enumerate(titles) if title not in left_out]
-    titles = [titles[i] for i in shown]
-    cells = [[_household_cells(row)[i] for i in shown] for row in rows]
-    room = console.width - sum(
-        max(len(title), *(len(row[i]) for row in cells), 0) + _GAP for i, title in enumerate(titles)
-    )
-    longest = max((cell_len(house) for house in houses), default=0)
-    table = _table(f"{what}; energy in kWh{in_eur}")
-    table.add_column("house", overflow="fold", width=max(len("house"), min(longest, room)))
-    for title in titles:
-        table.add_column(title, justify="right", no_wrap=True)
-    for row, figures in zip(rows, cells, strict=True):
-        table.add_row(row.house, *figures)
-    console.print(table)
-
-
-def _household_cells(row: HouseholdRow) -> list[str]:
-    split = row.split
-    energies_wh = (
-        split.consumed_wh,
-        split.own_wh,
-        split.neighbours_wh,
-        split.grid_wh,
-        row.produced_wh,
-        row.sold_wh,
-    )
-    cells = [_number(wh) for wh in energies_wh]
-    if row.bill is not None:
-        cells += [f"{row.bill.with_eur:.2f}", f"{row.bill.without_eur:.2f}"]
-    return cells
-
-
-def show_house(console: Console, view: HouseView, zone: Zone) -> None:
-    """Print a household's figures and contracts.
-
-    Args:
-        console: The console to print on.
-        view: The results to print.
-        zone: Display zone of times.
-    """
-    name = f'"{view.name}" (id {view.house})' if view.name and view.name != view.house else view.house
-    how = unfinished(view.run.state, view.covered_share)
-    table = _figures_table(f"House {name}, run {view.run.run}, seed {view.run.seed}{f', {how}' if how else ''}")
-    split = view.split
-    for title, wh in (
-        ("Energy consumed", split.consumed_wh),
-        ("  from own panels", split.own_wh),
-        ("  from neighbours", split.neighbours_wh),
-        ("  from the grid", split.grid_wh),
-        ("Energy produced", view.produced_wh),
-        ("  sold to neighbours", view.sold_wh),
-    ):
-        table.add_row(title, kwh(wh))
-    table.add_row("Self-sufficiency", percent(view.self_sufficiency))
-    table.add_row("Peak-to-average ratio of consumption", ratio(view.consumption_peak_to_average))
-    table.add_row("Peak-to-average ratio of production", ratio(view.production_peak_to_average))
-    table.add_row("Load factor", ratio(view.load_factor))
-    if view.bill is not None:
-        table.add_row("Bill", f"{view.bill.with_eur:.2f} EUR")
-        for title, eur in view.member.named_lines() if view.member else ():
-            table.add_row(f"  {title}", f"{eur:.2f} EUR")
-        table.add_row("Bill without neighbourhood", f"{view.bill.without_eur:.2f} EUR")
-    console.print(table)
-    _show_contracts(console, "Jobs of this house", view.contracts, zone)
-    if view.supplied:
-        _show_contracts(console, "Jobs of other houses that it supplies", view.supplied, zone)
-
-
-def house_json(view: HouseView) -> dict[str, Any]:
-    """Return a household's figures and contracts, fit for JSON; times are UNIX seconds."""
-    return {
-        "run": view.run.run,
-        "seed": view.run.seed,
-        "state": view.run.state,
-        "complete": view.run.is_complete,
-        "covered_share": view.covered_share,
-        "house": view.house,
-        "name": view.name,
-        **asdict(view.split),
-        "produced_wh": view.produced_wh,
-        "sold_wh": view.sold_wh,
-        "self_sufficiency": view.self_sufficiency,
-        "consumption_peak_to_average": view.consumption_peak_to_average,
-        "production_peak_to_average": view.production_peak_to_average,
-        "load_factor": view.load_factor,
-        "bill": None if view.bill is None else {**asdict(view.bill), "saving_eur": view.bill.saving_eur},
-        "community": None if view.member is None else view.member.as_dict(),
-        "contracts": [_contract_json(row) for row in view.contracts],
-        "supplied": [_contract_json(row) for row in view.supplied],
-    }
-
-
-def _contract_json(row: ContractRow) -> dict[str, Any]:
-    """Return a contract fit for JSON, with the energy that each supplier gives by it, the grid among them."""
-    suppliers = [{"producer": producer, "energy_wh": wh} for producer, wh in row.energy_by_supplier]
-    return {**asdict(row), "suppliers": suppliers}
-
-
-def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], zone: Zone) -> None:
-    dates = {zone.at(row.start_s).date() for row in rows}
-    on = f" on {dates.pop()}" if len(dates) == 1 else ""
-    starts = [zone.exact_clock(row.start_s) if on else _moment(zone, row.start_s) for row in rows]
-    figures = [
-        ("start", starts),
-        ("kWh", [_number(row.energy_wh) for row in rows]),
-        ("panels", [percent(row.delivered_wh / row.energy_wh if row.energy_wh else None) for row in rows]),
-    ]
-    if any(row.producer == SHARED for row in rows):
-        given = [[_number(wh) for _, wh in row.energy_by_supplier] for row in rows]
-        figures.insert(0, ("gives", ["\n".join(each) for each in given]))
-    room = console.width - sum(_width([name, *cells]) + _GAP for name, cells in figures)
-    suppliers = [[name for name, _ in row.energy_by_supplier] for row in rows]
-    texts = {
-        "job": [row.job_id for row in rows],
-        "profile": [row.profile for row in rows],
-        "supplier": ["\n".join(each) for each in suppliers],
-    }
-    wanted = [_width([name, *cells]) for name, cells in texts.items()]
-    widths = shared_widths(wanted, (MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH), room - _GAP * len(texts) + 1)
-    table = _table(f"{title}; start times {zone.name}{on}")
-    # Ids wrap, so that they can be copied; other columns stay on one line for each supplier.
-    table.add_column("job", overflow="fold", width=widths[0])
-    table.add_column("profile", no_wrap=True, width=widths[1])
-    table.add_column("supplier", no_wrap=True, width=widths[2])
-    for name, _ in figures:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row, names, *cells in zip(rows, suppliers, *(cells for _, cells in figures), strict=True):
-        profile = fit(row.profile, widths[1], is_id=True).rstrip()
-        supplier = "\n".join(fit(name, widths[2], is_id=True).rstrip() for name in names)
-        table.add_row(row.job_id, profile, supplier, *cells)
-    console.print(table)
-
-
-def _width(cells: Iterable[str]) -> int:
-    """Return the width of the widest line of some cells."""
-    return max(cell_len(line) for cell in cells for line in cell.split("\n"))
-
-
-def shared_widths(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """Divide a width among columns: as wide as wanted, else the widest ones shrink first.
-
-    Args:
-        wanted: Preferred widths, in cells.
-        least: Minimum widths, in cells; returned (unless less is wanted) even if they exceed `room`.
-        room: Total width, in cells.
-    """
-    widths = list(wanted)
-    while sum(widths) > room:
-        spare = [width - min(low, want) for width, low, want in zip(widths, least, wanted, strict=True)]
-        widest = max(range(len(widths)), key=lambda i: (spare[i], -i))
-        if spare[widest] <= 0:
-            break
-        widths[widest] -= 1
-    return widths
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
-    )
-
-
-def _number(wh: float) -> str:
-    return f"{wh / 1000:,.2f}"
-
-
-def _moment(zone: Zone, time_s: int) -> str:
-    return f"{zone.at(time_s):%Y-%m-%d} {zone.exact_clock(time_s)}"

@@ -33,8 +33,33 @@ from agents.messages import (
 )
 from agents.model import MANAGER, Job
 from agents.possible_starts import Starts, covers
-from agents.ranking import ROUNDS_TO_ASK
+from agents.ranking import ROUNDS_TO_ASK, NegotiationSettings
 from broker.hosts import AgentLostError, AskLapsedError, Received, TimeUp
+
+
+class WholeJobOwner(JobOwner, Protocol):
+    """What the negotiation of a whole job needs of its consumer besides; see `agents.consumer.Consumer`."""
+
+    negotiating: NegotiationSettings
+    asks_twice: bool
+
+    def ranked(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
+        """Return the order in which a job asks producers."""
+        ...
+
+    # See `broker.hosts.Agent`.
+
+    async def ask_all(self, questions: Sequence[tuple[str, AnyMessage]]) -> list[AnyMessage | AgentLostError]:
+        """Ask several agents in the same round, and return all answers."""
+        ...
+
+    async def pass_rounds(self, count: int) -> None:
+        """Wait until a number of rounds of the present second have passed."""
+        ...
+
+    def reject(self, sender: str, why: str) -> None:
+        """Refuse a message of a sender that was not entitled to send it."""
+        ...
 
 
 class SuppliesWholeJobs(Protocol):
@@ -60,7 +85,7 @@ class SuppliesWholeJobs(Protocol):
 class WholeJobNegotiation:
     """How a job finds a producer that supplies all of it; see `agents.job_lifecycle.JobNegotiation`."""
 
-    def __init__(self, consumer: JobOwner, record: ConsumerJob, supply: SuppliesWholeJobs) -> None:
+    def __init__(self, consumer: WholeJobOwner, record: ConsumerJob, supply: SuppliesWholeJobs) -> None:
         """Begin with a job that has asked no producer.
 
         Args:
@@ -227,6 +252,7 @@ class WholeJobNegotiation:
         """Wait for an opening as long as the device's other jobs allow, then take grid power."""
         while True:
             event = RunEnds() if self._record.run_ends else await self._channel.get(until_s=self._deadline_s)
+            self._record.run_ends |= isinstance(event, RunEnds)
             if self._consumer.is_gone and isinstance(event, TimeUp | RunEnds):
                 self._consumer.drop(self._job.job_id)
             if self._record.is_dropped:

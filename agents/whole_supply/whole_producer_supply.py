@@ -12,7 +12,6 @@ from dataclasses import replace
 from agents.energy import Outlook
 from agents.headroom import PublishedHeadroom
 from agents.job_register import digest_of
-from agents.late_promises import PUSHED_OUT, Provisional, is_firm
 from agents.messages import (
     MAX_REASON_CHARACTERS,
     MAX_REFUSED,
@@ -36,10 +35,11 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER, Job
-from agents.openings import DeclinedJobs
 from agents.possible_starts import Starts, covers
 from agents.producer import Producer
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
+from agents.whole_supply.late_promises import PUSHED_OUT, Provisional, is_firm
+from agents.whole_supply.openings import DeclinedJobs
 from broker import SsmicError
 from broker.hosts import Received
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agents.energy import LoadProfile, Production
-from agents.late_promises import OPENINGS_SENT, Provisional
-from agents.openings import DeclinedJob, DeclinedJobs
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Task, scheduler_for
+from agents.whole_supply.late_promises import OPENINGS_SENT, Provisional
+from agents.whole_supply.openings import DeclinedJob, DeclinedJobs
 
 HOUR_S = 3_600
 NOW_S = 1_782_021_600
