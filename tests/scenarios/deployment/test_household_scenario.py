@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
+import pytest
 import yaml
 
 from scenarios.deployment.household_scenario import load_part
 from scenarios.load import bundled_text
 from scenarios.simulation import RunSettings
+from tests.patience import PATIENCE_WALL_S
 
 
 def test_a_file_with_only_its_own_house_admits_a_household_to_the_run(tmp_path: Path) -> None:
@@ -29,3 +35,17 @@ def test_a_file_with_only_its_own_house_admits_a_household_to_the_run(tmp_path: 
     content["jobs"].pop()
     own.write_text(yaml.safe_dump(content))
     assert settings.fingerprint(load_part(str(own), ["brandt"]), ["brandt"]) != of_whole
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_the_process_that_reads_the_file_ends_with_a_killed_household(tmp_path: Path) -> None:
+    """The file is a named pipe, so the household is still reading when it is killed."""
+    file = tmp_path / "slow.yaml"
+    os.mkfifo(file)
+    script = f"from scenarios.deployment import load_part; load_part({str(file)!r}, ['a'])"
+    # Opening the pipe returns once its other end is open.
+    with subprocess.Popen([sys.executable, "-c", script]) as household, file.open("w"):
+        (reader,) = psutil.Process(household.pid).children()
+        household.kill()
+        _, alive = psutil.wait_procs([reader], timeout=PATIENCE_WALL_S)
+        assert not alive
