@@ -337,12 +337,20 @@ class Production(CumulativeSeries):
         return Production(times_s=(*times_s, *newer.times_s), cumulative_wh=(*kept_wh, *newer_wh))
 
     def less(self, load: CumulativeSeries) -> Production:
-        """Return the series minus a load at UNIX seconds, but never below zero."""
+        """Return the series minus a load at UNIX seconds, but in no minute below zero.
+
+        A run is settled by the minute. So a minute in which either series has a point counts as a whole, also the one
+        in which this series begins: what the house uses in one part of it is taken from what the other part gives.
+        """
         inside = load.times_array[(load.times_array > self.start_s) & (load.times_array < self.end_s)]
-        times_s = np.union1d(self.times_array, inside)
-        left_wh = np.maximum(self.energy_per_bin_wh(times_s) - load.energy_per_bin_wh(times_s), 0.0)
+        points_s = np.union1d(self.times_array, inside)
+        is_within = points_s % _MINUTE_S > 0
+        begins_s = points_s[is_within] - points_s[is_within] % _MINUTE_S
+        edges_s = np.unique(np.concatenate([points_s[~is_within], begins_s, begins_s + _MINUTE_S]))
+        left_wh = np.maximum(self.energy_per_bin_wh(edges_s) - load.energy_per_bin_wh(edges_s), 0.0)
         cumulative_wh = np.concatenate([[0.0], np.cumsum(left_wh)])
-        return Production(times_s=tuple(times_s.astype(np.int64).tolist()), cumulative_wh=tuple(cumulative_wh.tolist()))
+        times_s = np.clip(edges_s, self.start_s, self.end_s).astype(np.int64)
+        return Production(times_s=tuple(times_s.tolist()), cumulative_wh=tuple(cumulative_wh.tolist()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from agents.energy import LoadProfile, Outlook, Production
+from agents.energy import CumulativeSeries, LoadProfile, Outlook, Production
 
 rises_s = st.lists(st.integers(1, 4000), min_size=1, max_size=12)
 energies_wh = st.lists(st.floats(0, 1e5, allow_nan=False), min_size=1, max_size=12)
@@ -131,3 +131,22 @@ def test_a_base_load_above_production_leaves_nothing_and_takes_nothing_from_othe
     roof = Production(times_s=(0, 3600, 7200), cumulative_wh=(0.0, 100.0, 600.0))
     house = Production(times_s=(0, 7200), cumulative_wh=(0.0, 600.0))
     assert roof.less(house).energy_per_bin_wh([0, 3600, 7200]).tolist() == [0.0, 200.0]
+
+
+@given(data=st.data())
+def test_a_base_load_leaves_in_each_minute_what_settlement_leaves_there(data: st.DataObject) -> None:
+    """Also in minutes in which production or base load begins, ends or changes."""
+
+    def points(of: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        times_s = sorted(data.draw(st.sets(st.integers(0, 599), min_size=2, max_size=6), of))
+        energies_wh = [float(data.draw(st.integers(0, 50), of)) for _ in times_s[1:]]
+        return tuple(times_s), tuple(accumulate(energies_wh, initial=0.0))
+
+    (roof_s, roof_wh), (house_s, house_wh) = points("roof"), points("house")
+    roof = Production(times_s=roof_s, cumulative_wh=roof_wh)
+    house = CumulativeSeries(times_s=house_s, cumulative_wh=house_wh)
+    minutes_s = np.arange(0.0, 660.0, 60.0)
+    left_wh = np.maximum(roof.energy_per_bin_wh(minutes_s) - house.energy_per_bin_wh(minutes_s), 0.0)
+    left = roof.less(house)
+    assert left.energy_per_bin_wh(minutes_s) == pytest.approx(left_wh)
+    assert (left.start_s, left.end_s) == (roof.start_s, roof.end_s)
