@@ -45,10 +45,12 @@ from .scenario import (
     MAX_NAME_LENGTH as MAX_NAME_LENGTH,
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
-    Zone as Zone,
     fingerprint as fingerprint,
     planned_end_s as planned_end_s,
     sharing_problems as sharing_problems,
+)
+from .zone import (
+    Zone as Zone,
     zone_info as zone_info,
 )
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from agents import FloatArray
+from scenarios.zone import Zone
 
 DAY_MIN = 24 * 60
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _QUARTER_S = 900
 """Clocks change by whole quarters of an hour, at whole quarters of an hour."""
-
-
-class LocalClock(Protocol):
-    """A zone, as `scenarios.scenario.Zone`."""
-
-    def at(self, time_s: float) -> datetime:
-        """Return a UNIX time as local date and time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class PriceSeries:
 Price: TypeAlias = int | float | TimeOfUse | PriceSeries
 
 
-def prices_at(price: Price, times_s: npt.NDArray[np.int64], zone: LocalClock) -> FloatArray:
+def prices_at(price: Price, times_s: npt.NDArray[np.int64], zone: Zone) -> FloatArray:
     """Return a price at certain times.
 
     Args:
@@ -98,7 +90,7 @@ def price_in_words(price: Price) -> str:
     return f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
 
 
-def _minute_of_week(times_s: npt.NDArray[np.int64], zone: LocalClock) -> npt.NDArray[np.int64]:
+def _minute_of_week(times_s: npt.NDArray[np.int64], zone: Zone) -> npt.NDArray[np.int64]:
     """Return the minute of the local week, from Monday 00:00, at each time."""
     quarters, place = np.unique(times_s // _QUARTER_S, return_inverse=True)
     starts = [zone.at(quarter * _QUARTER_S) for quarter in quarters.tolist()]

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import MessageError
-from scenarios.scenario import Zone, iso_datetime
+from scenarios.zone import Zone, iso_datetime
 
 EXPECTED_TIME = "UNIX seconds, ISO 8601 with an offset, HH:MM, or 'in 2 h', 'in 90 min', 'in 30 s'"
 _IN = re.compile(r"in\s+(\d+(?:\.\d+)?)\s*(h|hours?|min|minutes?|s|seconds?)", re.IGNORECASE)

@@ -39,7 +39,8 @@ from scenarios.devices.device_port import DevicePort
 from scenarios.devices.message_limits import MAX_TOPIC_SHOWN, WaitingMessage
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.gateways import S2, SSMIC, Gateway
-from scenarios.scenario import Scenario, Zone
+from scenarios.scenario import Scenario
+from scenarios.zone import Zone
 
 log = structlog.get_logger(__name__)
 

@@ -38,7 +38,7 @@ from scenarios.devices.device_times import (
     days_between,
     time_under,
 )
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast")
 """Last levels of the topics that a device writes."""

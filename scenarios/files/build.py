@@ -24,16 +24,8 @@ from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
-from scenarios.scenario import (
-    MAX_DAYS,
-    Expectation,
-    Fault,
-    ProducerSeries,
-    Scenario,
-    Zone,
-    sharing_problems,
-    zone_info,
-)
+from scenarios.scenario import MAX_DAYS, Expectation, Fault, ProducerSeries, Scenario, sharing_problems
+from scenarios.zone import Zone, zone_info
 
 RESERVED = frozenset({MANAGER, GRID, SHARED, TIMELINE, "clock"})
 """Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""

@@ -25,7 +25,8 @@ from scenarios.files.timeline import expect_entries, timeline_entries
 from scenarios.files.times import format_after_start
 from scenarios.files.validation import make_file
 from scenarios.files.yaml_nodes import resolve
-from scenarios.scenario import Scenario, zone_info
+from scenarios.scenario import Scenario
+from scenarios.zone import zone_info
 
 
 def file_model_of(scenario: Scenario) -> ScenarioFile:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from scenarios.files.timeline import after_start_s
-from scenarios.scenario import Zone, iso_datetime
+from scenarios.zone import Zone, iso_datetime
 
 MAX_TIME_S = 253_402_300_799
 """The end of the year 9999."""

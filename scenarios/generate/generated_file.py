@@ -22,7 +22,7 @@ from scenarios.generate.clouds import ACTUAL_STEP_MIN, FORECAST_STEP_MIN, pvlib_
 from scenarios.generate.generator import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, Generated, GeneratorSpec
 from scenarios.generate.habits import GERMANY
 from scenarios.generate.solar import usual_zone
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 INLINE_ROOF_DAYS = 60
 """With more roofs times days, series are written into tables next to the file."""

@@ -10,7 +10,8 @@ import numpy as np
 from agents import Production
 from scenarios.lab.device import TRUTH, mac_of
 from scenarios.metrics import MINUTE_S, real_production_wh
-from scenarios.scenario import ProducerSeries, Zone
+from scenarios.scenario import ProducerSeries
+from scenarios.zone import Zone
 
 
 class EmulatedInverter:

@@ -8,7 +8,7 @@ from typing import Literal
 from agents import House
 from scenarios.lab.appliance import EmulatedAppliance, Starter
 from scenarios.lab.device import TRUTH, mac_of
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 VOLTAGE_V = 230.0
 PowerOn = Literal["off", "on", "last"]

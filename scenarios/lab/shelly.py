@@ -15,7 +15,7 @@ from broker.transport import Will
 from scenarios.lab.device import Publications, ReadOnlyMeter, json_object, mac_of, say, whole_number, whole_seconds
 from scenarios.lab.grid_meter import GridMeter
 from scenarios.lab.plug import VOLTAGE_V, Plug, PowerOn
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 _MINUTE_S = 60
 _INVALID_ARGUMENT = -103

@@ -14,7 +14,7 @@ from broker.transport import Will
 from scenarios.lab.device import Publication, Publications, ReadOnlyMeter, mac_of, say, whole_number
 from scenarios.lab.grid_meter import GridMeter
 from scenarios.lab.plug import VOLTAGE_V, Plug, PowerOn
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 DEFAULT_TELE_PERIOD_S = 300
 _FIRST_TELEMETRY_S = 5

@@ -24,7 +24,8 @@ from scenarios.metrics.community_bills import CommunityAccount, community_accoun
 from scenarios.metrics.minute_table import IntArray, blocks_of
 from scenarios.metrics.settlement import MINUTE_S, Settlement
 from scenarios.prices import Price, prices_at
-from scenarios.scenario import Community, Scenario, Tariff, TariffChange, Zone
+from scenarios.scenario import Community, Scenario, Tariff, TariffChange
+from scenarios.zone import Zone
 
 WH_PER_KWH = 1000.0
 

@@ -22,7 +22,8 @@ from scenarios.metrics.community_allocation import MILLI, Allocation, LocalSuppl
 from scenarios.metrics.minute_table import IntArray
 from scenarios.metrics.settlement import MINUTE_S, Settlement
 from scenarios.prices import Price, prices_at
-from scenarios.scenario import Community, Tariff, TariffChange, VatItem, Zone
+from scenarios.scenario import Community, Tariff, TariffChange, VatItem
+from scenarios.zone import Zone
 
 YEAR_S = 365 * 86_400
 """Fixed fees a year are divided by this many seconds."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from scenarios.monitor.plausibility import check_moment
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 _MARK = re.compile("\ue000(-?[0-9]{1,12})\ue001")
 """A time within a text, between private-use characters. A stranger who sends them can make a time appear, nothing

@@ -20,8 +20,9 @@ from scenarios.monitor.missed_messages import Deduplicator
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiations, ObservedNegotiation, Step
 from scenarios.monitor.producers import ContractSide, EnergyBins, ObservedProducer, SignedContracts, profile_of
 from scenarios.monitor.summaries import summarize
-from scenarios.scenario import Scenario, Zone, zone_info
+from scenarios.scenario import Scenario
 from scenarios.timeline import happening_of
+from scenarios.zone import Zone, zone_info
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from agents import giving_periods_s
 from broker import plural
 from scenarios.events import ACTION, action_in_words
 from scenarios.monitor.negotiations import NOBODY
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 Body = dict[str, Any]
 

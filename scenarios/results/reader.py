@@ -60,8 +60,9 @@ from scenarios.results.rows import (
     restored_scenario,
 )
 from scenarios.results.schema import has_table
-from scenarios.scenario import Community, Scenario, Zone, planned_end_s, scenario_digest, scenario_of
+from scenarios.scenario import Community, Scenario, planned_end_s, scenario_digest, scenario_of
 from scenarios.timeline import as_happened
+from scenarios.zone import Zone
 
 MESSAGES_A_PAGE = 1000
 MOST_NAMED = 30

@@ -48,10 +48,11 @@ from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
 from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
-from scenarios.scenario import Scenario, Tariff, Zone, jobs_end_s, planned_end_s
+from scenarios.scenario import Scenario, Tariff, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start, counters_of
+from scenarios.zone import Zone
 
 _SESSION = "0" * 16
 """As long as the sessions that hosts draw."""

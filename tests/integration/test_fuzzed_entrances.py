@@ -43,7 +43,7 @@ from scenarios.home_assistant.publisher import _Publisher
 from scenarios.home_assistant.states import Standing
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 from tests.broker.clock.test_clock import MESSAGES as PINGS, Echo, Ping
 from tests.broker.clock.test_quarantine import HONEST, RUN, TIMEOUTS, Member, once, run_with
 from tests.broker.hosts.test_sessions import heard, quickly

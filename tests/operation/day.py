@@ -37,10 +37,10 @@ from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.files import save_scenario
 from scenarios.load import load_scenario
-from scenarios.scenario import DAY_S
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
+from scenarios.zone import DAY_S
 from tests.faults.ram import folder_for_a_run
 from tests.operation.machine_clock import MachineClock
 from tests.operation.months import repeated

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agents import Prediction, Production
-from scenarios.scenario import DAY_S, ProducerSeries, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
+from scenarios.zone import DAY_S
 
 
 def repeated(street: Scenario, days: int) -> Scenario:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 
 import pytest
 from pydantic import ValidationError
 
 from agents import Job
-from scenarios.devices.device_times import moment_of
-from scenarios.files.series.table_times import moment
 from scenarios.load import bundled_names, load_scenario
-from scenarios.scenario import SCENARIO, Zone, iso_datetime, scenario_of
+from scenarios.scenario import SCENARIO, scenario_of
 
 
 @pytest.mark.parametrize("name", bundled_names())
@@ -79,47 +76,3 @@ def test_parts_are_what_concerns_their_houses_found_in_one_pass() -> None:
         producers = {d.id for house in part.houses for d in house.devices if d.type == "producer"}
         assert set(part.producers) == producers
     assert sum(len(part.jobs) for part in parts.values()) == len(scenario.jobs)
-
-
-@pytest.mark.parametrize(
-    ("zone", "moment", "narrow", "exact"),
-    [
-        ("Europe/Berlin", "2026-10-25T01:59:00+02:00", "25 Oct 01:59", "25 Oct 01:59"),
-        ("Europe/Berlin", "2026-10-25T02:30:00+02:00", "25 Oct 2A:30", "25 Oct 02:30+02:00"),
-        ("Europe/Berlin", "2026-10-25T02:30:00+01:00", "25 Oct 2B:30", "25 Oct 02:30+01:00"),
-        ("Europe/Berlin", "2026-10-25T02:59:59+01:00", "25 Oct 2B:59:59", "25 Oct 02:59:59+01:00"),
-        ("Europe/Berlin", "2026-10-25T03:00:00+01:00", "25 Oct 03:00", "25 Oct 03:00"),
-        ("Australia/Lord_Howe", "2026-04-05T01:45:00+10:30", "05 Apr 1B:45", "05 Apr 01:45+10:30"),
-        ("America/Santiago", "2026-04-04T23:15:00-04:00", "04 Apr 23B15", "04 Apr 23:15-04:00"),
-        ("America/Santiago", "2026-04-04T23:15:30-03:00", "04 Apr 23A15:30", "04 Apr 23:15:30-03:00"),
-        ("America/Havana", "2026-11-01T00:15:00-05:00", "01 Nov 0B:15", "01 Nov 00:15-05:00"),
-        ("", "2026-10-25T01:30:00+00:00", "25 Oct 01:30", "25 Oct 01:30"),
-    ],
-)
-def test_times_that_occur_twice_are_told_apart(zone: str, moment: str, narrow: str, exact: str) -> None:
-    """With the offset, or in no more room than others."""
-    time_s = datetime.fromisoformat(moment).timestamp()
-    assert Zone(key=zone).narrow_moment(time_s) == narrow
-    assert len(narrow) == len(Zone(key=zone).moment(time_s))
-    assert Zone(key=zone).exact_moment(time_s) == exact
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["2026-07-01T00:00+02:60", "20260701T0000-0299", "2026-07-01T00:00:00+02:00:60", "2026-07-01T00:00:00+02:00:00.5"],
-)
-def test_an_offset_of_sixty_minutes_is_none(text: str) -> None:
-    """In a file, in a device's message and in a meter's table; `+02:60` was taken for three hours."""
-    with pytest.raises(ValueError, match="has no valid offset from UTC"):
-        iso_datetime(text)
-    with pytest.raises(ValueError, match="is not a time"):
-        moment_of(text, 1_782_000_000, Zone())
-    assert moment(text) is None
-    assert moment("01.07.2026 00:00 +0260") is None
-
-
-@pytest.mark.parametrize("offset", ["Z", "+02", "+0200", "-03:30", "+00:53:28", "-235959", ""])
-def test_an_offset_may_be_written_shortly(offset: str) -> None:
-    """All forms of ISO 8601, and none at all."""
-    written = f"2026-07-01T00:00:00{offset}"
-    assert iso_datetime(written) == datetime.fromisoformat(written)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from agents import Job, Production
 from broker import first_few, plural
 from scenarios.files.problems import KeyPath
-from scenarios.scenario import ProducerSeries, Scenario, Zone
+from scenarios.scenario import ProducerSeries, Scenario
+from scenarios.zone import Zone
 
 DAY_S = 86_400
 _YEAR_S = 365 * DAY_S

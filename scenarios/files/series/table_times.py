@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from scenarios.errors import Problem, ScenarioError, suggest
-from scenarios.scenario import iso_datetime, zone_info
+from scenarios.zone import iso_datetime, zone_info
 
 DateOrder = Literal["day", "month"]
 """Which comes first in 21/06/2026 and in 06/21/2026."""

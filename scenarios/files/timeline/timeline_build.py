@@ -58,8 +58,9 @@ from scenarios.files.timeline.timeline_model import (
 )
 from scenarios.files.times import NOT_A_TIME, parse_moment
 from scenarios.files.validation import report_errors
-from scenarios.scenario import Expectation, Scenario, Zone
+from scenarios.scenario import Expectation, Scenario
 from scenarios.timeline import as_planned, job_added
+from scenarios.zone import Zone
 
 DAY_S = 86_400
 _ENTRY: TypeAdapter[TimelineEntry] = TypeAdapter(TimelineEntry)

@@ -6,7 +6,7 @@ from typing import Any
 
 from scenarios.metrics import Kpis
 from scenarios.results.rows import RunInfo
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 
 def run_header(info: RunInfo, start_s: int, covered_share: float, kpis: Kpis) -> dict[str, Any]:

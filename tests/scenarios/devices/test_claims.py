@@ -21,7 +21,7 @@ from scenarios.devices.adapters.registry import adapter_for, address_of
 from scenarios.devices.claims import SILENT_WALL_S, switch_id
 from scenarios.devices.link import DeviceLink
 from scenarios.gateways import Gateway
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 from tests.scenarios.devices.session import RUN, STREET, session
 from tests.scenarios.devices.test_adapters import plugged_in, tasmota
 from tests.scenarios.devices.test_gateway import WASHER, job_state

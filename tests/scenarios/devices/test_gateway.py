@@ -21,9 +21,9 @@ from scenarios.devices.link import DeviceLink
 from scenarios.files.scenario_from_text import load_text
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
-from scenarios.scenario import Zone
 from scenarios.simulation.replay import read_recording
 from scenarios.simulation.simulation import open_simulation
+from scenarios.zone import Zone
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.devices.session import RUN, STREET, Device, session
 

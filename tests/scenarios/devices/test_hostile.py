@@ -23,7 +23,7 @@ from scenarios.devices.device_times import moment_of
 from scenarios.devices.payloads import event_of
 from scenarios.devices.scan import found_in
 from scenarios.gateways import Gateway
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 NOW_S = 1_782_021_600
 DEEP = b"[" * 900 + b"1" + b"]" * 900

@@ -10,7 +10,7 @@ from scenarios.files.dump import to_yaml
 from scenarios.files.scenario_from_text import load_text
 from scenarios.files.times import MAX_TIME_S, parse_moment, parse_time
 from scenarios.load import load_scenario
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 MIDNIGHT_S = 1_781_992_800
 """2026-06-21T00:00:00+02:00."""

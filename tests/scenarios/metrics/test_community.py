@@ -17,7 +17,8 @@ from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
 from scenarios.metrics.kpis import producer_houses
 from scenarios.metrics.settlement import Settlement, settle
 from scenarios.prices import DAY_MIN, PriceBand, PriceSeries, TimeOfUse, prices_at
-from scenarios.scenario import AllocationKey, Community, Scenario, Tariff, TariffChange, Zone
+from scenarios.scenario import AllocationKey, Community, Scenario, Tariff, TariffChange
+from scenarios.zone import Zone
 from tests.scenarios.neighbourhoods import (
     START_S,
     TARIFF,

@@ -19,7 +19,8 @@ from agents.model import GRID, SHARED, Contract, Job
 from agents.shares import load_mwh, shares_of
 from scenarios.metrics import bills, producer_houses, settle
 from scenarios.prices import Price, PriceBand, PriceSeries, TimeOfUse
-from scenarios.scenario import ProducerSeries, Scenario, Tariff, TariffChange, Zone
+from scenarios.scenario import ProducerSeries, Scenario, Tariff, TariffChange
+from scenarios.zone import Zone
 from tests.scenarios.neighbourhoods import START_S, load, series_points, settled_runs
 
 MINUTE_S = 60

@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.monitor.message_log import IN_MEMORY, MARKED, MessageLog, MessageSummary
 from scenarios.monitor.summaries import summarize
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 JOBS = 7
 

@@ -14,7 +14,7 @@ from broker.transport.memory import MemoryBroker
 from scenarios.monitor.feed import RunFinder
 from scenarios.monitor.message_log import IN_MEMORY
 from scenarios.monitor.run_state import ObservedRun, natural
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 RUN = "r"
 NOW_S = 1_782_012_600

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenarios.monitor.summaries import summarize
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 
 
 @pytest.mark.parametrize(

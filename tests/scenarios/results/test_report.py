@@ -25,7 +25,7 @@ from scenarios.results.report.page import build_page, write_report
 from scenarios.results.report.report_header import utc_offsets
 from scenarios.results.rows import DroppedHost
 from scenarios.results.writer import RunWriter
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.neighbourhoods import (
     START_S,

@@ -26,10 +26,11 @@ from scenarios.monitor.negotiations import ObservedNegotiation
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
 from scenarios.results import MOST_LISTED
-from scenarios.scenario import Scenario, Zone
+from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
+from scenarios.zone import Zone
 from tests.tui.driving import click, dialog, focus, steps, the_app, until
 from tui.monitor.hosts_and_devices import HostRows
 from tui.monitor.job_negotiations import SequenceView, arrow, lanes_of

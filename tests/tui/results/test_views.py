@@ -16,7 +16,7 @@ from textual.widgets import Input, Select, Static, Tab
 from scenarios.monitor.summaries import energy
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_house, view_neighbourhood, view_runs
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 from tests.tui.driving import click, dialog, focus, until
 from tests.tui.results.driving import (
     FIFTY,

@@ -10,7 +10,7 @@ import pytest
 from agents.energy import Prediction, Production
 from scenarios.monitor.producers import ObservedProducer
 from scenarios.results.power_profiles import AveragePowerProfile, PowerProfile, PowerStatistics
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 from tui.editor.preview_chart import Artist, Kept
 from tui.shell.days import Days
 

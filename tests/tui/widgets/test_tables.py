@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 from scenarios.event_marks import EventMark, EventMarks
-from scenarios.scenario import Zone
+from scenarios.zone import Zone
 from tui.formatting import fit
 from tui.monitor.job_negotiations import _columns as job_columns
 from tui.monitor.ledger import _columns as ledger_columns
