@@ -51,6 +51,7 @@ from tui.shell import (
     described,
     ended_by_signals,
     guard_handlers,
+    is_too_early,
     is_too_late,
     keep_details,
     load_preferences,
@@ -367,7 +368,8 @@ class SsmicApp(Guarded, App[None]):
         except NoScreen:
             return True  # the widget has been removed meanwhile
         except Exception as error:  # noqa: BLE001 - last resort
-            complain(self, error)
+            if not is_too_early(error):
+                complain(self, error)
             return True
 
     def _handle_exception(self, error: Exception) -> None:

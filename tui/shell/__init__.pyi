@@ -21,6 +21,7 @@ from .error_notices import (
     Guarded as Guarded,
     complain as complain,
     guard_handlers as guard_handlers,
+    is_too_early as is_too_early,
     is_too_late as is_too_late,
     keep_details as keep_details,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "ended_by_signals",
     "guard_handlers",
     "is_move",
+    "is_too_early",
     "is_too_late",
     "keep_details",
     "load_preferences",

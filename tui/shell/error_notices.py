@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
@@ -15,6 +16,7 @@ from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.screen import Screen
 from textual.widgets import OptionList
 from textual.worker import Worker
 
@@ -34,6 +36,17 @@ MOST_CHARACTERS = 600
 def is_too_late(app: App[Any], error: BaseException) -> bool:
     """Whether an error is harmless: the application is ending, and keys that still arrive find no screen or widget."""
     return isinstance(error, NoMatches | NoScreen | ScreenStackError) and not app.is_running
+
+
+def is_too_early(error: BaseException) -> bool:
+    """Whether an error is harmless: a key pages through a list that is hidden or not drawn yet, and so has no lines."""
+    return isinstance(error, KeyError) and _raised_in(error) is OptionList._move_page.__code__  # noqa: SLF001 - Textual's
+
+
+def _raised_in(error: BaseException) -> CodeType | None:
+    """Return the code of the function that raised an error."""
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return codes[-1] if codes else None
 
 
 class AdviceError(SsmicError):
@@ -137,8 +150,11 @@ def guard_handlers() -> None:
 
 
 def _is_stale_click(node: DOMNode, message: Message, error: Exception) -> bool:
-    """Whether a click hit a line that a list no longer had: it was searched again before the click arrived."""
-    return isinstance(error, IndexError) and isinstance(message, events.Click) and isinstance(node, OptionList)
+    """Whether a click hit what was gone: a line of a list that was searched again, or a widget that was removed."""
+    if isinstance(message, events.Click):
+        return isinstance(error, IndexError) and isinstance(node, OptionList)
+    is_press = isinstance(message, events.MouseDown) and isinstance(error, AttributeError)
+    return is_press and _raised_in(error) is Screen._forward_event.__code__  # noqa: SLF001 - Textual's
 
 
 def _notice(node: DOMNode, error: Exception) -> None:

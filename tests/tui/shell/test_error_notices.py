@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.containers import Vertical
 from textual.css.query import NoMatches
-from textual.events import Click
+from textual.events import Click, MouseDown
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
@@ -106,3 +106,28 @@ async def test_a_click_on_a_line_that_a_list_no_longer_has_does_nothing(opened: 
         listed.clear_options()
         await pilot.pause()
         assert isinstance(pilot.app.screen, AreaScreen)
+
+
+async def test_a_click_on_a_widget_that_was_just_removed_does_nothing(opened: Opened) -> None:
+    """The screen still shows it, because it has not been drawn again."""
+    async with opened() as pilot:
+        gone = Static("click")
+        await pilot.app.screen.mount(gone, before=0)
+        await until(pilot, lambda: gone.region.height)
+        x, y = gone.region.offset
+        with pilot.app.batch_update():
+            await gone.remove()
+            assert pilot.app.screen.get_widget_at(x, y)[0] is gone
+            press = MouseDown(gone, x, y, 0, 0, button=1, shift=False, meta=False, ctrl=False)
+            pilot.app.post_message(press)
+            await pilot.pause()
+
+
+async def test_a_key_that_pages_through_a_hidden_list_does_nothing(opened: Opened) -> None:
+    """So is that of the palette until it has found something."""
+    async with opened() as pilot:
+        listed = OptionList("one", "two")
+        listed.display = False
+        await pilot.app.screen.mount(listed)
+        listed.highlighted = 0
+        await pilot.app.run_action("page_down", listed)
