@@ -101,7 +101,6 @@ class Meter:
     """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
     _since_change: tuple[int, float] | None = None
     """When the counter has changed its unit, UNIX seconds, and what it showed then, Wh; None: it has not."""
-
     _fall: _Fall | None = None
     """The reading since which the counter counts in kWh instead of Wh, or was reset; None: there was none."""
 

@@ -29,7 +29,7 @@ class JobNotices:
         """Begin with no notice.
 
         Args:
-            terms: How the device is told of its jobs' supply.
+            terms: Describes the supply of its jobs to the device.
         """
         self.terms = terms
         self._price_changes: tuple[PriceChange, ...] = ()

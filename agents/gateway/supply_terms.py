@@ -1,4 +1,4 @@
-"""What a device is told of the supply of its jobs: who supplies a job, how much of it each, and what it costs."""
+"""What a device learns about the supply of its jobs: the suppliers, the share of each, and the price."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agents.shares import load_mwh, unpacked
 
 
 class SupplyTerms(Protocol):
-    """How a device is told who supplies its jobs, and what that costs."""
+    """Describes to a device who supplies its jobs, and at what price."""
 
     def suppliers(self, job: Job, contract: Contract) -> list[dict[str, Any]]:
         """Return the suppliers of a job as they are listed on the topic `job`."""

@@ -14,12 +14,12 @@ from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
 from scenarios.errors import suggest
 from scenarios.events import TimelineEvent
+from scenarios.files.duplicate_devices import DuplicateDevices
 from scenarios.files.error_recovery import UnresolvedNames
 from scenarios.files.lab_faults import build_faults
 from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown
-from scenarios.files.represented_devices import RepresentedDevices
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_time
@@ -110,10 +110,10 @@ class _ScenarioBuilder:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     """By agent id."""
     gateway_ids: dict[str, KeyPath] = field(default_factory=dict)
-    represented: RepresentedDevices = field(init=False)
+    duplicates: DuplicateDevices = field(init=False)
 
     def __post_init__(self) -> None:
-        self.represented = RepresentedDevices(self.collector)
+        self.duplicates = DuplicateDevices(self.collector)
 
     def build(self) -> Scenario:
         file = self.file
@@ -275,7 +275,7 @@ class _ScenarioBuilder:
         for where, what in problems:
             self.collector.at((*path, *where), what)
         if not problems:
-            self.represented.add(made, path)
+            self.duplicates.add(made, path)
         self.gateways[device.agent] = made
 
     def _guests(self, house: str, guests: int, path: KeyPath) -> list[Device]:

@@ -1,4 +1,4 @@
-"""What a device is told of who supplies its jobs, and what they cost."""
+"""What a device learns about the suppliers and the price of its jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes sure that no two real devices of a scenario are the same: that each switch and each meter is declared once."""
+"""Real devices that a scenario declares twice: no switch and no meter may belong to two of its devices."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class _KnownStart(NamedTuple):
 
 
 @dataclass(slots=True)
-class RepresentedDevices:
-    """What the real devices of a scenario switch and measure; a second one with the same is a problem."""
+class DuplicateDevices:
+    """Finds duplicates among real devices, by what each of them switches and measures."""
 
     collector: ProblemCollector
     _addresses: dict[tuple[object, ...], KeyPath] = field(default_factory=dict)
