@@ -118,9 +118,9 @@ class NeighbourhoodTree(Tree[Ref]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enter_form", "Edit", show=True, tooltip="Go to the fields"),
-        Binding("right", "open_node", "Open", show=False),
-        Binding("left", "close_node", "Close", show=False),
-        Binding("space", "toggle_node", "Open or close", show=False),
+        Binding("right", "open_node", "Expand", show=False, tooltip="Open the branch, or go into it"),
+        Binding("left", "close_node", "Collapse", show=False, tooltip="Close the branch, or go out of it"),
+        Binding("space", "toggle_node", "Expand or collapse", show=False, tooltip="Open or close the branch"),
         Binding("home", "first", "First", show=False),
         Binding("end", "last", "Last", show=False),
     ]

@@ -121,7 +121,7 @@ def _words(source: str, code: Style) -> Text:
 _KNOWN = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text"})
 _SCROLLING = ("scroll_", "page_", "cursor_")
 """Textual's scrolling actions, bound to arrow keys everywhere."""
-_MOVES = ("move(", "page(", "first", "last", "scroll(", "column(")
+_MOVES = ("move(", "page(", "first", "last", "scroll(", "column(", "open_node", "close_node")
 """Our cursor actions: shown in help, not in the palette."""
 
 

@@ -400,3 +400,12 @@ async def test_the_tree_of_a_large_file_holds_what_is_opened(editing: Editing, t
         assert person.tree.root.children[28].is_expanded
         await person.press("ctrl+z")
         assert len(person.tree.root.children[28].children[0].children) == 1
+
+
+async def test_the_palette_opens_and_closes_files_while_the_tree_has_the_focus(editing: Editing, file: Path) -> None:
+    """Its own keys, which open and close a branch, had the same titles and took their places."""
+    async with editing(file) as person:
+        await person.show("houses", 0)
+        found = {entry.title: entry.help for entry in person.app.get_system_commands(person.screen)}
+        assert found["Open"] == "Open a neighbourhood file (^o)"
+        assert found["Close"] == "Close this neighbourhood (q)"
