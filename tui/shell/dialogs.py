@@ -62,21 +62,21 @@ class AnswersOnce(_Base[AnswerT]):
     """Gives the answer once this screen is on top."""
 
     def dismiss(self, result: AnswerT | None = None) -> AwaitComplete:
-        """Close this screen, the first time; once it is on top, if the help or a question is above it.
+        """Close this screen, the first time; once it is there and on top: the help or a question may be above it.
 
         Args:
             result: Its answer.
         """
         if self.is_answered:
             return AwaitComplete()
-        if not self.is_active:
+        if not (self.is_mounted and self.is_active):
             self._late_answer = partial(self.dismiss, result)
             return AwaitComplete()
         self.is_answered = True
         return super().dismiss(result)
 
     def on_screen_resume(self) -> None:
-        """Give the answer that waits until this screen is on top."""
+        """Give the answer that waits until this screen is there and on top."""
         if self._late_answer is not None:
             self._late_answer()
 

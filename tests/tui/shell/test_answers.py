@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
+import pytest
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Button, OptionList
 
@@ -106,3 +108,19 @@ async def test_the_palette_opens_again_while_the_last_one_is_being_removed(opene
         app.push_screen(Confirm("Quit?", "", [("yes", "Yes", "primary")]))
         app.action_command_palette()
         await dialog(pilot, Confirm)
+
+
+@pytest.mark.parametrize("turns", range(0, 12, 3))
+async def test_the_palette_is_closed_before_it_is_there(opened: Opened, turns: int) -> None:
+    """Escape may arrive that early; what mounts the palette found no screen below it, or none of its parts."""
+    async with opened() as pilot:
+        app = the_app(pilot)
+        app.action_command_palette()
+        palette = app.screen
+        assert isinstance(palette, PaletteScreen)
+        for _ in range(turns):
+            await asyncio.sleep(0)  # lets the palette be mounted in part
+        palette.dismiss()
+        await until(pilot, lambda: app.screen is not palette)
+        await until(pilot, lambda: not palette.is_attached)
+        assert app.unexpected == []
