@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from broker import writing_obstacle
 from scenarios import Problem, ScenarioError
 from scenarios.files import Document, KeyPath, ScenarioNote, YamlValue
 from tui.editor import tree_model
@@ -98,14 +99,17 @@ class Work:
         return self.path is not None and self.stamp is not None and stamp_of(self.path) != self.stamp
 
     def save(self, version: TreeVersion, path: Path) -> None:
-        """Write a version to a file. Slow for a large one: call it in a thread.
+        """Write a version to a file; missing folders are created. Slow for a large one: call it in a thread.
 
         Raises:
             ScenarioError: The file cannot be written; its contents stay.
         """
         path = Path(os.path.realpath(path))
-        if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-            raise ScenarioError([Problem(str(path), "cannot be written: permission denied")])
+        obstacle = writing_obstacle(path)
+        if not obstacle and path.exists() and not os.access(path, os.W_OK):
+            obstacle = "permission denied"
+        if obstacle:
+            raise ScenarioError([Problem(str(path), f"cannot be written: {obstacle}")])
         written = version.document().save(path)
         now = stamp_of(path)
         # Another program may have written the file since. The inode is not compared: not all file systems keep it.

@@ -20,7 +20,7 @@ from textual.widgets.directory_tree import DirEntry
 from textual.widgets.tree import TreeNode
 from typing_extensions import override
 
-from broker import plural
+from broker import plural, writing_obstacle
 from scenarios.results import streets_of
 from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
@@ -354,10 +354,11 @@ The list shows the folder in the field. `Ctrl+Up` goes to the folder above it.
         self.query_one(Input).value = str(event.path / name) if name else f"{event.path}/"
 
     def _problem(self, text: str, path: Path) -> str | None:
+        obstacle = writing_obstacle(path) if self._kind == "new" else ""  # missing folders are created
         problems = {
             "Type a path, or choose one below.": not text,
             f"{path} is a folder; add a file name.": self._kind == "new" and path.is_dir(),
-            f"There is no folder {path.parent}.": self._kind == "new" and not path.parent.is_dir(),
+            f"{path} cannot be written: {obstacle}.": bool(obstacle),
             f"There is no {path}.": self._kind != "new" and not path.exists(),
             f"{path} is a folder; a file is needed.": self._kind == "file" and path.is_dir(),
             f"{path} is a file; a folder is needed.": self._kind == "folder" and path.is_file(),

@@ -295,13 +295,30 @@ async def test_a_save_that_fails_loses_nothing(editing: Editing, tmp_path: Path,
         await person.press("h")
         path.unlink()
         folder.rmdir()
+        folder.write_text("a file in place of the folder")
         await person.press("escape", "ctrl+s")
         await person.until(lambda: any("cannot be written" in notice for notice in person.notices()))
         assert person.work.history.is_dirty
-        folder.mkdir()
+        folder.unlink()
         await person.press("ctrl+s")
         await person.until(lambda: not person.work.history.is_dirty)
         assert path.read_text(encoding="utf-8") == person.text
+
+
+async def test_save_as_creates_missing_folders(editing: Editing, file: Path, tmp_path: Path) -> None:
+    """As all commands do that write a file; a file in place of a folder is refused at the field."""
+    async with editing(file) as person:
+        await person.press("f12")
+        dialog = await person.dialog(PickPath)
+        dialog.query_one(Input).value = str(file / "b.yaml")
+        await person.pilot.press("ctrl+s")
+        await person.pilot.pause()
+        assert "is a file, a folder is expected" in str(dialog.query_one(".problem").render())
+        new = tmp_path / "a" / "b" / "ours.yaml"
+        dialog.query_one(Input).value = str(new)
+        await person.pilot.press("ctrl+s")
+        await person.until(lambda: person.work.path == new)
+        assert new.read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
 
 
 async def test_an_externally_changed_file_is_asked_about(

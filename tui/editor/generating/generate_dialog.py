@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Select, Static
 
-from broker import plural
+from broker import plural, writing_obstacle
 from tui.editor.dialogs import YAML
 from tui.editor.generating.generator import (
     ALL_FIELDS,
@@ -45,7 +45,9 @@ _PAUSE_WALL_S = 0.3
 """The preview is made once nothing was changed for so long."""
 _DAYS_DRAWN = 7
 _DAY_S = 86_400
-_FILE_HELP = "Where it is saved, with its tables beside it. It opens in the editor afterwards."
+_FILE_HELP = (
+    "Where it is saved, with its tables beside it; missing folders are created. It opens in the editor afterwards."
+)
 
 
 class GenerateDialog(Dialog[Path | None]):
@@ -246,8 +248,8 @@ The preview follows the fields: production, and all jobs at their earliest start
         path = path if path.is_absolute() else self._folder / path
         if not typed:
             problems["file"] = "a name is expected"
-        elif not path.parent.is_dir():
-            problems["file"] = f"there is no folder {path.parent}"
+        elif obstacle := writing_obstacle(path):
+            problems["file"] = f"cannot be written: {obstacle}"
         self._complain(problems)
         if not problems:
             self.run_in_background(partial(self._write, values, path), group="make", is_exclusive=True)

@@ -103,6 +103,25 @@ async def test_a_file_name_is_proposed_from_valid_values_only(editing: Editing) 
 
 
 @pytest.mark.long
+async def test_missing_folders_are_created(editing: Editing, tmp_path: Path) -> None:
+    """As by `ssmic generate --out`; a file in place of a folder is refused at the field."""
+    (tmp_path / "taken").write_text("a file")
+    async with editing() as person:
+        await person.press("plus")
+        dialog = await person.dialog(GenerateDialog)
+        file = dialog.query_one("#generate-file", Input)
+        dialog.query_one("#generate-houses", Input).value = "3"
+        file.value = "taken/ours.yaml"
+        await person.pilot.press("ctrl+s")
+        await person.pilot.pause()
+        assert "taken is a file, a folder is expected" in str(dialog.query_one(".problem").render())
+        file.value = "a/b/ours.yaml"
+        await person.pilot.press("ctrl+s")
+        await person.until(lambda: person.screen.work is not None)
+        assert person.work.path == tmp_path / "a" / "b" / "ours.yaml"
+
+
+@pytest.mark.long
 async def test_a_neighbourhood_is_generated_cancelled_saved_and_opened(editing: Editing, tmp_path: Path) -> None:
     """Meanwhile a key takes effect within 100 ms of processor time."""
     async with editing() as person:
