@@ -61,6 +61,8 @@ class FileActions:
         """The state of the file that the user was asked about."""
         self._discarded: TreeVersion | None = None
         """The version that the user agreed to lose."""
+        self._opening: object = None
+        """Identifies what was asked for last: a file that takes longer to read than the next one is not opened."""
 
     def loss(self) -> str | None:
         """Say what would be lost if the application ended now; None: nothing."""
@@ -94,13 +96,19 @@ class FileActions:
             self._discarded = work.history.current
         return await self.save() if answer == "save" else answer == "discard"
 
-    async def _open(self, work: Work, ref: Ref = WHOLE) -> bool:
+    def _begin_opening(self) -> object:
+        """Return what identifies an opening; those that were begun before it end without effect."""
+        self._opening = object()
+        return self._opening
+
+    async def _open(self, opening: object, work: Work, ref: Ref = WHOLE) -> bool:
         """Open what was read, and return whether it is open: the user may have gone on with what was open before.
 
-        Reading takes a while; changes made meanwhile are asked about.
+        Reading takes a while; changes made meanwhile are asked about, unless something else is to be opened by then.
         """
-        may_lose = await self._may_lose()
-        self._discarded = None
+        may_lose = opening is self._opening and await self._may_lose() and opening is self._opening
+        if opening is self._opening:
+            self._discarded = None
         if may_lose:
             self._session.open(work, ref)
         return may_lose
@@ -110,6 +118,7 @@ class FileActions:
     async def new(self) -> None:
         """Begin a neighbourhood from scratch, with one house."""
         if await self._may_leave():
+            self._begin_opening()
             document = Document(commands.NEW_TEXT.format(name="my-neighbourhood"))
             self._session.open(Work(History(document, saved=True), None, "New neighbourhood"))
             self._session.apply(commands.add_house)
@@ -132,22 +141,23 @@ class FileActions:
         """Open a file, import an input of PySSMic or GreenCharge, or copy a bundled scenario."""
         if not await self._may_leave():
             return
-        path = Path(source)
+        path, opening = Path(source), self._begin_opening()
         if await asyncio.to_thread(needs_import, path):
-            await self._import(path, None, ())
+            await self._import(opening, path, None, ())
         elif source in bundled_names() and not await asyncio.to_thread(path.exists):
-            await self._copy(source)
+            await self._copy(opening, source)
         else:
-            await self._read(path)
+            await self._read(opening, path)
 
-    async def _read(self, path: Path, ref: Ref = WHOLE) -> None:
+    async def _read(self, opening: object, path: Path, ref: Ref = WHOLE) -> None:
         try:
             work = await asyncio.to_thread(rescued_work if is_rescued(path) else Work.opened, path)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
-            await self._user.ask(Notes("Cannot open the file", f"Problems in {path.name}:", lines, bad=True))
+            if opening is self._opening:
+                await self._user.ask(Notes("Cannot open the file", f"Problems in {path.name}:", lines, bad=True))
             return
-        if not await self._open(work, ref):
+        if not await self._open(opening, work, ref):
             return
         self._asked_about = None
         if work.rescued_from is not None:
@@ -162,12 +172,12 @@ class FileActions:
         dialog = Picker("Copy a bundled neighbourhood", items, picture=lambda name: Picture(said[name]))
         picked = await self._user.ask(dialog)
         if picked is not None and await self._may_leave():
-            await self._copy(picked)
+            await self._copy(self._begin_opening(), picked)
 
-    async def _copy(self, name: str) -> None:
+    async def _copy(self, opening: object, name: str) -> None:
         document = await asyncio.to_thread(bundled_document, name)
         history = await asyncio.to_thread(History, document, saved=True)
-        await self._open(Work(history, None, f'"{name}" (copy)', source=name))
+        await self._open(opening, Work(history, None, f'"{name}" (copy)', source=name))
 
     async def ask_and_import(self) -> None:
         """Let the user pick inputs of PySSMic or GreenCharge, or a series of a meter, and import them."""
@@ -181,17 +191,19 @@ class FileActions:
             fields = FieldActions(self._session, self._user)
             await SeriesImport(self._session, self._user, fields).import_file(source.path)
         elif await self._may_leave():
-            await self._import(source.path, source.jobs, source.loads)
+            await self._import(self._begin_opening(), source.path, source.jobs, source.loads)
 
-    async def _import(self, path: Path, jobs: Path | None, loads: tuple[Path, ...]) -> None:
+    async def _import(self, opening: object, path: Path, jobs: Path | None, loads: tuple[Path, ...]) -> None:
         try:
             imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
-            await self._user.ask(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
+            if opening is self._opening:
+                await self._user.ask(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
             return
         document = Document(await asyncio.to_thread(to_yaml, imported.file))
-        if not await self._open(Work(History(document, saved=False), None, f'"{path.name}" (imported)')):
+        work = Work(History(document, saved=False), None, f'"{path.name}" (imported)')
+        if not await self._open(opening, work):
             return
         if imported.notes:
             lead = "Missing values that were filled in, and what was left out:"
@@ -301,7 +313,7 @@ class FileActions:
         answer = await self._user.ask(Confirm(f"{work.title} has changed on disk", details + mine, answers))
         if answer == "reload":
             self._discarded = work.history.current
-            await self._read(work.path, self._session.ref)
+            await self._read(self._begin_opening(), work.path, self._session.ref)
         elif answer != "overwrite":
             work.history.note_unsaved()
             self._session.note_change()
@@ -312,6 +324,7 @@ class FileActions:
     async def close(self) -> None:
         """Close the open neighbourhood."""
         if await self._may_leave():
+            self._begin_opening()
             self._session.open(None)
 
     def open_neighbourhood(self) -> OpenNeighbourhood | None:

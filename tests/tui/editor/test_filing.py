@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import re
@@ -319,6 +320,20 @@ async def test_save_as_creates_missing_folders(editing: Editing, file: Path, tmp
         await person.pilot.press("ctrl+s")
         await person.until(lambda: person.work.path == new)
         assert new.read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
+
+
+async def test_of_two_files_the_one_chosen_last_is_opened(editing: Editing, file: Path, ours: str) -> None:
+    """It is read faster than the one before, and stays."""
+    jobs = '  - {house: "2", device: washer, registered: "06:00", earliest_start: "08:00", latest_start: "16:00"}\n'
+    slow, quick = file.with_name("slow.yaml"), file.with_name("quick.yaml")
+    slow.write_text(ours.replace("name: ours", "name: slow") + jobs * 3000, encoding="utf-8")
+    quick.write_text(ours.replace("name: ours", "name: quick"), encoding="utf-8")
+    async with editing() as person:
+        tasks = [asyncio.create_task(person.screen.open_source(str(path))) for path in (slow, quick)]
+        await asyncio.gather(*tasks)
+        await person.settle()
+        assert person.work.path == quick
+        assert person.work.tree["name"] == "quick"
 
 
 async def test_an_externally_changed_file_is_asked_about(
