@@ -7,6 +7,7 @@ with them again and reaches the same contracts, regardless of what was learned i
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +17,7 @@ from typing import Annotated, Literal
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
@@ -177,6 +179,8 @@ class ScoresFile:
     def _read(self) -> _Content:
         path = self.path
         try:
+            if path.exists() and not path.is_file() and not path.is_dir():  # opening a pipe would wait for its writer
+                raise ScoresFileError(f"{path}: is a pipe, a device or a socket; a file is expected")
             with path.open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
@@ -189,9 +193,7 @@ class ScoresFile:
         try:
             content = _Content.model_validate_json(data)
         except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in problem["loc"])
-            what = f"{place}: {problem['msg']}" if place else problem["msg"]
+            what = _problem_in_words(error.errors(include_url=False)[0], is_empty=not data.strip())
             raise ScoresFileError(f"{path}: is not a scores file: {what}; {hint}") from None
         if content.scenario != self.scenario:
             raise ScoresFileError(
@@ -210,6 +212,37 @@ class ScoresFile:
 
     def _unwritable(self, error: OSError) -> ScoresWriteError:
         return ScoresWriteError(f"{self.path}: cannot be written: {error.strerror or error}")
+
+
+_EXPECTED = {
+    "missing": "the key is missing",
+    "extra_forbidden": "unknown key",
+    "string_type": "a text in quotes is expected",
+    "string_too_short": "the id of a producer is empty",
+    "model_type": "an object in braces is expected",
+    "dict_type": "an object in braces is expected, scores by producer id",
+    "tuple_type": "a list in brackets is expected",
+    "literal_error": "this ssmic reads version 1 only",
+}
+"""What is expected in place of a wrong value, by pydantic's type of error."""
+_PLACE_IN_JSON = re.compile(r"(?P<what>.*) at line (?P<line>\d+) column (?P<column>\d+)")
+
+
+def _problem_in_words(problem: ErrorDetails, *, is_empty: bool) -> str:
+    """Return what is wrong with the content of a scores file, and where."""
+    if is_empty:
+        return "it is empty"
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+    kind = problem["type"]
+    if kind == "json_invalid":
+        found = _PLACE_IN_JSON.fullmatch(str(problem.get("ctx", {}).get("error", "")))
+        if found is None:
+            return "it is not JSON"
+        if found["what"].startswith("EOF"):
+            return f"line {found['line']}: the text ends in the middle, so a part of the file is lost"
+        return f"line {found['line']}, column {found['column']}: this is not JSON"
+    what = "a whole number is expected" if kind.startswith("int_") else _EXPECTED.get(kind, problem["msg"])
+    return f"{place}: {what}" if place else what
 
 
 def _with_starts(content: _Content, runs: tuple[str, ...]) -> _Content:
