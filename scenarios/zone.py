@@ -136,6 +136,10 @@ class Zone:
         """Return day, month and `exact_clock`."""
         return f"{self.day(time_s)} {self.exact_clock(time_s)}"
 
+    def exact_date(self, time_s: float) -> str:
+        """Return year, month and day in digits, and `exact_clock`: `2026-10-25 02:30+01:00`."""
+        return f"{self.at(time_s):%Y-%m-%d} {self.exact_clock(time_s)}"
+
     def day(self, time_s: float) -> str:
         """Return day and month."""
         return f"{self.at(time_s):%d %b}"

@@ -44,7 +44,7 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
             time_s = start_s + int(after.total_seconds())
         else:
             begin = datetime.fromtimestamp(start_s, zone).replace(tzinfo=None)
-            time_s = _local_s(_later(begin, after, value), zone)
+            time_s = _local_s(_later(begin, after, value), zone, start_s)
     elif (after_s := after_start_s(value)) is not None:
         if start_s is None:
             raise ValueError(f'"{value}" counts from the start, which itself needs a date')
@@ -83,7 +83,7 @@ def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:
         midnight = datetime.combine(zone.at(start_s).date(), datetime.min.time())
         after = timedelta(days=max(day, 1) - 1, hours=hours, minutes=minutes, seconds=seconds)
         local = _later(midnight, after, value)
-        time_s = int(local.replace(tzinfo=zone.tzinfo).timestamp()) if info is None else _local_s(local, info)
+        time_s = int(local.replace(tzinfo=zone.tzinfo).timestamp()) if info is None else _local_s(local, info, start_s)
     else:
         time_s = value if isinstance(value, int) else _parse_iso(value, info, _MOMENTS)
     _check_range(value, time_s)
@@ -113,13 +113,15 @@ def _out_of_range(value: int | str) -> str:
     return f"{value!r} is not a time between the years 1970 and 9999"
 
 
-def _local_s(local: datetime, zone: ZoneInfo) -> int:
-    """Return a time of the clock in UNIX seconds; the first one where the clock shows it twice.
+def _local_s(local: datetime, zone: ZoneInfo, start_s: int = 0) -> int:
+    """Return a time of the clock in UNIX seconds; the first one from `start_s` where the clock shows it twice.
 
     Raises:
         ValueError: The clock skips it.
     """
     time_s = int(local.replace(tzinfo=zone).timestamp())
+    if time_s < start_s:
+        time_s = int(local.replace(tzinfo=zone, fold=1).timestamp())
     if datetime.fromtimestamp(time_s, zone).replace(tzinfo=None) != local:
         raise ValueError(
             f"{local:%H:%M} does not exist on {local.day} {local:%B %Y} in {zone.key}: the clocks go forward"

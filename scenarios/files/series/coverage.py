@@ -215,12 +215,13 @@ class _Coverage:
         return f"the run is {self._span(self._start_s, self._end_s or self._start_s)}"
 
     def _span(self, start_s: int, end_s: int) -> str:
-        start, end = self._zone.at(start_s), self._zone.at(end_s)
-        last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
-        return f"from {start:%Y-%m-%d %H:%M} to {last} ({self._zone.name})"
+        zone = self._zone
+        is_one_day = zone.at(start_s).date() == zone.at(end_s).date()
+        last = zone.exact_clock(end_s) if is_one_day else zone.exact_date(end_s)
+        return f"from {zone.exact_date(start_s)} to {last} ({zone.name})"
 
     def _moment(self, time_s: int) -> str:
-        return f"{self._zone.at(time_s):%Y-%m-%d %H:%M} ({self._zone.name})"
+        return f"{self._zone.exact_date(time_s)} ({self._zone.name})"
 
     def _jobs(self, jobs: Sequence[Job]) -> str:
         count = len(self._scenario.jobs)

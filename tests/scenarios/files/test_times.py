@@ -86,3 +86,13 @@ def test_a_job_takes_the_times_of_a_timeline(start: str, time: str, iso: str) ->
     """A time of a later day, and a time after the start."""
     scenario = load_text(JOB.format(start=start, time=time), "x", None)
     assert scenario.zone.iso(scenario.jobs[0].earliest_start_s) == iso
+
+
+def test_a_time_after_a_start_in_the_repeated_hour_is_not_before_it() -> None:
+    """The clock shows 02:30 twice; a run that starts at the second one was refused jobs registered at its start."""
+    berlin = ZoneInfo("Europe/Berlin")
+    start_s = parse_time("2026-10-25T02:30+01:00", None, berlin)
+    assert [parse_time(text, start_s, berlin) - start_s for text in ("00:00", "00:20", "01:00")] == [0, 1200, 3600]
+    assert parse_moment("2:45", start_s, Zone(3600, "Europe/Berlin")) == start_s + 900
+    with pytest.raises(ValueError, match="in the past"):
+        parse_moment("2:15", start_s, Zone(3600, "Europe/Berlin"))

@@ -177,3 +177,17 @@ def test_the_night_after_a_forecast_ends_at_local_midnight_after_a_change_of_the
     assert notes_on(text, 2) == []
     later = text.replace("2026-10-26T23:15", "2026-10-27T00:15").replace("2026-10-26T23:30", "2026-10-27T00:30")
     assert any("only on days without a forecast" in note for note in notes_on(later, 3))
+
+
+def test_the_hour_that_occurs_twice_is_noted_with_its_offset() -> None:
+    """02:30 is one of two times on the day on which the clocks go back."""
+    text = TEXT.replace("start: 2026-06-21T00:00:00+02:00\n", "start: 2026-10-25T02:30+01:00\nzone: Europe/Berlin\n")
+    text = text.replace("2026-06-21T06:00:00+02:00", "2026-10-27T06:00:00+01:00").replace(
+        'registered: "05:00", earliest_start: "06:00", latest_start: "12:00"',
+        'registered: "00:00", earliest_start: "00:00", latest_start: "02:00"',
+    )
+    (missing,) = (what for what in notes_on(text) if "forecast reaches" in what)
+    assert "the run is from 2026-10-25 02:30+01:00 to 05:30 (Europe/Berlin)" in missing
+    assert "the forecasts are from 2026-10-27 06:00 to 10:00 (Europe/Berlin)" in missing
+    summer = text.replace("2026-10-25T02:30+01:00", "2026-10-25T02:30+02:00")
+    assert any("the run is from 2026-10-25 02:30+02:00 to 05:30 (Europe/Berlin)" in what for what in notes_on(summer))
