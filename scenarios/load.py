@@ -26,7 +26,13 @@ class Loaded:
     """What an import or a table of measurements made us assume or leave out, one sentence each."""
 
 
-def load(source: str | Path, chosen: Mapping[str, str] | None = None, *, allow_outside: bool = False) -> Loaded:
+def load(
+    source: str | Path,
+    chosen: Mapping[str, str] | None = None,
+    *,
+    allow_outside: bool = False,
+    is_read_again: bool = False,
+) -> Loaded:
     """Return the scenario that `source` names.
 
     Args:
@@ -34,15 +40,16 @@ def load(source: str | Path, chosen: Mapping[str, str] | None = None, *, allow_o
             An existing file or folder takes precedence; anything that looks like a path is never taken for a name.
         chosen: Values of a YAML file's variables and keys that replace its own: `--set`.
         allow_outside: Whether a YAML file may refer to files outside its folder.
+        is_read_again: Whether a pipe is refused: it is read only once, and reading one waits for its writer.
 
     Raises:
         ScenarioError: The scenario cannot be used; carries all problems found.
     """
     with rare_collections():
-        return _load(source, chosen, allow_outside=allow_outside)
+        return _load(source, chosen, allow_outside=allow_outside, any_kind=not is_read_again)
 
 
-def _load(source: str | Path, chosen: Mapping[str, str] | None, *, allow_outside: bool) -> Loaded:
+def _load(source: str | Path, chosen: Mapping[str, str] | None, *, allow_outside: bool, any_kind: bool) -> Loaded:
     path = Path(source)
     if needs_import(path):
         if chosen:
@@ -52,7 +59,7 @@ def _load(source: str | Path, chosen: Mapping[str, str] | None, *, allow_outside
         return Loaded(imported.scenario, imported.notes)
     if not _is_name(source):
         notes: list[str] = []
-        text = read_text(path, str(path), any_kind=True)
+        text = read_text(path, str(path), any_kind=any_kind)
         scenario = load_text(text, str(path), path.parent, notes, chosen=chosen, allow_outside=allow_outside)
         return Loaded(scenario, tuple(notes))
     return Loaded(_load_bundled(source, chosen))

@@ -76,6 +76,8 @@ def _kind_of(path: Path) -> Literal["xml", "pickle"] | None:
 
 def _begin(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+            raise ScenarioError([Problem(str(path), "is a pipe, a device or a socket; a file is expected")])
         with path.open("rb") as file:
             return file.read(_LOOK_AT)
     except FileNotFoundError:

@@ -153,6 +153,8 @@ def whole_files() -> Iterator[Callable[[Path], Path]]:
 def is_sweep_file(path: Path) -> bool:
     """Return whether a file holds a sweep's results, by its first bytes; False if it cannot be read."""
     try:
+        if not path.is_file():  # opening a pipe would wait for its writer
+            return False
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
     except OSError:
@@ -212,6 +214,8 @@ def _header(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ResultsError(f"{path}: is a folder; a results file is expected")
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+            raise ResultsError(f"{path}: is a pipe, a device or a socket; a results file is expected")
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
     except FileNotFoundError:

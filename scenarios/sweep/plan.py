@@ -218,7 +218,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         SettingsError: Keys are unknown, or values are invalid; carries all of these problems.
         ScenarioError: The scenario cannot be used, or is invalid with the values of a point.
     """
-    loaded = load(request.source, allow_outside=request.allow_outside)
+    loaded = load(request.source, allow_outside=request.allow_outside, is_read_again=True)
     content = load_content(request.source, allow_outside=request.allow_outside)
     vary, fixed = _parameters(request, content)
     together = _together(request, vary)

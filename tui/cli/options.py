@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,6 +24,17 @@ def complete_scenario(incomplete: str) -> list[str]:
     return [name for name in bundled_names() if name.startswith(incomplete)]
 
 
+def announce_pipe(source: str | None) -> str | None:
+    """Return a scenario's source; say before it is read if it is a named pipe, as reading waits for a writer."""
+    from tui.cli.output import notes
+
+    with suppress(OSError):  # reading it says why
+        # What a shell's <(...) provides has a writer.
+        if source and not source.startswith(("/dev/fd/", "/proc/")) and Path(source).is_fifo():
+            notes().print(f"{source}: is a named pipe; waiting for a program to write to it", soft_wrap=True)
+    return source
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")]
 
 AllowOutside = Annotated[
@@ -39,6 +51,7 @@ ScenarioArgument = Annotated[
         help="A YAML file, an input of PySSMic or GreenCharge (folder, neighbourhood XML or pickle), or a bundled "
         "scenario's name.",
         autocompletion=complete_scenario,
+        callback=announce_pipe,
     ),
 ]
 

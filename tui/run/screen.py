@@ -215,7 +215,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         try:
             opened = self._open if self._follows else None
             if opened is None:
-                found = await asyncio.to_thread(load, source, allow_outside=self.ssmic.allow_outside)
+                found = await asyncio.to_thread(self._read, source)
             else:
                 found = Loaded(await asyncio.to_thread(opened.load))
             scenario = found.scenario
@@ -322,6 +322,10 @@ Results are written during the run; if you stop it early, everything agreed so f
         self.call_after_refresh(self.action_leave_field)
         self._changed()
 
+    def _read(self, source: str) -> Loaded:
+        """Read a scenario; the process that runs it reads it again. Not for the event loop."""
+        return load(source, allow_outside=self.ssmic.allow_outside, is_read_again=True)
+
     async def _save_and_start(self, opened: OpenNeighbourhood) -> None:
         source = await opened.save()
         self._open = self.ssmic.open_neighbourhood()
@@ -329,7 +333,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             return
         form = self.query_one(RunForm)
         try:
-            scenario = (await asyncio.to_thread(load, source, allow_outside=self.ssmic.allow_outside)).scenario
+            scenario = (await asyncio.to_thread(self._read, source)).scenario
         except (SsmicError, OSError) as error:
             form.tell(f"✗ {error}", wrong=True)
             return
@@ -491,6 +495,6 @@ def describe(scenario: Scenario) -> str:
     )
     numbers = {"house": len(scenario.houses), "producer": len(scenario.producers), "job": len(scenario.jobs)}
     counts = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in numbers.items())
-    start = f"{zone.at(scenario.start_s):%a %d %b %Y %H:%M} {zone.name}"
+    start = f"{zone.at(scenario.start_s):%a %d %b %Y} {zone.exact_clock(scenario.start_s)} {zone.name}"
     text = f"{counts}; from {start}, {days}; {scenario.algorithm}, seed {scenario.seed}"
     return f"{text}\n{scenario.description}".rstrip()

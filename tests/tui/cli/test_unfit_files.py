@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from scenarios.load import bundled_text
 from tests.ended import Ssmic
 
 
@@ -61,3 +65,38 @@ def test_a_folder_is_no_certificate(ssmic: Ssmic, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     ended = ssmic("run", "night", "--broker", "mqtts://127.0.0.1:1", "--ca-file", "folder")
     assert (ended.code, ended.err) == (6, "ssmic: TLS: folder: is not a file\n")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sweep", "pipe", "--seeds", "2"),
+        ("results", "show", "pipe"),
+        ("results", "report", "pipe", "--to", "page.html"),
+        ("import", "pipe", "out.yaml"),
+        ("run", "night", "--bus", "memory", "--scores", "pipe"),
+    ],
+)
+def test_a_pipe_without_a_writer_is_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Each waited for the writer for ever, without saying so; a sweep also read it twice."""
+    os.mkfifo(tmp_path / "pipe")
+    command = [sys.executable, "-m", "tui", *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 3, ended.stderr
+    assert "pipe: is a pipe, a device or a socket; " in ended.stderr
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_scenario_from_a_named_pipe_is_announced(tmp_path: Path) -> None:
+    """The command waits for the writer, and says so."""
+    os.mkfifo(tmp_path / "pipe")
+    command = [sys.executable, "-m", "tui", "check", "pipe"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as checking:
+        assert checking.stderr is not None
+        said = checking.stderr.readline()
+        (tmp_path / "pipe").write_text(bundled_text("night"), encoding="utf-8")
+    assert said == "pipe: is a named pipe; waiting for a program to write to it\n"
+    assert checking.returncode == 0

@@ -15,6 +15,7 @@ from tui.cli.options import (
     PasswordFile,
     SetVariables,
     UserOption,
+    announce_pipe,
     chosen_values,
     given,
     parse_id,
@@ -58,6 +59,7 @@ def watch(
         typer.Option(
             metavar="SCENARIO",
             help="The running scenario: adds names, and load profiles of jobs agreed before you joined.",
+            callback=announce_pipe,
         ),
     ] = None,
     set_: SetVariables = None,
