@@ -68,18 +68,12 @@ class PaletteScreen(Guarded, AnswersOnce[None], CommandPalette):
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
     """Yield the commands that are possible now: the screen's own, its bindings, the other areas', and general ones."""
-    seen = set()
+    seen: set[str] = set()
     if isinstance(screen, AreaScreen):
         for entry in screen.palette():
             seen.add(entry.title)
             yield SystemCommand(entry.title, entry.help, entry.run)
-    for active in described(screen):
-        binding = active.binding
-        title = binding.description
-        if active.enabled and title not in seen and not is_move(active):
-            seen |= {title, binding.tooltip}
-            help_text = f"{binding.tooltip or title} ({app.get_key_display(binding)})"
-            yield SystemCommand(title, help_text, partial(app.run_action, binding.action, active.node))
+    yield from _of_keys(app, screen, seen)
     application = cast("Application", app)
     for area in AREAS:
         for way in area.ways_in if not isinstance(screen, AreaScreen) or area.id != screen.AREA else ():
@@ -92,3 +86,16 @@ def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
         yield SystemCommand("Minimize", "Restore the full screen", screen.action_minimize)
     elif screen.focused is not None and screen.focused.allow_maximize:
         yield SystemCommand("Maximize", "Maximize the focused part", screen.action_maximize)
+
+
+def _of_keys(app: App[Any], screen: Screen[Any], seen: set[str]) -> Iterable[SystemCommand]:
+    """Yield the commands of the keys that work now, and add their titles to those in `seen`, which are left out."""
+    for active in described(screen):
+        binding = active.binding
+        title = binding.description
+        if title in seen and binding.action.startswith("open_area("):
+            title = f"Go to {title}"  # Run, Start and Results are actions of some screens, too
+        if active.enabled and title not in seen and not is_move(active):
+            seen |= {title, binding.tooltip}
+            help_text = f"{binding.tooltip or title} ({app.get_key_display(binding)})"
+            yield SystemCommand(title, help_text, partial(app.run_action, binding.action, active.node))

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from broker.errors import SsmicError
-from tests.tui.driving import click, dialog, until
+from tests.tui.driving import click, dialog, the_app, until
 from tui.app import SsmicApp
 from tui.areas import AREAS
 from tui.run.algorithms_dialog import AlgorithmsDialog
@@ -112,6 +112,16 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
         await until(pilot, lambda: found.option_count and "Results" in str(found.get_option_at_index(0).prompt))
         await pilot.press("enter")
         await until(pilot, lambda: getattr(pilot.app.screen, "AREA", "") == "results")
+
+
+async def test_the_palette_leads_to_areas_whose_names_are_actions_here(opened: Opened) -> None:
+    """On the run screen, Start starts a run; the area of this name was missing."""
+    async with opened(first_area="run") as pilot:
+
+        def titles() -> set[str]:
+            return {entry.title for entry in the_app(pilot).get_system_commands(pilot.app.screen)}
+
+        await until(pilot, lambda: {"Start", "Go to Start"} <= titles())
 
 
 @pytest.mark.parametrize(
