@@ -231,6 +231,7 @@ class Lines(ScrollView):
     def draw_changes(self) -> None:
         """Draw the lines that are not on the screen as they should be."""
         if not self.size:
+            self.refresh()  # hidden: Textual has kept what was drawn, and would show it again
             return
         painter = self._fresh_painter()
         lines = [y for y in range(self.size.height) if self.line(painter, y) is not self._on_screen.get(y)]

@@ -187,6 +187,42 @@ async def test_another_run_is_chosen(opened: Opened) -> None:
         await drawn(pilot, lambda sheet: sheet.run.run == 1)
 
 
+@pytest.mark.usefixtures("results_folder")
+async def test_households_are_those_of_the_results_in_sight(opened: Opened) -> None:
+    """They changed while another view was in sight; then those of the results before were drawn."""
+    async with opened(first_area="results", size=(200, 50)) as pilot:
+        for key in ("home", "end"):
+            await listed(pilot)
+            await pilot.press(key)
+            await opened_first(pilot)
+            await pilot.press("A")
+            households = table(pilot, "#tab-all #households")
+            await until(pilot, lambda: table(pilot, "#tab-all #households").size)
+            await pilot.pause()
+            lines = [strip.text.split() for strip in pilot.app.screen._compositor.render_strips()]
+            for y in range(1, len(households.rows) + 1):
+                row = households.render_line(y).text.split()
+                assert any(line[: len(row)] == row for line in lines)
+            await pilot.press("O")
+            await until(pilot, lambda: not table(pilot, "#tab-all #households").size)
+            await pilot.press("escape")
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_the_detail_of_a_contract_is_of_the_run_in_sight(opened: Opened) -> None:
+    """Another run has contracts of the same names; the start of the first one's stayed below the table."""
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        await pilot.press("end")
+        await opened_first(pilot)
+        contracts = pilot.app.screen.query_one("#tab-all Contracts", Contracts)
+        rows = [replace(contracts.table.rows[0], start_s=contracts.table.rows[0].start_s + shift) for shift in (0, 600)]
+        for row in rows:
+            contracts.show([row], Zone(), [row.job_id])
+            await pilot.pause()
+            assert f"runs {Zone().exact_moment(row.start_s)}" in text(pilot, "#tab-all .detail")
+
+
 async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: Path) -> None:
     """These rows stay below the runs in any order."""
     with ResultsReader(results_folder / INSERTION) as results:
