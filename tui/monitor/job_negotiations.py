@@ -126,9 +126,11 @@ def _short(lane: str) -> str:
 
 def _columns(zone: Zone) -> tuple[Column[ObservedNegotiation], ...]:
     def window(job: ObservedNegotiation) -> str:
-        if job.earliest_start_s is None:
-            return ""
-        return f"{moment(zone, job.earliest_start_s)} - {moment(zone, job.latest_start_s)}"
+        first_s, last_s = job.earliest_start_s, job.latest_start_s
+        if first_s is None or last_s is None:
+            return moment(zone, first_s)
+        is_one_day = zone.at(first_s).date() == zone.at(last_s).date()
+        return f"{moment(zone, first_s)} - {zone.narrow_clock(last_s) if is_one_day else moment(zone, last_s)}"
 
     return (
         Column("job", lambda job: job.job_id, is_id=True, most=34),
@@ -138,7 +140,7 @@ def _columns(zone: Zone) -> tuple[Column[ObservedNegotiation], ...]:
         Column("start", lambda job: moment(zone, job.start_s), 15, sort=lambda job: job.start_s or 0),
         Column("refusals", lambda job: str(job.declines or ""), 8, right=True, sort=lambda job: job.declines),
         Column("energy", lambda job: amount(job.energy_wh), 9, right=True, sort=lambda job: job.energy_wh or 0),
-        Column("window", window, 27, from_width=118, sort=lambda job: job.earliest_start_s or 0),
+        Column("window", window, 27, wide=33, from_width=118, sort=lambda job: job.earliest_start_s or 0),
     )
 
 

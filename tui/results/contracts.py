@@ -44,7 +44,9 @@ def _delay_s(row: ContractRow) -> int:
 
 
 def _window(row: ContractRow, zone: Zone) -> str:
-    return f"{zone.narrow(row.earliest_start_s, '%H:%M')}-{zone.narrow(row.latest_start_s, '%H:%M')}"
+    first, last = (zone.narrow(time_s, "%H:%M") for time_s in (row.earliest_start_s, row.latest_start_s))
+    days = (zone.at(row.latest_start_s).date() - zone.at(row.earliest_start_s).date()).days
+    return f"{first}-{last} +{days}d" if days else f"{first}-{last}"
 
 
 def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
@@ -52,11 +54,18 @@ def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
         Column("job", lambda row: row.job_id, is_id=True, most=40),
         Column("house", lambda row: row.house, 12, 10, wide=20, from_width=72),
         Column("supplier", supplier_cell, 16, 13, wide=28, is_id=True),
-        Column(f"start {zone.name}", lambda row: zone.narrow_moment(row.start_s), 15, sort=lambda row: row.start_s),
+        Column(
+            "start",
+            lambda row: zone.narrow_moment(row.start_s),
+            15,
+            sort=lambda row: row.start_s,
+            full=f"start {zone.name}",
+        ),
         Column(
             "window",
             lambda row: (_window(row, zone), "muted"),
             11,
+            wide=15,
             from_width=95,
             sort=lambda row: row.latest_start_s - row.earliest_start_s,
         ),
@@ -175,8 +184,13 @@ class Contracts(Guarded, Vertical):
         if wanted or houses is not None:
             count = f"{len(found):,} of {count}{f', {self._street}' if houses is not None else ''}"
         self.query_one(".count", Words).say(count)
-        if not found:
-            self.query_one(".detail", Words).say("No match. Escape shows all contracts." if self._rows else "")
+        self._explain()
+
+    def _explain(self) -> None:
+        """Say all of the contract under the cursor; also if its row stays, as another run has contracts of its name."""
+        row: ContractRow | None = self.table.row
+        nothing = "No match. Escape shows all contracts." if self._rows else ""
+        self.query_one(".detail", Words).say(nothing if row is None else in_words(row, self._zone))
 
     @on(Input.Submitted)
     def _found(self, event: Input.Submitted) -> None:
@@ -184,9 +198,9 @@ class Contracts(Guarded, Vertical):
         self.table.focus()
 
     @on(VirtualTable.Highlighted)
-    def _explain(self, event: VirtualTable.Highlighted) -> None:
+    def _highlighted(self, event: VirtualTable.Highlighted) -> None:
         event.stop()
-        self.query_one(".detail", Words).say(in_words(event.row, self._zone))
+        self._explain()
 
     @on(VirtualTable.Chosen)
     def _chosen(self, event: VirtualTable.Chosen) -> None:

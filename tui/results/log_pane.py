@@ -148,13 +148,16 @@ class LogPane(Guarded, Vertical):
         table = self.query_one("#log-rows", CellTable)
         table.show_columns(_columns(sheet.zone))
         table.show_rows(sheet.rows)
-        if not sheet.rows:
-            self.query_one(".record", Words).say("")
+        self._show_in_full()
         self.query_one(".detail", Words).say(sheet.said)
 
     @on(VirtualTable.Highlighted)
-    def _show_in_full(self, event: VirtualTable.Highlighted) -> None:
-        """Show the record under the cursor, of which columns show a part."""
+    def _highlighted(self, event: VirtualTable.Highlighted) -> None:
         event.stop()
-        row: LogRow = event.row
-        self.query_one(".record", Words).say(f"{row.event}: {row.details}" if row.details else row.event)
+        self._show_in_full()
+
+    def _show_in_full(self) -> None:
+        """Show the record under the cursor, of which columns show a part; records of all runs are numbered alike."""
+        row: LogRow | None = self.query_one("#log-rows", CellTable).row
+        said = "" if row is None else f"{row.event}: {row.details}" if row.details else row.event
+        self.query_one(".record", Words).say(said)

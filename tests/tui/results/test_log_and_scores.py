@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from scenarios.results.connection import record_comparison
 from scenarios.results.reader import ResultsReader
 from scenarios.simulation.scores import ScoresFile
 from tests.tui.driving import dialog, until
-from tests.tui.results.driving import listed, opened_first, table, text, the_screen
+from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.formatting import Figures
 from tui.shell.dialogs import Confirm
 
@@ -138,6 +140,41 @@ async def test_the_share_of_the_optimum_is_in_sight_in_a_small_terminal(opened: 
         (of_best,) = [i for i, column in enumerate(runs.columns) if column.title == "of best"]
         assert of_best in runs.columns_shown()
         assert [runs.columns[of_best].text(row) for row in runs.rows][:3] == ["75.0 %", "85.0 %", "80.0 %"]
+
+
+async def test_the_share_of_the_shared_optimum_has_a_column_of_its_own(opened: Opened, newest: Path) -> None:
+    """Shared supply may exceed the best plan of whole jobs: 131 % of the best alone was no help."""
+    comparison = {"optimum": {"share": 1.314}, "shared_optimum": {"share": 0.912}, "baselines": []}
+    record_comparison(newest, 1, comparison)
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("U")
+        runs = table(pilot, "#runs")
+        await until(pilot, lambda: len(runs.rows) == 4)
+        shown = {runs.columns[i].title: runs.columns[i].text(runs.rows[0]) for i in runs.columns_shown()}
+        assert (shown["of best"], shown["of shared"]) == ("131.4 %", "91.2 %")
+
+
+def _log_is_of(pilot: Pilot[Any], name: str) -> bool:
+    return name in text(pilot, "#tab-log .detail")
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_the_record_in_full_is_of_the_results_in_sight(opened: Opened) -> None:
+    """Records of all results are numbered alike; the one of the results before stayed."""
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        for key in ("home", "end"):
+            await listed(pilot)
+            await pilot.press(key)
+            await opened_first(pilot)
+            await pilot.press("E")
+            log = table(pilot, "#log-rows")
+            name = Path(INSERTION if key == "end" else FIFTY).stem
+            await until(pilot, partial(_log_is_of, pilot, name))
+            assert log.row is not None
+            assert text(pilot, "#tab-log .record") == f"{log.row.event}: {log.row.details}"
+            await pilot.press("escape")
 
 
 async def test_a_file_without_scores_is_read(opened: Opened, newest: Path) -> None:

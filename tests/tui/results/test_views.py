@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tests.tui.results.driving import (
     text,
     the_screen,
 )
+from tui.results.contracts import Contracts
 from tui.results.household_model import EnergyPart, EnergyTotal
 from tui.results.household_view import EnergyBar, SheetPane, shares
 from tui.results.negotiation import NegotiationDialog

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 from scenarios.event_marks import EventMark, EventMarks
+from scenarios.monitor import ObservedNegotiation
 from scenarios.zone import Zone
 from tui.formatting import fit
 from tui.monitor.job_negotiations import _columns as job_columns
@@ -239,3 +240,14 @@ async def test_events_of_every_second_of_a_day_are_drawn_without_a_wait() -> Non
             .text.rstrip()
             .endswith(" 00:00 clouds (300 times), 00:05 clouds (300 times), 85,800 more")
         )
+
+
+def test_a_window_names_its_second_day_only_where_it_has_one() -> None:
+    """With seconds, the window of a single day was cut in every terminal; and that of two days looked like one."""
+    job = ObservedNegotiation("j", earliest_start_s=MIDNIGHT_S + 29_550, latest_start_s=MIDNIGHT_S + 29_620)
+    (column,) = (column for column in job_columns(BERLIN) if column.title == "window")
+    assert column.text(job) == "21 Jun 08:12:30 - 08:13:40"
+    assert cell_len(column.text(job)) <= (column.width or 0)
+    job.latest_start_s = MIDNIGHT_S + DAY_S + 29_620
+    assert column.text(job) == "21 Jun 08:12:30 - 22 Jun 08:13:40"
+    assert cell_len(column.text(job)) <= (column.wide or 0)
