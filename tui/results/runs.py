@@ -70,21 +70,25 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
 
 
 def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, float | None]:
-    optimum = run.comparison.get("optimum")
-    share = optimum.get("share") if isinstance(optimum, dict) else None
     return {
         **figures,
         "negotiations": run.negotiations,
         "messages": run.messages,
         "wall_s": run.wall_s,
-        "of_best": share,
+        "of_best": _share(run, "optimum"),
+        "of_shared_best": _share(run, "shared_optimum"),
     }
+
+
+def _share(run: RunInfo, name: str) -> float | None:
+    optimum = run.comparison.get(name)
+    return optimum.get("share") if isinstance(optimum, dict) else None
 
 
 def _count_spreads(rows: list[RunRow]) -> dict[str, SampleStatistics]:
     from scenarios.metrics import sample_statistics  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
 
-    names = ("negotiations", "messages", "wall_s", "of_best")
+    names = ("negotiations", "messages", "wall_s", "of_best", "of_shared_best")
     complete = [row for row in rows if row.run is not None and row.run.is_complete]
     return {name: sample_statistics([row.figures[name] for row in complete]) for name in names}
 
@@ -120,6 +124,7 @@ def _written(kind: str, value: float | None) -> str:
 
 
 _OF_BEST = _column("of best", "of_best", 8, "share")
+_OF_SHARED_BEST = _column("of shared", "of_shared_best", 9, "share", full="of shared best")
 _MESSAGES = _column("messages", "messages", 8, "count")
 _MESSAGES_WHERE_COMPARED = _column("messages", "messages", 8, "count", 94)
 """Minimum width for messages next to the share of the best plan."""
@@ -143,6 +148,7 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
     _column("from sun", "self_sufficiency", 8, "share", full="self-sufficiency"),
     _column("peak/avg", "consumption_peak_to_average", 8, "ratio"),
     _OF_BEST,
+    _OF_SHARED_BEST,
     _column("on grid", "jobs_on_grid", 7, "count", 120),
     _column("negotiations", "negotiations", 12, "count", 126),
     _MESSAGES,
@@ -151,11 +157,13 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
 
 
 def columns_for(rows: Sequence[RunRow]) -> tuple[Column[RunRow], ...]:
-    """Return the columns; the share of the best plan only if a run has it."""
-    is_compared = any(row.figures.get("of_best") is not None for row in rows)
-    if not is_compared:
-        return tuple(column for column in _COLUMNS if column is not _OF_BEST)
-    return tuple(_MESSAGES_WHERE_COMPARED if column is _MESSAGES else column for column in _COLUMNS)
+    """Return the columns; the shares of the best plans of whole jobs and of shared supply only if a run has them."""
+    optional = {_OF_BEST: "of_best", _OF_SHARED_BEST: "of_shared_best"}
+    hidden = {column for column, name in optional.items() if all(row.figures.get(name) is None for row in rows)}
+    shown = (column for column in _COLUMNS if column not in hidden)
+    if len(hidden) == len(optional):
+        return tuple(shown)
+    return tuple(_MESSAGES_WHERE_COMPARED if column is _MESSAGES else column for column in shown)
 
 
 class RunsPane(Guarded, Vertical):
