@@ -153,7 +153,7 @@ class Artist:
             series.append(Series("actual", power_w(actual, start_s, end_s), "line", PRODUCTION.colour))
         edges_s = np.array([start_s, end_s], dtype=np.float64)
         energies_wh = [float(production.energy_per_bin_wh(edges_s)[0]) for production in productions[:6]]
-        said = ", ".join(f"{wh / 1000:.1f} kWh" for wh in energies_wh)
+        said = ", ".join(f"{wh / 1000:,.1f} kWh" for wh in energies_wh)
         return Picture(title, tuple(series), span, said, days, self.marks(int(span.start_s), int(span.end_s)))
 
     def job(self, job: dict[str, Any]) -> Picture:
@@ -174,7 +174,7 @@ class Artist:
         series = [drawn(FORECAST, sun_w / parts, "forecast" if parts == 1 else f"forecast / {parts}")]
         series.append(drawn(DEMAND, _load_w(profile, earliest_s, start_s, end_s), "earliest"))
         series.append(Series("latest", _load_w(profile, latest_s, start_s, end_s), "line", "accent"))
-        said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}"
+        said = f"{profile.energy_wh / 1000:,.2f} kWh in {_duration(profile.duration_s)}"
         if latest_s >= earliest_s:
             said += f", may start within {_duration(latest_s - earliest_s)}"
         marks = self.marks(start_s, end_s)
@@ -217,9 +217,9 @@ class Artist:
         )
         energy = sum(profile.energy_wh for earliest_s, profile in loads if start_s <= earliest_s < end_s) / 1000
         produced = float(produced_w.mean()) * (end_s - start_s) / 3_600_000
-        said = f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh{self._waiting()}"
+        said = f"{produced:,.1f} kWh produced, jobs for {energy:,.1f} kWh{self._waiting()}"
         if base_w.any():
-            said += f", base load {float(base_w.mean()) * (end_s - start_s) / 3_600_000:.1f} kWh"
+            said += f", base load {float(base_w.mean()) * (end_s - start_s) / 3_600_000:,.1f} kWh"
         marks = self.marks(start_s, end_s)
         if marks:
             said += "\n╎ " + ", ".join(
@@ -382,7 +382,7 @@ def load_picture(name: str, profile: LoadProfile | None) -> Picture:
         return Picture(f"{name}: cannot be drawn")
     values = power_w(profile, 0, profile.duration_s)
     peak_w = float((np.diff(profile.cumulative_array) / np.diff(profile.times_array)).max() * 3600)
-    said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
+    said = f"{profile.energy_wh / 1000:,.2f} kWh in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
     return Picture(name, (drawn(DEMAND, values, "power"),), TimeAxis(0, profile.duration_s, _minutes), said)
 
 

@@ -90,7 +90,7 @@ class Outline:
             case "expectation":
                 return EXPECTATION, expectation_in_words(part)
             case "jobs":
-                return "", f"All jobs ({sum(1 for _ in tree_model.jobs(tree))})"
+                return "", f"All jobs ({sum(1 for _ in tree_model.jobs(tree)):,})"
             case "profiles":
                 return "", f"Load profiles ({len(tree_model.profiles(tree))})"
             case "events":

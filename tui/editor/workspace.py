@@ -53,11 +53,12 @@ class Workspace(Guarded, Vertical):
     Workspace { height: 1fr; }
     Workspace #columns { height: 1fr; }
     Workspace #tree { width: 30; border-right: solid $border; }
-    .-wide Workspace #tree { width: 36; }
+    .-wide Workspace #tree { width: 26%; min-width: 28; max-width: 36; }
     Workspace #right { width: 1fr; }
     Workspace #middle { height: 1fr; layout: vertical; }
     .-wide Workspace #middle { layout: horizontal; }
     Workspace #left { height: 1fr; width: 1fr; }
+    .-wide Workspace #left { min-width: 49; }  /* a time with its offset */
     Workspace #part { height: 1fr; width: 1fr; }
     """
 
@@ -293,6 +294,7 @@ class PreviewPanel(Vertical):
         text-wrap: nowrap; text-overflow: ellipsis;
     }
     .-narrow Workspace #side Chart { min-height: 4; }
+    .-wide Workspace #side .said { text-wrap: wrap; }
     .-wide Workspace #side Chart { max-height: 24; }
     """
 

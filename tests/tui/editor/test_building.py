@@ -409,3 +409,13 @@ async def test_the_palette_opens_and_closes_files_while_the_tree_has_the_focus(e
         found = {entry.title: entry.help for entry in person.app.get_system_commands(person.screen)}
         assert found["Open"] == "Open a neighbourhood file (^o)"
         assert found["Close"] == "Close this neighbourhood (q)"
+
+
+@pytest.mark.parametrize("width", [80, 112, 140])
+async def test_a_time_has_room_for_its_offset(editing: Editing, file: Path, width: int) -> None:
+    """With three columns side by side it was cut off, though a terminal of 80 columns shows it."""
+    async with editing(file, size=(width, 40)) as person:
+        await person.show("jobs", 0)
+        offset = person.row("earliest start").query_one(".offset", Static)
+        assert str(offset.content) == "+02:00"
+        assert offset.content_size.width >= len("+02:00")
