@@ -23,7 +23,7 @@ from tui.formatting import kwh, percent, ratio
 from tui.run.ipc import RunSummary, Seeking
 from tui.run.simulation_client import SimulationBatch, SimulationClient
 from tui.shell import COLOURS, MonitoredRun, StatusLine
-from tui.widgets import Cell, Column, VirtualTable
+from tui.widgets import Cell, Column, VirtualTable, rich_colour
 
 State = Literal["held", "failed", "not yet", "not judged"]
 _MARKS: dict[State, tuple[str, str]] = {
@@ -134,7 +134,7 @@ class ExpectationsPanel(VerticalScroll, can_focus=False):
         order: tuple[State, ...] = ("failed", "held", "not yet", "not judged")
         for line in sorted(lines, key=lambda line: order.index(line.state)):
             mark, colour = _MARKS[line.state]
-            said.append(f"\n{mark} ", style=colours.get(colour, ""))
+            said.append(f"\n{mark} ", style=rich_colour(colours, colour))
             said.append(line.title)
             said.append(f"  {line.details}", style="dim")
         self.query_one(Static).update(said)
@@ -171,10 +171,10 @@ class Bar(Widget):
         text = text if len(text) <= most else f"{text[: most - 1]}…"
         width = max(4, self.size.width - len(text) - len(note) - 2)
         done = round(share * width)
-        line = Text(f"{text}  ", style=colours.get(colour, ""), no_wrap=True, end="")
-        line.append("━" * done, style=colours.get(colour, ""))
-        line.append("─" * (width - done), style=colours.get("border", ""))
-        line.append(note, style=colours.get("foreground", ""))
+        line = Text(f"{text}  ", style=rich_colour(colours, colour), no_wrap=True, end="")
+        line.append("━" * done, style=rich_colour(colours, colour))
+        line.append("─" * (width - done), style=rich_colour(colours, "border"))
+        line.append(note, style=rich_colour(colours, "foreground"))
         return line
 
 

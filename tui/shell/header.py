@@ -19,6 +19,7 @@ from tui.areas import AREAS, Area
 from tui.keys import is_typed
 from tui.shell.monitored_run import MonitoredRun
 from tui.shell.navigation import Application
+from tui.widgets import rich_colour
 
 
 def shown_zone(node: DOMNode, own: Zone) -> Zone:
@@ -128,7 +129,7 @@ class StatusLine(Widget):
         line = Text(no_wrap=True, overflow="ellipsis")
         for number, (_, text, colour) in enumerate(kept):
             line.append("  " if number else "")
-            line.append(text, style=self.app.theme_variables.get(colour, ""))
+            line.append(text, style=rich_colour(self.app.theme_variables, colour))
         return line
 
 

@@ -23,6 +23,7 @@ from textual.widgets import Static
 
 from tui.keys import is_typed
 from tui.shell.footer import Footer
+from tui.widgets import rich_colour
 
 _INLINE = re.compile(r"\*\*(?P<strong>.+?)\*\*|\*(?P<em>.+?)\*|`(?P<code>.+?)`", re.DOTALL)
 _BULLET = "- "
@@ -215,12 +216,12 @@ class HelpScreen(ModalScreen[None]):
         groups["Everywhere"].append(("^p", "Palette: find anything by what it does"))
         colours = self.app.theme_variables
         table = Table.grid(padding=(0, 2), expand=True)
-        table.add_column(justify="right", style=f"bold {colours['secondary']}", no_wrap=True)
+        table.add_column(justify="right", style=f"bold {rich_colour(colours, 'secondary')}", no_wrap=True)
         table.add_column(ratio=1)
         for name, rows in groups.items():
             if rows:
                 table.add_row("", "")
-                table.add_row("", Text(name, style=f"bold {colours['primary']}"))
+                table.add_row("", Text(name, style=f"bold {rich_colour(colours, 'primary')}"))
             for key, text in rows:
                 table.add_row(Text(key), Text(text))
         return table

@@ -42,6 +42,7 @@ from .theme_colours import (
     OWN as OWN,
     PRODUCTION as PRODUCTION,
     THEMES as THEMES,
+    rich_colour as rich_colour,
 )
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "pasted_line",
     "rank_of",
     "ranked",
+    "rich_colour",
     "typed_path",
     "update_if_changed",
 ]

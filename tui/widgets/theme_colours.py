@@ -6,9 +6,11 @@ patterns distinguish them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 Look = Literal["area", "dots", "line"]
@@ -132,3 +134,16 @@ SURPLUS = SeriesStyle("surplus", "surplus", "area", "▤")
 """Production that no job of the neighbourhood uses."""
 
 MEANINGS = (PRODUCTION, FORECAST, COMMITTED, OWN, NEIGHBOURS, GRID, DEMAND, SURPLUS)
+
+
+def rich_colour(variables: Mapping[str, str], name: str) -> str:
+    """Return a theme's colour as Rich writes it, for its styles; empty for one that it cannot show.
+
+    Args:
+        variables: Colours of the theme, by name, as Textual writes them; `ansi_cyan` is one of the terminal's.
+        name: Name of the colour.
+    """
+    try:
+        return Color.parse(variables[name]).rich_color.name
+    except (KeyError, ColorParseError):
+        return ""

@@ -297,3 +297,15 @@ async def test_a_chosen_option_that_is_too_long_ends_in_dots(opened: Opened) -> 
         await until(pilot, lambda: pilot.app.screen.query("SelectCurrent #label"))
         labels = pilot.app.screen.query("SelectCurrent #label").results(Static)
         assert {label.styles.text_overflow for label in labels} == {"ellipsis"}
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_the_help_is_shown_in_the_colours_of_the_terminal(opened: Opened, theme: str) -> None:
+    """Rich does not know Textual's names of these colours: the help ended the application."""
+    async with opened() as pilot:
+        pilot.app.theme = theme
+        await pilot.press("f1")
+        await dialog(pilot, HelpScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AreaScreen))
+        assert the_app(pilot).unexpected == []

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from scenarios.metrics import Figure, SampleStatistics
 from scenarios.results.comparison import SimulationComparison, drawn_figures, mean_text, scaled, unit_of
 from tui.formatting import fit
+from tui.widgets import rich_colour
 
 MARKS = "●■◆▲▼★✚"
 """Marks by simulation, so that colour is not needed."""
@@ -72,7 +73,7 @@ class Intervals(Widget):
             title.append(f"minus {comparison.simulations[0].label}{f', {unit}' if unit else ''}", "dim")
         lines = [title]
         for i, one in enumerate(comparison.simulations):
-            colour = theme.get(_COLOURS[i % len(_COLOURS)], "")
+            colour = rich_colour(theme, _COLOURS[i % len(_COLOURS)])
             line = Text(f"{MARKS[i % len(MARKS)]} {fit(one.label, label - 2, is_id=True)}", style=colour)
             line.append(means.bar(spreads[i], MARKS[i % len(MARKS)]), colour)
             line.append(mean_text(figure, spreads[i]).rjust(_VALUE_WIDTH))
