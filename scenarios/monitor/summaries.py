@@ -240,4 +240,4 @@ def _job_of(kind: str, body: Body) -> str:
 
 def energy(wh: float) -> str:
     """Return an energy in Wh or kWh with about three digits."""
-    return f"{wh:.0f} Wh" if abs(wh) < 1000 else f"{wh / 1000:.2f} kWh"
+    return f"{wh:.0f} Wh" if abs(wh) < 1000 else f"{wh / 1000:,.2f} kWh"

@@ -110,7 +110,7 @@ class SequenceView(VirtualTable[MessageSummary]):
         self.columns = (
             Column("time", lambda step: (clock(self.zone, step.time_s), "muted"), 8),
             Column(title, lambda step: (arrow(lanes, step.sender, step.to, width), _look(step)), len(lanes) * width),
-            Column("kind", lambda step: kind_cell(step.kind), 14, from_width=80),
+            Column("kind", lambda step: kind_cell(step.kind), 14, from_width=90),
             Column("what it says", said),
         )
 

@@ -13,9 +13,10 @@ from textual.app import App, ComposeResult
 
 from scenarios.event_marks import EventMark, EventMarks
 from scenarios.monitor import ObservedNegotiation
+from scenarios.monitor.summaries import energy
 from scenarios.zone import Zone
 from tui.formatting import fit
-from tui.monitor.job_negotiations import _columns as job_columns
+from tui.monitor.job_negotiations import SequenceView, _columns as job_columns
 from tui.monitor.ledger import _columns as ledger_columns
 from tui.monitor.messages import _columns as message_columns
 from tui.monitor.real_devices import _columns as device_columns
@@ -251,3 +252,28 @@ def test_a_window_names_its_second_day_only_where_it_has_one() -> None:
     job.latest_start_s = MIDNIGHT_S + DAY_S + 29_620
     assert column.text(job) == "21 Jun 08:12:30 - 22 Jun 08:13:40"
     assert cell_len(column.text(job)) <= (column.wide or 0)
+
+
+class _Sequence(App[None]):
+    """The sequence diagram of a job that has asked the manager."""
+
+    def compose(self) -> ComposeResult:
+        """The diagram."""
+        yield SequenceView()
+
+
+@pytest.mark.parametrize("width", [82, 98])
+async def test_a_sequence_leaves_room_for_what_messages_say(width: int) -> None:
+    """Beside the producers of a terminal of 120 columns, ten cells were left for the words."""
+    app = _Sequence()
+    async with app.run_test(size=(width, 20)) as pilot:
+        view = app.query_one(SequenceView)
+        view.show(ObservedNegotiation("j", consumer="a/oven"))
+        await pilot.pause()
+        widths = {view.columns[index].title: cells for index, cells in placed(view.columns, width)}
+        assert widths["what it says"] >= 30
+
+
+def test_large_energies_have_separators() -> None:
+    """As everywhere else."""
+    assert energy(1_119_833.0) == "1,119.83 kWh"
