@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from broker import SsmicError
 from scenarios.results import versions
 from scenarios.scenario import Scenario
+from scenarios.simulation import interrupts_left_to_this_process
 from scenarios.sweep.one_run import Submit, SweepRow, SweepRun, perform_in_worker
 
 if TYPE_CHECKING:
@@ -41,13 +41,8 @@ def process_workers(variants: Sequence[Scenario], count: int) -> Iterator[Submit
     pool = ProcessPoolExecutor(count, _spawning, _begin, (lifeline, tuple(variants)))
 
     def submit(order: SweepRun) -> Future[SweepRow]:
-        # A process starts here. Ctrl-C in a terminal reaches all processes: blocked from the first moment on, it is
-        # left to this one.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with interrupts_left_to_this_process():  # a process may start here
             return pool.submit(_perform, order)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     try:
         yield submit
@@ -106,12 +101,8 @@ def dask_workers(address: str, variants: Sequence[Scenario], count: int) -> Iter
         import distributed  # noqa: PLC0415 - an extra
     except ImportError:
         raise DaskError("--dask needs Dask: pip install 'ssmic[dask]'") from None
-    # Ctrl-C in a terminal reaches all processes; those that start here leave it to this one.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with interrupts_left_to_this_process():
         cluster, client = _connected(distributed, address, count)
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         if cluster is None:
             _check_workers(client, address)
