@@ -158,6 +158,14 @@ class Clock:
         return self._step.acted_until_s
 
     @property
+    def reached_s(self) -> int:
+        """Virtual time reached at the pace, between the last event and the next one, UNIX seconds."""
+        if not self._is_connected:
+            return self.now.time_s
+        self._leave_out_absence()
+        return self._run_control.reached_s(self.now)
+
+    @property
     def is_stopped(self) -> bool:
         """Whether someone asked to end the run early."""
         return self._is_connected and self._run_control.is_stopped

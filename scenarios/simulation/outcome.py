@@ -92,15 +92,18 @@ class Ending:
     has_open_end: bool
     """Whether the run is a deployment without an end: if it is done, its record ends with the last job."""
 
-    def finish(self, state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
+    def finish(
+        self, state: EndState, error: str = "", disputes: tuple[str, ...] = (), reached_s: int = 0
+    ) -> RunOutcome:
         """Return the outcome of the run, and record it.
 
         Args:
             state: How it ended.
             error: Why it failed or was interrupted; empty: it was not.
             disputes: What households say against the ledger.
+            reached_s: Virtual time reached, UNIX seconds, if it is later than the last event.
         """
-        outcome = self._outcome(state, disputes)
+        outcome = self._outcome(state, disputes, reached_s)
         if self.recorder is not None:
             self.recorder.finish(
                 state,
@@ -133,7 +136,7 @@ class Ending:
             log.warning("dispute", what=dispute)
         return self.finish("interrupted" if was_stopped else "done", disputes=tuple(disputes))
 
-    def _outcome(self, state: EndState, disputes: tuple[str, ...]) -> RunOutcome:
+    def _outcome(self, state: EndState, disputes: tuple[str, ...], reached_s: int) -> RunOutcome:
         clock, manager, jobs = self.clock, self.cast.manager, self.scenario.jobs
         return RunOutcome(
             seed=self.settings.seed,
@@ -141,7 +144,7 @@ class Ending:
             state=state,
             ledger=tuple(manager.ledger.values()),
             start_s=self.scenario.start_s,
-            end_s=clock.now.time_s,
+            end_s=max(clock.now.time_s, reached_s),
             not_registered=tuple(job.job_id for job in jobs if job.registered_s > clock.acted_until_s),
             scores=manager.scores.by_producer(),
             messages=self.watch.messages,

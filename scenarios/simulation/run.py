@@ -92,7 +92,7 @@ async def run_scenario(
             if isinstance(recorder, RunWriter):
                 await recorder.until_unlocked()
         except asyncio.CancelledError as cancelled:
-            ending.finish("interrupted", CUT_OFF if run.is_cut else str(cancelled))
+            ending.finish("interrupted", CUT_OFF if run.is_cut else str(cancelled), reached_s=run.interrupted_at_s)
             raise
         except ExceptionGroup as group:
             error = root_cause(group)
@@ -201,6 +201,8 @@ class _LocalRun:
         self._ports = _Ports(scenario, settings, broker, self._local, environment.replay, is_whole=not self._remote)
         self.is_cut = False
         """Whether it was interrupted and did not end in order, although it can be repeated only if it had."""
+        self.interrupted_at_s = 0
+        """Virtual time reached when it was interrupted, UNIX seconds; 0: it was not."""
 
     @property
     def _remote(self) -> list[str]:
@@ -349,6 +351,7 @@ class _LocalRun:
             try:
                 await asyncio.wait(members)
             except asyncio.CancelledError:
+                self.interrupted_at_s = clock.reached_s
                 # A session with real devices has no other end, and can be repeated only if that is recorded.
                 self.is_cut = self._has_devices and not await _stopped(clock, members)
                 raise
