@@ -63,7 +63,7 @@ class DeviceOwner(Protocol):
 
 
 class JobExecutor:
-    """Has one device run its jobs, one at a time."""
+    """Has one device run its jobs, one at a time; see `agents.job_lifecycle.RealDevice`."""
 
     __slots__ = ("_agent", "_commands", "_courses", "_device", "_gateway", "_published")
 
@@ -325,6 +325,15 @@ class JobExecutor:
                 self._tell_ledger(course)
             await self._follow(course)
         self._published.show_state()
+
+    def is_under_way(self, job: Job) -> bool:
+        """Return whether the device has begun a job, or was commanded to."""
+        return self._courses.has_begun(self._courses[job.job_id], self._agent.now_s)
+
+    def started_s(self, job: Job) -> int | None:
+        """Return when the device has begun the job that it runs, UNIX seconds; None: it does not run it."""
+        course = self._courses[job.job_id]
+        return course.started_s if course.is_running else None
 
     async def _start(self, course: JobCourse) -> bool:
         """Command the device until it answers; return whether it runs."""
