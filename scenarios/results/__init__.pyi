@@ -82,10 +82,6 @@ from .rows import (
 from .schema import (
     SWEEP_ID as SWEEP_ID,
 )
-from .street_groups import (
-    MOST_LISTED as MOST_LISTED,
-    streets_of as streets_of,
-)
 from .summary import (
     simulation_json as simulation_json,
 )
@@ -109,7 +105,6 @@ __all__ = [
     "ABOUT_KEPT",
     "DEFAULT_FOLDER",
     "FORMATS",
-    "MOST_LISTED",
     "SUFFIX",
     "SWEEP_ID",
     "AveragePowerProfile",
@@ -156,7 +151,6 @@ __all__ = [
     "results_files",
     "seal",
     "simulation_json",
-    "streets_of",
     "sweep_files",
     "total_row",
     "versions",
