@@ -79,6 +79,10 @@ from .rows import (
     SimulationInfo as SimulationInfo,
     record_verdicts as record_verdicts,
 )
+from .run_end import (
+    EndState as EndState,
+    RecordedEnd as RecordedEnd,
+)
 from .schema import (
     SWEEP_ID as SWEEP_ID,
 )
@@ -111,6 +115,7 @@ __all__ = [
     "BillRow",
     "ContractRow",
     "DroppedHost",
+    "EndState",
     "FigureFormatError",
     "Format",
     "HouseView",
@@ -119,6 +124,7 @@ __all__ = [
     "NeighbourhoodView",
     "Overview",
     "PowerProfile",
+    "RecordedEnd",
     "RecordedMessage",
     "ResultFrames",
     "ResultsEntry",

@@ -18,11 +18,11 @@ from broker import (
 )
 from broker.clock import Clock
 from scenarios.realised_scenario import realise
-from scenarios.results import DroppedHost
+from scenarios.results import DroppedHost, EndState, RecordedEnd
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
-from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
+from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
 from scenarios.timeline import as_happened, optional_jobs
@@ -103,15 +103,17 @@ class Ending:
         outcome = self._outcome(state, disputes)
         if self.recorder is not None:
             self.recorder.finish(
-                state,
-                None if self.has_open_end and state == "done" else outcome.end_s,
-                negotiations=outcome.negotiations,
-                wall_s=outcome.wall_s,
-                not_registered=outcome.not_registered,
-                error=error,
-                scores=outcome.scores_since(self.settings.scores),
-                without=outcome.without,
-                disputes=outcome.disputes,
+                RecordedEnd(
+                    state,
+                    None if self.has_open_end and state == "done" else outcome.end_s,
+                    negotiations=outcome.negotiations,
+                    wall_s=outcome.wall_s,
+                    not_registered=outcome.not_registered,
+                    error=error,
+                    scores=outcome.scores_since(self.settings.scores),
+                    without=outcome.without,
+                    disputes=outcome.disputes,
+                )
             )
         return outcome
 

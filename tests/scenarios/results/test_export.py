@@ -20,6 +20,7 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.export import FORMATS, Format, export_results
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, job, load, neighbourhood
@@ -86,7 +87,7 @@ def test_only_csv_disarms_texts_that_a_spreadsheet_would_take_for_formulas(tmp_p
             entry = agreed(contract(one, GRID, 0))
             event = entry.history[0].model_copy(update={"reason": "+49"})
             writer.entry(entry.model_copy(update={"history": (event,)}))
-        writer.finish("done", START_S + 7200)
+        writer.finish(RecordedEnd("done", START_S + 7200))
     with ResultsReader(path) as results:
         export_results(results, "csv", tmp_path / "csv")
         export_results(results, "json", tmp_path / "json")

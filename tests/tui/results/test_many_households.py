@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from agents import Contract, LedgerEntry
 from agents.manager.ledger_entries import LedgerEvent
-from scenarios.results import RunWriter, SimulationSpec, create_results
+from scenarios.results import RecordedEnd, RunWriter, SimulationSpec, create_results
 from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 from tests.tui.driving import dialog, until
@@ -50,7 +50,7 @@ def many(tmp_path: Path) -> Path:
                 energy_wh=one.energy_wh,
             )
             writer.entry(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
-        writer.finish("done", START_S + 14400)
+        writer.finish(RecordedEnd("done", START_S + 14400))
     return path
 
 
