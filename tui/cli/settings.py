@@ -14,7 +14,7 @@ import typer
 
 from agents import AGENTS, SCHEDULERS, Promise, SettingsError, is_installed, load_plugin, make_consumer, plugin_name
 from agents.ranking import ABOUT_RANKING, RANKINGS, NegotiationSettings, ranking_for
-from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, known_algorithms, scheduler_for
+from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, algorithm_name, scheduler_for
 from agents.sharing import SupplySettings
 from broker import PluginError
 from scenarios import Scenario, without_effect
@@ -23,7 +23,6 @@ from tui.cli.options import given
 from tui.safe_output import plugins_on_stderr
 
 _NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
-_BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
 
 
 def algorithm_settings(name: str | None, options: AlgorithmOptions) -> AlgorithmSettings:
@@ -38,7 +37,7 @@ def algorithm_settings(name: str | None, options: AlgorithmOptions) -> Algorithm
     """
     values = chosen_options(options)
     if name is not None:
-        values["name"] = _BY_FOLDED_NAME.get(name.casefold(), name)
+        values["name"] = algorithm_name(name) or name
     return AlgorithmSettings(**values)
 
 
@@ -50,7 +49,7 @@ def algorithm_names(text: str | None) -> tuple[str | None, ...]:
     """
     if text is None:
         return (None,)
-    names = tuple(_BY_FOLDED_NAME.get(name.strip().casefold(), name.strip()) for name in text.split(","))
+    names = tuple(algorithm_name(name.strip()) or name.strip() for name in text.split(","))
     if len(names) > 1:
         twice = sorted({name for name in names if names.count(name) > 1 and name})
         problems = [f"algorithm {name!r} is given twice" for name in twice]
