@@ -101,7 +101,7 @@ class WholeJobNegotiation:
         self._asked: list[str] = []
         """Producers that it has asked since it began to look for a supplier, and those that it does not ask."""
         self._listeners: dict[str, None] = {}
-        """Those that may have it on their lists."""
+        """The producers that may have it on their lists."""
         self._has_requested = False
         self._reservation = FreeTime((), held=False)
 

@@ -23,7 +23,7 @@ from scenarios.files import load_text, read_text
 PORT = 8883
 """Port of the guarded broker, MQTT over TLS."""
 USER = "10001:10001"
-"""Of the image, and of the broker, so that it can read what is written for it."""
+"""User and group of the image, and of the broker, so that it can read what is written for it."""
 _GUARD = Path("/guard")
 _READ_ONLY = ":ro"
 _HOUSEHOLD_SCENARIO = "/scenario/household.yaml"
@@ -54,11 +54,11 @@ class ComposePlan:
     name: str
     """The scenario's."""
     scenario: ScenarioPlace
-    """Where its containers find it."""
+    """How its containers find it."""
     households: tuple[str, ...]
     """Houses with a device; each becomes a service."""
     seed: int = 1
-    """Where SSMIC_SEED gives none."""
+    """Seed if SSMIC_SEED gives none."""
     image: str | None = None
     """An existing image; None: it is built from the Dockerfile next to the Compose file."""
     secrets: Path | None = None

@@ -86,9 +86,9 @@ class InputDevice:
     """Name of its load profile or its kind; empty: it has none."""
     type: Literal["consumer", "producer"]
     load_profile: LoadProfile | None = None
-    """As the input contains it; None: it is named only."""
+    """The load profile, if the input contains it; None: it is only named."""
     predictions: tuple[InputPrediction, ...] = ()
-    """Of a producer, in the order of the input."""
+    """Forecasts of a producer, in the order of the input."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class RecordedEnd:
     without: Sequence[DroppedHost] = ()
     """Hosts that it ended without."""
     disputes: Sequence[str] = ()
-    """Where households contradict the ledger or each other."""
+    """Statements of households that contradict the ledger or each other."""
 
 
 class SettledRun:

@@ -88,7 +88,7 @@ class _WaitingRecords:
         self._written: dict[str, WrittenHistory] = {}
         """By contract id, the history in the file, as of the last commit."""
         self._to_be_written: dict[str, WrittenHistory] = {}
-        """The same of the entries that the next commit changes."""
+        """The histories of the entries that the next commit changes."""
 
     @property
     def are_none(self) -> bool:

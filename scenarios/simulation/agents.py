@@ -55,7 +55,7 @@ from scenarios.timeline import Director, Script, absent_at_start, counters_of
 from scenarios.zone import Zone
 
 _SESSION = "0" * 16
-"""As long as the sessions that hosts draw."""
+"""A session id, as long as those that hosts draw."""
 
 Homes = Mapping[str, tuple[str, ...]]
 """By host id, the ids of the agents that live there, sorted."""

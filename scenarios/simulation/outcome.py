@@ -40,13 +40,13 @@ class RunOutcome:
     ledger: tuple[LedgerEntry, ...] = field(repr=False)
     """In the order of agreement."""
     start_s: int
-    """Where virtual time began, UNIX seconds."""
+    """Start of virtual time, UNIX seconds."""
     end_s: int
-    """Where virtual time stood at the end; the end that `days` gives where there is one."""
+    """Virtual time at the end, UNIX seconds; the end that `days` gives if there is one."""
     not_registered: tuple[str, ...]
     """Jobs that the run ended before; they have no contract."""
     scores: Mapping[str, int]
-    """Of the producers at the end, by producer id."""
+    """Scores of the producers at the end, by producer id."""
     messages: int
     """That agents sent to each other."""
     negotiations: int
@@ -56,7 +56,7 @@ class RunOutcome:
     wall_s: float
     """How long it took, in all processes that its clock has had, wall-clock seconds."""
     disputes: tuple[str, ...] = ()
-    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
+    """Statements of households of other processes that contradict the ledger or each other. The ledger stands."""
     without: tuple[DroppedHost, ...] = ()
     """Hosts that the run ended without, by id."""
 

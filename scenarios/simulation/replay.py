@@ -33,7 +33,7 @@ _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErro
 
 
 class _Head(BaseModel):
-    """Those parts of the first line that nothing else checks."""
+    """The parts of the first line that nothing else checks."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 

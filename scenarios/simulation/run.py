@@ -191,7 +191,7 @@ class _LocalRun:
         self._homes = homes_of(scenario, settings.hosts, has_script=environment.script is not None)
         """By host of the run, the agents that live there."""
         self._local = self._homes if local_hosts is None else {host: self._homes[host] for host in local_hosts}
-        """The same for the hosts of this process."""
+        """The agents of the hosts of this process, by host."""
         local_agents = {agent for agents in self._local.values() for agent in agents}
         self._cast = Cast(scenario, settings, local_agents, environment.script)
         host_of = {agent: host for host, agents in self._homes.items() for agent in agents}
