@@ -64,7 +64,7 @@ class ScheduledRound:
         """Return what `encoded` wrote.
 
         Raises:
-            ValidationError: It is something else.
+            ValidationError: The content was not written by it.
         """
         return _ROUND.validate_json(content)
 

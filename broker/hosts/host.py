@@ -611,7 +611,7 @@ class _ReadRosters:
         """Return the roster in a delivery.
 
         Raises:
-            MalformedError: It is something else.
+            MalformedError: The payload is no roster.
         """
         if not delivery.size_bytes:
             return delivery.read(Roster)

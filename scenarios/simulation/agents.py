@@ -119,7 +119,7 @@ def check_fits_broker(scenario: Scenario, hosts: int | None, *, has_script: bool
         has_script: As in `homes_of`.
 
     Raises:
-        SsmicError: They do not.
+        SsmicError: There are too many agents.
     """
     homes = homes_of(scenario, hosts, has_script=has_script)
     roster = Roster(hosts={host: Member(session=_SESSION, agents=agents) for host, agents in homes.items()})

@@ -143,7 +143,7 @@ def read_recording(path: Path, run: int = 1) -> Recording:
         run: Number of the run, in a results file.
 
     Raises:
-        RecordingError: It is neither.
+        RecordingError: The file contains no session, or this version cannot repeat it.
         ResultsError: See `ResultsReader`.
     """
     if path.exists() and not path.is_file():
