@@ -105,8 +105,7 @@ class JobExecutor:
             resets, before_w, before_s, before_wh = meter.resets, meter.power_w, meter.at_s, meter.energy_wh
             problem = meter.take(self._agent.now_s, report.power_w, report.counter_wh)
             if problem:
-                what, _, expected = problem.partition("; expected ")
-                device.complain(device.topic_of_report, what, expected)
+                device.complain_of_reading(problem)
             for running in self._courses:
                 if running.is_running and self._has_meter_of(running):
                     running.was_offline |= meter.resets > resets
