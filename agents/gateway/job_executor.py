@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from agents.device_events import DeviceCommand, ExecutionOutcome, JobState, Reported
+from agents.gateway.counter_unit import is_thousandth
 from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import JobCourse, JobCourses
@@ -393,6 +394,8 @@ class JobExecutor:
         if self._gateway.rules >= 9 and course.readings and self._has_meter_of(course):
             self._settle(course)
         course.measured = course.drawn(self._device.meter)
+        if self._gateway.rules >= 10 and course.readings and self._has_meter_of(course):
+            self._look_at_unit(course)
         self._tell_ledger(course)
         self._published.show_job(course)
         if state == "FINISHED":
@@ -408,6 +411,18 @@ class JobExecutor:
         course.add_point(until_s, meter)
         doubt = course.doubt(meter)
         course.is_doubtful, course.reason = bool(doubt), course.reason or doubt
+
+    def _look_at_unit(self, course: JobCourse) -> None:
+        """Notice that a counter without power beside it seems to be in kWh; the next job is not planned with that."""
+        meter, measured, planned_wh = self._device.meter, course.measured, course.job.load_profile.energy_wh
+        is_by_counter_alone = meter.counter_wh is not None and meter.power_w is None
+        if is_by_counter_alone and measured is not None and is_thousandth(measured.energy_wh, planned_wh):
+            course.is_doubtful = True
+            what = (
+                f"job {course.asked_id!r} has drawn {measured.energy_wh:.3g} Wh, and not {planned_wh:.0f} Wh as planned"
+            )
+            hint = "as if the counter was in kWh and not in Wh; expected the unit in which the device is declared"
+            self._device.complain_of_reading(f"{what}, {hint}")
 
     def _tell_ledger(self, course: JobCourse) -> None:
         contract = self._courses.contract_of(course)

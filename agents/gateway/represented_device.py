@@ -10,8 +10,10 @@ from typing import Any, Literal
 import structlog
 
 from agents.device_events import Announced, DeviceNotice, Left, Rejected
+from agents.gateway.counter_unit import CounterUnit
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.meter import Meter
+from agents.gateway.several_meters import SeveralMeters
 from agents.messages import AnyMessage, DeviceSaid
 from broker.hosts import Agent
 
@@ -96,6 +98,8 @@ class RepresentedDevice:
             bridges_absence=rules >= 8,
             judges_each=rules >= 9,
             knows_units=rules >= 9,
+            several=SeveralMeters() if rules >= 10 else None,
+            unit=CounterUnit() if rules >= 10 else None,
         )
 
     @property

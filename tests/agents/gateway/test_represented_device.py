@@ -126,3 +126,13 @@ def test_each_refused_request_is_logged(agent: Agent[AnyMessage]) -> None:
         for _ in range(2):
             device.complain("request", "profile 'eco' is not known", "one of: short")
     assert len(logs) == len(notices(agent)) == 2
+
+
+@pytest.mark.parametrize(("rules", "energy_wh"), [(9, 17_002.0), (10, 1.0)])
+def test_readings_are_taken_by_the_rules_of_a_recording(agent: Agent[AnyMessage], rules: int, energy_wh: float) -> None:
+    """By rules 9, each turn of a second device on the topic was a reset of the counter."""
+    meter = RepresentedDevice(agent, replace(GATEWAY, rules=rules), "consumer").meter
+    meter.planned_w = 400.0
+    for number, counter_wh in enumerate([12_000.0, 5_000.0, 5_000.5, 12_000.5, 5_000.5, 12_001.0, 5_001.0]):
+        meter.take(NOW_S + 10 * number, None, counter_wh)
+    assert meter.energy_wh == pytest.approx(energy_wh, abs=0.001)
