@@ -39,7 +39,8 @@ one in which it draws; and with shared supply, a job that is covered at several 
 earliest, not the one at which its energy rounds to the most or the least, and makes room for others however it
 rounds. 10: of several meters on one topic only the first one counts; a counter that is not in the unit in which its
 device is declared does not count, and neither does one that rises for long as no household can draw; a single reading
-that is too high is passed over even if a household could have drawn as much."""
+that is too high is passed over even if a household could have drawn as much; and a job without an answer says whether
+anything was ever heard of its device."""
 
 
 @dataclass(frozen=True, slots=True)

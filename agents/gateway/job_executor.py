@@ -351,9 +351,15 @@ class JobExecutor:
             if self._agent.is_closing:
                 self._conclude(course, "ABORTED", "run_ended")
                 return False
-        offline = "the device is offline" if self._device.is_available is False else ""
-        self._conclude(course, "ABORTED", "no_answer", offline)
+        self._conclude(course, "ABORTED", "no_answer", self._why_no_answer)
         return False
+
+    @property
+    def _why_no_answer(self) -> str:
+        """What is known of a device that has not answered; empty: nothing."""
+        if self._device.last_heard_s is None and self._gateway.rules >= 10:
+            return "nothing was ever heard of the device"
+        return "the device is offline" if self._device.is_available is False else ""
 
     async def _follow(self, course: JobCourse, *, until_due: bool = False) -> None:
         """Follow a running job to its end.

@@ -39,6 +39,7 @@ from scenarios.devices.device_port import DevicePort
 from scenarios.devices.message_limits import MAX_TOPIC_SHOWN, WaitingMessage
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
 from scenarios.devices.refusals import PlaceRefusal, plain_text, shown_payload
+from scenarios.devices.silence import SILENT_AFTER_WALL_S, Silence
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario
 from scenarios.zone import Zone
@@ -127,6 +128,7 @@ class DeviceLink:
             if (adapter := self._adapters.get(gateway.agent)) is not None:
                 for topic_filter in adapter.filters():
                     self._readers.add(topic_filter, device)
+        self._silence = Silence(run, self._devices.values())
         self._claims = Claims(run, secrets.token_hex(8), self._switches())
         self._occupied: dict[str, Gateway] = {}
         """By agent, devices of whose occupation it was informed."""
@@ -163,6 +165,7 @@ class DeviceLink:
                     working = [
                         tasks.create_task(self._read(bus), name="devices.read"),
                         tasks.create_task(self._ask_for_claims(), name="devices.claims"),
+                        tasks.create_task(self._report_silence(), name="devices.silence"),
                     ]
                     writing = tasks.create_task(self._write(bus), name="devices.write")
                     try:
@@ -174,12 +177,21 @@ class DeviceLink:
                     finally:
                         for task in (*working, writing):
                             task.cancel()
+                        if self._has_begun:
+                            self._silence.report(self._occupied_ids(), is_over=True)
             except BaseException as error:
                 if not self._has_begun and isinstance(error, Exception):
                     raise  # what is at the broker may be that of another process with the run's id
                 await leave_gracefully(self._tidy_up(bus, is_over=self._has_begun and not self._may_return))
                 raise
             await self._tidy_up(bus, is_over=True)
+
+    async def _report_silence(self) -> None:
+        await asyncio.sleep(SILENT_AFTER_WALL_S)
+        self._silence.report(self._occupied_ids(), is_over=False)
+
+    def _occupied_ids(self) -> set[str]:
+        return {gateway.id for gateway in self._occupied.values()}
 
     def _switches(self) -> dict[str, Gateway]:
         """Return the devices behind a switch that another run might command too, by the id of the switch."""
@@ -358,6 +370,11 @@ class DeviceLink:
 
     def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         """Return what a message says, at the virtual time at which it is taken."""
+        said = self._said_in(message, now_s)
+        self._silence.note(message.device, said)
+        return said
+
+    def _said_in(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         self._now_s = now_s
         try:
             if message.is_ours:
