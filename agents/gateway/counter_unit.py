@@ -22,10 +22,13 @@ _LEAST_FAST_WH = 1.0
 _LEAST_RIGHT_WH = 10.0
 """So much is drawn by power before a counter is right, Wh."""
 _LEAST_SLOW_WH = 100.0
-"""So much is drawn by power before a counter is too slow, Wh, and it rises twice: it may count in large steps."""
+"""So much is drawn by power before a counter is too slow, Wh."""
 _LEAST_FAST_RISES = 3
 """So often does a counter rise before it is too fast; the largest rise does not count, as it may be a wrong reading."""
-_LEAST_SLOW_RISES = 2
+_LEAST_SLOW_RISES = 3
+"""So often does a counter rise while it is too slow: one that is behind by minutes is too slow only until it rises."""
+_SLOWEST = 2_000.0
+"""A counter that is slower than this has stopped, or is behind."""
 _MOST_WH = 250.0
 """When so much has been drawn by power without a verdict, comparing begins again, Wh."""
 _HOUR_S = 3600
@@ -59,6 +62,8 @@ class CounterUnit:
     """What had been metered before that, Wh."""
     _since_s: int = 0
     _rises: int = 0
+    _slow_rises: int = 0
+    """How often it has risen since it became too slow."""
     _largest_wh: float = 0.0
     """The largest rise, Wh."""
     _is_stale: bool = False
@@ -103,6 +108,11 @@ class CounterUnit:
         self.risen_wh += counter_wh - before_wh
         self._largest_wh = max(self._largest_wh, counter_wh - before_wh)
         self._rises += counter_wh > before_wh
+        is_slow = _FACTOR * self.risen_wh <= self.drawn_wh <= _SLOWEST * self.risen_wh
+        if not is_slow:
+            self._slow_rises = 0
+        elif counter_wh > before_wh:
+            self._slow_rises += 1
         self._is_stale |= not is_fresh
         verdict = self._judge(now_s, most_w)
         if verdict is None:
@@ -119,7 +129,7 @@ class CounterUnit:
         """Compare from now on; see `take` for the arguments."""
         self._since_s, self.metered_wh = now_s, metered_wh
         self.drawn_wh, self.risen_wh, self._largest_wh = 0.0, 0.0, 0.0
-        self._rises, self._is_stale = 0, False
+        self._rises, self._slow_rises, self._is_stale = 0, 0, False
 
     def _judge(self, now_s: int, most_w: float) -> UnitVerdict | None:
         drawn_wh, risen_wh = self.drawn_wh, self.risen_wh
@@ -128,7 +138,7 @@ class CounterUnit:
         if is_fast and self._rises >= _LEAST_FAST_RISES:
             is_possible = surely_wh <= most_w * (now_s - self._since_s) / _HOUR_S
             return "power too low" if is_possible else "too fast"
-        if drawn_wh >= _LEAST_SLOW_WH and self._rises >= _LEAST_SLOW_RISES and _FACTOR * risen_wh <= drawn_wh:
+        if drawn_wh >= _LEAST_SLOW_WH and self._slow_rises >= _LEAST_SLOW_RISES:
             return None if self._is_stale else "too slow"
         is_close = drawn_wh <= _AGREE_FACTOR * risen_wh and risen_wh <= _AGREE_FACTOR * drawn_wh
         return "right" if drawn_wh >= _LEAST_RIGHT_WH and is_close else None
