@@ -25,7 +25,9 @@ QUIET_S = 3600
 """A problem with measurements is logged again when it has not occurred for so long, seconds."""
 _MOST_PROBLEMS = 100
 """How many different problems with measurements are remembered."""
-_NO_MEASUREMENTS = frozenset({"announce", "availability", "request", "withdraw", "forecast", "claims"})
+_REPEATED = frozenset({"report", "availability"})
+"""Topics of ours on which a device says the same again and again."""
+_EACH = frozenset({"announce", "request", "withdraw", "forecast", "claims"})
 """Topics of ours on which each message is a matter of its own."""
 _NUMBERS = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|'[^']*'")
 """What differs from one report to the next although the problem is the same."""
@@ -153,10 +155,10 @@ class RepresentedDevice:
         measurements is logged once, and again when it has not occurred for `QUIET_S`. On a maker's topic, where no
         device expects an answer, it is published as often.
         """
-        if topic in _NO_MEASUREMENTS or self._is_news(topic, problem):
+        if topic in _EACH or self._is_news(topic, problem):
             what = {"problem": _shortened(problem), "expected": _shortened(expected)}
             log.warning("device message refused", device=self.id, topic=topic, **what)
-        elif topic != "report":
+        elif topic not in _REPEATED:
             self._errors += 1
             return
         self.answer_error(topic, problem, expected, payload)

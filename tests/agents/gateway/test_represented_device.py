@@ -98,10 +98,10 @@ def test_a_free_place_shows_nothing_until_a_guest_joins(agent: Agent[AnyMessage]
     assert [(n.device, n.content["errors"]) for n in notices(agent) if n.part == "state"] == [("old", 1), ("new", 1)]
 
 
-@pytest.mark.parametrize(("topic", "answers"), [("report", 6), ("tele/plug/SENSOR", 3)])
+@pytest.mark.parametrize(("topic", "answers"), [("report", 6), ("availability", 6), ("tele/plug/SENSOR", 3)])
 def test_a_problem_with_measurements_is_logged_once(agent: Agent[AnyMessage], topic: str, answers: int) -> None:
     """A counter in the wrong unit was logged at each report; a maker's device expects no answer to each either."""
-    device = RepresentedDevice(agent, replace(GATEWAY, has_own_topics=topic != "report"), "consumer")
+    device = RepresentedDevice(agent, replace(GATEWAY, has_own_topics=answers < 6), "consumer")
     with capture_logs() as logs:
         for step in range(4):
             agent.now_s += 10
