@@ -67,9 +67,9 @@ class Silence:
             occupied: Devices that another run commands, which this one does not read.
             is_over: Whether the run has ended.
         """
-        event = "nothing was heard in the whole run" if is_over else "nothing was heard so far"
+        when = "in the whole run" if is_over else "so far"
         for device in self._sources:
             silent = [] if device in occupied else self.silent(device)
             if silent:
                 arrived = "other messages of the device" if device in self._arrived else "none of its messages"
-                log.warning(event, device=device, of=silent, arrived=arrived)
+                log.warning("nothing was heard", device=device, when=when, of=silent, arrived=arrived)
