@@ -74,7 +74,6 @@ class SeveralMeters:
     _tracks: list[_Track] = field(default_factory=list)
     """In the order of their first readings."""
     _turns: deque[_Turn] = field(default_factory=lambda: deque(maxlen=2 * _MOST_METERS))
-
     _alone: int = 0
     """How many readings of other meters there were since the last one of the own meter."""
     _shown: dict[float, None] = field(default_factory=dict)
@@ -103,7 +102,7 @@ class SeveralMeters:
         """
         if self.own is not None and (now_s - self.own.at_s > GONE_S or self._alone >= MOST_ALONE):
             self.forget()
-        track = self._track_of(now_s, counter_wh, most_w)
+        track = self._track_of(now_s, counter_wh, most_w, behind_s)
         if track is None:
             if counter_wh in self._shown:
                 return self.own is not None  # sent once more: it shows no other meter
@@ -136,17 +135,18 @@ class SeveralMeters:
         self._shown.clear()
         self._turns.clear()
 
-    def _track_of(self, now_s: int, counter_wh: float, most_w: float) -> _Track | None:
+    def _track_of(self, now_s: int, counter_wh: float, most_w: float, behind_s: int) -> _Track | None:
         """Return the readings from which a new one goes on; None: from none.
 
         Only the closest ones come into question: a counter that rises in large steps would otherwise seem to go on from
-        where it was some steps ago.
+        where it was some steps ago. Once the own meter is known, it may rise in such steps.
         """
         below = [track for track in self._tracks if track.counter_wh <= counter_wh]
         closest = max(below, key=lambda track: track.counter_wh, default=None)
         if closest is None:
             return None
-        most_wh = most_w * (now_s - closest.at_s) / _HOUR_S + _STEP_WH
+        passed_s = now_s - closest.at_s + (behind_s if closest is self.own else 0)
+        most_wh = most_w * passed_s / _HOUR_S + _STEP_WH
         return closest if counter_wh - closest.counter_wh <= most_wh else None
 
     def _add(self, track: _Track) -> None:

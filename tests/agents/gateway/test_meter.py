@@ -313,6 +313,15 @@ def test_of_two_plugs_on_one_topic_only_the_first_one_counts(own_wh: float, othe
     assert meter.has_taken == (pattern[419 % len(pattern)] == "a")
 
 
+def test_of_two_plugs_that_count_in_steps_the_first_one_counts() -> None:
+    """Once the plugs are told apart, a step of the first one is not taken for a third plug."""
+    meter = Meter(planned_w=2_000.0)
+    for number in range(720):
+        own_wh = 12_000.0 + 100 * (number * 10 * 2_000 // 360_000)
+        meter.take(10 * number, None, 5_000.0 if number % 3 == 1 else own_wh)
+    assert meter.energy_wh == pytest.approx(4_000.0 - 100.0, abs=101.0)
+
+
 def test_three_plugs_on_one_topic_are_told_apart_like_two() -> None:
     """They take turns, each of which goes on from its own last reading."""
     meter = Meter(planned_w=400.0)
