@@ -162,6 +162,7 @@ class SharedJobNegotiation:
             await self._ask_for_offers(starts, part="first")
             reserved = await self._reserve(starts)
             start_s, held = reserved or (self._supply.start_without_sun(starts, late=self._record.is_patient), {})
+            self._conclude(start_s, held)
             self._shares.agree_shares(self._job, start_s, held)
             self._wish_for_room()
 
