@@ -18,11 +18,11 @@ from broker import (
 )
 from broker.clock import Clock
 from scenarios.realised_scenario import realise
-from scenarios.results import DroppedHost
+from scenarios.results import DroppedHost, EndState, RecordedEnd
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
-from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
+from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
 from scenarios.timeline import as_happened, optional_jobs
@@ -40,13 +40,13 @@ class RunOutcome:
     ledger: tuple[LedgerEntry, ...] = field(repr=False)
     """In the order of agreement."""
     start_s: int
-    """Where virtual time began, UNIX seconds."""
+    """Start of virtual time, UNIX seconds."""
     end_s: int
-    """Where virtual time stood at the end; the end that `days` gives where there is one."""
+    """Virtual time at the end, UNIX seconds; the end that `days` gives if there is one."""
     not_registered: tuple[str, ...]
     """Jobs that the run ended before; they have no contract."""
     scores: Mapping[str, int]
-    """Of the producers at the end, by producer id."""
+    """Scores of the producers at the end, by producer id."""
     messages: int
     """That agents sent to each other."""
     negotiations: int
@@ -56,7 +56,7 @@ class RunOutcome:
     wall_s: float
     """How long it took, in all processes that its clock has had, wall-clock seconds."""
     disputes: tuple[str, ...] = ()
-    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
+    """Statements of households of other processes that contradict the ledger or each other. The ledger stands."""
     without: tuple[DroppedHost, ...] = ()
     """Hosts that the run ended without, by id."""
 
@@ -106,15 +106,17 @@ class Ending:
         outcome = self._outcome(state, disputes, reached_s)
         if self.recorder is not None:
             self.recorder.finish(
-                state,
-                None if self.has_open_end and state == "done" else outcome.end_s,
-                negotiations=outcome.negotiations,
-                wall_s=outcome.wall_s,
-                not_registered=outcome.not_registered,
-                error=error,
-                scores=outcome.scores_since(self.settings.scores),
-                without=outcome.without,
-                disputes=outcome.disputes,
+                RecordedEnd(
+                    state,
+                    None if self.has_open_end and state == "done" else outcome.end_s,
+                    negotiations=outcome.negotiations,
+                    wall_s=outcome.wall_s,
+                    not_registered=outcome.not_registered,
+                    error=error,
+                    scores=outcome.scores_since(self.settings.scores),
+                    without=outcome.without,
+                    disputes=outcome.disputes,
+                )
             )
         return outcome
 

@@ -49,7 +49,7 @@ class WorkerError(SsmicError):
     def __init__(self, message: str, traceback: str = "") -> None:
         super().__init__(message)
         self.traceback = traceback
-        """Where the error occurred in the worker, for debugging."""
+        """Traceback of the error in the worker, for debugging."""
 
 
 @contextmanager

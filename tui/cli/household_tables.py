@@ -20,10 +20,10 @@ from scenarios.results import (
     NeighbourhoodView,
     household_rows,
     household_total,
-    streets_of,
 )
 from tui.cli.outcome_tables import figures_table
 from tui.formatting import fit, kwh, percent, ratio, unfinished
+from tui.street_groups import streets_of
 
 MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH = 20, 10, 12
 """Minimum widths of text columns, in cells."""
