@@ -18,11 +18,11 @@ from scenarios.results import (
     NeighbourhoodView,
     household_rows,
     household_total,
-    streets_of,
 )
 from tui.cli.figure_tables import GAP, new_table, show_figures
 from tui.cli.outcome_tables import figures_table
 from tui.formatting import fit, kwh, percent, ratio, unfinished
+from tui.street_groups import streets_of
 
 MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH = 20, 10, 12
 """Minimum widths of text columns, in cells."""
