@@ -131,7 +131,6 @@ from .sharing import (
     SharedConsumerSupply as SharedConsumerSupply,
     SharedProducerSupply as SharedProducerSupply,
     SharedSupplyScheme as SharedSupplyScheme,
-    supplier_of as supplier_of,
 )
 from .whole_supply import (
     Promise as Promise,
@@ -250,6 +249,5 @@ __all__ = [
     "packed",
     "plugin_name",
     "shares_of",
-    "supplier_of",
     "unpacked",
 ]

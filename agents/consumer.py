@@ -33,6 +33,7 @@ from agents.job_lifecycle import (
     JobChanged,
     JobDropped,
     JobLifecycle,
+    RealDevice,
     RunEnds,
 )
 from agents.messages import (
@@ -76,9 +77,6 @@ class Consumer(Agent[AnyMessage]):
     The clock of a deployed run quarantines a household that sets more timers than this allows; the longer the interval,
     the sooner it notices a dishonest household. By default a plug-in may wake up in every second."""
 
-    has_fixed_strategy: ClassVar[bool] = False
-    """Whether no plug-in can replace its strategy, because a real device runs its jobs."""
-
     def __init__(
         self,
         agent_id: str,
@@ -121,6 +119,8 @@ class Consumer(Agent[AnyMessage]):
         self._offers = SecondCounts()
         """By job and producer."""
         self.supply: ConsumerSupply = supply(self)
+        self.real_device: RealDevice | None = None
+        """Runs the jobs; None: a job only lasts as long as its load profile, and a plug-in can replace the strategy."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -215,27 +215,6 @@ class Consumer(Agent[AnyMessage]):
         plugin = plugin_of(type(self))
         return (plugin is not None and failure_of(plugin, type(self), error)) or super().describe_failure(error)
 
-    def runs_itself(self, job: Job) -> bool:
-        """Return whether `execute` runs a job from its contract's start on; a subclass with a real device overrides it.
-
-        Otherwise a job only lasts as long as its load profile.
-        """
-        del job
-        return False
-
-    async def execute(self, job: Job) -> None:
-        """Run a job at its contract's start, if it `runs_itself`."""
-
-    def is_under_way(self, job: Job) -> bool:
-        """Return whether a real device has begun a job, or was commanded to; a subclass with one overrides it."""
-        del job
-        return False
-
-    def started_s(self, job: Job) -> int | None:
-        """Return when a real device has begun the job that it runs, UNIX seconds; None: it does not run it."""
-        del job
-        return None
-
     def add_job(self, job: Job) -> None:
         """Take on a job that was not known at the beginning."""
         record = self.records[job.job_id] = ConsumerJob(job, self.channel())
@@ -256,7 +235,7 @@ class Consumer(Agent[AnyMessage]):
             case ChangePatience(patient=patient):
                 self.patient = patient
             case ChangeStrategy(strategy=strategy):
-                if self.supply.follows_strategy and not self.has_fixed_strategy:
+                if self.supply.follows_strategy and self.real_device is None:
                     self._change_strategy(load_plugin(AGENTS, strategy) if strategy else Consumer)
             case Leave(reason=reason, is_gone=is_gone):
                 self._leave(reason, is_gone=is_gone)
@@ -356,7 +335,7 @@ class Consumer(Agent[AnyMessage]):
         log.warning("contract void", agent=self.id, contract=void.contract_id, reason=void.reason)
         if contract.start_s + job.duration_s <= self.now_s:
             return  # it has run
-        is_running = contract.start_s <= self.now_s and self.runs_itself(job)
+        is_running = contract.start_s <= self.now_s and self.real_device is not None
         record.contracts_made = void.contracts
         record.untrusted.update(signers)
         self.supply.withdraw(contract)

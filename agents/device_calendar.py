@@ -49,7 +49,7 @@ class Calendar:
         self._latest_s: dict[str, int | None] = {}
         """By waiting job: its start in the latest possible sequence; None if it is not part of the sequence."""
         self._before_s: dict[str, int | None] = {}
-        """The same in the previous sequence, which may still be valid."""
+        """The starts in the previous sequence, which may still be valid."""
         self._affected: set[str] = set()
         """Ids of the jobs whose part of the device's time may have changed since it was divided last."""
         self._was_freed = False

@@ -37,7 +37,7 @@ LEAST_SHARE = 0.3
 """The last hour is not compared if its forecast was below this share of the peak of the next two hours: at dawn, the
 difference says little about noon."""
 LEAST_SHARE_BEFORE = 0.05
-"""The same for the hour before."""
+"""The same limit for the hour before."""
 SHARES = (0.1, 3.0)
 """Lower and upper bound of production relative to the forecast; a value beyond them counts as the bound."""
 _AHEAD_S = 7_200

@@ -163,9 +163,9 @@ class PublishedHeadroom:
     def __init__(self) -> None:
         """Begin with a manager that has no view."""
         self.view: View | None = None
-        """As published last; None: the manager has none."""
+        """The view published last; None: the manager has none."""
         self._of_this_round: Uncommitted | None = None
-        """The same as it was computed, if that was in this round."""
+        """The uncommitted production, if it was computed in this round."""
 
     def begin_round(self) -> None:
         """Expect refusals by other states: in one round, many jobs are declined by the same one."""

@@ -79,6 +79,22 @@ class ConsumerJob:
         return f"{self.job.job_id}/{self.contracts_made}"
 
 
+class RealDevice(Protocol):
+    """A real device, as the agents see it: it runs jobs from the starts of their contracts on, as long as it needs."""
+
+    async def execute(self, job: Job) -> None:
+        """Run a job whose contract starts; return when the device needs no more for it."""
+        ...
+
+    def is_under_way(self, job: Job) -> bool:
+        """Return whether the device has begun a job, or was commanded to."""
+        ...
+
+    def started_s(self, job: Job) -> int | None:
+        """Return when the device has begun the job that it runs, UNIX seconds; None: it does not run it."""
+        ...
+
+
 class JobOwner(Protocol):
     """What every job needs of the consumer that it belongs to, see `agents.consumer.Consumer`.
 
@@ -92,20 +108,12 @@ class JobOwner(Protocol):
     is_away: bool
     is_gone: bool
     now_s: int
-
-    # Its device.
+    real_device: RealDevice | None
+    """Runs the jobs; None: a job only lasts as long as its load profile."""
 
     @property
     def turns(self) -> AbstractAsyncContextManager[None]:
         """The lock that a job of the device holds while it looks for a supplier."""
-        ...
-
-    def runs_itself(self, job: Job) -> bool:
-        """Return whether `execute` runs a job from its contract's start on."""
-        ...
-
-    async def execute(self, job: Job) -> None:
-        """Run a job at its contract's start."""
         ...
 
     # Its end.

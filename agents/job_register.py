@@ -25,7 +25,7 @@ MAX_ADDED_JOBS = 100_000
 
 
 _KNOWN_DIGESTS = 2_048
-"""For how many jobs the digest is kept."""
+"""Number of jobs whose digest is kept."""
 _known: dict[int, tuple[Job, str]] = {}
 """By the object's identity, jobs and their digests: in memory, a job asks one producer after the other with the same
 object, and each of them computes the digest."""

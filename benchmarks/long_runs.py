@@ -17,7 +17,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from broker.transport.memory import MemoryBroker
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.page import write_report
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import ProducerSeries, Scenario
@@ -148,10 +149,10 @@ class _TimedWriter(RunWriter):
 
     finish_s = 0.0
 
-    def finish(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - passed on as they are
+    def finish(self, end: RecordedEnd) -> None:
         """Finish, and take the time."""
         began_s = time.process_time()
-        super().finish(*arguments, **named)
+        super().finish(end)
         self.finish_s = time.process_time() - began_s
 
 

@@ -13,6 +13,8 @@ import asyncio
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from rolling_horizon import plan_rolling_horizon
+
 from agents import Promise
 from agents.model import GRID
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
@@ -22,7 +24,6 @@ from scenarios.load import load_scenario
 from scenarios.optimum.baselines import baselines
 from scenarios.optimum.feasibility import delivered_wh
 from scenarios.optimum.optimum import clairvoyant_optimum
-from scenarios.optimum.rolling_horizon import plan_rolling_horizon
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario

@@ -26,6 +26,7 @@ from results import any_contracts, message_rows
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.views import view_overview
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
@@ -66,7 +67,7 @@ def write(path: Path, scenario: Scenario, messages: int) -> None:
             event = LedgerEvent(at_s=contract.agreed_s, what="agreed", start_s=contract.start_s)
             writer.entry(LedgerEntry(contract=contract, state="standing", history=(event,)))
         end_s = max(job.latest_start_s + job.duration_s for job in scenario.jobs)
-        writer.finish("done", end_s, negotiations=len(scenario.jobs), wall_s=1.0)
+        writer.finish(RecordedEnd("done", end_s, negotiations=len(scenario.jobs), wall_s=1.0))
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -186,10 +186,10 @@ class JournalFile:
         return connection
 
     def _check_length(self) -> None:
-        """Raise if the file was cut. While its write-ahead log is not empty, the length of the file proves nothing.
+        """Check the length of the file; while its write-ahead log is not empty, that proves nothing.
 
         Raises:
-            JournalError: It was.
+            JournalError: The file was cut.
         """
         log = self.path.with_name(f"{self.path.name}-wal")
         if not self.path.is_file() or (log.exists() and log.stat().st_size):

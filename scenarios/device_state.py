@@ -42,7 +42,7 @@ class DeviceState(BaseModel):
     available: bool | None = None
     """None: it has not sent a message yet."""
     state: JobState | None = None
-    """Of its job; None: it has none."""
+    """State of its job; None: it has none."""
     job: _Name | None = None
     next_start: _Time | None = None
     """When its job starts; None: it has none."""

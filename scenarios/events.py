@@ -66,9 +66,9 @@ class ForecastError(_Frozen):
     every_s: int
     """How often a forecast is issued."""
     duration_s: int | None
-    """For how long; None: to the end of the run."""
+    """How long it lasts; None: until the run ends."""
     seed: int
-    """Of the errors, so that they are the same in each run."""
+    """Seed of the errors, so that they are the same in each run."""
 
 
 class JoinDevice(_Frozen):

@@ -46,7 +46,7 @@ class Gateway(BaseModel):
     adapter: str = SSMIC
     """Name of the adapter that translates its topics."""
     options: dict[str, Any] = {}
-    """Of the adapter."""
+    """Options of the adapter."""
     load_profile: str = ""
     """Name of the load profile of jobs that name none; empty: there is none."""
     answer_s: int = 60

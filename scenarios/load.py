@@ -83,7 +83,7 @@ class ScenarioContent:
     folder: Path | None
     """Folder that file names in it are relative to."""
     variables: Mapping[str, Any] = field(default_factory=dict)
-    """Those of its `vars`, which are put in already."""
+    """Its `vars`, which have been inserted already."""
 
 
 def load_content(

@@ -35,7 +35,7 @@ NO_PUSHES_WITH_SHARES = (
 )
 NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have their own strategy"
 MAX_NAME_LENGTH = 100
-"""Of a scenario, characters."""
+"""Maximum length of a scenario's name, characters."""
 MAX_DAYS = 3660
 """The longest run, days. Nothing can happen later after its start: a larger value is a typing error in a date."""
 MOST_SEED = 2**63 - 1
@@ -108,7 +108,7 @@ class Expectation:
     at_s: int | None = None
     """When it must hold, UNIX seconds; None: at the end of the run."""
     name: str = ""
-    """For reports; empty: the condition itself."""
+    """Its name in reports; empty: the condition itself."""
 
     @property
     def title(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from agents import AGENTS, Promise, SettingsError, load_plugin
 from agents.ranking import NegotiationSettings
-from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
+from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, algorithm_name, known_algorithms
 from agents.sharing import FORECAST_USES, ForecastUse, SupplyRule, SupplySettings
 from broker import canonical, identifier_problem
 from broker.clock import Pace
@@ -25,7 +25,6 @@ from scenarios.simulation import Plan
 from ssmic.arguments import RUN_OPTIONS, check_source, type_problems
 
 _OWN_BROKERS = (None, "mosquitto", "embedded")
-_ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
 _NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _ACCESS = ("user", "password_file", "ca_file", "cert_file", "key_file")
 
@@ -248,13 +247,13 @@ def _pace(scenario: Scenario, bus: str, options: RunOptions) -> Pace:
 
 def _algorithm(scenario: Scenario, options: RunOptions) -> AlgorithmSettings:
     algorithm = options.get("algorithm")
-    given: dict[str, Any] = {name: options[name] for name in _ALGORITHM if options.get(name) is not None}  # type: ignore[literal-required]  # mypy does not see that they are
+    given: dict[str, Any] = {name: options[name] for name in ALGORITHMS_WITH if options.get(name) is not None}  # type: ignore[literal-required]  # mypy does not see that they are
     if isinstance(algorithm, AlgorithmSettings):
         if given:
             raise SettingsError(tuple(f"{name} is already in the algorithm's settings" for name in given))
         return algorithm
-    name = algorithm or scenario.algorithm
-    name = {known.casefold(): known for known in known_algorithms()}.get(name.casefold(), name)
+    chosen = algorithm or scenario.algorithm
+    name = algorithm_name(chosen) or chosen
     foreign = [
         f"{setting} belongs to {', '.join(ALGORITHMS_WITH[setting])}, and {name} has no such setting"
         for setting in given

@@ -15,7 +15,9 @@ from tests.integration.conftest import environment
 from tests.patience import PATIENCE_WALL_S
 
 PROJECT = Path(__file__).resolve().parents[1]
-SCRIPTS = sorted(path for path in (PROJECT / "benchmarks").glob("*.py") if path.stem != "keyboard")
+SCRIPTS = sorted(
+    path for path in (PROJECT / "benchmarks").glob("*.py") if path.stem not in {"keyboard", "rolling_horizon"}
+)
 HELP = """\
 import runpy, sys
 for path in sys.argv[1:]:

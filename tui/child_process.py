@@ -11,6 +11,7 @@ import pickle
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -108,3 +109,15 @@ def let_keys_go_first() -> None:
     """Lower this process's priority below the user interface's; child processes call it at start."""
     if hasattr(os, "nice"):
         os.nice(_STEP_BACK)
+
+
+def serve_requests(answer: Callable[[Any], object]) -> None:
+    """Answer requests on standard input until it ends, so that this process never outlives the application.
+
+    Args:
+        answer: Returns the answer to a request.
+    """
+    let_keys_go_first()
+    while (request := read_frame_here(sys.stdin.buffer)) is not None:
+        sys.stdout.buffer.write(frame(answer(request)))
+        sys.stdout.buffer.flush()

@@ -1,8 +1,10 @@
 """Ctrl-C, SIGTERM and a closed terminal: the first signal ends a command gracefully, a second one immediately.
 
-One signal is enough at any moment. Running work is asked to stop; if it does not stop within a few seconds, the process
-ends anyway. Contracts are in the results file as soon as they are agreed, so none of them is lost. The exit code is the
-shell's convention: 128 and the signal's number.
+One signal is enough at any moment, and one that arrives several times in quick succession counts once: `timeout` sends
+its signal to the process and to the process group, and a closed terminal is reported by the kernel and by the shell.
+Running work is asked to stop; if it does not stop within a few seconds, the process ends anyway. Contracts are in the
+results file as soon as they are agreed, so none of them is lost. The exit code is the shell's convention: 128 and the
+signal's number.
 
 Imports little: `tui.__main__` listens before anything else is imported.
 """
@@ -30,11 +32,15 @@ END_WALL_S = 4.5
 """Maximum time from a signal to the end of the process."""
 REPEAT_WALL_S = 0.01
 """Time after which a lost interrupt is repeated: long enough for the callback that lost it to end."""
+SAME_WALL_S = 0.25
+"""Time after a signal in which further signals belong to it; nobody presses Ctrl-C twice so fast."""
 AGAIN_WALL_S = 2.5
 """Time after a signal at which all remaining tasks are cancelled."""
 
 _asked: list[int] = []
 """The signal received; empty: none yet."""
+_asked_s = 0.0
+"""When it was received, by the monotonic clock."""
 _repeats = False
 """Whether the next signal repeats the one in `_asked`, whose KeyboardInterrupt was lost."""
 _ask: Callable[[], None] | None = None
@@ -104,13 +110,16 @@ def signals_heard(ask: Callable[[], None] | None = None, last: Callable[[], None
 
 
 def _take(number: int, frame: FrameType | None) -> None:
-    global _repeats  # noqa: PLW0603 - a signal handler has no other memory
+    global _repeats, _asked_s  # noqa: PLW0603 - a signal handler has no other memory
     if _repeats:
         _repeats = False
     elif _asked:
-        end_at_once()
+        if time.monotonic() - _asked_s >= SAME_WALL_S:
+            end_at_once()
+        return
     else:
         _asked.append(number)
+        _asked_s = time.monotonic()
         # Not `threading`: the interrupted code may hold its locks.
         _thread.start_new_thread(_end_late, (_asked,))
     if _ask is not None:

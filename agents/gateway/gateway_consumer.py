@@ -55,8 +55,6 @@ MAX_OPEN_JOBS = 100
 class GatewayConsumer(Consumer):
     """Represents one real consumer device, or a guest that may join."""
 
-    has_fixed_strategy = True
-
     def __init__(
         self,
         agent_id: str,
@@ -90,6 +88,7 @@ class GatewayConsumer(Consumer):
         self._notices = JobNotices(terms or WholeJobTerms(gateway))
         self._published = PublishedJobs(self, self._device, self._courses, self._commands, self._notices)
         self._executor = JobExecutor(self, gateway, self._device, self._courses, self._commands, self._published)
+        self.real_device = self._executor
         self._appliance = WaitingDetector()
 
     @override
@@ -256,24 +255,6 @@ class GatewayConsumer(Consumer):
         self._published.show_state()
 
     # Execution.
-
-    @override
-    def runs_itself(self, job: Job) -> bool:
-        del job
-        return True
-
-    async def execute(self, job: Job) -> None:
-        """See `Consumer.execute`: the device runs the job."""
-        await self._executor.execute(job)
-
-    @override
-    def is_under_way(self, job: Job) -> bool:
-        return self._courses.has_begun(self._courses[job.job_id], self.now_s)
-
-    @override
-    def started_s(self, job: Job) -> int | None:
-        course = self._courses[job.job_id]
-        return course.started_s if course.is_running else None
 
     def job_begun(self, job: Job) -> None:
         """Inform the supply that the device runs a job; called whenever the device has said so."""

@@ -137,8 +137,7 @@ class GatewayProducer(Producer):
         meter = self._device.meter
         problem = meter.take(self.now_s, report.power_w, report.counter_wh)
         if problem:
-            what, _, expected = problem.partition("; expected ")
-            self._device.complain(self._device.topic_of_report, what, expected)
+            self._device.complain_of_reading(problem)
         if meter.has_taken:
             self._add_point()
             self._correct(None if report.power_w is None else meter.power_w)

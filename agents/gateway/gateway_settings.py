@@ -19,7 +19,7 @@ MINUTE_S = 60
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
-DEVICE_RULES = 9
+DEVICE_RULES = 10
 """The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay has
 the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less. 3: a
 single reading that no meter can have counted is passed over, and a device that has left is there again once it
@@ -37,7 +37,10 @@ counter that changes from kWh to Wh, or back, is recognized; neither a counter t
 the other value of a report wrong; a counter that falls by rounding stands; the report that starts a job may be the only
 one in which it draws; and with shared supply, a job that is covered at several starts, or costs the same, takes the
 earliest, not the one at which its energy rounds to the most or the least, and makes room for others however it
-rounds."""
+rounds. 10: of several meters on one topic only the first one counts; a counter that is not in the unit in which its
+device is declared does not count, and neither does one that rises for long as no household can draw; a single reading
+that is too high is passed over even if a household could have drawn as much; and a job without an answer says whether
+anything was ever heard of its device."""
 
 
 @dataclass(frozen=True, slots=True)

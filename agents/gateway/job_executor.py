@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from agents.device_events import DeviceCommand, ExecutionOutcome, JobState, Reported
+from agents.gateway.counter_unit import is_thousandth
 from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import JobCourse, JobCourses
@@ -63,7 +64,7 @@ class DeviceOwner(Protocol):
 
 
 class JobExecutor:
-    """Has one device run its jobs, one at a time."""
+    """Has one device run its jobs, one at a time; see `agents.job_lifecycle.RealDevice`."""
 
     __slots__ = ("_agent", "_commands", "_courses", "_device", "_gateway", "_published")
 
@@ -105,8 +106,7 @@ class JobExecutor:
             resets, before_w, before_s, before_wh = meter.resets, meter.power_w, meter.at_s, meter.energy_wh
             problem = meter.take(self._agent.now_s, report.power_w, report.counter_wh)
             if problem:
-                what, _, expected = problem.partition("; expected ")
-                device.complain(device.topic_of_report, what, expected)
+                device.complain_of_reading(problem)
             for running in self._courses:
                 if running.is_running and self._has_meter_of(running):
                     running.was_offline |= meter.resets > resets
@@ -326,6 +326,15 @@ class JobExecutor:
             await self._follow(course)
         self._published.show_state()
 
+    def is_under_way(self, job: Job) -> bool:
+        """Return whether the device has begun a job, or was commanded to."""
+        return self._courses.has_begun(self._courses[job.job_id], self._agent.now_s)
+
+    def started_s(self, job: Job) -> int | None:
+        """Return when the device has begun the job that it runs, UNIX seconds; None: it does not run it."""
+        course = self._courses[job.job_id]
+        return course.started_s if course.is_running else None
+
     async def _start(self, course: JobCourse) -> bool:
         """Command the device until it answers; return whether it runs."""
         while any(other.is_running for other in self._courses if other is not course):
@@ -351,9 +360,15 @@ class JobExecutor:
             if self._agent.is_closing:
                 self._conclude(course, "ABORTED", "run_ended")
                 return False
-        offline = "the device is offline" if self._device.is_available is False else ""
-        self._conclude(course, "ABORTED", "no_answer", offline)
+        self._conclude(course, "ABORTED", "no_answer", self._why_no_answer)
         return False
+
+    @property
+    def _why_no_answer(self) -> str:
+        """What is known of a device that has not answered; empty: nothing."""
+        if self._device.last_heard_s is None and self._gateway.rules >= 10:
+            return "nothing was ever heard of the device"
+        return "the device is offline" if self._device.is_available is False else ""
 
     async def _follow(self, course: JobCourse, *, until_due: bool = False) -> None:
         """Follow a running job to its end.
@@ -394,6 +409,8 @@ class JobExecutor:
         if self._gateway.rules >= 9 and course.readings and self._has_meter_of(course):
             self._settle(course)
         course.measured = course.drawn(self._device.meter)
+        if self._gateway.rules >= 10 and course.readings and self._has_meter_of(course):
+            self._look_at_unit(course)
         self._tell_ledger(course)
         self._published.show_job(course)
         if state == "FINISHED":
@@ -409,6 +426,18 @@ class JobExecutor:
         course.add_point(until_s, meter)
         doubt = course.doubt(meter)
         course.is_doubtful, course.reason = bool(doubt), course.reason or doubt
+
+    def _look_at_unit(self, course: JobCourse) -> None:
+        """Notice that a counter without power beside it seems to be in kWh; the next job is not planned with that."""
+        meter, measured, planned_wh = self._device.meter, course.measured, course.job.load_profile.energy_wh
+        is_by_counter_alone = meter.counter_wh is not None and meter.power_w is None
+        if is_by_counter_alone and measured is not None and is_thousandth(measured.energy_wh, planned_wh):
+            course.is_doubtful = True
+            what = (
+                f"job {course.asked_id!r} has drawn {measured.energy_wh:.3g} Wh, and not {planned_wh:.0f} Wh as planned"
+            )
+            hint = "as if the counter was in kWh and not in Wh; expected the unit in which the device is declared"
+            self._device.complain_of_reading(f"{what}, {hint}")
 
     def _tell_ledger(self, course: JobCourse) -> None:
         contract = self._courses.contract_of(course)

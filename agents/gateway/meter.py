@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from agents.gateway.counter_unit import CounterUnit
+from agents.gateway.several_meters import SeveralMeters
 
 MAX_POWER_W = 100_000.0
 """No household device draws or supplies more than this; a meter that reports more is wrong."""
@@ -29,6 +32,7 @@ PLAUSIBLE_FACTOR = 2.0
 LEAST_PLAUSIBLE_W = 3680.0
 """Every device may draw what a household socket supplies, W."""
 _HOUR_S = 3600
+_BEHIND_WH = MAX_POWER_W * BEHIND_S / _HOUR_S
 
 
 class _Fall(NamedTuple):
@@ -71,6 +75,10 @@ class Meter:
     """Whether a wrong power does not make the counter beside it invalid, nor a counter that stays wrong the power."""
     knows_units: bool = True
     """Whether a counter that changes from kWh to Wh, or back, is recognized."""
+    several: SeveralMeters | None = field(default_factory=SeveralMeters)
+    """Notices readings of other meters on the same topic; None: they count as wrong readings and resets."""
+    unit: CounterUnit | None = field(default_factory=CounterUnit)
+    """Notices a counter in another unit than it is declared in; None: it counts as it is declared."""
     planned_w: float = 0.0
     """Highest power that its device's jobs are planned with, W."""
     unknown_wh: float = 0.0
@@ -88,7 +96,8 @@ class Meter:
     _suspect_wh: float | None = None
     """The last reading, if no meter can have counted it: of another meter, if the next one goes on from it."""
     _before_reset: tuple[float, float, float] | None = None
-    """Before the last reading, if that was a reset: the counter, `energy_wh`, and `_ahead_wh`."""
+    """Before the last reading, if that was a reset, or more than the device can draw: the counter, `energy_wh`, and
+    `_ahead_wh`."""
     _doubtful_since_s: int = 0
     """When a doubtful last reading was first taken, UNIX seconds: a reset, or more than a meter can have counted."""
     _highest_w: float = 0.0
@@ -101,6 +110,16 @@ class Meter:
     """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
     _since_change: tuple[int, float] | None = None
     """When the counter has changed its unit, UNIX seconds, and what it showed then, Wh; None: it has not."""
+    _by_power_wh: float = 0.0
+    """Energy by readings of power in all, Wh."""
+    _power_read_s: int = 0
+    """When power was last read, UNIX seconds."""
+    _unit_problem: str = ""
+    """What is wrong with the unit of the counter."""
+    _spare_wh: float = _BEHIND_WH
+    """How much more than `MAX_POWER_W` the counter may count since its last reading, because it may be behind, Wh."""
+    _steady_wh: float = 0.0
+    """`energy_wh` before it began to count more than that, Wh."""
     _fall: _Fall | None = None
     """The reading since which the counter counts in kWh instead of Wh, or was reset; None: there was none."""
 
@@ -111,7 +130,7 @@ class Meter:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the last reading was a reset, which the next one can show to be wrong; `energy_wh` falls then."""
+        """Whether the next reading can show that the last one, such as a reset, was wrong; `energy_wh` falls then."""
         return self._before_reset is not None and self.energy_wh > self._before_reset[1]
 
     @property
@@ -134,6 +153,13 @@ class Meter:
         problem = self._problem_of_power(power_w)
         if problem:
             power_w, counter_wh = None, counter_wh if self.judges_each else None
+        is_other, problem_of_source = self._check_source(now_s, counter_wh)
+        if is_other:
+            self.has_taken = False
+            return problem or problem_of_source
+        problem_of_unit = self._check_unit(now_s, counter_wh)
+        if self.unit is not None and self.unit.is_wrong:
+            counter_wh = None
         if counter_wh is not None and self._is_rounded(counter_wh):
             counter_wh = self.counter_wh
         if problem_of_counter := self._problem_of_counter(now_s, counter_wh):
@@ -143,7 +169,61 @@ class Meter:
         self.has_taken = power_w is not None or counter_wh is not None
         if self.has_taken or not (problem or problem_of_counter):
             self._take_valid(now_s, power_w, counter_wh)
-        return problem or problem_of_counter
+        return problem or problem_of_source or problem_of_unit or problem_of_counter
+
+    def _check_source(self, now_s: int, counter_wh: float | None) -> tuple[bool, str]:
+        """Return whether a reading is of another meter than the device's own, and what is wrong; empty: nothing."""
+        several = self.several
+        if several is None or counter_wh is None or not 0 <= counter_wh <= MAX_COUNTER_WH:
+            return False, ""
+        was_one = several.own is None
+        is_other = several.take(now_s, counter_wh, self.energy_wh, self._most_w, BEHIND_S)
+        own = several.own
+        if own is None:
+            if not was_one:
+                self._forget_counter()  # another meter is left, which counts from now on
+            return False, ""
+        if was_one:
+            self._forget_counter()
+            self.energy_wh, self.counter_wh, self._counted_s = own.energy_wh, own.counter_wh, own.at_s
+            if self.unit is not None:
+                self.unit = CounterUnit()
+        if not (is_other or was_one):
+            return False, ""
+        return is_other, several.problem
+
+    def _check_unit(self, now_s: int, counter_wh: float | None) -> str:
+        """Return what is wrong with the unit of the counter; empty: nothing. If it is wrong, meter by power."""
+        unit = self.unit
+        if unit is None or counter_wh is None or not 0 <= counter_wh <= MAX_COUNTER_WH:
+            return ""
+        since_wh = 0.0
+        if self.power_w is not None and self.at_s is not None and not self._is_offline:
+            since_wh = self.power_w * (now_s - self.at_s) / _HOUR_S
+        ahead_wh = since_wh if self.counter_wh is None else max(0.0, self._uncounted_wh + since_wh - self._ahead_wh)
+        is_news = unit.take(
+            now_s,
+            counter_wh,
+            self._by_power_wh + since_wh,
+            self.energy_wh + ahead_wh,
+            most_w=self._most_w,
+            is_fresh=now_s - self._power_read_s < ABSENT_S,
+        )
+        if not is_news:
+            return self._unit_problem if unit.is_wrong else ""
+        problem, self._unit_problem = unit.problem, unit.problem if unit.is_wrong else ""
+        if unit.is_wrong:
+            self._forget_counter()
+            self.energy_wh = unit.metered_wh + unit.drawn_wh - since_wh
+        unit.begin(now_s, self.energy_wh)
+        return problem
+
+    def _forget_counter(self) -> None:
+        """Forget what the counter has shown so far."""
+        self.counter_wh = self._counted_s = self._without_counter_s = None
+        self._uncounted_wh = self._ahead_wh = 0.0
+        self._suspect_wh = self._before_reset = self._fall = self._since_change = None
+        self._has_other_unit = False
 
     def _is_rounded(self, counter_wh: float) -> bool:
         """Return whether a reading falls no more than rounding explains."""
@@ -162,7 +242,7 @@ class Meter:
         elif self._without_counter_s is None and now_s != self._counted_s:
             self._without_counter_s = now_s
         if power_w is not None:
-            self.power_w, self._is_offline = power_w, False
+            self.power_w, self._power_read_s, self._is_offline = power_w, now_s, False
             self._highest_w = max(self._highest_w, power_w)
         self._bridge()
 
@@ -226,6 +306,7 @@ class Meter:
         self._gap_s = 0
 
     def _add_by_power(self, energy_wh: float) -> None:
+        self._by_power_wh += energy_wh
         if self.counter_wh is None:
             self.energy_wh += energy_wh
         else:
@@ -252,7 +333,7 @@ class Meter:
         before_wh, goes_on = self.counter_wh, True
         if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
             before_wh, self.energy_wh, self._ahead_wh = before_reset  # the reset was a wrong reading
-        elif self._follows(suspect_wh, counter_wh, limit_wh) and (
+        elif self._follows(suspect_wh, counter_wh, self._suspect_limit_wh(self.at_s or 0, limit_wh)) and (
             self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
         ):
             before_wh, goes_on = suspect_wh, False  # another meter, or another unit
@@ -269,10 +350,23 @@ class Meter:
                 self._since_change = None
                 before_wh, goes_on = 0.0, False
             rise_wh = counter_wh - before_wh
+            self._spend(rise_wh)
+            counted_s = self.at_s if self._counted_s is None else self._counted_s
+            if self.unit is not None and goes_on and rise_wh > self._plausible_wh(self.at_s or 0, counted_s or 0):
+                self._before_reset = (before_wh, self.energy_wh, self._ahead_wh)  # it may be wrong, too
+                self._doubtful_since_s = self.at_s or 0
             self.energy_wh += max(0.0, rise_wh - self._ahead_wh)
             # A counter that was reset does not include what was counted by power before.
             self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on else 0.0
         self.counter_wh = counter_wh
+
+    def _spend(self, rise_wh: float) -> None:
+        """Note by how much more the counter rises, for long, than a device can draw, Wh."""
+        passed_s = 0 if self.at_s is None or self._counted_s is None else self.at_s - self._counted_s
+        spare_wh = self._spare_wh + MAX_POWER_W * passed_s / _HOUR_S
+        if spare_wh >= _BEHIND_WH:
+            self._steady_wh = self.energy_wh
+        self._spare_wh = max(0.0, min(spare_wh, _BEHIND_WH) - rise_wh)
 
     def _repeats(self, counter_wh: float) -> bool:
         """Return whether a reading only repeats a doubtful one, so that it does not show whether that was wrong."""
@@ -288,19 +382,39 @@ class Meter:
     def _limit_wh(self, now_s: int) -> float:
         """Return how much a meter can have counted since its last reading, Wh; a counter may be behind by minutes."""
         since_s = self._counted_s if self.bridges_absence and self._counted_s is not None else self.at_s
-        return 0.0 if since_s is None else MAX_POWER_W * (now_s - since_s + BEHIND_S) / _HOUR_S
+        if since_s is None:
+            return 0.0
+        if self.unit is None:
+            return MAX_POWER_W * (now_s - since_s + BEHIND_S) / _HOUR_S
+        return MAX_POWER_W * (now_s - since_s) / _HOUR_S + self._spare_wh
+
+    def _suspect_limit_wh(self, now_s: int, limit_wh: float) -> float:
+        """Return how much a meter can have counted since the reading that no meter can have counted, Wh.
+
+        Args:
+            now_s: Virtual time, UNIX seconds.
+            limit_wh: How much since its last valid reading, Wh.
+        """
+        if self.unit is None:
+            return limit_wh
+        return MAX_POWER_W * (now_s - self._doubtful_since_s) / _HOUR_S + self._spare_wh
 
     def _plausible_wh(self, now_s: int, since_s: int) -> float:
         """Return how much the device can be expected to have drawn since a time, Wh."""
+        return self._most_w * (now_s - since_s + BEHIND_S) / _HOUR_S
+
+    @property
+    def _most_w(self) -> float:
+        """The most that the device can be expected to draw, W."""
         known_w = max(self._highest_w, self.planned_w)
-        most_w = max(LEAST_PLAUSIBLE_W, PLAUSIBLE_FACTOR * known_w) if known_w else MAX_POWER_W
-        return most_w * (now_s - since_s + BEHIND_S) / _HOUR_S
+        return max(LEAST_PLAUSIBLE_W, PLAUSIBLE_FACTOR * known_w) if known_w else MAX_POWER_W
 
     @staticmethod
     def _problem_of_power(power_w: float | None) -> str:
         if power_w is None or 0 <= power_w <= MAX_POWER_W:
             return ""
-        return f"power of {power_w:g} W; expected 0 to {MAX_POWER_W:g} W"
+        hint = ", as if it was in another unit than declared" if power_w > MAX_POWER_W else ""
+        return f"power of {power_w:g} W{hint}; expected 0 to {MAX_POWER_W:g} W"
 
     def _problem_of_counter(self, now_s: int, counter_wh: float | None) -> str:
         if counter_wh is None:
@@ -313,8 +427,9 @@ class Meter:
         problem = self._problem_in_other_unit(now_s, counter_wh, limit_wh)
         if problem or self._fall is not None:
             return problem
-        known = (self._suspect_wh, self._before_reset[0] if self._before_reset is not None else None)
-        if any(self._follows(earlier_wh, counter_wh, limit_wh) for earlier_wh in known):
+        before_reset_wh = self._before_reset[0] if self._before_reset is not None else None
+        goes_on = self._follows(self._suspect_wh, counter_wh, self._suspect_limit_wh(now_s, limit_wh))
+        if goes_on or self._follows(before_reset_wh, counter_wh, limit_wh):
             return ""
         return self._problem_of_change(now_s, self.counter_wh, counter_wh, limit_wh)
 
@@ -330,10 +445,19 @@ class Meter:
             return f"counter falls from {before_wh:.9g} to {counter_wh:.9g} Wh; expected to rise, or to restart at 0"
         problem = self._problem_of_unit(now_s, before_wh, counter_wh) if self.knows_units else ""
         if not problem and counter_wh - before_wh > limit_wh:
-            self._suspect(now_s, counter_wh)
             what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh"
+            if self.unit is not None and self._runs_wild(counter_wh - before_wh, limit_wh):
+                what += " for a while now, as if it counted in Wh and not in kWh"
+            self._suspect(now_s, counter_wh)
             problem = f"{what}; expected at most {limit_wh:.0f} Wh more"
         return problem
+
+    def _runs_wild(self, rise_wh: float, limit_wh: float) -> bool:
+        """Return whether a counter has risen for a while as no household's does, and take back what it has counted."""
+        is_spent = rise_wh <= limit_wh + _BEHIND_WH - self._spare_wh
+        if is_spent:
+            self.energy_wh = min(self.energy_wh, self._steady_wh)
+        return is_spent or self._suspect_wh is not None
 
     def _problem_of_unit(self, now_s: int, before_wh: float, counter_wh: float) -> str:
         """Return what is wrong with a reading if the counter has changed from kWh to Wh now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -9,8 +10,10 @@ from typing import Any, Literal
 import structlog
 
 from agents.device_events import Announced, DeviceNotice, Left, Rejected
+from agents.gateway.counter_unit import CounterUnit
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.meter import Meter
+from agents.gateway.several_meters import SeveralMeters
 from agents.messages import AnyMessage, DeviceSaid
 from broker.hosts import Agent
 
@@ -18,6 +21,16 @@ log = structlog.get_logger(__name__)
 
 MAX_ERROR_CHARACTERS = 500
 """Longest problem, and longest expectation, in a device's `error`: brokers refuse messages without a bound."""
+QUIET_S = 3600
+"""A problem with measurements is logged again when it has not occurred for so long, seconds."""
+_MOST_PROBLEMS = 100
+"""How many different problems with measurements are remembered."""
+_REPEATED = frozenset({"report", "availability"})
+"""Topics of ours on which a device says the same again and again."""
+_EACH = frozenset({"announce", "request", "withdraw", "forecast", "claims"})
+"""Topics of ours on which each message is a matter of its own."""
+_NUMBERS = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|'[^']*'")
+"""What differs from one report to the next although the problem is the same."""
 
 
 class RepresentedDevice:
@@ -30,6 +43,7 @@ class RepresentedDevice:
         "_has_left",
         "_message_id",
         "_no_signs_of_life",
+        "_problems",
         "_shown",
         "_type",
         "id",
@@ -72,6 +86,8 @@ class RepresentedDevice:
         self._has_left = False
         """Whether it has taken its announcement back."""
         self._errors = 0
+        self._problems: dict[str, int] = {}
+        """By problem with measurements, when it occurred last, UNIX seconds."""
         self._message_id = ""
         """Id of the message being processed, or its topic; see `DeviceSaid.message_id`."""
         self._shown: dict[str, Any] = {}
@@ -84,6 +100,8 @@ class RepresentedDevice:
             bridges_absence=rules >= 8,
             judges_each=rules >= 9,
             knows_units=rules >= 9,
+            several=SeveralMeters() if rules >= 10 else None,
+            unit=CounterUnit() if rules >= 10 else None,
         )
 
     @property
@@ -106,6 +124,7 @@ class RepresentedDevice:
         self.id, self.name, self.is_available, self.shows_switch = device, "", None, False
         if self._gateway.rules >= 5:
             self.meter, self.last_heard_s, self._errors = self._new_meter(), None, 0
+            self._problems.clear()
 
     @contextmanager
     def listening_to(self, message: DeviceSaid) -> Iterator[None]:
@@ -130,10 +149,33 @@ class RepresentedDevice:
         return (self._gateway.has_own_topics and self._message_id) or "report"
 
     def complain(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
-        """Publish and log that a message of the device was refused."""
-        what = {"problem": _shortened(problem), "expected": _shortened(expected)}
-        log.warning("device message refused", device=self.id, topic=topic, **what)
+        """Publish and log that a message of the device was refused.
+
+        Plugs report every few seconds, and what is wrong with one report is wrong with the next. So a problem with
+        measurements is logged once, and again when it has not occurred for `QUIET_S`. On a maker's topic, where no
+        device expects an answer, it is published as often.
+        """
+        if topic in _EACH or self._is_news(topic, problem):
+            what = {"problem": _shortened(problem), "expected": _shortened(expected)}
+            log.warning("device message refused", device=self.id, topic=topic, **what)
+        elif topic not in _REPEATED:
+            self._errors += 1
+            return
         self.answer_error(topic, problem, expected, payload)
+
+    def complain_of_reading(self, problem: str) -> None:
+        """Publish and log what is wrong with a reading of the meter, in the words of `Meter.take`."""
+        what, _, expected = problem.partition("; expected ")
+        self.complain(self.topic_of_report, what, expected)
+
+    def _is_news(self, topic: str, problem: str) -> bool:
+        """Return whether a problem with measurements has not occurred lately, and note that it has now."""
+        kind, now_s = f"{topic} {_NUMBERS.sub('#', problem)}", self._agent.now_s
+        last_s = self._problems.pop(kind, None)
+        self._problems[kind] = now_s
+        if len(self._problems) > _MOST_PROBLEMS:
+            del self._problems[next(iter(self._problems))]
+        return last_s is None or now_s - last_s > QUIET_S
 
     def answer_error(self, topic: str, problem: str, expected: str, payload: str = "") -> None:
         """Publish a problem on the device's topic `error`."""

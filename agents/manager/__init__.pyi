@@ -7,8 +7,6 @@ from .ledger import (
 from .ledger_entries import (
     LedgerEntry as LedgerEntry,
     LedgerEvent as LedgerEvent,
-    canonical_bytes as canonical_bytes,
-    continued as continued,
     ledger_sha256 as ledger_sha256,
 )
 from .manager import (
@@ -35,7 +33,5 @@ __all__ = [
     "SupplyScheme",
     "Unconfirmed",
     "UnconfirmedStatements",
-    "canonical_bytes",
-    "continued",
     "ledger_sha256",
 ]

@@ -21,13 +21,11 @@ from .scores import (
     Scores as Scores,
 )
 from .short_list import (
-    FIRST_PORTION as FIRST_PORTION,
     ROUNDS_TO_ASK as ROUNDS_TO_ASK,
 )
 
 __all__ = [
     "ABOUT_RANKING",
-    "FIRST_PORTION",
     "MAX_AT_ONCE",
     "NEGOTIATIONS",
     "NEW_PRODUCER",

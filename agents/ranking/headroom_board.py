@@ -18,7 +18,7 @@ FEW_VIEWS = 3
 MANY_PRODUCERS = 256
 """With fewer, it takes no longer to look at all of them for each job."""
 MAX_STRETCHES = 256
-"""For how many pairs of hours the most that producers may have is kept."""
+"""Number of pairs of hours for which the most that producers may have is kept."""
 _SHARE = 1e-6
 """By how much a bound may be exceeded besides the margin, as a share: bounds are kept in single precision."""
 

@@ -55,7 +55,7 @@ class Scores:
         self._there: IntArray | None = None
         """The numbers of those that take part, in the order of ids; None: to be selected again."""
         self._ranked: IntArray | None = None
-        """The same by score; None: to be sorted again. Jobs that become known at once get the same order."""
+        """Their numbers by score; None: to be sorted again. Jobs that become known at once get the same order."""
         self._accepted: set[tuple[str, str]] = set()
         self._declined_s = 0
         self._declined: dict[str, BoolArray] = {}

@@ -33,6 +33,7 @@ from .settings import (
     INSERTION as INSERTION,
     MAX_STEP_S as MAX_STEP_S,
     AlgorithmSettings as AlgorithmSettings,
+    algorithm_name as algorithm_name,
     known_algorithms as known_algorithms,
     settings_of as settings_of,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Scheduler",
     "Task",
     "add",
+    "algorithm_name",
     "first_covered",
     "known_algorithms",
     "one_blas_thread",

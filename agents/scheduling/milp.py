@@ -183,7 +183,7 @@ class _Program:
 
 
 _Possible = list[list[tuple[StartGroup, IntArray]]]
-"""For each task, the starts of each group that may be part of a schedule: minutes after the first one."""
+"""By task, the starts of each group that may be part of a schedule: minutes after the first one."""
 
 
 def _possible(grid: Grid, tasks: Sequence[Task]) -> _Possible | None:

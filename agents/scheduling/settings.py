@@ -74,6 +74,11 @@ def known_algorithms() -> tuple[str, ...]:
     return (*ALGORITHMS, *(name for name in plugins(SCHEDULERS) if name not in ALGORITHMS))
 
 
+def algorithm_name(written: str) -> str | None:
+    """Return the name of the algorithm that a user means, in whatever case it is written; None: there is none."""
+    return next((name for name in known_algorithms() if name.casefold() == written.casefold()), None)
+
+
 def settings_of(algorithm: str) -> tuple[str, ...]:
     """Return the names of an algorithm's settings."""
     return tuple(setting for setting, owners in ALGORITHMS_WITH.items() if algorithm in owners)

@@ -25,13 +25,13 @@ MAX_EVALUATED_CELLS = 4_096
 around the best one; evaluating all found no further schedules.
 """
 MAX_REPEATED_LOADS = 64
-"""For how many loads the energies of a run are kept once for each start, 32 kB each. Those used last are kept."""
+"""Number of loads whose energies are kept for each start, 32 kB each; those used last are kept."""
 ROUNDING_WH = 1e-6
 """By how much sums of the same energies may differ, Wh."""
 TABU_MOVES = 5
-"""For how many moves a moved task is tabu."""
+"""Number of moves for which a moved task is tabu."""
 _NOTHING_WH = np.zeros(())
-"""As an array, because NumPy takes as long to convert a number as to compare a hundred."""
+"""An array, because NumPy takes as long to convert a number as to compare a hundred."""
 
 
 @dataclass(eq=False, slots=True)

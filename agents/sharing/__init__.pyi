@@ -1,18 +1,11 @@
 from .board import (
     EnergyBoard as EnergyBoard,
 )
-from .booking import (
-    Book as Book,
-)
 from .composing import (
-    Composition as Composition,
     Offers as Offers,
     compose as compose,
     cost_of as cost_of,
     start_without_sun as start_without_sun,
-)
-from .job_supply import (
-    supplier_of as supplier_of,
 )
 from .past_forecasts import (
     PastForecasts as PastForecasts,
@@ -42,7 +35,6 @@ from .supply_settings import (
     Preference as Preference,
     SupplyRule as SupplyRule,
     SupplySettings as SupplySettings,
-    comes_first as comes_first,
 )
 from .undersupplied_jobs import (
     UndersuppliedJobs as UndersuppliedJobs,
@@ -55,8 +47,6 @@ __all__ = [
     "FORECAST_USES",
     "PREFERENCES",
     "SUPPLY_RULES",
-    "Book",
-    "Composition",
     "EnergyBoard",
     "EnergyPrices",
     "ForecastUse",
@@ -70,9 +60,7 @@ __all__ = [
     "SupplyRule",
     "SupplySettings",
     "UndersuppliedJobs",
-    "comes_first",
     "compose",
     "cost_of",
     "start_without_sun",
-    "supplier_of",
 ]

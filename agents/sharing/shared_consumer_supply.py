@@ -43,10 +43,6 @@ from broker.hosts import AgentLostError, Received
 class SharedSupplyOwner(SupplyOwner, SharedJobOwner, Protocol):
     """What shared supply needs of its consumer; see `agents.consumer.Consumer`."""
 
-    def started_s(self, job: Job) -> int | None:
-        """Return when a real device has begun the job that it runs, UNIX seconds; None: it does not run it."""
-        ...
-
     # See `broker.hosts.Agent`.
 
     @property
@@ -310,8 +306,10 @@ class SharedConsumerSupply:
     def is_started_by_hand(self, job: Job) -> bool:
         """Return whether a job's device has begun it now, before its contract's start, within the job's window."""
         contract, now_s = self._consumer.contracts.get(job.job_id), self._consumer.now_s
-        is_early = contract is not None and contract.start_s > now_s
-        return is_early and self._consumer.started_s(job) == now_s >= job.earliest_start_s
+        device = self._consumer.real_device
+        if device is None or contract is None or contract.start_s <= now_s:
+            return False
+        return device.started_s(job) == now_s >= job.earliest_start_s
 
     def _wake(self, job_id: str, *, time_was_freed: bool = False) -> None:
         self._consumer.records[job_id].channel.put(JobChanged(time_was_freed))

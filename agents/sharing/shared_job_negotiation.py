@@ -32,7 +32,16 @@ import numpy as np
 
 from agents.device_calendar import FreeTime
 from agents.energy import IntArray
-from agents.job_lifecycle import ConsumerJob, JobChanged, JobEvent, JobOwner, QuestionPart, RunEnds, start_s_of
+from agents.job_lifecycle import (
+    ConsumerJob,
+    JobChanged,
+    JobEvent,
+    JobOwner,
+    QuestionPart,
+    RealDevice,
+    RunEnds,
+    start_s_of,
+)
 from agents.messages import (
     AnyMessage,
     Conclude,
@@ -70,10 +79,6 @@ class SharedJobOwner(JobOwner, Protocol):
 
     def free_time_for(self, job: Job) -> FreeTime:
         """Return the starts at which the device is free for a job, and end the contracts of jobs that it displaces."""
-        ...
-
-    def is_under_way(self, job: Job) -> bool:
-        """Return whether a real device has begun a job, or was commanded to."""
         ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
@@ -162,6 +167,7 @@ class SharedJobNegotiation:
             await self._ask_for_offers(starts, part="first")
             reserved = await self._reserve(starts)
             start_s, held = reserved or (self._supply.start_without_sun(starts, late=self._record.is_patient), {})
+            self._conclude(start_s, held)
             self._shares.agree_shares(self._job, start_s, held)
             self._wish_for_room()
 
@@ -299,14 +305,14 @@ class SharedJobNegotiation:
         If a device runs it, the gaps in its shares are filled as long as its load profile lasts; then what the device
         does not need any more is given back.
         """
-        runs_itself = self._consumer.runs_itself(self._job)
+        device = self._consumer.real_device
         while True:
             start_s = start_s_of(self._consumer, self._record)
             if start_s is None:
                 return False
-            if runs_itself and start_s <= self._consumer.now_s and not self._is_executed:
+            if device is not None and start_s <= self._consumer.now_s and not self._is_executed:
                 self._is_executed = True
-                self._consumer.spawn(self._execute(), f"{self._job.job_id} on its device")
+                self._consumer.spawn(self._execute_on(device), f"{self._job.job_id} on its device")
             if self._was_executed:
                 await self._give_back()
                 return True
@@ -317,7 +323,7 @@ class SharedJobNegotiation:
                 wish_s = self._supply.next_wish_s
                 if wish_s is not None and wish_s <= self._consumer.now_s:
                     self._wish_for_room()
-                elif not runs_itself and self._consumer.now_s >= start_s + self._job.duration_s:
+                elif device is None and self._consumer.now_s >= start_s + self._job.duration_s:
                     return True
             elif not (self._record.run_ends or self._consumer.is_away or self._was_executed):
                 await self._follow([event, *self._channel.take_all()])
@@ -330,8 +336,8 @@ class SharedJobNegotiation:
         until_s = start_s if self._consumer.now_s < start_s else start_s + self._job.duration_s
         return until_s if wish_s is None else min(until_s, wish_s)
 
-    async def _execute(self) -> None:
-        await self._consumer.execute(self._job)
+    async def _execute_on(self, device: RealDevice) -> None:
+        await device.execute(self._job)
         self._was_executed = True
         self._channel.put(JobChanged())
 
@@ -368,7 +374,9 @@ class SharedJobNegotiation:
         contract = self._consumer.contracts.get(self._job.job_id)
         if contract is None:
             return ()
-        if contract.start_s <= self._consumer.now_s or self._consumer.is_under_way(self._job):
+        device = self._consumer.real_device
+        has_begun = device is not None and device.is_under_way(self._job)
+        if has_begun or contract.start_s <= self._consumer.now_s:
             return ((contract.start_s, contract.start_s),)
         return self._consumer.calendar.starts_of(contract, self._consumer.now_s)
 

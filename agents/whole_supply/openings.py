@@ -24,7 +24,7 @@ class Prospect:
     forecasts: int
     """How many the producer had adopted."""
     committed: frozenset[tuple[str, int, Starts]]
-    """Of each job that is supplied: its id, its start, and where it may move."""
+    """Id and start of each job that is supplied, and the starts to which it may move."""
     starts: Starts
     """When the waiting job's device is free for it."""
 

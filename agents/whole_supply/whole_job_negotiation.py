@@ -101,7 +101,7 @@ class WholeJobNegotiation:
         self._asked: list[str] = []
         """Producers that it has asked since it began to look for a supplier, and those that it does not ask."""
         self._listeners: dict[str, None] = {}
-        """Those that may have it on their lists."""
+        """The producers that may have it on their lists."""
         self._has_requested = False
         self._reservation = FreeTime((), held=False)
 
@@ -296,17 +296,17 @@ class WholeJobNegotiation:
 
     async def has_run(self) -> bool:
         """See `JobNegotiation.has_run`; if a device runs the job, when it has ended there."""
+        device = self._consumer.real_device
         while True:
             start_s = start_s_of(self._consumer, self._record)
             if start_s is None:
                 return False
-            runs_itself = self._consumer.runs_itself(self._job)
-            waits_for_start = runs_itself or self._consumer.now_s < start_s
+            waits_for_start = device is not None or self._consumer.now_s < start_s
             event = await self._channel.get(until_s=start_s if waits_for_start else start_s + self._job.duration_s)
             if isinstance(event, RunEnds):
                 self._record.run_ends = True
-            elif isinstance(event, TimeUp) and runs_itself:
-                await self._consumer.execute(self._job)
+            elif isinstance(event, TimeUp) and device is not None:
+                await device.execute(self._job)
                 return True
             elif isinstance(event, TimeUp) and self._consumer.now_s >= start_s + self._job.duration_s:
                 return True

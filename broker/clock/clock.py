@@ -24,7 +24,7 @@ from broker.clock.incoming_messages import IncomingMessages
 from broker.clock.journal import ClockJournal, ProgressKeeper
 from broker.clock.lost_hosts import LostHosts
 from broker.clock.membership import AWAY_TOO_LONG, Admission, Membership
-from broker.clock.next_round import ScheduledRound, first_round, next_round
+from broker.clock.next_round import PendingWork, RunEnd, ScheduledRound, first_round, next_round
 from broker.clock.other_clock import check_alone
 from broker.clock.pacing import AWAY_AFTER_WALL_S, Moment, RunControl
 from broker.clock.quarantine import Quarantine
@@ -156,6 +156,14 @@ class Clock:
     def acted_until_s(self) -> int:
         """Latest virtual time up to which timers have fired, UNIX seconds; the run's end may be later."""
         return self._step.acted_until_s
+
+    @property
+    def reached_s(self) -> int:
+        """Virtual time reached at the pace, between the last event and the next one, UNIX seconds."""
+        if not self._is_connected:
+            return self.now.time_s
+        self._leave_out_absence()
+        return self._run_control.reached_s(self.now)
 
     @property
     def is_stopped(self) -> bool:
@@ -333,7 +341,7 @@ class Clock:
             asking |= {host for host, done in dones.items() if done.asking}
             resumes = {h: s for h, s in self._step.resumes.items() if h in expected and h not in dones}
             resumes |= {h: done.resume for h, done in dones.items() if done.resume is not None}
-            following = await self._next_allowed(bus, timers_s, lost, tuple(sorted(asking)), resumes)
+            following = await self._next_allowed(bus, PendingWork(timers_s, lost, tuple(sorted(asking)), resumes))
             if following is None:
                 return
             self._step = replace(following, **self._dropped) if self.membership.dropped else following
@@ -349,31 +357,16 @@ class Clock:
             "quarantined": tuple(sorted(members.quarantined)),
         }
 
-    async def _next_allowed(
-        self,
-        bus: Bus,
-        timers_s: dict[str, int | None],
-        lost: tuple[str, ...],
-        asking: tuple[str, ...],
-        resumes: Mapping[str, int],
-    ) -> ScheduledRound | None:
+    async def _next_allowed(self, bus: Bus, pending: PendingWork) -> ScheduledRound | None:
         """Wait until the next round may run and return it; None if the run is over."""
-        run_control = self._run_control
         while True:
-            run_control.look()
-            following = next_round(
-                self._step,
-                self._barrier.addressed(self.membership.expected),
-                {**timers_s, **self._wakes_s(timers_s)} if self._incoming.woken else timers_s,
-                hosts=tuple(self.membership.expected),
-                end_s=self.settings.end_s,
-                is_stopped=run_control.is_stopped,
-                stopped_at_s=run_control.stopped_at_s,
-                stop_after_s=self.settings.stop_after_s,
-                lost=lost,
-                asking=asking,
-                resumes=resumes,
-            )
+            self._run_control.look()
+            now_pending = pending
+            if self._incoming.woken:
+                now_pending = replace(pending, timers_s={**pending.timers_s, **self._wakes_s(pending.timers_s)})
+            members = self.membership.expected
+            end = RunEnd(self.settings.end_s, self._run_control.stopped_at_s, self.settings.stop_after_s)
+            following = next_round(self._step, tuple(members), self._barrier.addressed(members), now_pending, end)
             if following is None or await self._wait_until_allowed(bus, following):
                 return following
 

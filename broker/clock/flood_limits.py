@@ -32,7 +32,7 @@ host sends a quarter of it at most, which two read: the clock and the receiver."
 ECHO_EVERY = 1_000
 """The clock publishes an echo after this many packets of one host, and after `ECHO_EVERY_BYTES`."""
 ECHO_EVERY_BYTES = MAX_BUFFERED_BYTES // 4
-"""The same in bytes of payload."""
+"""The same limit, in bytes of payload."""
 SENT_BY_HOSTS = frozenset({"hosts", "done", "inbox", "local", "wake", "resend"})
 """Kinds of topics whose last level is the sending host. If there is a level before, it names a host that reads it."""
 

@@ -82,7 +82,7 @@ class LostHosts:
         """If hosts were silent for too long, fail or drop them; return the agents of dropped hosts.
 
         Raises:
-            HostsMissingError: They are not to be dropped.
+            HostsMissingError: The run must not continue without them.
         """
         if self._settings.on_loss == "fail" and (gone := self._barrier.awaited & self._members.gone):
             raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
@@ -98,7 +98,7 @@ class LostHosts:
         """Drop the hosts whose messages of a step have not arrived; return their agents.
 
         Raises:
-            HostsMissingError: They are not to be dropped.
+            HostsMissingError: The run must not continue without them.
         """
         senders = set(self._barrier.missing_senders())
         if senders and (self._settings.on_loss != "drop" or senders & self._settings.indispensable):

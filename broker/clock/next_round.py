@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
@@ -65,12 +64,38 @@ class ScheduledRound:
         """Return what `encoded` wrote.
 
         Raises:
-            ValidationError: It is something else.
+            ValidationError: The content was not written by it.
         """
         return _ROUND.validate_json(content)
 
 
 _ROUND: TypeAdapter[ScheduledRound] = TypeAdapter(ScheduledRound)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingWork:
+    """What is left to do after a step, apart from the messages that were sent in it."""
+
+    timers_s: dict[str, int | None]
+    """By host, its earliest timer, UNIX seconds; None: no timer."""
+    lost: tuple[str, ...] = ()
+    """Agents lost since the step before; all hosts are informed."""
+    asking: tuple[str, ...] = ()
+    """Hosts with an agent that waits for an answer."""
+    resumes: dict[str, int] = field(default_factory=dict)
+    """By host with an agent that skips rounds: the step in which it continues, after the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """When a run ends, if work is left."""
+
+    end_s: int | None = None
+    """Its end, UNIX seconds, exclusive; None: it ends when no timer is left."""
+    stopped_at_s: int | None = None
+    """Virtual time at which it ends early, before its next timer, UNIX seconds; None: nobody asked for that."""
+    stop_after_s: int | None = None
+    """Last second that it may reach before it is stopped, UNIX seconds; None: no limit."""
 
 
 def first_round(start_s: int, hosts: tuple[str, ...]) -> ScheduledRound:
@@ -82,18 +107,7 @@ def first_round(start_s: int, hosts: tuple[str, ...]) -> ScheduledRound:
 
 
 def next_round(
-    last: ScheduledRound,
-    addressed: Counts,
-    timers_s: dict[str, int | None],
-    *,
-    hosts: tuple[str, ...],
-    end_s: int | None,
-    is_stopped: bool,
-    stopped_at_s: int | None = None,
-    stop_after_s: int | None = None,
-    lost: tuple[str, ...] = (),
-    asking: tuple[str, ...] = (),
-    resumes: Mapping[str, int] | None = None,
+    last: ScheduledRound, hosts: tuple[str, ...], addressed: Counts, pending: PendingWork, end: RunEnd
 ) -> ScheduledRound | None:
     """Return the round that follows a step.
 
@@ -105,63 +119,87 @@ def next_round(
 
     Args:
         last: The step that has run.
-        addressed: Hosts that were sent messages in it, with the counts by sending host.
-        timers_s: By host, its earliest timer now, UNIX seconds; None: no timer.
         hosts: Hosts that take part.
-        end_s: End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left.
-        is_stopped: Whether someone asked to end the run early.
-        stopped_at_s: Virtual time at which it then ends, UNIX seconds, before its next timer; None: that of the last
-            step.
-        stop_after_s: Last second that the run may reach before it is stopped, UNIX seconds; None: no limit.
-        lost: Agents lost since the last step; all hosts are informed.
-        asking: Hosts with an agent that waits for an answer.
-        resumes: By host with an agent that skips rounds: the step in which it continues, after the last one.
+        addressed: Hosts that were sent messages in the step, with the counts by sending host.
+        pending: What else is left to do.
+        end: When the run ends.
 
     Returns:
         The next round; None if the run is over.
     """
-    waits = dict(resumes or {})
+    if last.phase == "end":
+        return None
+    following = _round_in_same_second(last, hosts, addressed, pending)
+    if following is not None:
+        return following
+    if last.phase == "closing":
+        return _scheduled(last, pending, last.time_s, "end", _all(hosts))
+    return _round_at_later_time(last, hosts, pending, end)
 
-    def step(time_s: int, phase: Phase, counts: Counts, *, lapse: bool = False, skipped: int = 0) -> ScheduledRound:
-        same = time_s == last.time_s
-        return ScheduledRound(
-            time_s=time_s,
-            round=last.round + 1 + skipped if same else 0,
-            step=last.step + 1 + skipped,
-            phase=phase,
-            counts=counts,
-            timers_s=timers_s,
-            ran=last.ran | dict.fromkeys(last.counts, last.step),
-            acted_until_s=time_s if phase == "run" else last.acted_until_s,
-            lost=lost,
-            asking=asking,
-            lapse=lapse,
-            resumes=waits,
-        )
 
-    def all_hosts() -> Counts:
-        return {host: {} for host in hosts}
+def _round_in_same_second(
+    last: ScheduledRound, hosts: tuple[str, ...], addressed: Counts, pending: PendingWork
+) -> ScheduledRound | None:
+    """Return the next round of the second; None if nothing is left to do in it."""
+    phase: Phase = "closing" if last.phase == "closing" else "run"
+    in_flight = _all(hosts) | addressed if pending.lost else addressed
+    resumes = pending.resumes
+    if in_flight or resumes:
+        skipped = 0 if in_flight else min(resumes.values()) - last.step - 1
+        resuming: Counts = {host: {} for host, step in resumes.items() if step == last.step + 1 + skipped}
+        return _scheduled(last, pending, last.time_s, phase, resuming | in_flight, skipped=skipped)
+    if pending.asking and not last.lapse:
+        unanswered: Counts = {host: {} for host in pending.asking}
+        return replace(_scheduled(last, pending, last.time_s, phase, unanswered), lapse=True)
+    return None
 
-    in_flight = all_hosts() | addressed if lost else addressed
-    if (in_flight or waits) and last.phase != "end":
-        skipped = 0 if in_flight else min(waits.values()) - last.step - 1
-        going_on: Counts = {host: {} for host, at_step in waits.items() if at_step == last.step + 1 + skipped}
-        phase: Phase = "closing" if last.phase == "closing" else "run"
-        return step(last.time_s, phase, going_on | in_flight, skipped=skipped)
-    if asking and not last.lapse and last.phase != "end":
-        unanswered: Counts = {host: {} for host in asking}
-        return step(last.time_s, "closing" if last.phase == "closing" else "run", unanswered, lapse=True)
-    if last.phase in {"closing", "end"}:
-        return step(last.time_s, "end", all_hosts()) if last.phase == "closing" else None
-    earliest_s = min([time_s for time_s in timers_s.values() if time_s is not None], default=None)
-    if stop_after_s is not None and (earliest_s is None or earliest_s > stop_after_s):
-        is_stopped, stopped_at_s = True, stop_after_s
-    if is_stopped:
-        at_s = last.time_s if stopped_at_s is None else max(last.time_s, stopped_at_s)
-        if earliest_s is not None:
-            at_s = max(last.time_s, min(at_s, earliest_s - 1))
-        return replace(step(at_s, "closing", all_hosts()), acted_until_s=at_s)
-    if earliest_s is None or (end_s is not None and earliest_s >= end_s):
-        closing_s = last.time_s if end_s is None else max(last.time_s, end_s)
-        return step(closing_s, "closing", all_hosts())
-    return step(earliest_s, "run", {host: {} for host, time_s in timers_s.items() if time_s == earliest_s})
+
+def _round_at_later_time(
+    last: ScheduledRound, hosts: tuple[str, ...], pending: PendingWork, end: RunEnd
+) -> ScheduledRound:
+    """Return the round at the earliest timer, or the closing round if the run ends before that."""
+    earliest_s = min([time_s for time_s in pending.timers_s.values() if time_s is not None], default=None)
+    stopped_at_s = end.stopped_at_s
+    if end.stop_after_s is not None and (earliest_s is None or earliest_s > end.stop_after_s):
+        stopped_at_s = end.stop_after_s
+    if stopped_at_s is not None:
+        at_s = stopped_at_s if earliest_s is None else min(stopped_at_s, earliest_s - 1)
+        at_s = max(last.time_s, at_s)
+        return replace(_scheduled(last, pending, at_s, "closing", _all(hosts)), acted_until_s=at_s)
+    if earliest_s is None or (end.end_s is not None and earliest_s >= end.end_s):
+        closing_s = last.time_s if end.end_s is None else max(last.time_s, end.end_s)
+        return _scheduled(last, pending, closing_s, "closing", _all(hosts))
+    due: Counts = {host: {} for host, time_s in pending.timers_s.items() if time_s == earliest_s}
+    return _scheduled(last, pending, earliest_s, "run", due)
+
+
+def _scheduled(
+    last: ScheduledRound, pending: PendingWork, time_s: int, phase: Phase, counts: Counts, *, skipped: int = 0
+) -> ScheduledRound:
+    """Return a round that follows a step.
+
+    Args:
+        last: The step.
+        pending: What it has left to do.
+        time_s: Virtual time of the round, UNIX seconds.
+        phase: Its phase.
+        counts: The hosts that are granted it, with the messages that each must wait for.
+        skipped: Number of rounds in between that are not run.
+    """
+    return ScheduledRound(
+        time_s=time_s,
+        round=last.round + 1 + skipped if time_s == last.time_s else 0,
+        step=last.step + 1 + skipped,
+        phase=phase,
+        counts=counts,
+        timers_s=pending.timers_s,
+        ran=last.ran | dict.fromkeys(last.counts, last.step),
+        acted_until_s=time_s if phase == "run" else last.acted_until_s,
+        lost=pending.lost,
+        asking=pending.asking,
+        resumes=pending.resumes,
+    )
+
+
+def _all(hosts: tuple[str, ...]) -> Counts:
+    return {host: {} for host in hosts}

@@ -54,7 +54,7 @@ class Violations:
         counted = counted or Counted()
         self._total: Counter[str] = Counter(counted.malformed)
         self.in_step: Counter[str] = Counter()
-        """Those of the present step; cleared when one begins."""
+        """Malformed messages of the present step, by host; cleared when a step begins."""
         self._last: dict[str, str] = dict(counted.last_malformed)
         self.condemned: dict[str, str] = {}
         """Hosts that are quarantined regardless of their malformed messages, with the reason."""

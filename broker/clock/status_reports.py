@@ -31,9 +31,9 @@ class Awaited:
     """The hosts that the clock is waiting for."""
 
     silent: Mapping[str, float] = field(default_factory=dict)
-    """Those that do not answer: since when, loop time."""
+    """Hosts that do not answer: since when, loop time."""
     busy: Mapping[str, float] = field(default_factory=dict)
-    """Those that answer that they still work: since when they have been awaited, loop time."""
+    """Hosts that report that they are still working: since when they have been awaited, loop time."""
 
     @property
     def hosts(self) -> tuple[str, ...]:

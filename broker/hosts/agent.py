@@ -152,7 +152,7 @@ class Agent(Generic[MessageT]):
         self._lost: frozenset[str] = frozenset()
         self._outbox = _Outbox()
         self.coroutines = AgentCoroutines()
-        """For this class, its channels and its host; subclasses have methods for it."""
+        """The agent's coroutines. Used by this class, its channels and its host; subclasses call methods instead."""
 
     @property
     def rng(self) -> Random:

@@ -152,7 +152,7 @@ class AgentCoroutines:
             future.set_result(result)
 
     def fail(self, future: asyncio.Future[Any], error: Exception) -> None:
-        """Like `wake`, but raise an error in the coroutine that waits for the future."""
+        """Wake the coroutine that waits for a future, as `wake` does, and raise an error in it."""
         if not future.done():
             self._busy += 1
             future.set_exception(error)

@@ -77,7 +77,7 @@ class Round(NamedTuple):
         """Return what `encoded` wrote.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: The content was not written by it.
         """
         return Round(**_STORED.validate_json(content))
 

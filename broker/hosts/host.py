@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
@@ -20,17 +19,14 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.errors import (
-    HostRefusedError,
     MalformedError,
     ProtocolError,
-    RunFailedError,
-    RunSuspendedError,
 )
 from broker.garbage_collection import no_collections
 from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.clock_watch import HINT, NOT_HEARD, ClockSigns, ClockWatch
-from broker.hosts.directory import Directory
+from broker.hosts.directory import Directory, read_rosters
 from broker.hosts.external_port import ExternalInput, Port
 from broker.hosts.granted_round import Grants, Round
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
@@ -113,19 +109,14 @@ class Host:
         self._journal = journal
         self._setup = setup
         self._outside = None if port is None else ExternalInput(port, self.session, messages)
-        self._directory = Directory(host_id, self.session)
+        self._directory = Directory(host_id, self.session, self._group.ids)
         self._outbox = RetransmitBuffer(run, host_id, self.session)
-        self._in_roster = asyncio.Event()
         # It has room for all that the clock counts, whatever else a host sends.
         self._buffer = ReorderBuffer(2 * MAX_BUFFERED_MESSAGES, 2 * MAX_BUFFERED_BYTES)
         self._arrived = asyncio.Event()
         self._grants = Grants()
         self._local: tuple[Envelope, ...] = ()
         """Messages between the host's own agents in the last round."""
-        self._is_current_session: bool | None = None
-        """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
-        self._has_roster = False
-        """Whether a roster of this run has arrived, whether or not it lists this process."""
         self._repeated_wall_s: tuple[float, float] | None = None
         """When the clock began to repeat the grant of the last step, and when it did so last, loop time; None: it has
         not."""
@@ -143,8 +134,6 @@ class Host:
                 awaited_topic=self._awaited_topic,
                 why_missing=self._why_clock_is_missing,
             )
-        self._keep_retained = False
-        """Whether retained publications stay at the broker when the host leaves."""
 
     async def run(self, broker: Broker) -> None:
         """Take part in the run until the clock ends it.
@@ -212,7 +201,7 @@ class Host:
             yield early
         except BaseException as error:
             _cancel(background)
-            if not self._may_tidy or not await leave_gracefully(self._tidy_up(bus, self._gone)):
+            if not self._directory.represents_host or not await leave_gracefully(self._tidy_up(bus, self._gone)):
                 raise  # so that the broker publishes the will
             early.append(error)
         else:
@@ -235,11 +224,6 @@ class Host:
         """What the host announces when it leaves a run that may continue."""
         return Announcement(host=self.host_id, session=self.session, agents=(), state="gone")
 
-    @property
-    def _may_tidy(self) -> bool:
-        """Whether the retained messages of this host belong to this process, not to another one of the same host."""
-        return self._is_current_session is not False
-
     async def _tidy_up(self, bus: Bus, gone: Announcement | None = None) -> None:
         """Remove the host's retained messages from the broker.
 
@@ -250,21 +234,21 @@ class Host:
         topic = topics.host(self.run_id, self.host_id)
         if gone is not None:
             await bus.publish(topic, gone, qos=topics.QOS_AT_LEAST_ONCE)
-        if not self._keep_retained:
+        if not self._directory.keeps_retained:
             await self._outbox.clear_retained(bus)
         await bus.publish(topic, b"", qos=topics.QOS_AT_LEAST_ONCE, retain=True)
         await bus.flush()
 
     async def _wait_for_roster(self) -> None:
         """Wait until the roster lists this process; log if a round is granted, but no roster arrives."""
-        while not self._in_roster.is_set():
+        while not self._directory.listed.is_set():
             try:
                 async with asyncio.timeout(SILENT_AFTER_WALL_S):
-                    await self._in_roster.wait()
+                    await self._directory.listed.wait()
             except TimeoutError:
-                if self._grants.latest is not None and not self._has_roster:
+                if self._grants.latest is not None and not self._directory.has_roster:
                     log.warning(NOT_HEARD, host=self.host_id, topic=topics.roster(self.run_id), hint=HINT)
-                    await self._in_roster.wait()
+                    await self._directory.listed.wait()
 
     def _awaited_topic(self, step: int) -> str | None:
         """Return the topic on which this host or the clock waits for the other one.
@@ -276,8 +260,8 @@ class Host:
             None: This host is at work, or logs itself what it waits for.
         """
         grants, run, own = self._grants, self.run_id, self.host_id
-        if not self._in_roster.is_set():
-            if self._has_roster:
+        if not self._directory.listed.is_set():
+            if self._directory.has_roster:
                 return topics.host(run, own)
             return topics.roster(run) if grants.latest is None else None
         if grants.running_step is not None or (grants.latest is not None and grants.latest.step > grants.last_step):
@@ -290,7 +274,7 @@ class Host:
         """Return what is known about why there is no sign of the clock; empty: nothing."""
         if (problem := self.rejected.last_roster_problem) is not None:
             return f"; its last roster was dropped: {problem}"
-        if self._has_roster or self._grants.latest is not None:
+        if self._directory.has_roster or self._grants.latest is not None:
             return ""
         return f" on {topics.roster(self.run_id)}: does a clock with this run id use this broker?"
 
@@ -339,7 +323,7 @@ class Host:
             if address.kind == "resend":
                 from_host = address.ids[1]
                 # Until the roster lists this process, what it repeats is rejected.
-                is_out = from_host in self._directory.quarantined or not self._in_roster.is_set()
+                is_out = from_host in self._directory.quarantined or not self._directory.listed.is_set()
                 return is_out or not self._outbox.may_repeat(delivery.read(ResendRequest).step, from_host)
             if address.kind in _GRANTS:
                 granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
@@ -359,11 +343,11 @@ class Host:
             case "roster", () if delivery.is_empty:
                 pass  # the clock has left and removed it
             case "roster", ():
-                if not self._take_roster(_read_rosters.read(delivery), is_stored=delivery.retain):
+                if not self._take_roster(read_rosters.read(delivery), is_stored=delivery.retain):
                     await self._announce(bus)
             case ("grants", ()) | ("grant", (_,)):
                 granted = Round.of(delivery.grant_to(self.host_id), self.host_id)
-                if granted is not None and self._in_roster.is_set():  # until then, answers are rejected
+                if granted is not None and self._directory.listed.is_set():  # until then, answers are rejected
                     await self._answer_again(bus, granted)
             case "resend", (_, from_host):
                 await self._outbox.resend(bus, delivery.read(ResendRequest).step, from_host)
@@ -372,39 +356,21 @@ class Host:
 
     def _take_roster(self, roster: Roster, *, is_stored: bool) -> bool:
         """Adopt a roster; return False if it does not list this process."""
-        self._has_roster = True
-        self._keep_retained = roster.keep
-        if (why := roster.refused.get(self.session, {}).get(self.host_id)) is not None:
-            self._is_current_session = False
-            raise HostRefusedError(f"host {self.host_id!r} is refused: {why}")
-        if (why := roster.quarantined.get(self.host_id)) is not None:
-            raise HostRefusedError(f"host {self.host_id!r} was quarantined: {why}")
-        if roster.failed and roster.may_resume and not is_stored:
-            raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock suspended the run: {roster.failed}")
-        if roster.failed and not is_stored:
-            raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
+        directory = self._directory
+        was_listed, quarantined = directory.listed.is_set(), directory.quarantined
+        is_listed = directory.take(roster, is_stored=is_stored)
         if roster.ended:
             self._grants.end()
             self._arrived.set()
-            self._in_roster.set()
             return True
-        mine = roster.hosts.get(self.host_id)
-        if mine is None or set(mine.agents) != set(self._group.ids):
-            raise ProtocolError("this host is not in the roster with its agents")
-        self._forget_quarantined(roster)
-        self._directory.update(roster)
-        if mine.session:
-            self._is_current_session = mine.session == self.session
-        if mine.session != self.session:
-            return False  # another process of this host may run its rounds, so this one must not yet
-        if self._journal is not None and not self._in_roster.is_set():
+        self._forget_messages_of(directory.quarantined.keys() - quarantined.keys())
+        if is_listed and not was_listed and self._journal is not None:
             self._journal.save_host_by_agent(roster.host_by_agent_json)
-        self._in_roster.set()
-        return True
+        return is_listed
 
-    def _forget_quarantined(self, roster: Roster) -> None:
+    def _forget_messages_of(self, quarantined: Iterable[str]) -> None:
         """Drop what newly quarantined hosts have sent for later rounds, because each round would have to search it."""
-        for host in roster.quarantined.keys() - self._directory.quarantined.keys():
+        for host in quarantined:
             # The latest grant may name them; no later one does.
             latest = self._grants.latest
             self._buffer.drop_from(0 if latest is None else latest.step, host)
@@ -557,7 +523,7 @@ class Host:
 
     async def _request_missing(self, bus: Bus) -> None:
         grant = self._grants.latest
-        if self._grants.running_step is not None or not self._in_roster.is_set():
+        if self._grants.running_step is not None or not self._directory.listed.is_set():
             return  # the answer will follow; one for a part of the rounds must not reach the clock while others run
         if grant is None or self._grants.last_step >= grant.step:
             await self._outbox.answer(bus)  # it may be the message that was lost
@@ -595,36 +561,6 @@ class Host:
         self._local = tuple([envelope for host, envelope in record.sent if host == self.host_id]) if record.sent else ()
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)
-
-
-class _ReadRosters:
-    """Rosters that came over a broker, which the hosts of a process read once and share.
-
-    Each host has a connection, and some rosters to read when many hosts come at once; so several are kept. They are
-    compared, which is faster than to hash them.
-    """
-
-    def __init__(self, most: int = 8) -> None:
-        self._rosters: deque[tuple[bytes, Roster]] = deque(maxlen=most)
-
-    def read(self, delivery: Delivery) -> Roster:
-        """Return the roster in a delivery.
-
-        Raises:
-            MalformedError: It is something else.
-        """
-        if not delivery.size_bytes:
-            return delivery.read(Roster)
-        payload = delivery.payload
-        for known, roster in self._rosters:
-            if known == payload:
-                return roster
-        roster = delivery.read(Roster)
-        self._rosters.append((payload, roster))
-        return roster
-
-
-_read_rosters = _ReadRosters()
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

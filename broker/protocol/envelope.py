@@ -191,7 +191,7 @@ def decode_journaled(content: bytes) -> tuple[Envelope, ...]:
     """Return the messages that `encode_journaled` wrote.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: The content was not written by it.
     """
     return tuple(
         Envelope(

@@ -397,7 +397,7 @@ class TimeReport(Wire):
     waiting_for: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
     """Hosts that the clock is waiting for."""
     busy: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
-    """Those of them that answer that they still work."""
+    """The hosts among them that report that they are still working."""
     waiting_more: Count = 0
     """How many further hosts there are beyond those named."""
     waiting_wall_s: WallS = 0.0

@@ -1,6 +1,5 @@
 from .acl import (
     CLOCK as CLOCK,
-    DEVICE_PREFIX as DEVICE_PREFIX,
     SERVICE_LOGINS as SERVICE_LOGINS,
     WATCHER as WATCHER,
     DeviceAccess as DeviceAccess,
@@ -27,7 +26,6 @@ from .provision import (
 
 __all__ = [
     "CLOCK",
-    "DEVICE_PREFIX",
     "HOST_FILE",
     "SERVICE_LOGINS",
     "VALID_DAYS",

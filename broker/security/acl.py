@@ -57,7 +57,7 @@ _SAID = ("announce", "availability", "request", "withdraw", "report", "forecast"
 
 
 _CLAIMS = f"{ROOT}/+/claims/"
-"""Where runs claim the switches that they command; devices have no part in it."""
+"""Topics on which runs claim the switches that they command; no device uses them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ CERT_FILE = "server.crt"
 KEY_FILE = "server.key"
 
 MEMORY_BYTES = 512 * 2**20
-"""Of the whole broker; a neighbourhood of a hundred houses takes less than a tenth."""
+"""Memory limit of the whole broker; a neighbourhood of a hundred houses takes less than a tenth."""
 MOST_QUEUED = 100_000
 MOST_QUEUED_BYTES = 64 * 2**20
-"""For one client that does not read; several such clients together are stopped by `MEMORY_BYTES`."""
+"""Limit for one client that does not read; `MEMORY_BYTES` limits several such clients together."""
 MOST_UNCONFIRMED = 1_000
 MOST_UNCONFIRMED_BYTES = 16 * 2**20
 MOST_CONNECTIONS = 1_000

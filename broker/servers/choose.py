@@ -17,9 +17,9 @@ class ChosenBroker:
     """A running broker, and how to reach it."""
 
     broker: MqttBroker
-    """For the clients of this process."""
+    """The broker, as the clients of this process reach it."""
     url: BrokerUrl
-    """For other processes."""
+    """The broker's URL, for other processes."""
     description: str
     """One line for the user."""
     restart: Callable[[], None] | None = None

@@ -18,7 +18,7 @@ _LOWEST_PORT = 10_000
 _PROBES = 100
 _OUTGOING_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _USUAL_OUTGOING_PORT = 32_768
-"""Where Linux begins; other systems begin at 49,152."""
+"""The first outgoing port of Linux; other systems begin at 49,152."""
 ATTEMPTS = 5
 """How many free ports are tried: another process may take one between our check and the broker's start."""
 
@@ -30,7 +30,7 @@ class RunningBroker:
     url: BrokerUrl
     """The URL that other processes connect to."""
     description: str
-    """For users: which broker, and where."""
+    """Which broker it is, and where, for users."""
     pid: int | None = None
     """Its process id, if it runs in a separate process."""
     restart: Callable[[], None] | None = None

@@ -35,7 +35,7 @@ _STAYED_WALL_S = 10.0
 _PAUSE_WALL_S = 0.5
 """Pause before a restart, times the number of preceding deaths in a row, wall-clock seconds."""
 _SEARCH_PATH = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
-"""Where packages install it, outside of users' search paths."""
+"""Folders in which packages install it, outside of users' search paths."""
 
 _PASSWORDS = "passwords"
 

@@ -31,7 +31,6 @@ from .receive_queue import (
 from .reconnecting_mqtt import (
     LOST_AFTER_WALL_S as LOST_AFTER_WALL_S,
     MqttBroker as MqttBroker,
-    MqttBus as MqttBus,
 )
 from .tls import (
     Tls as Tls,
@@ -50,7 +49,6 @@ __all__ = [
     "Delivery",
     "MemoryBroker",
     "MqttBroker",
-    "MqttBus",
     "ReceiveQueue",
     "Reconnected",
     "Subscriptions",

@@ -37,7 +37,7 @@ KEEPALIVE_WALL_S = 10
 """MQTT keep-alive interval. A silent link is given up after at most two of these; the broker publishes the will after
 one and a half."""
 LONGEST_KEEPALIVE_WALL_S = 60
-"""The same, of a process with many connections."""
+"""The same for a process with many connections."""
 CONNECTIONS_A_SECOND = 10
 """How many connections lengthen it by a second."""
 

@@ -87,7 +87,7 @@ class _Level(Generic[ClientT]):
 
     def __init__(self) -> None:
         self.clients: dict[ClientT, None] = {}
-        """Those that have subscribed to the filter that ends here, in the order of subscription."""
+        """The clients that have subscribed to the filter that ends here, in the order of subscription."""
         self.further: dict[str, _Level[ClientT]] = {}
         """How filters continue, by their next level."""
 

@@ -23,7 +23,7 @@ from scenarios.files import load_text, read_text
 PORT = 8883
 """Port of the guarded broker, MQTT over TLS."""
 USER = "10001:10001"
-"""Of the image, and of the broker, so that it can read what is written for it."""
+"""User and group of the image, and of the broker, so that it can read what is written for it."""
 _GUARD = Path("/guard")
 _READ_ONLY = ":ro"
 _HOUSEHOLD_SCENARIO = "/scenario/household.yaml"
@@ -54,11 +54,11 @@ class ComposePlan:
     name: str
     """The scenario's."""
     scenario: ScenarioPlace
-    """Where its containers find it."""
+    """How its containers find it."""
     households: tuple[str, ...]
     """Houses with a device; each becomes a service."""
     seed: int = 1
-    """Where SSMIC_SEED gives none."""
+    """Seed if SSMIC_SEED gives none."""
     image: str | None = None
     """An existing image; None: it is built from the Dockerfile next to the Compose file."""
     secrets: Path | None = None
@@ -111,56 +111,8 @@ def service_names(households: Iterable[str]) -> dict[str, str]:
 
 def compose_text(plan: ComposePlan) -> str:
     """Return the Compose file, rendered from `docker-compose.yml.j2` next to this module."""
-    services = service_names(plan.households)
-    logins = {login: f"login-{services.get(login, login)}" for login in (*SERVICE_LOGINS, *plan.households)}
+    services = _Services(plan)
     is_central = plan.broker is None
-    volumes: list[str] = []
-
-    def login(name: str) -> str:
-        """Return how a service mounts its login."""
-        return _mount(logins[name] if plan.secrets is None else login_folder(plan.secrets, name), "/login", _READ_ONLY)
-
-    def volume(name: str, inside: str) -> str:
-        volumes.append(name)
-        return _mount(name, inside)
-
-    scenario = [] if plan.scenario.mount is None else [_mount(*plan.scenario.mount, _READ_ONLY)]
-    chosen = [word for key, value in plan.variables.items() for word in ("--set", f"{key}={value}")]
-    guard = clock = watcher = None
-    broker_mounts: list[str] = []
-    if is_central and plan.secrets is None:
-        command = ["broker", "init", str(_GUARD), plan.scenario.argument, *chosen, "--name", "broker", "--owner", USER]
-        command += ["--client-certificates"] if plan.client_certificates else []
-        mounts = [volume("guard", str(_GUARD)), volume("broker-config", f"{_GUARD}/broker")]
-        mounts += [volume("broker-data", f"{_GUARD}/data")]
-        mounts += [volume(of_login, str(login_folder(_GUARD, name))) for name, of_login in logins.items()]
-        guard = _Service("guard", command, "", (*mounts, *scenario))
-        broker_mounts = [
-            _mount("broker-config", "/mosquitto/config", _READ_ONLY),
-            _mount("broker-data", "/mosquitto/data"),
-        ]
-    elif is_central and plan.secrets is not None:
-        broker_mounts = [
-            _mount(plan.secrets / "broker", "/mosquitto/config", _READ_ONLY),
-            _mount(plan.secrets / "data", "/mosquitto/data"),
-        ]
-    if is_central:
-        mounts = [login(CLOCK), volume("journal-clock", "/journal"), volume("results", "/results")]
-        command = ["clock", plan.scenario.argument, *chosen, *plan.settings]
-        clock = _Service("clock", command, CLOCK, (*mounts, *scenario))
-        command = ["watch", "--scenario", plan.scenario.argument, *chosen, "--run"]
-        watcher = _Service("watcher", command, WATCHER, (login(WATCHER), *scenario))
-
-    def household_service(household: str, service: str) -> _Service:
-        argument, mounts, values = plan.scenario.argument, scenario, chosen
-        if household in plan.household_files:
-            argument, values = _HOUSEHOLD_SCENARIO, []  # the values are in the file
-            mounts = [_mount(plan.household_files[household], argument, _READ_ONLY)]
-        command = ["host", argument, "--house", household, *values, *plan.settings]
-        mounts = [login(household), volume(f"journal-{service}", "/journal"), *mounts]
-        return _Service(service, command, encode(household), mounts)
-
-    households = [household_service(household, service) for household, service in services.items()]
     what, how = _CENTRAL if is_central else _HOUSEHOLDS
     return _template().render(
         plan=plan,
@@ -170,12 +122,12 @@ def compose_text(plan: ComposePlan) -> str:
         port=PORT,
         user=USER,
         is_central=is_central,
-        guard=guard,
-        broker_mounts=broker_mounts,
-        clock=clock,
-        households=households,
-        watcher=watcher,
-        volumes=volumes,
+        guard=services.guard() if is_central and plan.secrets is None else None,
+        broker_mounts=services.broker_mounts() if is_central else [],
+        clock=services.clock() if is_central else None,
+        watcher=services.watcher() if is_central else None,
+        households=services.households(),
+        volumes=services.volumes,
     )
 
 
@@ -189,6 +141,77 @@ class _Service:
     """Its login at the broker."""
     mounts: Sequence[str]
     """What is mounted, as YAML."""
+
+
+class _Services:
+    """Makes the services of a plan, and counts the volumes that they need."""
+
+    def __init__(self, plan: ComposePlan) -> None:
+        self._plan = plan
+        self._names = service_names(plan.households)
+        self._login_volumes = {
+            login: f"login-{self._names.get(login, login)}" for login in (*SERVICE_LOGINS, *plan.households)
+        }
+        """By login, the volume that the service `guard` writes it into."""
+        self._scenario_mounts = [] if plan.scenario.mount is None else [_mount(*plan.scenario.mount, _READ_ONLY)]
+        self._values = [word for key, value in plan.variables.items() for word in ("--set", f"{key}={value}")]
+        self.volumes: list[str] = []
+        """The volumes of the services made so far, in this order."""
+
+    def guard(self) -> _Service:
+        """Return the service that writes the configuration of the broker, and the logins, into volumes."""
+        plan = self._plan
+        command = ["broker", "init", str(_GUARD), plan.scenario.argument, *self._values]
+        command += ["--name", "broker", "--owner", USER]
+        command += ["--client-certificates"] if plan.client_certificates else []
+        mounts = [
+            self._volume("guard", str(_GUARD)),
+            self._volume("broker-config", f"{_GUARD}/broker"),
+            self._volume("broker-data", f"{_GUARD}/data"),
+            *(self._volume(volume, str(login_folder(_GUARD, of))) for of, volume in self._login_volumes.items()),
+        ]
+        return _Service("guard", command, "", (*mounts, *self._scenario_mounts))
+
+    def broker_mounts(self) -> list[str]:
+        """Return what the broker mounts."""
+        secrets = self._plan.secrets
+        config: str | Path = "broker-config" if secrets is None else secrets / "broker"
+        data: str | Path = "broker-data" if secrets is None else secrets / "data"
+        return [_mount(config, "/mosquitto/config", _READ_ONLY), _mount(data, "/mosquitto/data")]
+
+    def clock(self) -> _Service:
+        """Return the clock, with the manager."""
+        mounts = [self._login(CLOCK), self._volume("journal-clock", "/journal"), self._volume("results", "/results")]
+        command = ["clock", self._plan.scenario.argument, *self._values, *self._plan.settings]
+        return _Service("clock", command, CLOCK, (*mounts, *self._scenario_mounts))
+
+    def watcher(self) -> _Service:
+        """Return the service that watches the run, if a user starts it."""
+        command = ["watch", "--scenario", self._plan.scenario.argument, *self._values, "--run"]
+        return _Service("watcher", command, WATCHER, (self._login(WATCHER), *self._scenario_mounts))
+
+    def households(self) -> list[_Service]:
+        """Return the services of all households."""
+        return [self._household(household, service) for household, service in self._names.items()]
+
+    def _household(self, household: str, service: str) -> _Service:
+        plan, argument, mounts, values = self._plan, self._plan.scenario.argument, self._scenario_mounts, self._values
+        if household in plan.household_files:
+            argument, values = _HOUSEHOLD_SCENARIO, []  # the values are in the file
+            mounts = [_mount(plan.household_files[household], argument, _READ_ONLY)]
+        command = ["host", argument, "--house", household, *values, *plan.settings]
+        own_mounts = [self._login(household), self._volume(f"journal-{service}", "/journal")]
+        return _Service(service, command, encode(household), (*own_mounts, *mounts))
+
+    def _login(self, name: str) -> str:
+        """Return how a service mounts its login."""
+        secrets = self._plan.secrets
+        source = self._login_volumes[name] if secrets is None else login_folder(secrets, name)
+        return _mount(source, "/login", _READ_ONLY)
+
+    def _volume(self, name: str, inside: str) -> str:
+        self.volumes.append(name)
+        return _mount(name, inside)
 
 
 def missing_secrets(plan: ComposePlan) -> tuple[Path, ...]:

@@ -21,6 +21,9 @@ from .link import (
     device_access_of as device_access_of,
     languages_of as languages_of,
 )
+from .lost_guests import (
+    answering_lost_guests as answering_lost_guests,
+)
 from .notices import (
     ErrorPayload as ErrorPayload,
     JobPayload as JobPayload,
@@ -67,6 +70,7 @@ __all__ = [
     "StatePayload",
     "WithdrawPayload",
     "adapters_of",
+    "answering_lost_guests",
     "device_access_of",
     "found_in",
     "guest_devices",

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from agents import DeviceCommand, DeviceEvent
 from broker import SsmicError
+from scenarios.gateways import SSMIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,11 @@ class Guest:
     type: Literal["consumer", "producer"]
     adapter: str
     """The name of its adapter."""
+
+    @property
+    def house_key(self) -> str:
+        """Where an announcement in its form names the house."""
+        return "house" if self.adapter == SSMIC else "metadata.house"
 
 
 class Adapter(Protocol):

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from agents import Announced, Device, DeviceSaid, House, Left, Prediction, Production
 from scenarios.devices.adapter import Guest, MessageError
 from scenarios.devices.adapters import guest_of
-from scenarios.devices.message_limits import MAX_STRANGERS
+from scenarios.devices.refusals import PlaceRefusal, ToldStrangers
 from scenarios.errors import Problem, ScenarioError
-from scenarios.gateways import SSMIC, Gateway, mistakable_houses, mistakable_problem
+from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import ProducerSeries, Scenario
 
 log = structlog.get_logger(__name__)
 
-MAX_ANSWERS_TO_STRANGER = 20
-"""How many different errors an unknown device gets."""
 GUEST = "guest"
 """Template of a place for a guest."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceRefusal:
-    """Why a device gets no place, and what is expected of it."""
-
-    problem: str
-    expected: str
-    """What would be accepted, as the answer to the device says it."""
 
 
 class DevicePlaces(Mapping[str, Gateway]):
@@ -42,15 +32,14 @@ class DevicePlaces(Mapping[str, Gateway]):
 
         Args:
             is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
-                run.
+                run. Otherwise `lost_guests` answers what belongs to no process.
         """
         self._is_only_one = is_only_one
         self._holders: dict[str, Gateway] = {}
         self._free: dict[tuple[str, str], list[Gateway]] = defaultdict(list)
         """By house and type of device, the places that no guest has."""
         self._houses: set[str] = set()
-        self._strangers: dict[str, set[str]] = {}
-        """By unknown device, the errors that it got."""
+        self._strangers = ToldStrangers()
 
     def __getitem__(self, device: str) -> Gateway:
         return self._holders[device]
@@ -87,8 +76,10 @@ class DevicePlaces(Mapping[str, Gateway]):
         """
         problem, expected = "the device has not announced itself", "its announcement first"
         if part == "announce" and payload:
+            if not self._is_only_one and not self._takes_guests(named_house(payload)):
+                return None  # another process welcomes it, or answers it
             try:
-                said = _guest_of(device, payload)
+                said = announced_guest(device, payload)
             except MessageError as error:
                 problem, expected = error.problem, error.expected
             else:
@@ -97,11 +88,8 @@ class DevicePlaces(Mapping[str, Gateway]):
                     gateway = self._holders[device] = free.pop(0)
                     log.info("device joined", device=device, house=gateway.house, agent=gateway.agent)
                     return gateway
-                if said.house not in self._houses and not self._is_only_one:
-                    return None  # its house's own process welcomes it
                 if not said.house:
-                    key = "house" if said.adapter == SSMIC else "metadata.house"
-                    problem, expected = "the announcement names no house", f"{key}, {self._open_houses()}"
+                    problem, expected = "the announcement names no house", f"{said.house_key}, {self._open_houses()}"
                 elif said.house in self._houses:
                     problem = f"house {said.house!r} has no room for another {said.type}"
                     expected = "a free place: let a guest of the house leave, or raise `guests` or --guests"
@@ -109,7 +97,7 @@ class DevicePlaces(Mapping[str, Gateway]):
                     problem, expected = f"house {said.house!r} takes no guests", self._open_houses()
         elif part in {"announce", "availability"} or not self._is_only_one:
             return None  # it has left, or is a leftover of one that has, or belongs to another process
-        return PlaceRefusal(problem, expected) if self._is_news(device, problem) else None
+        return PlaceRefusal(problem, expected) if self._strangers.is_news(device, problem) else None
 
     def refuse_topic(self, level: str, problem: str, expected: str) -> PlaceRefusal | None:
         """Return what to tell a device whose topics are not as they should be; None: nothing, as in `welcome`.
@@ -119,26 +107,21 @@ class DevicePlaces(Mapping[str, Gateway]):
             problem: What is wrong with it.
             expected: How it is written.
         """
-        return PlaceRefusal(problem, expected) if self._is_only_one and self._is_news(level, problem) else None
+        is_news = self._is_only_one and self._strangers.is_news(level, problem)
+        return PlaceRefusal(problem, expected) if is_news else None
 
     def _open_houses(self) -> str:
         """Return which houses have room for a guest."""
         return "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places}))
 
-    def _is_news(self, device: str, problem: str) -> bool:
-        """Return whether a stranger has not been told a problem yet; and note that it is now."""
-        if device not in self._strangers and len(self._strangers) >= MAX_STRANGERS:
-            return False
-        told = self._strangers.setdefault(device, set())
-        if problem in told or len(told) >= MAX_ANSWERS_TO_STRANGER:
-            return False
-        told.add(problem)
-        return True
+    def _takes_guests(self, house: str) -> bool:
+        """Return whether this process has places for guests of a house, free or not."""
+        return any(of_house == house for of_house, _ in self._free)
 
     def let_go(self, device: str) -> None:
         """Free the place of a guest that has left; strangers may ask for it again."""
         self._free_place(device)
-        self._strangers.clear()
+        self._strangers.forget()
 
     def _free_place(self, device: str) -> None:
         gateway = self._holders.pop(device)
@@ -180,7 +163,7 @@ class DevicePlaces(Mapping[str, Gateway]):
                 self._holders[device] = place
 
 
-def _guest_of(device: str, payload: bytes) -> Guest:
+def announced_guest(device: str, payload: bytes) -> Guest:
     """Return what the announcement of a device says that is not in the scenario; see `guest_of`."""
     try:
         return guest_of(device, payload)
@@ -191,6 +174,17 @@ def _guest_of(device: str, payload: bytes) -> Guest:
         raise MessageError(
             f"cannot be read ({type(error).__name__})", "an announcement as in docs/devices.md"
         ) from None
+
+
+def named_house(payload: bytes) -> str:
+    """Return the house that an announcement names, even if something else in it is wrong; empty: it names none."""
+    try:
+        said = json.loads(payload)
+    except (ValueError, RecursionError):
+        return ""
+    metadata = said.get("metadata") if isinstance(said, dict) else None
+    named = [part.get("house") for part in (said, metadata) if isinstance(part, dict)]
+    return next((house for house in named if isinstance(house, str)), "")
 
 
 def nothing_yet(start_s: int) -> Prediction:

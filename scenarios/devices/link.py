@@ -26,7 +26,7 @@ from agents import (
     Rejected,
     Vacated,
 )
-from broker import BrokerUnreachableError, printable_line
+from broker import BrokerUnreachableError
 from broker.hosts import Incoming, Instruction
 from broker.protocol import clipped, topics
 from broker.security import DeviceAccess
@@ -34,10 +34,12 @@ from broker.transport import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Subscript
 from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLibraryError, OutgoingMessage
 from scenarios.devices.adapters import LANGUAGES, adapter_for, address_of, language_for
 from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
-from scenarios.devices.device_places import DevicePlaces, PlaceRefusal
+from scenarios.devices.device_places import DevicePlaces
 from scenarios.devices.device_port import DevicePort
 from scenarios.devices.message_limits import MAX_TOPIC_SHOWN, WaitingMessage
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
+from scenarios.devices.refusals import PlaceRefusal, plain_text, shown_payload
+from scenarios.devices.silence import SILENT_AFTER_WALL_S, Silence
 from scenarios.gateways import S2, SSMIC, Gateway
 from scenarios.scenario import Scenario
 from scenarios.zone import Zone
@@ -46,15 +48,13 @@ log = structlog.get_logger(__name__)
 
 MAX_ID_CHARACTERS = 100
 """Characters of a topic that names a message (`DeviceSaid.message_id`); the rest of a longer one is left out."""
-MAX_TEXT_SHOWN = 500
-"""Characters of a problem, or of an expectation, that an error shows; a list of 10,000 houses would be too long."""
-SHOWN_BYTES = 200
-"""Bytes of a faulty payload that an error shows."""
 RETAINED_NOTICES = frozenset({"job", "state"})
 _CLAIMS_WALL_S = 5.0
 """How long the broker may take to pass on the claims of this process, wall-clock seconds."""
 _NO_CLAIMS = "another run that commands the same devices will not be noticed"
 _NEW_RULES = "access to ssmic/+/claims/+; `ssmic broker init` grants it"
+_LOGGED = ("topic", "problem", "expected")
+"""What of an error is logged."""
 RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
 
@@ -128,6 +128,7 @@ class DeviceLink:
             if (adapter := self._adapters.get(gateway.agent)) is not None:
                 for topic_filter in adapter.filters():
                     self._readers.add(topic_filter, device)
+        self._silence = Silence(run, self._devices.values())
         self._claims = Claims(run, secrets.token_hex(8), self._switches())
         self._occupied: dict[str, Gateway] = {}
         """By agent, devices of whose occupation it was informed."""
@@ -164,6 +165,7 @@ class DeviceLink:
                     working = [
                         tasks.create_task(self._read(bus), name="devices.read"),
                         tasks.create_task(self._ask_for_claims(), name="devices.claims"),
+                        tasks.create_task(self._report_silence(), name="devices.silence"),
                     ]
                     writing = tasks.create_task(self._write(bus), name="devices.write")
                     try:
@@ -175,12 +177,21 @@ class DeviceLink:
                     finally:
                         for task in (*working, writing):
                             task.cancel()
+                        if self._has_begun:
+                            self._silence.report(self._occupied_ids(), is_over=True)
             except BaseException as error:
                 if not self._has_begun and isinstance(error, Exception):
                     raise  # what is at the broker may be that of another process with the run's id
                 await leave_gracefully(self._tidy_up(bus, is_over=self._has_begun and not self._may_return))
                 raise
             await self._tidy_up(bus, is_over=True)
+
+    async def _report_silence(self) -> None:
+        await asyncio.sleep(SILENT_AFTER_WALL_S)
+        self._silence.report(self._occupied_ids(), is_over=False)
+
+    def _occupied_ids(self) -> set[str]:
+        return {gateway.id for gateway in self._occupied.values()}
 
     def _switches(self) -> dict[str, Gateway]:
         """Return the devices behind a switch that another run might command too, by the id of the switch."""
@@ -343,10 +354,9 @@ class DeviceLink:
         """Give a device that is not in the scenario a place, or tell it why it gets none."""
         found = self._devices.welcome(device, part, payload)
         if isinstance(found, PlaceRefusal):
-            problem, expected = _plain_text(found.problem), _plain_text(found.expected)
-            log.warning("device refused", device=device, topic=part, problem=problem, expected=expected)
-            content = {"topic": part, "problem": problem, "expected": expected, "payload": _shown(payload)}
-            self._publish(DeviceNotice(part="error", device=device, content={**content, "time": self._now_s}))
+            content = found.as_error(part, payload, self._now_s)
+            log.warning("device refused", device=device, **{key: content[key] for key in _LOGGED})
+            self._publish(DeviceNotice(part="error", device=device, content=content))
             return None
         return found
 
@@ -354,13 +364,17 @@ class DeviceLink:
         """Tell a device in whose topics its id is not percent-encoded how it is written there."""
         refusal = self._devices.refuse_topic(misspelt.level, misspelt.problem, misspelt.expected)
         if refusal is not None:
-            problem, expected = _plain_text(refusal.problem), _plain_text(refusal.expected)
-            log.warning("device refused", topic=topic, problem=problem, expected=expected)
-            content = {"topic": misspelt.part, "problem": problem, "expected": expected, "payload": _shown(payload)}
-            self._queue(_NOTICE, misspelt.error_topic, _json({"v": 1, **content, "time": self._now_s}))
+            content = refusal.as_error(misspelt.part, payload, self._now_s)
+            log.warning("device refused", **{key: content[key] for key in _LOGGED} | {"topic": topic})
+            self._queue(_NOTICE, misspelt.error_topic, _json({"v": 1, **content}))
 
     def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         """Return what a message says, at the virtual time at which it is taken."""
+        said = self._said_in(message, now_s)
+        self._silence.note(message.device, said)
+        return said
+
+    def _said_in(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         self._now_s = now_s
         try:
             if message.is_ours:
@@ -369,13 +383,13 @@ class DeviceLink:
             said = adapter.take(message.topic, message.payload, retained=message.retained)
             return [_as_plain_text(event) if isinstance(event, CommandRefused) else event for event in said]
         except MessageError as error:
-            problem, expected = _plain_text(error.problem), _plain_text(error.expected)
+            problem, expected = plain_text(error.problem), plain_text(error.expected)
         except Exception as error:
             # No message of a device may end the run for others.
             log.exception("device message not understood", device=message.device, topic=message.topic)
             problem, expected = f"cannot be read ({type(error).__name__})", "a message as its maker's devices send it"
         topic = clipped(message.topic, MAX_TOPIC_SHOWN)
-        return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
+        return [Rejected(topic=topic, problem=problem, expected=expected, payload=shown_payload(message.payload))]
 
     def message_id(self, message: WaitingMessage) -> str:
         """Return what an answer to a message names it by; see `DeviceSaid.message_id`."""
@@ -566,19 +580,9 @@ def _wall_s() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _plain_text(text: str) -> str:
-    """Return a text that may contain a device's own words as one that can be recorded and shown."""
-    return printable_line(text[:MAX_TEXT_SHOWN])[:MAX_TEXT_SHOWN]
-
-
 def _as_plain_text(refusal: CommandRefused) -> CommandRefused:
-    return CommandRefused(problem=_plain_text(refusal.problem))
+    return CommandRefused(problem=plain_text(refusal.problem))
 
 
 def _json(content: object) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _shown(payload: bytes) -> str:
-    text = payload[:SHOWN_BYTES].decode(errors="replace")
-    return text + ("..." if len(payload) > SHOWN_BYTES else "")

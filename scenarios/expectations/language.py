@@ -38,7 +38,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """By what stands before the dot, what may stand behind it; `messages.<kind>` counts messages of a kind."""
 WITH_NAME = ("job", "house", "producer", "algorithm")
-"""Those that take a name in parentheses."""
+"""The terms that take a name in parentheses."""
 _TEXTS = frozenset({"producer", "house", "device"})
 """Fields of a job that are texts; all others are numbers, or true or false."""
 UNITS: Mapping[str, float] = {
@@ -62,7 +62,7 @@ _TOKEN = re.compile(
     r"|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|==|!=|[<>+\-*/().%]))"
 )
 _MAX_DEPTH = 50
-"""Of parentheses."""
+"""Maximum depth of parentheses."""
 _MAX_CALCULATIONS = 100
 """Operators + - * / of a condition: each may be an operand of the next, and conditions are computed recursively."""
 

@@ -27,7 +27,7 @@ class Verdict:
     title: str
     """The expectation's name for users; empty: it has none."""
     condition: str
-    """As the scenario has it."""
+    """The condition, as the scenario states it."""
     holds: bool
     values: str
     """The values that decided: `self_sufficiency = 71 %`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -124,41 +125,14 @@ class _ScenarioBuilder:
             else:
                 self.profiles[name] = profile
         self._check_plugins()
-        prefer = tuple(file.prefer or PREFERENCES)
-        for name in sorted({name for name in prefer if prefer.count(name) > 1}):
-            self.collector.at(("prefer",), f"{name!r} is given twice")
+        self._check_preferences()
         for i in range(len(file.houses)):
             self._house(i)
-        numbers = {entry.id: i for i, entry in enumerate(file.houses)}
-        for shorter, longer in mistakable_houses(self.houses, self.gateways.values()):
-            self.collector.at(("houses", numbers[longer], "id"), mistakable_problem(shorter, longer))
-        if file.supply == "shared":
-            for key, problem in sharing_problems(file.promise, file.strategy).items():
-                self.collector.at((key,), problem)
+        self._check_house_ids()
+        self._check_sharing()
         jobs = self._jobs()
-        start_s = self.series.start_s
-        zone = Zone(offset_of(file.start), "" if self.series.zone is None else self.series.zone.key)
-        if zone.key and start_s is not None:
-            zone = Zone(int((zone.at(start_s).utcoffset() or timedelta()).total_seconds()), zone.key)
-        events: tuple[TimelineEvent, ...] = ()
-        expectations: tuple[Expectation, ...] = ()
-        if file.timeline or file.expect:
-            known = Known(
-                self.houses,
-                {key: (entry.load_profile, self.profiles) for key, entry in self.consumers.items()},
-                tuple(self.producers),
-                jobs,
-                zone,
-                start_s or 0,
-                seed=file.seed,
-                has_tariff=file.tariff is not None,
-                days=file.days,
-                unresolved=self.unresolved,
-                is_start_lost=start_s is None,
-            )
-            events, added = build_timeline(file.timeline, known, self.series)
-            names = [*(job.job_id for job in jobs), *added]
-            expectations = build_expectations(file.expect, known, names, self.collector)
+        zone = self._zone()
+        events, expectations = self._events_and_expectations(jobs, zone)
         return Scenario(
             name=file.name,
             start_s=self.series.start_s or 0,  # if it could not be read, this scenario is never returned
@@ -173,7 +147,7 @@ class _ScenarioBuilder:
             promise=file.promise,
             strategy=file.strategy,
             supply=file.supply,
-            prefer=prefer,
+            prefer=tuple(file.prefer or PREFERENCES),
             forecast=file.forecast,
             tariff=build_tariff(file.tariff, self.series),
             community=build_community(
@@ -191,6 +165,54 @@ class _ScenarioBuilder:
             expectations=expectations,
             faults=self._faults(),
         )
+
+    def _check_preferences(self) -> None:
+        prefer = self.file.prefer or ()
+        for name in sorted({name for name in prefer if prefer.count(name) > 1}):
+            self.collector.at(("prefer",), f"{name!r} is given twice")
+
+    def _check_sharing(self) -> None:
+        """Report settings that shared supply excludes."""
+        if self.file.supply == "shared":
+            for key, problem in sharing_problems(self.file.promise, self.file.strategy).items():
+                self.collector.at((key,), problem)
+
+    def _check_house_ids(self) -> None:
+        """Report houses whose ids can be mistaken for those of others' devices."""
+        numbers = {entry.id: i for i, entry in enumerate(self.file.houses)}
+        for shorter, longer in mistakable_houses(self.houses, self.gateways.values()):
+            self.collector.at(("houses", numbers[longer], "id"), mistakable_problem(shorter, longer))
+
+    def _zone(self) -> Zone:
+        """Return the zone in which times are shown, with its UTC offset at the run's start."""
+        zone = Zone(offset_of(self.file.start), "" if self.series.zone is None else self.series.zone.key)
+        start_s = self.series.start_s
+        if not zone.key or start_s is None:
+            return zone
+        return Zone(int((zone.at(start_s).utcoffset() or timedelta()).total_seconds()), zone.key)
+
+    def _events_and_expectations(
+        self, jobs: Sequence[Job], zone: Zone
+    ) -> tuple[tuple[TimelineEvent, ...], tuple[Expectation, ...]]:
+        file, start_s = self.file, self.series.start_s
+        if not file.timeline and not file.expect:
+            return (), ()
+        known = Known(
+            self.houses,
+            {key: (entry.load_profile, self.profiles) for key, entry in self.consumers.items()},
+            tuple(self.producers),
+            jobs,
+            zone,
+            start_s or 0,
+            seed=file.seed,
+            has_tariff=file.tariff is not None,
+            days=file.days,
+            unresolved=self.unresolved,
+            is_start_lost=start_s is None,
+        )
+        events, added = build_timeline(file.timeline, known, self.series)
+        names = [*(job.job_id for job in jobs), *added]
+        return events, build_expectations(file.expect, known, names, self.collector)
 
     def _faults(self) -> tuple[Fault, ...]:
         known = {f"{house.id}/{device.id}" for house in self.houses.values() for device in house.devices}

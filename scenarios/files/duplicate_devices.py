@@ -51,7 +51,7 @@ class DuplicateDevices:
     _addresses: dict[tuple[object, ...], KeyPath] = field(default_factory=dict)
     """By what a real device switches and measures, the first one that does."""
     _readings: dict[tuple[str, ...], KeyPath] = field(default_factory=dict)
-    """Where the meter of a device of any kind is read, and its place in the file."""
+    """By topic and key from which a meter is read, the first device that is metered there."""
     _meters: dict[str, list[_KnownMeter]] = field(default_factory=dict)
     """By topic, where meters are read, of devices of any kind and of others."""
     _switches: dict[str, list[_KnownSwitch]] = field(default_factory=dict)

@@ -186,7 +186,7 @@ def _report_beginning(tree: YamlMapping, collector: ProblemCollector) -> None:
 _FEW_ENTRIES = 1_000
 """A file with no longer list than this is checked as a whole."""
 _LONG = 200
-"""Where lists within an entry are cut, once there are too many problems."""
+"""Length to which lists within an entry are cut once there are too many problems."""
 _SECTIONS: dict[str, TypeAdapter[Any]] = {
     "load_profiles": TypeAdapter(LoadProfileEntry),
     "houses": TypeAdapter(HouseEntry),

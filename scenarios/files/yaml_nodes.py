@@ -350,13 +350,13 @@ class Span:
     end: int
     """Index of the character behind its last one."""
     column: int
-    """Of its first character."""
+    """Column of its first character."""
     flow: bool = True
     """Whether a list or mapping is in brackets; otherwise it has a line per item."""
     value: object = None
-    """Of a scalar."""
+    """Value of a scalar."""
     entries: list[Entry] = field(default_factory=list)
-    """Of a list or mapping, in the order of the text."""
+    """Entries of a list or mapping, in the order of the text."""
 
     def entry(self, key: str | int) -> Entry | None:
         """Return the entry with this key or index."""
@@ -372,9 +372,9 @@ class Entry:
     """An item of a list or a pair of a mapping."""
 
     key: str | None
-    """Of a mapping; None: it is an item of a list."""
+    """Key in a mapping; None: it is an item of a list."""
     start: int
-    """Of its key, or of its value in a list."""
+    """Index of the first character of its key, or of its value in a list."""
     value: Span
 
 

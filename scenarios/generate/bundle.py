@@ -21,7 +21,7 @@ from scenarios.scenario import Expectation, ProducerSeries, Scenario
 
 _WIDTH = 118
 FOLDER = Path(__file__).resolve().parent.parent / "bundled"
-"""Where the files are."""
+"""Folder of the files."""
 
 
 _SCARCE = NeighbourhoodSpec(

@@ -27,7 +27,7 @@ from scenarios.zone import Zone
 INLINE_ROOF_DAYS = 60
 """With more roofs times days, series are written into tables next to the file."""
 INLINE_HOUSE_DAYS = 2_000
-"""The same for houses times days, as each house has a base load."""
+"""The same limit for houses times days, because each house has a base load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class SeriesTable:
     """A table of series that a file refers to: one column a roof, or a base load that several houses have."""
 
     name: str
-    """Of its file, without the extension."""
+    """Name of its file, without the extension."""
     step_s: int
     """Length of a step, seconds."""
     start_s: int

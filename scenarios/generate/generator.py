@@ -79,7 +79,7 @@ class GeneratorSpec:
     days_off: frozenset[date] = frozenset()
     """Holidays in addition to those of the country."""
     name: str = ""
-    """Of the scenario; empty: made from houses and seed."""
+    """Name of the scenario; empty: made from houses and seed."""
     sun: Sun = clear_irradiance
     """Model of the irradiance of a clear sky."""
 
@@ -193,7 +193,7 @@ class DrawnHouse:
     base_load_w: int
     """Mean base load over the year, a key of `Generated.base_loads`."""
     jobs: tuple[DrawnJob, ...]
-    """Of all days."""
+    """The jobs of all days."""
 
 
 @dataclass(frozen=True, slots=True)

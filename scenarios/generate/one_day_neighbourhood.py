@@ -59,7 +59,7 @@ class NeighbourhoodSpec:
     late_share: float = 0.1
     """Share of jobs that are registered only after their earliest start."""
     description: str = ""
-    """For users; empty: none."""
+    """Description for users; empty: none."""
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a specification that cannot be met."""

@@ -27,11 +27,11 @@ class Shown:
     key: str
     """Agent id; empty: the run itself."""
     object_id: str
-    """Of letters, digits, `_` and `-`."""
+    """Its id: letters, digits, `_` and `-`."""
     config_topic: str
-    """Where the discovery message belongs."""
+    """Topic of the discovery message."""
     state_topic: str
-    """Where its states are published."""
+    """Topic of its states."""
     config: Mapping[str, Any]
     """The discovery message, fit for JSON."""
 

@@ -29,6 +29,7 @@ from scenarios.importers.pyssmic_neighbourhood import (
     InputDevice,
     InputHouse,
     InputJob,
+    InputNeighbourhood,
     InputPrediction,
     assemble,
     window_problems,
@@ -93,17 +94,19 @@ def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[
     conversion = _Conversion(root, load_root, profiles, problems, notes)
     conversion.convert()
     return assemble(
+        InputNeighbourhood(
+            name=path.parent.parent.name if path.stem == "neighborhood" and path.parent.name == "xml" else path.stem,
+            what=f"GreenCharge's {path.name}" + ("" if found is None else f" and {found.name}"),
+            houses=conversion.houses,
+            devices=conversion.devices,
+            jobs=conversion.jobs,
+            profiles=conversion.profiles.used,
+            day_s=conversion.start_s,
+        ),
         InputPlaces(str(path), {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}),
-        path.parent.parent.name if path.stem == "neighborhood" and path.parent.name == "xml" else path.stem,
-        conversion.houses,
-        conversion.devices,
-        conversion.jobs,
         loads=[],
-        what=f"GreenCharge's {path.name}" + ("" if found is None else f" and {found.name}"),
         problems=sorted(problems, key=_line),
         notes=notes,
-        profiles=conversion.profiles.used,
-        day_s=conversion.start_s,
     )
 
 

@@ -81,7 +81,7 @@ class _FolderReader:
     named: set[str] = field(default_factory=set)
     """Files that a line names, relative to the folder."""
     issued: dict[tuple[str, int], str] = field(default_factory=dict)
-    """Where a producer's forecast of a time of issue stands."""
+    """Place of each forecast in the input, by producer and time of issue."""
 
     def read(
         self, name: str, columns: tuple[str, ...], parse: Callable[[str, list[str]], _Event | None]

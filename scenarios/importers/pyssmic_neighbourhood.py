@@ -13,7 +13,7 @@ Such a neighbourhood is often incomplete. It becomes a scenario anyway, with not
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -86,9 +86,9 @@ class InputDevice:
     """Name of its load profile or its kind; empty: it has none."""
     type: Literal["consumer", "producer"]
     load_profile: LoadProfile | None = None
-    """As the input contains it; None: it is named only."""
+    """The load profile, if the input contains it; None: it is only named."""
     predictions: tuple[InputPrediction, ...] = ()
-    """Of a producer, in the order of the input."""
+    """Forecasts of a producer, in the order of the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,30 @@ class InputJob:
     registered_s: int
     earliest_start_s: int
     latest_start_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputNeighbourhood:
+    """A neighbourhood as an input has it."""
+
+    name: str
+    """Name of the resulting scenario."""
+    what: str
+    """What it was read from, in words."""
+    houses: Sequence[InputHouse]
+    """All houses; those without a device are left out with a note."""
+    devices: Sequence[InputDevice]
+    """In the order of the input, as are the jobs."""
+    jobs: Sequence[InputJob]
+    profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
+    """Load profiles by name that were read already."""
+    day_s: int | None = None
+    """Midnight of the only day that is run, UNIX seconds; None: from the first time on, until the last job."""
+
+    @property
+    def predictions(self) -> Iterator[InputPrediction]:
+        """The forecasts of all producers."""
+        return (prediction for device in self.devices for prediction in device.predictions)
 
 
 def window_problems(
@@ -131,30 +155,34 @@ def window_problems(
 
 @dataclass(slots=True)
 class _Assembly:
+    """Gives devices ids and load profiles, and collects problems and notes."""
+
+    given: InputNeighbourhood
     places: InputPlaces
-    houses: Sequence[InputHouse]
-    devices: Sequence[InputDevice]
-    jobs: Sequence[InputJob]
     loads: Sequence[Path]
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    problems: list[Problem]
+    notes: list[str]
     ids: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """By house, user and device as the input has it."""
     by_house: dict[str, list[InputDevice]] = field(default_factory=dict)
-    profiles: dict[str, LoadProfile] = field(default_factory=dict)
+    profiles: dict[str, LoadProfile] = field(init=False)
+    """By name."""
+
+    def __post_init__(self) -> None:
+        self.profiles = dict(self.given.profiles)
 
     def name_empty_houses(self) -> None:
         """Note the houses that are left out because they have no devices."""
-        full = {device.house for device in self.devices}
-        for house in self.houses:
+        full = {device.house for device in self.given.devices}
+        for house in self.given.houses:
             if house.id and house.id not in full and not house.base_load:
                 self.notes.append(f"house {house.id} has no device and was left out ({house.where})")
 
     def name_devices(self) -> None:
         """Assign an id to every device that is unique where it has to be."""
-        in_house = Counter((device.house, device.id) for device in self.devices)
-        producers = Counter(device.id for device in self.devices if device.type == "producer")
-        for device in self.devices:
+        in_house = Counter((device.house, device.id) for device in self.given.devices)
+        producers = Counter(device.id for device in self.given.devices if device.type == "producer")
+        for device in self.given.devices:
             self.by_house.setdefault(device.house, []).append(device)
             key = (device.house, device.user, device.id)
             if key in self.ids and device.house and device.id:
@@ -197,16 +225,16 @@ class _Assembly:
         self.notes.append(f"{note} takes its place")
         return appliance.name
 
-    def look_at_profiles(self, targets: Sequence[InputDevice | None]) -> None:
+    def check_profiles(self, targets: Sequence[InputDevice | None]) -> None:
         """Report problems in the files of load profiles that devices and jobs refer to.
 
         Args:
             targets: The device of each job; None if it was not found.
         """
-        for device in self.devices:
+        for device in self.given.devices:
             if device.type == "consumer":
                 self.profile_of(device, device.template)
-        for job, target in zip(self.jobs, targets, strict=True):
+        for job, target in zip(self.given.jobs, targets, strict=True):
             if target is not None and job.profile:
                 self.profile_of(target, job.profile)
 
@@ -246,91 +274,86 @@ class _Assembly:
 
 
 def assemble(
+    given: InputNeighbourhood,
     places: InputPlaces,
-    name: str,
-    houses: Sequence[InputHouse],
-    devices: Sequence[InputDevice],
-    jobs: Sequence[InputJob],
     *,
     loads: Sequence[Path],
-    what: str,
     problems: Sequence[Problem] = (),
     notes: Sequence[str] = (),
-    profiles: Mapping[str, LoadProfile] | None = None,
-    day_s: int | None = None,
 ) -> Imported:
     """Return the scenario of a neighbourhood.
 
     Args:
+        given: The neighbourhood, as the input has it.
         places: Name of the input, for messages, and its names for the times of a job.
-        name: Name of the resulting scenario.
-        houses: All houses; those without a device are left out with a note.
-        devices: Devices in the order of the input.
-        jobs: Jobs in the order of the input.
         loads: Folders with load profiles; the first match counts.
-        what: Description of the input.
         problems: Problems found while reading; raised together with those found here.
         notes: Assumptions and omissions while reading.
-        profiles: Load profiles by name that were read already.
-        day_s: Midnight of the only day that is run, UNIX seconds; None: from the first time on, until the last job.
 
     Raises:
         ScenarioError: The input has problems; carries all of them.
     """
-    if not devices:
+    if not given.devices:
         raise ScenarioError(problems or [Problem(places.where, "contains no house with a device")])
-    assembly = _Assembly(places, houses, devices, jobs, loads, [*problems], [*notes], profiles=dict(profiles or {}))
+    assembly = _Assembly(given, places, loads, [*problems], [*notes])
     assembly.name_empty_houses()
     assembly.name_devices()
-    targets = [assembly.device_of(job) for job in jobs]
+    targets = [assembly.device_of(job) for job in given.jobs]
     if not assembly.problems:
-        forecasts = [(found.prediction.issued_s, found.where) for device in devices for found in device.predictions]
-        assembly.problems += apart_problems([(job.registered_s, job.where) for job in jobs], forecasts)
+        forecasts = [(found.prediction.issued_s, found.where) for found in given.predictions]
+        assembly.problems += apart_problems([(job.registered_s, job.where) for job in given.jobs], forecasts)
     if assembly.problems:
-        assembly.look_at_profiles(targets)
+        assembly.check_profiles(targets)
         raise ScenarioError(dict.fromkeys(assembly.problems))
-    times_s = [job.registered_s for job in jobs]
-    times_s += [found.prediction.issued_s for device in devices for found in device.predictions]
-    start_s = min(times_s, default=START_S) if day_s is None else day_s
-    if not times_s and day_s is None:
-        assembly.notes.append(f"it contains no times; the run starts at {format_iso(start_s)}")
+    start_s = _start_s(given, assembly.notes)
+    jobs = [(job, device) for job, device in zip(given.jobs, targets, strict=True) if device is not None]
     content = {
         "version": VERSION,
-        "name": scenario_name(name),
-        "description": f"Imported from {what}",
+        "name": scenario_name(given.name),
+        "description": f"Imported from {given.what}",
         "start": format_iso(start_s),
         "seed": SEED,
-        **({} if day_s is None else {"days": 1}),
+        **({} if given.day_s is None else {"days": 1}),
         "houses": _houses(assembly, start_s),
-        "jobs": [
-            {
-                "house": device.house,
-                "device": assembly.ids[device.house, device.user, device.id],
-                "load_profile": assembly.profile_of(device, job.profile)
-                if job.profile not in ("", device.template)
-                else None,
-                "registered": format_after_start(job.registered_s, start_s),
-                "earliest_start": format_after_start(job.earliest_start_s, start_s),
-                "latest_start": format_after_start(job.latest_start_s, start_s),
-            }
-            for job, device in zip(jobs, targets, strict=True)
-            if device is not None
-        ],
+        "jobs": [_job(assembly, job, device, start_s) for job, device in jobs],
     }
     if assembly.problems:
         raise ScenarioError(dict.fromkeys(assembly.problems))
     content["load_profiles"] = profile_entries(assembly.profiles)
-    known_jobs = (job for job, device in zip(jobs, targets, strict=True) if device is not None)
-    for index, job in enumerate(known_jobs):
+    for index, (job, _) in enumerate(jobs):
         places.add(("jobs", index), job.where)
     return finish(content, places, assembly.notes)
 
 
+def _start_s(given: InputNeighbourhood, notes: list[str]) -> int:
+    """Return the start of the run, UNIX seconds; an assumption about it is added to `notes`."""
+    if given.day_s is not None:
+        return given.day_s
+    times_s = [job.registered_s for job in given.jobs]
+    times_s += [found.prediction.issued_s for found in given.predictions]
+    if times_s:
+        return min(times_s)
+    notes.append(f"it contains no times; the run starts at {format_iso(START_S)}")
+    return START_S
+
+
+def _job(assembly: _Assembly, job: InputJob, device: InputDevice, start_s: int) -> dict[str, Any]:
+    has_own_profile = job.profile not in ("", device.template)
+    return {
+        "house": device.house,
+        "device": assembly.ids[device.house, device.user, device.id],
+        "load_profile": assembly.profile_of(device, job.profile) if has_own_profile else None,
+        "registered": format_after_start(job.registered_s, start_s),
+        "earliest_start": format_after_start(job.earliest_start_s, start_s),
+        "latest_start": format_after_start(job.latest_start_s, start_s),
+    }
+
+
 def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
-    end_s = max((job.latest_start_s for job in assembly.jobs), default=start_s) + _DAY_S
+    end_s = max((job.latest_start_s for job in assembly.given.jobs), default=start_s) + _DAY_S
     clear_sky = clear_sky_forecast(start_s, min(end_s, start_s + _MAX_DAYS_OF_FORECAST * _DAY_S))
     of_house: dict[str, list[tuple[InputDevice, dict[str, Any], list[str]]]] = {}
-    for device in assembly.devices:
+    for device in assembly.given.devices:
         device_id = assembly.ids[device.house, device.user, device.id]
         predictions: list[InputPrediction] = []
         if device.type == "consumer":
@@ -345,8 +368,8 @@ def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
             in_order = [found.prediction for found in predictions]
             entry = producer_entry(device_id, device.name, device.template, in_order, start_s=start_s)
         of_house.setdefault(device.house, []).append((device, entry, [found.where for found in predictions]))
-    of_input = {house.id: house.where for house in reversed(assembly.houses)}
-    by_id = {house.id: house for house in reversed(assembly.houses)}
+    of_input = {house.id: house.where for house in reversed(assembly.given.houses)}
+    by_id = {house.id: house for house in reversed(assembly.given.houses)}
     for one in by_id.values():
         if one.base_load:
             of_house.setdefault(one.id, [])

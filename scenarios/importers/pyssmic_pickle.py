@@ -24,6 +24,7 @@ from scenarios.importers.pyssmic_neighbourhood import (
     InputDevice,
     InputHouse,
     InputJob,
+    InputNeighbourhood,
     InputPrediction,
     assemble,
     window_problems,
@@ -93,13 +94,9 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
     what = f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else "")
     folders = [*loads, path.parent / "loads"]
     return assemble(
+        InputNeighbourhood(path.stem, what, found.houses, found.devices, found.jobs),
         InputPlaces(where, _WORDS),
-        path.stem,
-        found.houses,
-        found.devices,
-        found.jobs,
         loads=folders,
-        what=what,
         problems=found.problems,
         notes=notes,
     )

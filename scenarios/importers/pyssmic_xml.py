@@ -26,6 +26,7 @@ from scenarios.importers.pyssmic_neighbourhood import (
     InputDevice,
     InputHouse,
     InputJob,
+    InputNeighbourhood,
     assemble,
     window_problems,
 )
@@ -241,15 +242,12 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
     problems.sort(key=_line)
     notes = content.notes()
     job_list = jobs_in(jobs, problems, notes) if jobs else []
+    what = f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else "")
     folders = [*loads, path.parent / "loads", *([jobs.parent / "loads"] if jobs else [])]
     return assemble(
+        InputNeighbourhood(path.stem, what, content.houses, devices, job_list),
         InputPlaces(str(path), _WORDS),
-        path.stem,
-        content.houses,
-        devices,
-        job_list,
         loads=folders,
-        what=f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else ""),
         problems=problems,
         notes=notes,
     )

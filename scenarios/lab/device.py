@@ -141,8 +141,8 @@ class EmulatedDevice(Protocol):
         """Process a message on `topic` at `now_s`, UNIX seconds; return the messages published then."""
         ...
 
-    def next_due_s(self) -> int:
-        """Return the time of its next own action."""
+    def next_due_s(self) -> int | None:
+        """Return the time of its next own action, UNIX seconds; None: it has none in sight."""
         ...
 
     def due(self, now_s: int) -> Publications:

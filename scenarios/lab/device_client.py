@@ -75,7 +75,7 @@ class DeviceClient:
     def enter(self) -> None:
         """Enter what the device does next into the agenda."""
         due_s = self.device.next_due_s()
-        if self._scheduled_s is None or due_s < self._scheduled_s:
+        if due_s is not None and (self._scheduled_s is None or due_s < self._scheduled_s):
             self._scheduled_s = due_s
             self._agenda.add(due_s, self._act_if_due)
 

@@ -14,7 +14,7 @@ from scenarios.base_load import net_of_base_loads
 from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.lab import Lab
 from scenarios.metrics import MINUTE_S, real_production_wh
-from scenarios.results import DEFAULT_FOLDER, RunWriter, SimulationSpec, create_results, seal
+from scenarios.results import DEFAULT_FOLDER, RecordedEnd, RunWriter, SimulationSpec, create_results, seal
 from scenarios.scenario import Scenario
 
 ALGORITHM = "controller"
@@ -195,11 +195,13 @@ def write_results(
         for contract in contracts:
             writer.entry(_entry(contract))
         writer.finish(
-            "done" if is_complete else "interrupted",
-            lab.reached_s,
-            wall_s=wall_s,
-            not_registered=tuple(job.job_id for job in scenario.jobs if job.registered_s > lab.reached_s),
-            error="" if is_complete else f"stopped by {lab.stopped_by}" if lab.stopped_by else "",
+            RecordedEnd(
+                "done" if is_complete else "interrupted",
+                lab.reached_s,
+                wall_s=wall_s,
+                not_registered=tuple(job.job_id for job in scenario.jobs if job.registered_s > lab.reached_s),
+                error="" if is_complete else f"stopped by {lab.stopped_by}" if lab.stopped_by else "",
+            )
         )
     seal(path)
     return path

@@ -49,7 +49,6 @@ class TasmotaDevice(ABC):
         self.mac, self.name, self.model, self.zone = mac, name, model, zone
         self.topic = f"tasmota_{mac[-6:]}"
         self.tele_period_s = tele_period_s
-        self._start_s = start_s
         self._booted_s = start_s
         self._is_new = True
         """Whether it has not been connected since its start."""
@@ -131,9 +130,9 @@ class TasmotaDevice(ABC):
         text = payload.decode(errors="replace").strip()
         return self._command(topic.rsplit("/", 1)[1].upper(), text, now_s)
 
-    def next_due_s(self) -> int:
-        """Return when the next telemetry is due; 0 as period: never."""
-        return self._telemetry_s if self.tele_period_s else self._start_s + 10**9
+    def next_due_s(self) -> int | None:
+        """Return when the next telemetry is due, UNIX seconds; None: never, as its period is 0."""
+        return self._telemetry_s if self.tele_period_s else None
 
     def due(self, now_s: int) -> Publications:
         """Publish telemetry."""
@@ -375,10 +374,10 @@ class TasmotaPlug(TasmotaDevice):
                 return [self.result({"Restart": "Restarting"}), *self.subscribed(now_s)]
         return None
 
-    def next_due_s(self) -> int:
-        """Return when telemetry is due, or the relay or the load changes."""
-        event_s = self.plug.next_event_s()
-        return super().next_due_s() if event_s is None else min(event_s, super().next_due_s())
+    def next_due_s(self) -> int | None:
+        """Return when telemetry is due, or the relay or the load changes, UNIX seconds; None: never."""
+        times_s = (self.plug.next_event_s(), super().next_due_s())
+        return min((time_s for time_s in times_s if time_s is not None), default=None)
 
     def due(self, now_s: int) -> Publications:
         """Publish telemetry, and a change of the relay that its timer made."""

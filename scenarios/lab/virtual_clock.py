@@ -82,9 +82,16 @@ class VirtualClock:
         """Return for how long something has been overdue, wall-clock seconds."""
         return max(0.0, (self.exact_s() - due_s) / self._factor)
 
-    async def wait_until(self, time_s: float, changed: asyncio.Event) -> None:
-        """Wait until a virtual time, until the clock is changed, or until an event is set."""
-        left_wall_s = None if self._is_paused else max(0.0, (time_s - self.exact_s()) / self._factor)
+    async def wait_until(self, time_s: float | None, changed: asyncio.Event) -> None:
+        """Wait until a virtual time, until the clock is changed, or until an event is set.
+
+        Args:
+            time_s: The time, UNIX seconds; None: it does not matter.
+            changed: The event.
+        """
+        left_wall_s: float | None = None
+        if time_s is not None and not self._is_paused:
+            left_wall_s = max(0.0, (time_s - self.exact_s()) / self._factor)
         waiting = [asyncio.ensure_future(event.wait()) for event in (changed, self._changed)]
         try:
             await asyncio.wait(waiting, timeout=left_wall_s, return_when=asyncio.FIRST_COMPLETED)
@@ -139,7 +146,7 @@ class Agenda:
             due_s = self._heap[0][0] if self._heap else None
             now_s = self.clock.now_s()
             if due_s is None or due_s > now_s or self.clock.is_paused:
-                await self.clock.wait_until(due_s if due_s is not None else now_s + 10**6, self._changed)
+                await self.clock.wait_until(due_s, self._changed)
                 continue
             _, _, action = heapq.heappop(self._heap)
             self.lags_wall_s.append(self.clock.lag_wall_s(due_s))

@@ -117,11 +117,11 @@ class Zigbee2MqttBridge:
         topics += [f"{self.base}/{paired.name}/availability" for paired in self._paired]
         return [say(topic, "", retain=True) for topic in topics]
 
-    def next_due_s(self) -> int:
-        """Return when a plug reports, or a relay or a load changes."""
+    def next_due_s(self) -> int | None:
+        """Return when a plug reports, or a relay or a load changes, UNIX seconds; None: no plug is there."""
         times_s = [paired.due_s for paired in self._paired if paired.is_there]
         times_s += [event for p in self._paired if p.is_there and (event := p.plug.next_event_s()) is not None]
-        return min(times_s, default=10**12)
+        return min(times_s, default=None)
 
     def due(self, now_s: int) -> Publications:
         """Publish due reports and changes."""

@@ -6,20 +6,15 @@ from .billing import (
 )
 from .community_allocation import (
     ALLOCATION_KEYS as ALLOCATION_KEYS,
-    Allocation as Allocation,
-    LocalSupply as LocalSupply,
     allocate as allocate,
-    local_supply as local_supply,
 )
 from .community_bills import (
-    BillLines as BillLines,
     CommunityAccount as CommunityAccount,
     MemberBill as MemberBill,
     community_account as community_account,
 )
 from .energy_split import (
     EnergySplit as EnergySplit,
-    ProducerEnergy as ProducerEnergy,
     Split as Split,
     split_energy as split_energy,
 )
@@ -46,7 +41,6 @@ from .settlement import (
     MINUTE_S as MINUTE_S,
     PromisedLoad as PromisedLoad,
     Settlement as Settlement,
-    ShareMinutes as ShareMinutes,
     fractions_of as fractions_of,
     settle as settle,
 )
@@ -61,21 +55,16 @@ __all__ = [
     "DEFAULT_INTERVAL_S",
     "FIGURES",
     "MINUTE_S",
-    "Allocation",
     "Bill",
-    "BillLines",
     "CommunityAccount",
     "EnergySplit",
     "Figure",
     "IntArray",
     "IntervalError",
     "Kpis",
-    "LocalSupply",
     "MemberBill",
-    "ProducerEnergy",
     "SampleStatistics",
     "Settlement",
-    "ShareMinutes",
     "Split",
     "Unit",
     "account_of",
@@ -88,7 +77,6 @@ __all__ = [
     "figures_json",
     "fractions_of",
     "load_factor",
-    "local_supply",
     "mean_power_w",
     "peak_to_average",
     "producer_houses",

@@ -41,7 +41,7 @@ class Bill:
     with_kg_co2: float
     """Emissions of the grid power that it buys, with the neighbourhood."""
     without_kg_co2: float
-    """The same without it."""
+    """Emissions without the neighbourhood, kg."""
     bought_from_grid_wh: float
     bought_from_neighbours_wh: float
     sold_to_neighbours_wh: float

@@ -122,9 +122,7 @@ def allocate(
             bought, sold = apportion(lacking, traded, lacking), apportion(left, traded, left)
         case "negotiated":
             delivered = local_supply(settlement) if supply is None else supply
-            own, bought, sold = _negotiated(delivered, settlement.base_load, owner, interval, consumed.shape)
-            # Rounded shares can exceed a rounded meter reading by a thousandth of a Wh; the reading gives way.
-            consumed, produced = np.maximum(consumed, own + bought), np.maximum(produced, own + sold)
+            own, bought, sold = _negotiated(delivered, settlement.base_load, owner, interval, consumed, produced)
             own = own + np.minimum(consumed - own - bought, produced - own - sold)
     first = np.searchsorted(interval, np.arange(count))
     return Allocation(settlement.times_s[first], consumed, produced, own, bought, sold)
@@ -198,9 +196,19 @@ def _pooled(used: IntArray, produced: IntArray) -> tuple[IntArray, IntArray, Int
 
 
 def _negotiated(
-    supply: LocalSupply, base: BaseLoadEnergy | None, owner: IntArray, interval: IntArray, shape: tuple[int, int]
+    supply: LocalSupply,
+    base: BaseLoadEnergy | None,
+    owner: IntArray,
+    interval: IntArray,
+    consumed: IntArray,
+    produced: IntArray,
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Return own, bought and sold energy as it was negotiated and as base loads took it, shape (H, T) each."""
+    """Return own, bought and sold energy as it was negotiated and as base loads took it, shape (H, T) each.
+
+    A meter counts from its beginning, so its reading of an interval can be a thousandth of a Wh less than what was
+    delivered in that interval. The reading stands: the rest is grid power, or is fed in.
+    """
+    shape = consumed.shape
     seller = owner[supply.producer] if len(supply.producer) else supply.producer
     at = interval[supply.minute] if len(supply.minute) else supply.minute
     is_own = seller == supply.consumer
@@ -213,10 +221,12 @@ def _negotiated(
         own_wh += _by_interval(base.own_wh, start)
         bought_wh += _by_interval(base.bought_wh, start)
         np.add.at(sold_wh, owner, _by_interval(base.sold_wh, start))
-    totals = np.rint(bought_wh.sum(axis=0) * MILLI).astype(np.int64)
-    bought = apportion(bought_wh, totals, np.ceil(bought_wh * MILLI).astype(np.int64) + 1)
-    sold = apportion(sold_wh, totals, np.ceil(sold_wh * MILLI).astype(np.int64) + 1)
-    return np.floor(own_wh * MILLI + 1e-6).astype(np.int64), bought, sold
+    own = np.minimum(np.floor(own_wh * MILLI + 1e-6).astype(np.int64), np.minimum(consumed, produced))
+    most_bought = np.minimum(np.ceil(bought_wh * MILLI).astype(np.int64), consumed - own)
+    most_sold = np.minimum(np.ceil(sold_wh * MILLI).astype(np.int64), produced - own)
+    wanted = np.rint(bought_wh.sum(axis=0) * MILLI).astype(np.int64)
+    totals = np.minimum(wanted, np.minimum(most_bought.sum(axis=0), most_sold.sum(axis=0)))
+    return own, apportion(bought_wh, totals, most_bought), apportion(sold_wh, totals, most_sold)
 
 
 def _summed(row: IntArray, column: IntArray, energy_wh: FloatArray, shape: tuple[int, int]) -> FloatArray:

@@ -146,17 +146,17 @@ class Kpis:
     peak_consumption_w: float
     """Highest mean power of an interval: of all jobs and base loads together."""
     peak_production_w: float
-    """The same of all panels together."""
+    """The same for all panels together."""
     peak_import_w: float
     """At the neighbourhood's single meter: netted minute by minute, then averaged over the interval."""
     peak_export_w: float
-    """As the import, for what flows out."""
+    """Export at that meter, averaged as the import."""
     consumption_peak_to_average: float | None
     """Peak over average of the means of all intervals."""
     production_peak_to_average: float | None
-    """As of the consumption."""
+    """The same for the production."""
     load_factor: float | None
-    """Of consumption: average over peak."""
+    """Load factor of the consumption: average over peak."""
     jobs: int
     """Those with a standing contract at the end."""
     jobs_on_grid: int

@@ -36,7 +36,7 @@ class ObservedDevice:
     """The observed state of a real device."""
 
     id: str
-    """As in topics."""
+    """Its gateway id, as in topics."""
     state: dict[str, Any] = field(default_factory=dict)
     """The newest `state` whose values are in range, see `docs/devices.md`."""
     messages: deque[DeviceMessage] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))

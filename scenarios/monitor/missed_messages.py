@@ -17,7 +17,7 @@ class _Sender:
         self.floor = floor
         """All earlier messages have been received, given up, or sent before the observer joined."""
         self.above: set[int] = set()
-        """Those from `floor` on that have been received."""
+        """Numbers from `floor` on that have been received."""
         self.given_up = 0
         self.counted_from = counted_from
         """The first message of which it is certain that it was sent after the observer joined: none before it counts as

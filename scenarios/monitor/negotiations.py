@@ -35,14 +35,14 @@ class ObservedNegotiation:
     energy_wh: float | None = None
     """By its newest contract; before the first one, as requested."""
     load_profile: LoadProfile | None = None
-    """As requested; times are seconds since its start."""
+    """The load profile, as requested; times are seconds since its start."""
     state: State = "asking"
     producer: str = ""
     """Its supplier, where it has one; `shared` if several supply it."""
     producers: tuple[str, ...] = ()
     """The producers that supply it."""
     suppliers: tuple[str, ...] = ()
-    """The same, and the grid last if that gives any of it."""
+    """All suppliers; the grid is last if it supplies a part."""
     start_s: int | None = None
     """Start by its newest contract, UNIX seconds; None: it has had none."""
     contracts: int = 0

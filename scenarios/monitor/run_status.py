@@ -46,7 +46,7 @@ class RunStatus:
 
     kind: Kind
     words: str
-    """For example `stalled for 26 s, waiting for adler`."""
+    """The state in words, such as `stalled for 26 s, waiting for adler`."""
     awaited: tuple[str, ...] = ()
     """Ids of the hosts that it waits for, as far as they are known."""
 

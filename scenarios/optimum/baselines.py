@@ -43,7 +43,7 @@ class Baseline:
     """A strategy without negotiation, and the energy that it delivers."""
 
     name: str
-    """For users."""
+    """Its name, for users."""
     draws_wh: tuple[float, ...]
     """Delivered energy of each random draw; a single value where the strategy is deterministic."""
 

@@ -211,9 +211,9 @@ def prove_bound(instance: Instance, limit_wh: FloatArray, stop: Callable[[float]
         limit_wh: Energy that each producer may be asked for, Wh, shape (producers, bins); at least its production.
         stop: Called with the bound (Wh) after each step; True ends the search.
     """
-    all_wh = sum(task.energy_wh for task in instance.tasks)
-    if stop(all_wh):
-        # In a large neighbourhood even the first evaluation takes a while.
+    all_wh = sum((task.energy_wh for task in instance.tasks), start=0.0)
+    if stop(all_wh) or not instance.tasks:
+        # In a large neighbourhood even the first evaluation takes a while; without jobs there is nothing to price.
         return Bound(all_wh, DualPrices(np.zeros((len(instance.classes), instance.bins)), np.zeros(0)))
     pricing = LagrangianBound(instance, limit_wh)
     bound_wh, columns = pricing.evaluate(pricing.zero_prices())

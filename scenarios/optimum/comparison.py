@@ -22,7 +22,7 @@ from scenarios.scenario import Scenario
 from scenarios.timeline import optional_jobs
 
 TIME_LIMIT_WALL_S = 30.0
-"""For all optima of a simulation together."""
+"""Time limit for all optima of a simulation together."""
 SupplyRules = Literal["whole", "shared", "both"]
 """The rules of supply that a plan keeps: a job is supplied by one panel in full, by all panels together minute by
 minute, or both in turn."""

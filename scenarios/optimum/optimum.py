@@ -233,7 +233,7 @@ class _Search:
         self._tighten_with_devices()
 
     def _tighten_with_devices(self) -> None:
-        """Where a gap remains, lower the bound for plans by one job per device; runs are not bound by it."""
+        """If a gap remains, lower the bound for plans by one job at a time per device; runs are not bound by it."""
         if self._done() or not any(self.options.same_device):
             return
         until = self._used() + DEVICES_SHARE

@@ -32,7 +32,7 @@ PATIENCE = 20
 """Steps without a lower bound after which steps become shorter, from the best prices on."""
 SHORTER = 0.8
 SHORTEST = 1e-4
-"""Where steps are shorter than this share of Polyak's, the method has converged."""
+"""If steps are shorter than this share of Polyak's, the method has converged."""
 KEPT_ENTRIES = 16_000_000
 """Most energies (start and minute) that are kept between steps, 128 MB; those of further jobs are recomputed."""
 

@@ -79,12 +79,12 @@ from .rows import (
     SimulationInfo as SimulationInfo,
     record_verdicts as record_verdicts,
 )
+from .run_end import (
+    EndState as EndState,
+    RecordedEnd as RecordedEnd,
+)
 from .schema import (
     SWEEP_ID as SWEEP_ID,
-)
-from .street_groups import (
-    MOST_LISTED as MOST_LISTED,
-    streets_of as streets_of,
 )
 from .summary import (
     simulation_json as simulation_json,
@@ -109,13 +109,13 @@ __all__ = [
     "ABOUT_KEPT",
     "DEFAULT_FOLDER",
     "FORMATS",
-    "MOST_LISTED",
     "SUFFIX",
     "SWEEP_ID",
     "AveragePowerProfile",
     "BillRow",
     "ContractRow",
     "DroppedHost",
+    "EndState",
     "FigureFormatError",
     "Format",
     "HouseView",
@@ -124,6 +124,7 @@ __all__ = [
     "NeighbourhoodView",
     "Overview",
     "PowerProfile",
+    "RecordedEnd",
     "RecordedMessage",
     "ResultFrames",
     "ResultsEntry",
@@ -156,7 +157,6 @@ __all__ = [
     "results_files",
     "seal",
     "simulation_json",
-    "streets_of",
     "sweep_files",
     "total_row",
     "versions",

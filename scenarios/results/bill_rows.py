@@ -38,9 +38,9 @@ class BillRow:
     fed_in_wh: float
     """To the grid."""
     import_eur: float | None
-    """For energy from the grid."""
+    """Cost of energy from the grid."""
     feed_in_eur: float | None
-    """For energy fed in; negative at a positive price."""
+    """Cost of energy fed in; negative at a positive price."""
     local_bought_eur: float | None
     """Paid to other houses."""
     local_sold_eur: float | None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 
 import numpy as np
 
-from agents import FloatArray
+from agents import GRID, FloatArray
 from broker import file_name, first_few
 from scenarios.metrics import Kpis, Settlement
 from scenarios.results.bill_rows import BillRow
@@ -20,6 +20,8 @@ from scenarios.results.connection import ResultsExistError, ResultsWriteError, c
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 
+_ROUNDING = 1e-12
+"""What sums of a few parts differ by, relative to the whole."""
 Value = str | int | float | None
 Row = tuple[Value, ...]
 Kind = Literal["text", "int", "float", "instant"]
@@ -60,6 +62,7 @@ def tables(results: ResultsReader) -> tuple[ExportTable, ...]:
         ExportTable("production", PRODUCTION, lambda: _production(results)),
         ExportTable("consumption", CONSUMPTION, lambda: _consumption(results)),
         ExportTable("base_loads", BASE_LOADS, lambda: _base_loads(results)),
+        ExportTable("share_minutes", SHARE_MINUTES, lambda: _share_minutes(results)),
         ExportTable("bills", BILLS, lambda: _bills(results)),
     )
 
@@ -155,6 +158,15 @@ CONSUMPTION = _columns(run="int", house="text", minute_s="instant", consumed_wh=
 
 BASE_LOADS = _columns(
     run="int", house="text", minute_s="instant", consumed_wh="float", own_wh="float", bought_wh="float"
+)
+SHARE_MINUTES = _columns(
+    run="int",
+    contract_id="text",
+    job_id="text",
+    producer="text",
+    minute_s="instant",
+    contracted_wh="float",
+    delivered_wh="float",
 )
 BILLS = (
     *_columns(run="int", house="text", allocation_key="text"),
@@ -270,6 +282,32 @@ def _base_loads(results: ResultsReader) -> Iterator[Row]:
         for i, house in enumerate(settled.houses):
             for row in _non_zero_minutes(settled, (base.consumed_wh[i], base.own_wh[i], base.bought_wh[i])):
                 yield (run.run, house, *row)
+
+
+def _share_minutes(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        settled = results.settlement(run.run)
+        given, drawn, times_s = settled.share_minutes, settled.job_minutes, settled.times_s.tolist()
+        jobs = np.arange(len(settled.jobs) + 1)
+        of_producers, of_draw = np.searchsorted(given.job, jobs), np.searchsorted(drawn.job, jobs)
+        for i, contract in enumerate(settled.contracts):
+            shares, draw = slice(*of_producers[i : i + 2]), slice(*of_draw[i : i + 2])
+            key = run.run, contract.contract_id, contract.job_id
+            columns = given.producer, given.minute, given.contracted_wh, given.delivered_wh
+            for producer, minute, *energies_wh in zip(*(column[shares].tolist() for column in columns), strict=True):
+                yield (*key, settled.producers[producer], times_s[minute], *energies_wh)
+            minutes, drawn_wh = drawn.minute[draw], drawn.consumed_wh[draw]
+            place = np.searchsorted(minutes, given.minute[shares])
+            promised_wh = np.bincount(place, given.contracted_wh[shares], len(minutes)).astype(np.float64, copy=False)
+            of_grid = [_rest(drawn_wh, part_wh) for part_wh in (promised_wh, drawn.delivered_wh[draw])]
+            for n in np.flatnonzero(of_grid[0] + of_grid[1]).tolist():
+                yield (*key, GRID, times_s[minutes[n]], float(of_grid[0][n]), float(of_grid[1][n]))
+
+
+def _rest(whole_wh: FloatArray, part_wh: FloatArray) -> FloatArray:
+    """Return what is left of energies without a part of them; 0 where the difference is rounding."""
+    rest_wh = whole_wh - part_wh
+    return np.where(rest_wh > _ROUNDING * whole_wh, rest_wh, 0.0)
 
 
 def _bills(results: ResultsReader) -> Iterator[Row]:

@@ -81,6 +81,14 @@ class ResultFrames:
         return self._frame("base_loads")
 
     @cached_property
+    def share_minutes(self) -> pd.DataFrame:
+        """One row for each standing contract, supplier and minute: promised and delivered energy; `grid` is one, too.
+
+        What a producer could not deliver of its share is delivered by the grid: both columns add up to the job's draw.
+        """
+        return self._frame("share_minutes")
+
+    @cached_property
     def bills(self) -> pd.DataFrame:
         """One row for each run and house: energies, the lines of the bill, the bill with and without, the saving."""
         return self._frame("bills")

@@ -24,7 +24,7 @@ PAPER_ENDINGS: Final = (".pdf", ".svg", ".png")
 _WIDTH_INCH = 7.2
 """Both columns of a page."""
 _SUN, _LOCAL, _GRID_COLOUR, _WINDOW = "#e69f00", "#009e73", "#555555", "#dddddd"
-"""Of the palette of Okabe and Ito, safe for colour-blind readers; areas also differ by their hatching."""
+"""Colours of the palette of Okabe and Ito, safe for colour-blind readers; areas also differ by their hatching."""
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MOST_JOBS = 120
 

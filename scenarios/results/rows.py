@@ -126,7 +126,7 @@ class RunInfo:
     without: tuple[DroppedHost, ...] = ()
     """Hosts that it ended without, by id."""
     disputes: tuple[str, ...] = ()
-    """Where households contradict the ledger or each other, and their claims; the ledger stands."""
+    """Statements of households that contradict the ledger or each other; the ledger stands."""
 
     @property
     def is_complete(self) -> bool:

@@ -61,7 +61,7 @@ class HouseView:
     name: str
     """The house's name for users."""
     split: Split
-    """Where the energy of its jobs and base load came from."""
+    """Sources of the energy of its jobs and base load."""
     produced_wh: float
     """By the house's own panels."""
     sold_wh: float
@@ -91,7 +91,7 @@ class RunsView:
     """All runs of a simulation."""
 
     runs: tuple[tuple[RunInfo, Kpis], ...]
-    """Those that have begun, in the order of their numbers."""
+    """The runs that have begun, in the order of their numbers."""
     statistics: dict[str, SampleStatistics]
     """By figure, over the completed runs."""
 

@@ -9,22 +9,18 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from itertools import repeat
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-import numpy as np
 import structlog
 
-from agents import SHARED, TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
+from agents import TIMELINE, LedgerEntry
 from broker import atomic_write, inode_of
 from scenarios.events import Happening
-from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
 from scenarios.realised_scenario import KINDS, Realised, Said, realise
-from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
     ResultsWriteError,
@@ -34,35 +30,19 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
-from scenarios.results.contract_rows import ContractRow, contract_rows
 from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
-from scenarios.results.large_run_overviews import (
-    MOST_MINUTE_ROWS,
-    ShareDelivery,
-    forget_overview,
-    minute_rows,
-    write_overview,
-    write_shares,
-)
+from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS, forget_overview
 from scenarios.results.rows import (
     Condenser,
-    DroppedHost,
     WrittenHistory,
     job_of,
     read_happenings,
     read_ledger,
     read_realised,
     write_entries,
-    write_jobs,
 )
-from scenarios.results.schema import (
-    BASE_LOADS_TABLE,
-    DISPUTES_TABLE,
-    DROPPED_HOSTS_TABLE,
-    SCORES_TABLE,
-    has_table,
-)
-from scenarios.results.views import households_of
+from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, write_end
+from scenarios.results.schema import has_table
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -95,8 +75,6 @@ _OF_ENDED_RUNS = (
 """Tables that have rows of a run only once it has ended; files of earlier versions of ssmic lack some."""
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
-EndState = Literal["done", "interrupted", "failed"]
-
 
 class _WaitingRecords:
     """What was recorded since the last commit."""
@@ -110,7 +88,7 @@ class _WaitingRecords:
         self._written: dict[str, WrittenHistory] = {}
         """By contract id, the history in the file, as of the last commit."""
         self._to_be_written: dict[str, WrittenHistory] = {}
-        """The same of the entries that the next commit changes."""
+        """The histories of the entries that the next commit changes."""
 
     @property
     def are_none(self) -> bool:
@@ -259,7 +237,8 @@ class RunWriter:
         try:
             if not self._ended and kind is not None:
                 interrupted = issubclass(kind, KeyboardInterrupt | asyncio.CancelledError)
-                self.finish("interrupted" if interrupted else "failed", self._reached_s, error=str(error))
+                state: EndState = "interrupted" if interrupted else "failed"
+                self.finish(RecordedEnd(state, self._reached_s, error=str(error)))
         finally:
             self.close()
 
@@ -389,53 +368,23 @@ class RunWriter:
             self._connection = open_for_writing(self.path)
         self._inode = inode_of(self.path)
 
-    def finish(
-        self,
-        state: EndState,
-        end_s: int | None,
-        *,
-        negotiations: int = 0,
-        wall_s: float | None = None,
-        not_registered: tuple[str, ...] = (),
-        error: str = "",
-        scores: Mapping[str, tuple[int, int]] | None = None,
-        without: Sequence[DroppedHost] = (),
-        disputes: Sequence[str] = (),
-    ) -> None:
+    def finish(self, end: RecordedEnd) -> None:
         """Write the remaining records, the energy of every minute, and the run's figures; the run is over.
 
         If another process keeps the file locked, all of it is written into a new file beside it; but if the run can be
         resumed, nothing is, because its clock writes the rest when it is started again.
 
-        Args:
-            state: How it ended.
-            end_s: Virtual time reached, UNIX seconds; None: the run lasted until its last job had run.
-            negotiations: Number of negotiations.
-            wall_s: Duration of the run, wall-clock seconds.
-            not_registered: Ids of the jobs for which it ended too early.
-            error: Why it failed.
-            scores: Score of each producer at the beginning and at the end, by producer id; None: not known.
-            without: Hosts that the run ended without.
-            disputes: Where households contradict the ledger or each other.
-
         Raises:
             ResultsError: The file cannot be written. If it stayed locked, the message says which file has the run, or
                 that the clock has to be started again; if a run that can be resumed has failed, only the log does.
         """
-        entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
-        standing = [entry.contract for entry in entries if entry.state == "standing"]
-        if end_s is None:
-            end_s = max([self._reached_s, *self._ends_s(self._realised(None).scenario, standing)])
-        realised = self._realised(end_s)
-        scenario = realised.scenario
-        settled = settle(scenario, realised.settled(standing), self._start_s, end_s, realised.promises(standing))
-        houses = producer_houses(scenario)
-        account = account_of(scenario, settled, houses)
-        billed = bills_of(scenario, settled, houses, account)
-        figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered), bills=billed)
-        rows = bill_rows(scenario, settled, houses, bills=billed) if account is None else account_rows(account)
+        entries = tuple(self._ledger[contract_id] for contract_id in sorted(self._ledger))
+        end_s = self._last_s(entries) if end.end_s is None else end.end_s
+        settled = SettledRun(
+            self._realised(end_s), entries, self._start_s, end_s, not_registered=len(end.not_registered)
+        )
         busy_wall_s = _RESUMED_BUSY_WALL_S if self._can_resume else BUSY_WALL_S
-        if state == "interrupted":
+        if end.state == "interrupted":
             busy_wall_s = _INTERRUPTED_BUSY_WALL_S
 
         def write() -> None:
@@ -443,49 +392,27 @@ class RunWriter:
                 self._waiting.write(self._connection)
                 if self._counts is not None:
                     self._counts.write(self._connection, self.run)
-                if minute_rows(settled) <= self._most_minute_rows:
-                    _write_minutes(self._connection, self.run, settled)
-                else:
-                    energy, contracts = split_energy(settled, houses), contract_rows(settled, tuple(entries), houses)
-                    members = {} if account is None else account.members
-                    write_overview(
-                        self._connection, self.run, settled, households_of(energy, contracts, billed), members
-                    )
-                    if any(contract.shares for contract in standing):
-                        write_shares(self._connection, self.run, _shared(contracts))
-                write_bills(self._connection, self.run, rows)
-                write_jobs(self._connection, scenario.jobs)
-                _write_scores(self._connection, self.run, scores or {})
-                _write_dropped_hosts(self._connection, self.run, without)
-                _write_disputes(self._connection, self.run, disputes)
-                self._connection.execute(
-                    "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
-                    " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
-                    (
-                        state,
-                        end_s,
-                        ledger_sha256(entries),
-                        self._message_count,
-                        negotiations,
-                        wall_s,
-                        json.dumps(not_registered, ensure_ascii=False),
-                        error,
-                        json.dumps(figures.as_dict()),
-                        now_utc(),
-                        self.run,
-                    ),
-                )
+                settled.write(self._connection, self.run, self._most_minute_rows)
+                write_end(self._connection, self.run, end, settled, self._message_count)
 
         if self._write_unless_locked(write):
             self._has_ended()
         elif self._can_resume:
             self._has_ended()
-            self._leave_to_next_start(state)
+            self._leave_to_next_start(end.state)
         else:
             beside = self._continue_beside()
             write()
             self._has_ended()
             raise ResultsWriteError(f"{self.path}: stayed locked by another process; the whole run is in {beside}")
+
+    def _last_s(self, entries: Sequence[LedgerEntry]) -> int:
+        """Return when the last message was sent or the last job has run, UNIX seconds."""
+        durations_s = {job.job_id: job.duration_s for job in self._realised(None).scenario.jobs}
+        ends_s = (
+            of.contract.start_s + durations_s.get(of.contract.job_id, 0) for of in entries if of.state == "standing"
+        )
+        return max([self._reached_s, *ends_s])
 
     def _realised(self, end_s: int | None) -> Realised:
         """Return the scenario as the run realised it; `end_s` is the run's end, UNIX seconds, if that is known."""
@@ -555,88 +482,6 @@ class RunWriter:
             self._connection = open_for_writing(beside)
         return beside
 
-    @staticmethod
-    def _ends_s(scenario: Scenario, contracts: Iterable[Contract]) -> list[int]:
-        durations_s = {job.job_id: job.duration_s for job in scenario.jobs}
-        return [contract.start_s + durations_s.get(contract.job_id, 0) for contract in contracts]
-
     def close(self) -> None:
         """Close the file; anything that was not committed is lost."""
         self._connection.close()
-
-
-def _write_minutes(connection: sqlite3.Connection, run: int, settled: Settlement) -> None:
-    """Write the energy of each minute, by producer and by house, within a transaction."""
-    ids = dict(connection.execute("SELECT producer, id FROM producers"))
-    for i, producer in enumerate(settled.producers):
-        connection.executemany(
-            "INSERT INTO production VALUES (?, ?, ?, ?, ?, ?)",
-            _minute_rows(
-                run, ids[producer], settled, (settled.produced_wh[i], settled.drawn_wh[i], settled.delivered_wh[i])
-            ),
-        )
-    ids = dict(connection.execute("SELECT house, id FROM houses"))
-    for i, house in enumerate(settled.houses):
-        connection.executemany(
-            "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
-            _minute_rows(run, ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
-        )
-
-    connection.execute(BASE_LOADS_TABLE)  # a resumed run may be in a file without this table
-    base = settled.base_load
-    if base is None:
-        return
-    for i, house in enumerate(settled.houses):
-        columns = base.consumed_wh[i], base.own_wh[i], base.bought_wh[i]
-        connection.executemany(
-            "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", _minute_rows(run, ids[house], settled, columns)
-        )
-
-
-def _minute_rows(
-    run: int, owner_id: int, settled: Settlement, columns: tuple[FloatArray, ...]
-) -> Iterator[tuple[int | float, ...]]:
-    """Return rows of run, owner, minute and columns for the minutes in which a column is not zero."""
-    minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
-    times_s = settled.times_s[minutes].tolist()
-    values = [column[minutes].tolist() for column in columns]
-    return zip(repeat(run), repeat(owner_id), times_s, *values, strict=False)
-
-
-def _write_scores(connection: sqlite3.Connection, run: int, scores: Mapping[str, tuple[int, int]]) -> None:
-    """Write the score of each producer at the beginning and at the end, by id, within a transaction."""
-    connection.execute(SCORES_TABLE)  # a resumed run may be in a file without this table
-    ids = dict(connection.execute("SELECT producer, id FROM producers"))
-    connection.executemany(
-        "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
-        [(run, ids[producer], *of) for producer, of in scores.items() if producer in ids],
-    )
-
-
-def _write_dropped_hosts(connection: sqlite3.Connection, run: int, without: Sequence[DroppedHost]) -> None:
-    """Write the hosts that a run ended without, within a transaction."""
-    connection.execute(DROPPED_HOSTS_TABLE)  # as for scores
-    connection.executemany(
-        "INSERT OR REPLACE INTO dropped_hosts VALUES (?, ?, ?, ?)",
-        [(run, dropped.host, dropped.why, dropped.is_quarantined) for dropped in without],
-    )
-
-
-def _write_disputes(connection: sqlite3.Connection, run: int, disputes: Sequence[str]) -> None:
-    """Write where households contradict the ledger or each other, within a transaction."""
-    if not disputes:
-        return
-    connection.execute(DISPUTES_TABLE)
-    connection.executemany(
-        "INSERT OR REPLACE INTO disputes VALUES (?, ?, ?)",
-        [(run, n, what) for n, what in enumerate(disputes, start=1)],
-    )
-
-
-def _shared(contracts: Iterable[ContractRow]) -> Iterator[ShareDelivery]:
-    """Yield what each producer gave to the contracts that several supply."""
-    for row in contracts:
-        if row.producer == SHARED:
-            for share in row.shares:
-                of = share.contracted_wh, share.delivered_wh, share.first_s, share.last_s
-                yield (row.contract_id, share.producer, *of)

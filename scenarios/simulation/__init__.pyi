@@ -46,6 +46,7 @@ from .simulation import (
 )
 from .worker_processes import (
     cores as cores,
+    interrupts_left_to_this_process as interrupts_left_to_this_process,
 )
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "fastest_spread",
     "from_equal_scores",
     "homes_of",
+    "interrupts_left_to_this_process",
     "open_simulation",
     "read_recording",
     "record_run",

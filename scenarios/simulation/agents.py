@@ -55,7 +55,7 @@ from scenarios.timeline import Director, Script, absent_at_start, counters_of
 from scenarios.zone import Zone
 
 _SESSION = "0" * 16
-"""As long as the sessions that hosts draw."""
+"""A session id, as long as those that hosts draw."""
 
 Homes = Mapping[str, tuple[str, ...]]
 """By host id, the ids of the agents that live there, sorted."""
@@ -119,7 +119,7 @@ def check_fits_broker(scenario: Scenario, hosts: int | None, *, has_script: bool
         has_script: As in `homes_of`.
 
     Raises:
-        SsmicError: They do not.
+        SsmicError: There are too many agents.
     """
     homes = homes_of(scenario, hosts, has_script=has_script)
     roster = Roster(hosts={host: Member(session=_SESSION, agents=agents) for host, agents in homes.items()})

@@ -18,7 +18,7 @@ class OpenBroker:
     """The broker that the runs of a simulation connect to."""
 
     name: str
-    """As results and JSON say it: `memory`, `mosquitto`, `embedded`, or a URL without login."""
+    """Its name in results and JSON: `memory`, `mosquitto`, `embedded`, or a URL without login."""
     description: str
     """One line for the user."""
     url: BrokerUrl | None

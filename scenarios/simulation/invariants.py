@@ -142,7 +142,7 @@ class HeardSides:
         self._said: set[tuple[str, str, int]] = set()
         """Job, supplier and start, UNIX seconds, as consumers have reported them."""
         self._promised: set[tuple[str, str, int]] = set()
-        """The same as producers have promised them."""
+        """Job, producer and start, as producers have promised them."""
 
     def hear(self, envelope: Envelope) -> None:
         """Record a message; other kinds of messages do not concern contracts."""

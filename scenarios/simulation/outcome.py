@@ -18,11 +18,11 @@ from broker import (
 )
 from broker.clock import Clock
 from scenarios.realised_scenario import realise
-from scenarios.results import DroppedHost
+from scenarios.results import DroppedHost, EndState, RecordedEnd
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
-from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
+from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
 from scenarios.timeline import as_happened, optional_jobs
@@ -40,13 +40,13 @@ class RunOutcome:
     ledger: tuple[LedgerEntry, ...] = field(repr=False)
     """In the order of agreement."""
     start_s: int
-    """Where virtual time began, UNIX seconds."""
+    """Start of virtual time, UNIX seconds."""
     end_s: int
-    """Where virtual time stood at the end; the end that `days` gives where there is one."""
+    """Virtual time at the end, UNIX seconds; the end that `days` gives if there is one."""
     not_registered: tuple[str, ...]
     """Jobs that the run ended before; they have no contract."""
     scores: Mapping[str, int]
-    """Of the producers at the end, by producer id."""
+    """Scores of the producers at the end, by producer id."""
     messages: int
     """That agents sent to each other."""
     negotiations: int
@@ -56,7 +56,7 @@ class RunOutcome:
     wall_s: float
     """How long it took, in all processes that its clock has had, wall-clock seconds."""
     disputes: tuple[str, ...] = ()
-    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
+    """Statements of households of other processes that contradict the ledger or each other. The ledger stands."""
     without: tuple[DroppedHost, ...] = ()
     """Hosts that the run ended without, by id."""
 
@@ -92,26 +92,31 @@ class Ending:
     has_open_end: bool
     """Whether the run is a deployment without an end: if it is done, its record ends with the last job."""
 
-    def finish(self, state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
+    def finish(
+        self, state: EndState, error: str = "", disputes: tuple[str, ...] = (), reached_s: int = 0
+    ) -> RunOutcome:
         """Return the outcome of the run, and record it.
 
         Args:
             state: How it ended.
             error: Why it failed or was interrupted; empty: it was not.
             disputes: What households say against the ledger.
+            reached_s: Virtual time reached, UNIX seconds, if it is later than the last event.
         """
-        outcome = self._outcome(state, disputes)
+        outcome = self._outcome(state, disputes, reached_s)
         if self.recorder is not None:
             self.recorder.finish(
-                state,
-                None if self.has_open_end and state == "done" else outcome.end_s,
-                negotiations=outcome.negotiations,
-                wall_s=outcome.wall_s,
-                not_registered=outcome.not_registered,
-                error=error,
-                scores=outcome.scores_since(self.settings.scores),
-                without=outcome.without,
-                disputes=outcome.disputes,
+                RecordedEnd(
+                    state,
+                    None if self.has_open_end and state == "done" else outcome.end_s,
+                    negotiations=outcome.negotiations,
+                    wall_s=outcome.wall_s,
+                    not_registered=outcome.not_registered,
+                    error=error,
+                    scores=outcome.scores_since(self.settings.scores),
+                    without=outcome.without,
+                    disputes=outcome.disputes,
+                )
             )
         return outcome
 
@@ -133,7 +138,7 @@ class Ending:
             log.warning("dispute", what=dispute)
         return self.finish("interrupted" if was_stopped else "done", disputes=tuple(disputes))
 
-    def _outcome(self, state: EndState, disputes: tuple[str, ...]) -> RunOutcome:
+    def _outcome(self, state: EndState, disputes: tuple[str, ...], reached_s: int) -> RunOutcome:
         clock, manager, jobs = self.clock, self.cast.manager, self.scenario.jobs
         return RunOutcome(
             seed=self.settings.seed,
@@ -141,7 +146,7 @@ class Ending:
             state=state,
             ledger=tuple(manager.ledger.values()),
             start_s=self.scenario.start_s,
-            end_s=clock.now.time_s,
+            end_s=max(clock.now.time_s, reached_s),
             not_registered=tuple(job.job_id for job in jobs if job.registered_s > clock.acted_until_s),
             scores=manager.scores.by_producer(),
             messages=self.watch.messages,

@@ -80,7 +80,7 @@ class Plan:
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
-    """Where the results file is made if `out` names none."""
+    """Folder of the results file if `out` names none."""
     supply: SupplySettings | None = None
     """How jobs are supplied; None: as the scenario says."""
     device_rules: int = DEVICE_RULES

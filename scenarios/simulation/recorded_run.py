@@ -30,7 +30,7 @@ class Order:
     """Counts from 1."""
     settings: RunSettings
     results_file: Path
-    """Where it is recorded; other processes may record other runs there."""
+    """Its results file; other processes may record other runs in it."""
     kept_messages: KeptMessages = "all"
     """Which messages the results file keeps."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from agents import TIMELINE, LedgerEntry
 from broker import SsmicError
@@ -13,7 +13,7 @@ from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
 from scenarios.events import Happening
 from scenarios.realised_scenario import KINDS, Said
-from scenarios.results import DroppedHost
+from scenarios.results import RecordedEnd
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
 from scenarios.simulation.shared_invariants import HeardShares, SharedSides
@@ -21,9 +21,6 @@ from scenarios.timeline import happening_of
 
 COMMIT_EVERY_WALL_S = 1.0
 """Messages are written at least this often; contracts at the end of the round that agreed on them."""
-
-
-EndState = Literal["done", "interrupted", "failed"]
 
 
 class Recorder(Protocol):
@@ -67,20 +64,8 @@ class Recorder(Protocol):
         """Senders and bodies of those recorded messages that say what real devices made of the scenario."""
         ...
 
-    def finish(
-        self,
-        state: EndState,
-        end_s: int | None,
-        *,
-        negotiations: int,
-        wall_s: float,
-        not_registered: tuple[str, ...],
-        error: str,
-        scores: Mapping[str, tuple[int, int]],
-        without: Sequence[DroppedHost],
-        disputes: Sequence[str],
-    ) -> None:
-        """Record the outcome; see `scenarios.results.RunWriter.finish`, which has the same arguments."""
+    def finish(self, end: RecordedEnd) -> None:
+        """Record how the run ended; see `scenarios.results.RunWriter.finish`."""
         ...
 
 

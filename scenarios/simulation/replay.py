@@ -33,7 +33,7 @@ _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErro
 
 
 class _Head(BaseModel):
-    """Those parts of the first line that nothing else checks."""
+    """The parts of the first line that nothing else checks."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -143,7 +143,7 @@ def read_recording(path: Path, run: int = 1) -> Recording:
         run: Number of the run, in a results file.
 
     Raises:
-        RecordingError: It is neither.
+        RecordingError: The file contains no session, or this version cannot repeat it.
         ResultsError: See `ResultsReader`.
     """
     if path.exists() and not path.is_file():

@@ -20,7 +20,7 @@ from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
 from broker.transport import Broker
-from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
+from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of, answering_lost_guests
 from scenarios.events import DisturbLink, Happening
 from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised_scenario import realise
@@ -92,7 +92,7 @@ async def run_scenario(
             if isinstance(recorder, RunWriter):
                 await recorder.until_unlocked()
         except asyncio.CancelledError as cancelled:
-            ending.finish("interrupted", CUT_OFF if run.is_cut else str(cancelled))
+            ending.finish("interrupted", CUT_OFF if run.is_cut else str(cancelled), reached_s=run.interrupted_at_s)
             raise
         except ExceptionGroup as group:
             error = root_cause(group)
@@ -191,7 +191,7 @@ class _LocalRun:
         self._homes = homes_of(scenario, settings.hosts, has_script=environment.script is not None)
         """By host of the run, the agents that live there."""
         self._local = self._homes if local_hosts is None else {host: self._homes[host] for host in local_hosts}
-        """The same for the hosts of this process."""
+        """The agents of the hosts of this process, by host."""
         local_agents = {agent for agents in self._local.values() for agent in agents}
         self._cast = Cast(scenario, settings, local_agents, environment.script)
         host_of = {agent: host for host, agents in self._homes.items() for agent in agents}
@@ -201,6 +201,8 @@ class _LocalRun:
         self._ports = _Ports(scenario, settings, broker, self._local, environment.replay, is_whole=not self._remote)
         self.is_cut = False
         """Whether it was interrupted and did not end in order, although it can be repeated only if it had."""
+        self.interrupted_at_s = 0
+        """Virtual time reached when it was interrupted, UNIX seconds; 0: it was not."""
 
     @property
     def _remote(self) -> list[str]:
@@ -335,7 +337,12 @@ class _LocalRun:
         Raises:
             ExceptionGroup: The errors of those that failed.
         """
-        async with self._shown(clock), self._ports.link.connected(), asyncio.TaskGroup() as tasks:
+        async with (
+            self._shown(clock),
+            self._ports.link.connected(),
+            self._lost_guests_answered(clock),
+            asyncio.TaskGroup() as tasks,
+        ):
             # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
             clock_task = tasks.create_task(clock.run(self._broker), name="clock")
             members = [clock_task]
@@ -349,6 +356,7 @@ class _LocalRun:
             try:
                 await asyncio.wait(members)
             except asyncio.CancelledError:
+                self.interrupted_at_s = clock.reached_s
                 # A session with real devices has no other end, and can be repeated only if that is recorded.
                 self.is_cut = self._has_devices and not await _stopped(clock, members)
                 raise
@@ -364,6 +372,16 @@ class _LocalRun:
         if self._is_directed:
             return DisturbedBroker(self._broker, host.host_id, self._disturbances)
         return self._broker
+
+    @asynccontextmanager
+    async def _lost_guests_answered(self, clock: Clock) -> AsyncIterator[None]:
+        """Answer devices that no household's process welcomes, for the duration of the context."""
+        if not (self._remote and self._has_devices):
+            yield
+            return
+        run = self._settings.run_id
+        async with answering_lost_guests(self._broker, self._scenario, run, lambda: clock.now.time_s):
+            yield
 
     @asynccontextmanager
     async def _shown(self, clock: Clock) -> AsyncIterator[None]:

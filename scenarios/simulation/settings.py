@@ -31,7 +31,7 @@ _JOBS: TypeAdapter[tuple[Job, ...]] = TypeAdapter(tuple[Job, ...])
 _PREDICTIONS: TypeAdapter[dict[str, tuple[Prediction, ...]]] = TypeAdapter(dict[str, tuple[Prediction, ...]])
 _TIMELINE: TypeAdapter[tuple[TimelineEvent, ...]] = TypeAdapter(tuple[TimelineEvent, ...])
 _MAX_BYTES_OF_PART = 100
-"""Of a run's or a process's part in a journal's name."""
+"""Maximum length of the part of a journal's name that a run or a process has."""
 
 
 MOST_HOSTS = 100_000
@@ -47,7 +47,7 @@ class RunSettings:
     """
 
     seed: int
-    """Of the agents' random numbers."""
+    """Seed of the agents' random numbers."""
     run_id: str
     """Names the run on the broker."""
     algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)

@@ -16,8 +16,10 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Self
@@ -47,7 +49,22 @@ class WorkerError(SsmicError):
     def __init__(self, message: str, traceback: str = "") -> None:
         super().__init__(message)
         self.traceback = traceback
-        """Where the error occurred in the worker, for debugging."""
+        """Traceback of the error in the worker, for debugging."""
+
+
+@contextmanager
+def interrupts_left_to_this_process() -> Iterator[None]:
+    """Start processes in which Ctrl-C is blocked from their first moment on.
+
+    In a terminal it reaches all processes; this one decides what happens.
+    """
+    # Starts with the first process otherwise, and in doing so ends the blocking.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class SpawnedProcess:
@@ -70,12 +87,9 @@ class SpawnedProcess:
         )
 
     def start(self) -> None:
-        """Start it. Ctrl-C in a terminal reaches all processes: blocked from its first moment on, it is left to us."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        """Start it, so that a Ctrl-C in the terminal is left to this process."""
+        with interrupts_left_to_this_process():
             self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self._far_pipe.close()
 
     async def receive(self, what: str) -> Any:  # noqa: ANN401 - any of our classes

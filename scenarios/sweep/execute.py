@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker import SsmicError
 from scenarios.simulation import cores
+from scenarios.sweep.dask_workers import dask_workers
 from scenarios.sweep.one_run import Submit, SweepRow, SweepRun
 from scenarios.sweep.plan import SweepPlan
+from scenarios.sweep.process_workers import process_workers
 from scenarios.sweep.results_file import SweepFile, open_sweep
-from scenarios.sweep.workers import dask_workers, process_workers
-
-
-class SweepWorkerError(SsmicError):
-    """A worker was lost with its run; what was done before is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +35,8 @@ class SweepProgress:
     """Runs of the whole sweep."""
     before: int
     """Runs that were in the file when this execution began."""
+    without_workers: bool = False
+    """Whether the sweep waits because a cluster has no workers (any more)."""
 
 
 async def run_sweep(
@@ -57,7 +54,8 @@ async def run_sweep(
         path: Its results file, which need not exist.
         workers: Number of processes; None: one a core. A cluster elsewhere has its own number.
         dask: `local` or the URL of a Dask scheduler; None: processes of this machine.
-        on_progress: Called at the beginning and after each run.
+        on_progress: Called at the beginning, after each run, and when a cluster loses its last worker or gets its
+            first one.
 
     Raises:
         ResultsExistError: The file holds something else, or another process is doing this sweep.
@@ -80,15 +78,18 @@ async def run_sweep(
 
         before = len(done)
 
-        def tell() -> None:
+        def tell(*, without_workers: bool = False) -> None:
             if on_progress is not None:
-                on_progress(SweepProgress(len(done), plan.count, before))
+                on_progress(SweepProgress(len(done), plan.count, before, without_workers))
 
         tell()
         if missing:
             count = min(workers or cores(), len(missing))
-            there = process_workers(plan.variants, count) if dask is None else dask_workers(dask, plan.variants, count)
-            with there as submit:
+            if dask is None:
+                provided = process_workers(plan.variants, count)
+            else:
+                provided = dask_workers(dask, plan.variants, count, lambda count: tell(without_workers=count == 0))
+            async with provided as submit:
                 await _carry_out(missing, submit, keep)
         return _completed(file, failed)
 
@@ -99,17 +100,10 @@ def _completed(file: SweepFile, failed: list[SweepRow]) -> SweepOutcome:
 
 
 async def _carry_out(orders: list[SweepRun], submit: Submit, keep: Callable[[SweepRow], None]) -> None:
-    pending = [asyncio.wrap_future(submit(order)) for order in orders]
+    pending = [asyncio.ensure_future(submit(order)) for order in orders]
     try:
         for future in asyncio.as_completed(pending):
-            try:
-                row = await future
-            except BrokenExecutor:
-                raise SweepWorkerError(
-                    "a worker process ended before its run did (killed, or out of memory?); "
-                    "finished runs are kept, and the same command continues from there"
-                ) from None
-            keep(row)
+            keep(await future)
     finally:
         for other in pending:
             other.cancel()

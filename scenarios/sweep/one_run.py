@@ -10,10 +10,9 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import structlog
 
@@ -89,8 +88,14 @@ async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, flo
     return {name: known[name] for name in FIGURES}, outcome.ledger_sha256
 
 
-Submit: TypeAlias = Callable[[SweepRun], Future[SweepRow]]
-"""Submits a run to a worker."""
+Submit: TypeAlias = Callable[[SweepRun], Coroutine[Any, Any, SweepRow]]
+"""Has a worker do a run; raises SweepWorkerError if workers are lost."""
+CONTINUES = "finished runs are kept, and the same command continues from there"
+"""The end of a message about workers that were lost."""
+
+
+class SweepWorkerError(SsmicError):
+    """A worker was lost with its run, or cannot do it; what was done before is kept."""
 
 
 def perform_in_worker(scenario: Scenario, order: SweepRun) -> SweepRow:

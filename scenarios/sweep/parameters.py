@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from agents.scheduling import known_algorithms
+from agents.scheduling import algorithm_name, known_algorithms
 from scenarios.errors import ScenarioError, suggest
 from scenarios.files import (
     KeyPath,
@@ -260,7 +260,7 @@ def _number(text: str) -> int | float | None:
 
 
 def _algorithm(name: str) -> str:
-    found = {known.casefold(): known for known in known_algorithms()}.get(name.casefold())
+    found = algorithm_name(name)
     if found is None:
         raise ParameterError(f"there is no algorithm {name!r}{suggest(name, known_algorithms())}")
     return found

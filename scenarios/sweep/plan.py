@@ -98,7 +98,6 @@ def _at(parameter: Parameter, share: float) -> Value:
 
 MAX_RUNS = 1_000_000
 """A sweep of more runs is a typing error."""
-_ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
 OTHER_COLUMNS = frozenset(
     {
         *("run", "point", "label", "seed", "state", *FIGURES, "ledger_sha256", "error"),
@@ -390,7 +389,7 @@ def _setting_problems(settings: Mapping[str, Value], scenario: Scenario) -> list
 
 
 def _algorithm_settings(settings: Mapping[str, Value]) -> AlgorithmSettings:
-    chosen: dict[str, Any] = {key: settings[key] for key in _ALGORITHM if key in settings}
+    chosen: dict[str, Any] = {key: settings[key] for key in ALGORITHMS_WITH if key in settings}
     return AlgorithmSettings(str(settings["algorithm"]), **chosen)
 
 

@@ -273,21 +273,25 @@ class Director(Agent[AnyMessage]):
         """Carry out an action of a script now."""
         self._perform(action, is_scripted=True)
 
-    def _perform(self, action: Action, *, is_planned: bool = False, is_scripted: bool = False) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
+    def _perform(self, action: Action, *, is_planned: bool = False, is_scripted: bool = False) -> None:
+        """Record that an event takes place, and carry it out, if there is something left that it could be about."""
         completed = complete(self._scenario, self.happenings, action, self.now_s)
         if completed is None or (isinstance(action, ReturnOnline) and self._is_offline(action.house)):
             return
-        action = completed
-        happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=action, is_scripted=is_scripted)
+        happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=completed, is_scripted=is_scripted)
         self.happenings.append(happening)
-        if not (isinstance(action, GiveForecast) and action.is_derived):
+        if not (isinstance(completed, GiveForecast) and completed.is_derived):
             self._causes.append(happening)
-        event = ACTION.dump_python(action, mode="json")
+        event = ACTION.dump_python(completed, mode="json")
         self.send(MANAGER, Happened(n=happening.n, event=event, is_scripted=is_scripted))
         if self._producers_read_counters and not is_planned:
             for producer in self._scenario.producers:
                 if producer not in self._scenario.gateways and changes_counter(happening, self._scenario, producer):
                     self.send(producer, ProductionChanged(event=event))
+        self._carry_out(completed)
+
+    def _carry_out(self, action: Action) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
+        """Inform the agents that an event concerns, now or when it reaches them."""
         match action:
             case CloudFront(announced=True, producers=producers, travel_s=travel_s):
                 for index, producer in enumerate(producers):
@@ -332,10 +336,10 @@ class Director(Agent[AnyMessage]):
                     feed_in_eur_per_kwh=action.feed_in_eur_per_kwh,
                     neighbour_eur_per_kwh=action.neighbour_eur_per_kwh,
                 )
-                for agent in self._told_of_prices():
+                for agent in self._recipients_of_prices():
                     self.send(agent, prices)
 
-    def _told_of_prices(self) -> list[str]:
+    def _recipients_of_prices(self) -> list[str]:
         """Return the consumers that compare costs, else those that report job costs to a real device."""
         if self._consumers_compare_costs:
             return self._consumers_of(self._devices)

@@ -159,11 +159,16 @@ def optional_jobs(scenario: Scenario, happenings: Iterable[Happening]) -> frozen
     return frozenset(withdrawn | away)
 
 
-def outlook(series: ProducerSeries, issued_until_s: int) -> Production | None:
-    """Return what a producer expects at some time: its forecasts until then, each replacing older ones."""
+def outlook(series: ProducerSeries, issued_until_s: int | None) -> Production | None:
+    """Return what a producer expects at some time: its forecasts until then, each replacing older ones.
+
+    Args:
+        series: The producer's forecasts.
+        issued_until_s: The time, UNIX seconds; None: after all forecasts.
+    """
     known: Production | None = None
     for prediction in series.predictions:
-        if prediction.issued_s <= issued_until_s:
+        if issued_until_s is None or prediction.issued_s <= issued_until_s:
             known = prediction.production if known is None else known.continued_by(prediction.production)
     return known
 
@@ -279,8 +284,7 @@ def series_after(
     own = [h for h in happenings if _changes_production(h, scenario, producer)]
     affected = is_absent or bool(own)
     if affected and actual is None:
-        until_s = scenario.start_s + 10**10 if known_until_s is None else known_until_s
-        actual = outlook(_with_forecasts(series, told), until_s)
+        actual = outlook(_with_forecasts(series, told), known_until_s)
     if affected and actual is not None:
         actual = _as_it_was(actual, producer, own, absent_since_s=scenario.start_s if is_absent else None)
     return replace(_with_forecasts(series, given), actual=actual)

@@ -104,7 +104,10 @@ async def device(guarded: GuardedBroker, name: str, *filters: str) -> AsyncItera
 
 
 async def test_devices_join_at_their_households_processes_and_speak_for_themselves_only(tmp_path: Path) -> None:
-    """A scenario's device runs its job; a guest is admitted only by its own house; other topics are denied."""
+    """A scenario's device runs its job; a guest is admitted only by its own house; other topics are denied.
+
+    A guest that named no house of the run got no answer: no household knows the houses of the others.
+    """
     lane = load_text(LANE, "lane", None)
     accesses = (*device_access_of(lane), DeviceAccess("", "kettle"))
     settings = RunSettings(1, RUN, pace=Pace(600.0), patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))
@@ -119,6 +122,9 @@ async def test_devices_join_at_their_households_processes_and_speak_for_themselv
         for house in lane.houses:
             tasks.create_task(run_hosts(lane.part_of([house.id]), settings, guarded.of(house.id), [house.id]))
         await washer.until(lambda: washer.on(f"{WASHER}/state"))
+        for named in ("brand", "adler", "brand"):
+            await kettle.say(f"{KETTLE}/announce", {"type": "consumer", "house": named}, retain=True)
+        await kettle.until(lambda: len(kettle.on(f"{KETTLE}/error")) == 2)
         await kettle.say(f"{KETTLE}/announce", {"type": "consumer", "house": "brandt"}, retain=True)
         await kettle.until(lambda: kettle.on(f"{KETTLE}/state"))
         await washer.say(f"{WASHER}/announce", {"type": "consumer", "house": "adler"}, retain=True)
@@ -140,7 +146,10 @@ async def test_devices_join_at_their_households_processes_and_speak_for_themselv
     assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
     assert not [job_id for job_id in (entry.contract.job_id for entry in outcome.ledger) if "false" in job_id]
     assert not washer.on(f"{WASHER}/error")
-    assert not kettle.on(f"{KETTLE}/error")
+    assert [(error["problem"], error["expected"]) for error in kettle.on(f"{KETTLE}/error")] == [
+        ("there is no house 'brand'; did you mean 'brandt'?", "one of: brandt"),
+        ("house 'adler' takes no guests", "one of: brandt"),
+    ]
     assert not kettle.on(f"{KETTLE}/job")
     assert not [topic for topic, _ in washer.heard if topic.startswith(KETTLE)]
 

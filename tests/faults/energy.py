@@ -163,9 +163,7 @@ class _Recomputed:
                     yield f"{name}: members pay {sum(cents)} cents, {outside[name]} EUR go outside"
         if sum(round(member["with_eur"] * 100) for member in members.values()) != round(outside["total_eur"] * 100):
             yield f"the bills differ from the {outside['total_eur']} EUR that the community pays"
-        # Readings of whole mWh give way to what was negotiated, by up to one in each interval.
-        is_negotiated = community["key"] == "negotiated"
-        rounding_wh = 0.002 + is_negotiated * 0.001 * (len(self.nothing) * MINUTE_S / community["interval_s"] + 1)
+        rounding_wh = 0.00051  # meters count whole mWh
         for house, member in members.items():
             used = member["own_wh"] + member["bought_wh"] + member["imported_wh"]
             given = member["own_wh"] + member["sold_wh"] + member["fed_in_wh"]

@@ -14,9 +14,9 @@ from broker.protocol import Batch, Envelope, Envelopes, envelopes_of, topics
 from broker.transport.base import Content, Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
+from scenarios.results import RecordedEnd
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.recording import EndState
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 
@@ -56,7 +56,7 @@ class Heard:
         """There is no file."""
         return True
 
-    def finish(self, state: EndState, end_s: int | None, **more: Any) -> None:
+    def finish(self, end: RecordedEnd) -> None:
         """The outcome is compared by itself."""
 
 

@@ -331,6 +331,51 @@ def test_while_the_optimum_is_sought(slow: Path, number: signal.Signals) -> None
     assert states(file) == {"done"}
 
 
+SIGNALS_DURING_WORK = """
+import asyncio, signal
+from tui import signals
+
+async def main():
+    try:
+        await asyncio.sleep(1000)
+    finally:
+        await asyncio.sleep(0)
+        print("kept")
+
+async def interrupted():
+    signals.SAME_WALL_S = {same_wall_s}
+    for number in {numbers}:
+        asyncio.get_running_loop().call_soon(signal.raise_signal, number)
+    await main()
+
+try:
+    signals.run_until_interrupted(interrupted())
+except KeyboardInterrupt:
+    print("ended")
+"""
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)])
+def test_a_signal_that_is_passed_on_counts_once(numbers: tuple[signal.Signals, ...]) -> None:
+    """`timeout` sends its signal to the process and to its group, a closed terminal is told by kernel and shell."""
+    sent = tuple(map(int, numbers))
+
+    def ended(same_wall_s: float) -> tuple[int, str]:
+        program = SIGNALS_DURING_WORK.format(same_wall_s=same_wall_s, numbers=sent)
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_WALL_S,
+        )
+        return done.returncode, done.stdout
+
+    assert ended(same_wall_s=PATIENCE_WALL_S) == (0, "kept\nended\n")
+    assert ended(same_wall_s=0) == (128 + sent[0], ""), "a later signal ends the process immediately"
+
+
 def wait_for(url: str, topic: str, is_it: Callable[[Delivery], bool]) -> None:
     """Wait until something is said at a broker."""
 

@@ -16,9 +16,10 @@ from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Control
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
+from scenarios.results import RecordedEnd
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.recording import EndState, Recorder
+from scenarios.simulation.recording import Recorder
 from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
@@ -76,7 +77,7 @@ class _Heard:
     def commit(self) -> bool:
         return True
 
-    def finish(self, state: EndState, end_s: int | None, **more: Any) -> None: ...
+    def finish(self, end: RecordedEnd) -> None: ...
 
 
 async def attack_in_memory(

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 
 from agents import SHARED
 from scenarios import Zone
@@ -20,15 +18,14 @@ from scenarios.results import (
     NeighbourhoodView,
     household_rows,
     household_total,
-    streets_of,
 )
+from tui.cli.figure_tables import GAP, new_table, show_figures
 from tui.cli.outcome_tables import figures_table
 from tui.formatting import fit, kwh, percent, ratio, unfinished
+from tui.street_groups import streets_of
 
 MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH = 20, 10, 12
 """Minimum widths of text columns, in cells."""
-_GAP = 2
-"""Cells between two columns."""
 
 
 def show_neighbourhood(console: Console, view: NeighbourhoodView, zone: Zone) -> None:
@@ -69,23 +66,18 @@ def _show_households(console: Console, what: str, rows: Sequence[HouseholdRow], 
     has_bills = any(row.bill is not None for row in rows)
     both = "" if "without" in left_out else " with and without the neighbourhood"
     in_eur = f", bills in EUR{both}" if has_bills else ""
-    houses = [row.house for row in rows]
     titles = ["consumed", "own", "neighbours", "grid", "produced", "sold"]
     titles += ["bill", "without"] if has_bills else []
     shown = [i for i, title in enumerate(titles) if title not in left_out]
-    titles = [titles[i] for i in shown]
-    cells = [[_household_cells(row)[i] for i in shown] for row in rows]
-    room = console.width - sum(
-        max(len(title), *(len(row[i]) for row in cells), 0) + _GAP for i, title in enumerate(titles)
+    shown_titles = [titles[i] for i in shown]
+    show_figures(
+        console,
+        f"{what}; energy in kWh{in_eur}",
+        "house",
+        shown_titles,
+        [(row.house, [_household_cells(row)[i] for i in shown]) for row in rows],
+        second_group=shown_titles.index("bill") if "bill" in shown_titles else None,
     )
-    longest = max((cell_len(house) for house in houses), default=0)
-    table = _table(f"{what}; energy in kWh{in_eur}")
-    table.add_column("house", overflow="fold", width=max(len("house"), min(longest, room)))
-    for title in titles:
-        table.add_column(title, justify="right", no_wrap=True)
-    for row, figures in zip(rows, cells, strict=True):
-        table.add_row(row.house, *figures)
-    console.print(table)
 
 
 def _household_cells(row: HouseholdRow) -> list[str]:
@@ -182,7 +174,7 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
     if any(row.producer == SHARED for row in rows):
         given = [[_number(wh) for _, wh in row.energy_by_supplier] for row in rows]
         figures.insert(0, ("gives", ["\n".join(each) for each in given]))
-    room = console.width - sum(_width([name, *cells]) + _GAP for name, cells in figures)
+    room = console.width - sum(_width([name, *cells]) + GAP for name, cells in figures)
     suppliers = [[name for name, _ in row.energy_by_supplier] for row in rows]
     texts = {
         "job": [row.job_id for row in rows],
@@ -190,8 +182,8 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
         "supplier": ["\n".join(each) for each in suppliers],
     }
     wanted = [_width([name, *cells]) for name, cells in texts.items()]
-    widths = shared_widths(wanted, (MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH), room - _GAP * len(texts) + 1)
-    table = _table(f"{title}; start times {zone.name}{on}")
+    widths = shared_widths(wanted, (MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH), room - GAP * len(texts) + 1)
+    table = new_table(f"{title}; start times {zone.name}{on}")
     # Ids wrap, so that they can be copied; other columns stay on one line for each supplier.
     table.add_column("job", overflow="fold", width=widths[0])
     table.add_column("profile", no_wrap=True, width=widths[1])
@@ -226,12 +218,6 @@ def shared_widths(wanted: Sequence[int], least: Sequence[int], room: int) -> lis
             break
         widths[widest] -= 1
     return widths
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
-    )
 
 
 def _number(wh: float) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios.results.comparison import SimulationComparison, blocks, tables_of
+from tui.cli.figure_tables import show_figures
 
 if TYPE_CHECKING:
     from tui.results import IndexEntry
@@ -157,22 +158,34 @@ def show_bills(console: Console, rows: Sequence[BillRow], title: str) -> None:
         title: The title of the table.
     """
     with_total = (*rows, total_row(rows)) if len(rows) > 1 else rows
-    energies = _table(f"{title}; energy in kWh, bills in EUR with and without the neighbourhood")
-    for name, _ in (*_ENERGIES, *_AMOUNTS):
-        energies.add_column(name, justify="right", no_wrap=True)
-    for row in with_total:
-        cells = [f"{getattr(row, name) / 1000:,.2f}" for _, name in _ENERGIES]
-        _add(energies, row, rows, [*cells, *(_amount(row, name) for _, name in _AMOUNTS)])
-    console.print(energies)
+    titles = [name for name, _ in (*_ENERGIES, *_AMOUNTS)]
+    figures = [
+        [
+            *(f"{getattr(row, name) / 1000:,.2f}" for _, name in _ENERGIES),
+            *(_amount(row, name) for _, name in _AMOUNTS),
+        ]
+        for row in with_total
+    ]
+    _show(
+        console,
+        f"{title}; energy in kWh, bills in EUR with and without the neighbourhood",
+        titles,
+        rows,
+        figures,
+        second_group=len(_ENERGIES),
+    )
     if rows[0].import_eur is None:
         return
-    lines = _table("Lines of the bills, EUR; negative amounts are paid to the house")
     shown = [(title_, name) for title_, name in _LINES if any(getattr(row, name) for row in rows)]
-    for title_, _ in shown:
-        lines.add_column(title_, justify="right", no_wrap=True)
-    for row in with_total:
-        _add(lines, row, rows, [_amount(row, name) for _, name in shown])
-    console.print(lines)
+    lines = [[_amount(row, name) for _, name in shown] for row in with_total]
+    console.print()
+    _show(
+        console,
+        "Lines of the bills, EUR; negative amounts are paid to the house",
+        [title_ for title_, _ in shown],
+        rows,
+        lines,
+    )
 
 
 def bills_json(rows: Sequence[BillRow]) -> dict[str, Any]:
@@ -180,16 +193,19 @@ def bills_json(rows: Sequence[BillRow]) -> dict[str, Any]:
     return {"bills": [asdict(row) for row in rows], "total": {**asdict(total_row(rows)), "house": None}}
 
 
-def _table(title: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("house", overflow="fold", min_width=8)
-    return table
-
-
-def _add(table: Table, row: BillRow, rows: Sequence[BillRow], cells: Sequence[str]) -> None:
-    if row not in rows:
-        table.add_section()
-    table.add_row(row.house or "all", *cells)
+def _show(
+    console: Console,
+    title: str,
+    titles: Sequence[str],
+    rows: Sequence[BillRow],
+    figures: Sequence[Sequence[str]],
+    *,
+    second_group: int | None = None,
+) -> None:
+    """Print figures of all houses, and those of their sum where there are more figures than houses."""
+    named = [(row.house, cells) for row, cells in zip(rows, figures, strict=False)]
+    total = ("all", figures[len(rows)]) if len(figures) > len(rows) else None
+    show_figures(console, title, "house", titles, named, total, second_group=second_group)
 
 
 def _amount(row: BillRow, name: str) -> str:

@@ -9,12 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from agents.ranking import ABOUT_RANKING, MAX_AT_ONCE
-from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
-from agents.sharing import ABOUT_PREFERENCE, ABOUT_SUPPLY, SupplyRule
+from agents.scheduling import ABOUT_ALGORITHM, known_algorithms
 from broker import canonical, identifier_problem, shown
-
-_BY_DEFAULT = AlgorithmSettings()
 
 
 def complete_scenario(incomplete: str) -> list[str]:
@@ -97,53 +93,6 @@ Strategy = Annotated[
     ),
 ]
 
-Supply = Annotated[
-    SupplyRule | None,
-    typer.Option(
-        help=f"How jobs are supplied. {'; '.join(f'{name}: {about}' for name, about in ABOUT_SUPPLY.items())}. "
-        "[default: from the scenario, else whole]",
-        envvar="SSMIC_SUPPLY",
-    ),
-]
-
-Prefer = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME[,NAME...]",
-        help="With shared supply: what consumers prefer, most important first: "
-        f"{'; '.join(f'{name}: {about}' for name, about in ABOUT_PREFERENCE.items())}. "
-        f"[default: from the scenario, else {','.join(ABOUT_PREFERENCE)}]",
-        envvar="SSMIC_PREFER",
-    ),
-]
-
-Penalty = Annotated[
-    float | None,
-    typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: penalty per Wh of demand above the forecast; a positive number. "
-        f"[default: {_BY_DEFAULT.penalty:g}]",
-        envvar="SSMIC_PENALTY",
-    ),
-]
-
-StepSize = Annotated[
-    float | None,
-    typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: step of the numerical gradient, seconds (PySSMic: eps); "
-        f"positive, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]",
-        envvar="SSMIC_STEP_SIZE",
-    ),
-]
-
-Tolerance = Annotated[
-    float | None,
-    typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search (PySSMic: tol); a positive number. "
-        f"[default: {_BY_DEFAULT.tolerance:g}]",
-        envvar="SSMIC_TOLERANCE",
-    ),
-]
-
 Keep = Annotated[
     bool,
     typer.Option(
@@ -164,14 +113,6 @@ HomeAssistant = Annotated[
     ),
 ]
 
-NodeLimit = Annotated[
-    int | None,
-    typer.Option(
-        help=f"exact: search-tree nodes per decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]",
-        envvar="SSMIC_NODE_LIMIT",
-    ),
-]
-
 CompareTo = Annotated[
     list[Path] | None,
     typer.Option(
@@ -187,35 +128,6 @@ def given(ctx: typer.Context, parameter: str) -> bool:
     """Return whether a parameter was given on the command line, not by the environment."""
     source = ctx.get_parameter_source(parameter)
     return source is not None and source.name == "COMMANDLINE"
-
-
-UserOption = Annotated[
-    str | None, typer.Option("--user", help="Login at the broker. [default: the URL's, else SSMIC_USER]")
-]
-
-PasswordFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--password-file",
-        metavar="FILE",
-        help="A file that contains the password. [default: the URL's, else SSMIC_PASSWORD_FILE or SSMIC_PASSWORD]",
-    ),
-]
-
-CaFile = Annotated[
-    Path | None,
-    typer.Option("--ca-file", metavar="FILE", help="CA certificate for mqtts. [default: SSMIC_CA_FILE]"),
-]
-
-CertFile = Annotated[
-    Path | None,
-    typer.Option("--cert-file", metavar="FILE", help="Client certificate for mqtts. [default: SSMIC_CERT_FILE]"),
-]
-
-KeyFile = Annotated[
-    Path | None,
-    typer.Option("--key-file", metavar="FILE", help="Key of the client certificate. [default: SSMIC_KEY_FILE]"),
-]
 
 
 def parse_id(value: str) -> str:
@@ -255,60 +167,12 @@ Seed = Annotated[
     typer.Option(min=0, help="Seed, the same for all processes. [default: from the scenario]", envvar="SSMIC_SEED"),
 ]
 
-NegotiationOption = Annotated[
-    Literal["short-list", "ranked"] | None,
-    typer.Option(
-        "--negotiation",
-        help="Which producers jobs ask: short-list leaves out producers that have too little left; ranked asks all "
-        "in order, as in PySSMic. [default: short-list]",
-        envvar="SSMIC_NEGOTIATION",
-        show_default=False,
-    ),
-]
-
-AskAtOnce = Annotated[
-    int | None,
-    typer.Option(
-        "--ask-at-once",
-        metavar="N",
-        help="Number of producers that a job asks at the same time; the best-ranked one that accepts supplies it. "
-        f"From 1 to {MAX_AT_ONCE}. [default: 1]",
-        envvar="SSMIC_ASK_AT_ONCE",
-        show_default=False,
-    ),
-]
-
-RankingName = Annotated[
-    str | None,
-    typer.Option(
-        "--ranking",
-        metavar="NAME",
-        help="Order in which jobs ask producers. "
-        + "; ".join(f"{name}: {about}" for name, about in ABOUT_RANKING.items())
-        + "; or a plug-in's. [default: scores]",
-        envvar="SSMIC_RANKING",
-        show_default=False,
-    ),
-]
-
 Impatient = Annotated[
     bool,
     typer.Option(
         "--impatient",
         help="A job that no producer can supply takes grid power at once, as in PySSMic.",
         envvar="SSMIC_IMPATIENT",
-    ),
-]
-
-ForecastOption = Annotated[
-    Literal["issued", "corrected"] | None,
-    typer.Option(
-        "--forecast",
-        help="With shared supply: whether producers use forecasts as issued, or correct them by what their roof has "
-        "produced in the last two hours, if that differs by 10 % or more. [default: from the scenario, else "
-        "corrected]",
-        envvar="SSMIC_FORECAST",
-        show_default=False,
     ),
 ]
 

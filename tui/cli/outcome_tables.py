@@ -11,6 +11,7 @@ from rich.table import Table
 
 from broker import plural
 from scenarios.metrics import SampleStatistics, sample_statistics
+from tui.cli.figure_tables import DIVIDER, GAP, column_widths, new_table
 from tui.formatting import kwh, percent, ratio, unfinished, without
 
 if TYPE_CHECKING:
@@ -258,14 +259,9 @@ def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> Rendera
         cells = [_cell(name, of(spread)) for (_, name), spread in zip(columns, spreads, strict=True)]
         sums.append([title, *cells, *(percent(of(share)) for share in shares), "", "", ""])
     # Figures of merit are never cut; message counts and run time are dropped first.
-    kept = _columns_that_fit(titles, [*rows, *sums], width)
-    table = Table(
-        title=f"{simulation['scenario']}, {simulation['algorithm']}{_supply(simulation)}, {counted}; energy in kWh",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        show_edge=False,
+    kept, gap = _columns_that_fit(column_widths(titles, [*rows, *sums]), width)
+    table = new_table(
+        f"{simulation['scenario']}, {simulation['algorithm']}{_supply(simulation)}, {counted}; energy in kWh", gap
     )
     for title in titles[:kept]:
         table.add_column(title, justify="right", no_wrap=True)
@@ -277,13 +273,17 @@ def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> Rendera
     return table
 
 
-def _columns_that_fit(titles: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
-    """Return how many columns, from the left, fit into a width in cells."""
-    cells = [
-        max(*(len(line) for line in title.split("\n")), *(len(row[i]) for row in rows))
-        for i, title in enumerate(titles)
-    ]
-    return max(n for n in range(1, len(titles) + 1) if n == 1 or sum(cells[:n]) + n - 1 <= width)
+def _columns_that_fit(widths: Sequence[int], width: int) -> tuple[int, int]:
+    """Return how many columns, from the left, fit into a width in cells, and the gap between them.
+
+    The gap is narrowed before a column is dropped.
+    """
+
+    def that_fit(gap: int) -> int:
+        return max(n for n in range(1, len(widths) + 1) if n == 1 or sum(widths[:n]) + gap * (n - 1) <= width)
+
+    gap = GAP if that_fit(GAP) == len(widths) else DIVIDER
+    return that_fit(gap), gap
 
 
 def _mean(spread: SampleStatistics) -> float | None:

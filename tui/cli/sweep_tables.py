@@ -21,6 +21,7 @@ _SHOWN = ("self_sufficiency", "grid_wh", "peak_import_w", "jobs_on_grid")
 """The figures in the terminal; the report and JSON have all figures."""
 _HEAD_WIDTH = 14
 _SAY_EVERY_WALL_S = 10.0
+_WITHOUT_WORKERS = "the cluster has no workers; waiting for some"
 
 
 def show_sweep(console: Console, results: SweepResults) -> None:
@@ -102,7 +103,7 @@ def sweep_progress(plan: SweepPlan) -> Iterator[Callable[[SweepProgress], None]]
     """Show how many runs are done and how long the rest will take; yield the callback that updates it."""
     console = notes()
     if not console.is_terminal:
-        yield _Lines(plan).tell
+        yield _Lines().tell
         return
     from rich.progress import (
         BarColumn,
@@ -126,7 +127,8 @@ def sweep_progress(plan: SweepPlan) -> Iterator[Callable[[SweepProgress], None]]
         bar = progress.add_task(f"sweep of {plan.scenario}", total=plan.count)
 
         def tell(now: SweepProgress) -> None:
-            progress.update(bar, completed=now.done)
+            waits = f": {_WITHOUT_WORKERS}" if now.without_workers else ""
+            progress.update(bar, completed=now.done, description=f"sweep of {plan.scenario}{waits}")
 
         yield tell
 
@@ -134,21 +136,30 @@ def sweep_progress(plan: SweepPlan) -> Iterator[Callable[[SweepProgress], None]]
 class _Lines:
     """Progress as lines, every few seconds, where the output is not a terminal."""
 
-    def __init__(self, plan: SweepPlan) -> None:
-        self._plan = plan
-        self._begun_wall_s = self._said_wall_s = time.monotonic()
+    def __init__(self) -> None:
+        self._said_wall_s = time.monotonic()
+        self._begun: tuple[float, int] | None = None
+        """When the work began that the estimate is made from, and with how many runs done."""
+        self._without_workers = False
 
     def tell(self, now: SweepProgress) -> None:
         """Update the progress of the sweep."""
         wall_s = time.monotonic()
-        if now.done == now.before:
+        if self._begun is None:
+            self._begun = wall_s, now.done
             if now.before:
                 notes().print(f"{now.before} of {now.planned} runs are done already", soft_wrap=True)
             return
-        if wall_s - self._said_wall_s < _SAY_EVERY_WALL_S or now.done == now.planned:
+        if now.without_workers != self._without_workers:
+            self._begun = wall_s, now.done
+            self._without_workers = now.without_workers
+            notes().print(_WITHOUT_WORKERS if now.without_workers else "the cluster has workers", soft_wrap=True)
+            return
+        begun_wall_s, before = self._begun
+        if now.done in {before, now.planned} or wall_s - self._said_wall_s < _SAY_EVERY_WALL_S:
             return
         self._said_wall_s = wall_s
-        left_s = (wall_s - self._begun_wall_s) / (now.done - now.before) * (now.planned - now.done)
+        left_s = (wall_s - begun_wall_s) / (now.done - before) * (now.planned - now.done)
         notes().print(f"{now.done} of {now.planned} runs, about {_duration(left_s)} left", soft_wrap=True)
 
 

@@ -1,24 +1,9 @@
-"""The process that validates large neighbourhoods: `python -m tui.editor.check_server`.
-
-It ends with its standard input, so it never outlives the application.
-"""
+"""The process that validates large neighbourhoods: `python -m tui.editor.check_server`."""
 
 from __future__ import annotations
 
-import sys
-
-from tui.child_process import frame, let_keys_go_first, read_frame_here
+from tui.child_process import serve_requests
 from tui.editor.checker import found_in
 
-
-def main() -> None:
-    """Serve validation requests until standard input ends."""
-    let_keys_go_first()
-    out = sys.stdout.buffer
-    while (asked := read_frame_here(sys.stdin.buffer)) is not None:
-        out.write(frame(found_in(asked)))
-        out.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve_requests(found_in)

@@ -21,9 +21,9 @@ from typing_extensions import override
 from broker import printable_line
 from scenarios import Zone
 from scenarios.monitor import KINDS, MessageLog, MessageSummary, ObservedRun, shown_agent
-from scenarios.results import MOST_LISTED
 from tui.monitor.formatting import Pane, clock, kind_cell, kind_word
 from tui.shell import ChooseOne
+from tui.street_groups import MOST_LISTED
 from tui.widgets import Column, VirtualTable, Words
 
 

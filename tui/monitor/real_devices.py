@@ -54,11 +54,15 @@ def _columns(zone: Zone) -> tuple[Column[ObservedDevice], ...]:
         time_s = device.state.get(key)
         return clock(zone, time_s) if isinstance(time_s, int) else ""
 
+    def last_heard(device: ObservedDevice) -> Cell:
+        is_silent = device.state.get("last_heard", 0) is None
+        return ("never", "warn") if is_silent else at(device, "last_heard")
+
     return (
         Column("device", lambda device: device.id, 18, wide=30, is_id=True),
         Column("state", _state, 13),
         Column("power", _power, 9, right=True),
-        Column("last heard", lambda device: at(device, "last_heard"), 10),
+        Column("last heard", last_heard, 10),
         Column("next start", lambda device: at(device, "next_start"), 10),
         Column("sent / answered", _commands, 15, from_width=80),
         Column("errors", lambda device: str(device.state.get("errors") or ""), 6, right=True),

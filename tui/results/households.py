@@ -12,9 +12,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from broker import plural
-from scenarios.results import MOST_LISTED, HouseholdRow, household_total, streets_of
+from scenarios.results import HouseholdRow, household_total
 from tui.results.formatting import number_kwh
 from tui.shell import MOST_FOUND, Guarded
+from tui.street_groups import MOST_LISTED, streets_of
 from tui.widgets import Cell, Column, VirtualTable, Words
 
 _STREET, _BACK = "▸ ", "◂ all streets"

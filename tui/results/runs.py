@@ -29,8 +29,6 @@ class RunRow:
     figures: dict[str, float | None]
     covered_share: float = 1.0
     """Completed share of the planned time, 0 to 1."""
-    is_fresh: bool = True
-    """Whether an unfinished run may still be in progress."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from textual.widgets import Select, Static, TabbedContent, TabPane
 
 from broker import plural
 from scenarios.metrics import DEFAULT_INTERVAL_S
-from scenarios.results import MOST_LISTED, RecordedMessage, RunInfo
+from scenarios.results import RecordedMessage, RunInfo
 from tui.formatting import without
 from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
@@ -31,6 +31,7 @@ from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
 from tui.shell import Answer, ChooseOne, Confirm, shown_zone
+from tui.street_groups import MOST_LISTED
 
 TABS = (
     ("A", "all", "All households"),

@@ -28,6 +28,9 @@ class FirstDay:
     sun_wh: FloatArray
     """As in results, see `scenarios.metrics.real_production.real_production_wh`."""
     demand_wh: FloatArray
+    """Of all jobs and base loads."""
+    base_load_wh: float
+    """The base loads' part of the demand."""
     events: tuple[EventMark, ...] = ()
     """Events of the timeline on that day whose time is known, and timed expectations, by time."""
 
@@ -41,8 +44,9 @@ def first_day(scenario: Scenario) -> FirstDay:
     for job in scenario.jobs:
         if job.earliest_start_s < edges_s[-1]:
             demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
+    base_loads_wh = np.zeros(_BINS)
     for base_load in scenario.base_loads.values():
-        demand_wh += base_load.energy_per_bin_wh(edges_s)
+        base_loads_wh += base_load.energy_per_bin_wh(edges_s)
     events = (
         (event.at_s, action_in_words(event.action))
         for event in scenario.timeline
@@ -50,7 +54,9 @@ def first_day(scenario: Scenario) -> FirstDay:
     )
     expected = ((at_s, said) for at_s, said in scenario.expected if at_s < edges_s[-1])
     marks = tuple(EventMarks(sorted((*events, *expected))))
-    return FirstDay(scenario.start_s, scenario.zone, produced_wh, demand_wh, marks)
+    return FirstDay(
+        scenario.start_s, scenario.zone, produced_wh, demand_wh + base_loads_wh, float(base_loads_wh.sum()), marks
+    )
 
 
 class Preview(Vertical):
@@ -74,17 +80,21 @@ class Preview(Vertical):
             chart.show((), TimeAxis(0, 1))
             return
         watts_per_wh = 3600 * _BINS / _DAY_S
+        requested_wh = float(seen.demand_wh.sum()) - seen.base_load_wh
+        base_load = f", {energy(seen.base_load_wh)} base load" if seen.base_load_wh else ""
         words.update(
-            f"Day 1: {energy(float(seen.sun_wh.sum()))} produced, "
-            f"{energy(float(seen.demand_wh.sum()))} requested. Negotiation moves jobs into hours of solar production."
+            f"Day 1: {energy(float(seen.sun_wh.sum()))} produced, {energy(requested_wh)} requested{base_load}. "
+            "Negotiation moves jobs into hours of solar production."
+        )
+        demand = (
+            drawn(DEMAND, seen.demand_wh * watts_per_wh, "demand")
+            if seen.base_load_wh
+            else drawn(
+                DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start", short_name="jobs, earliest"
+            )
         )
         chart.show(
-            (
-                drawn(PRODUCTION, seen.sun_wh * watts_per_wh, "produced"),
-                drawn(
-                    DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start", short_name="jobs, earliest"
-                ),
-            ),
+            (drawn(PRODUCTION, seen.sun_wh * watts_per_wh, "produced"), demand),
             TimeAxis(seen.start_s, seen.start_s + _DAY_S, seen.zone),
             marks=seen.events,
         )

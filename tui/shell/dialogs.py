@@ -21,9 +21,9 @@ from textual.widgets.tree import TreeNode
 from typing_extensions import override
 
 from broker import plural, writing_obstacle
-from scenarios.results import streets_of
 from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
+from tui.street_groups import streets_of
 from tui.widgets import Column, PathInput, VirtualTable, Words, meant_path, typed_path
 
 _BOX_CSS = """

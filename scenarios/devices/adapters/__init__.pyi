@@ -9,6 +9,7 @@ from .registry import (
     language_for as language_for,
     meter_of as meter_of,
     readings_of as readings_of,
+    sources_of as sources_of,
     start_message_of as start_message_of,
     switching_messages_of as switching_messages_of,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "language_for",
     "meter_of",
     "readings_of",
+    "sources_of",
     "start_message_of",
     "switching_messages_of",
 ]

@@ -123,6 +123,31 @@ def meter_of(gateway: Gateway) -> tuple[MeterValue, ...]:
     return () if kind is None else kind.options.model_validate(gateway.options).meter  # type: ignore[attr-defined]  # each has one
 
 
+def sources_of(gateway: Gateway) -> dict[str, str]:
+    """Return what a device with an adapter reports, and where: a generic one each of its values, others measurements.
+
+    Its options must be valid. Empty: it has no adapter.
+    """
+    kind = ADAPTERS.get(gateway.adapter)
+    if kind is None:
+        return {}
+    if kind is not ADAPTERS["generic"]:
+        on = dict.fromkeys(value.topic for value in meter_of(gateway)) or adapter_for(gateway).filters()
+        return {"measurements": " or ".join(on)}
+    options = GenericOptions.model_validate(gateway.options)
+    named = {
+        "switch": options.switch,
+        "power": options.power,
+        "energy": options.energy,
+        "availability": options.availability,
+    }
+    return {
+        name: f"{source.topic} at {source.path}" if source.path else source.topic
+        for name, source in named.items()
+        if source is not None
+    }
+
+
 def switching_messages_of(gateway: Gateway) -> tuple[SwitchingMessage, ...]:
     """Return the messages that switch a device on its maker's topics, as far as they are known before the run.
 

@@ -16,7 +16,6 @@ from .measured import (
     Measured as Measured,
     MeasuredFormat as MeasuredFormat,
     head_of as head_of,
-    is_measured as is_measured,
     read_measured as read_measured,
 )
 from .series_problems import (
@@ -56,7 +55,6 @@ __all__ = [
     "coverage_notes",
     "forget_tables",
     "head_of",
-    "is_measured",
     "known",
     "problems_of_series",
     "read_measured",

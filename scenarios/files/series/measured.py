@@ -65,7 +65,7 @@ class Measured:
     columns: tuple[str, ...]
     """Names of all columns of the file."""
     format: MeasuredFormat
-    """As it was read, complete."""
+    """The format in which it was read, complete."""
     notes: tuple[str, ...]
     """Guesses and findings, one sentence each."""
 
@@ -108,12 +108,12 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where the series stands in a table, and in which unit."""
+    """The place of the series in a table, and its unit."""
 
     time_column: int
     value_column: int
     zone: tzinfo | None
-    """Of times that say none; None: they all do, or count from the start."""
+    """Zone of times that state none; None: all times state one, or count from the start."""
     unit: Unit
 
 
@@ -208,15 +208,15 @@ class _Grid:
     """The times of a series, and the intervals that they stand for. All columns of a table may share one."""
 
     times_s: tuple[int, ...]
-    """Of each value, UNIX seconds, ascending."""
+    """Time of each value, UNIX seconds, ascending."""
     gaps: tuple[tuple[int, int], ...]
     """After which time there is one, and how long it is until the next time, seconds."""
     lengths_s: NDArray[np.int64]
     """How long each value lasts."""
     points_s: tuple[int, ...]
-    """Where the intervals begin and end, gaps between them included."""
+    """Edges of the intervals, UNIX seconds, including gaps between them."""
     places: NDArray[np.int64]
-    """Of each value, the index of the interval that is its own."""
+    """Index of the interval of each value."""
 
     @classmethod
     def of(cls, times: Sequence[int]) -> _Grid:

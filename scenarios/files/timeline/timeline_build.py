@@ -65,7 +65,7 @@ from scenarios.zone import Zone
 DAY_S = 86_400
 _ENTRY: TypeAdapter[TimelineEntry] = TypeAdapter(TimelineEntry)
 MAX_EVENTS = 100_000
-"""Of one timeline, repetitions counted."""
+"""Maximum number of events of a timeline, including repetitions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class ReadSimulation:
     runs: tuple[RunInfo, ...]
     figures: dict[int, dict[str, float | None]]
     digest: str
-    """Of the scenario, without anything in which runs may differ."""
+    """Hash of the scenario, without anything in which runs may differ."""
 
     @cached_property
     def neighbourhood(self) -> str:

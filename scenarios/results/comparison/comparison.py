@@ -47,7 +47,7 @@ class SimulationComparison:
     simulations: tuple[Compared, ...]
     """In the order of the files."""
     differences: tuple[Difference, ...]
-    """For each two simulations of the same scenario with common seeds."""
+    """Differences between each two simulations of the same scenario with common seeds."""
     warnings: tuple[str, ...]
     """Limitations of the comparison, one sentence each."""
     is_same_scenario: bool

@@ -16,7 +16,7 @@ _SETTINGS = {
 }
 """Settings other than the algorithm and its own that change what is simulated."""
 _OF_SHARED_SUPPLY = {"forecast", "prefer"}
-"""Those among them that decide nothing with whole jobs."""
+"""The settings among them that decide nothing with whole jobs."""
 
 
 def comparison_warnings(

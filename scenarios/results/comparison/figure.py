@@ -92,11 +92,11 @@ class TextShape:
     """A line of text; `y` is its baseline."""
 
     x: float
-    """Where the text is anchored, pixels from the upper left corner."""
+    """Anchor of the text, pixels from the upper left corner."""
     y: float
     text: str
     size: float = 12.0
-    """Of the font, pixels."""
+    """Font size, pixels."""
     anchor: Literal["start", "middle", "end"] = "start"
     """Whether `x` is the beginning, the middle or the end of the text."""
     colour: str = _INK
@@ -113,7 +113,7 @@ class Drawing:
     """Pixels."""
     parts: tuple[LineShape | MarkerShape | TextShape, ...]
     description: str
-    """For those who cannot see it."""
+    """Description for readers who cannot see it."""
 
 
 def drawn_figures(comparison: SimulationComparison) -> tuple[Figure, ...]:

@@ -123,7 +123,7 @@ def measured_wh(washer: Stage, *readings: float, in_between: float | None = None
     ("readings", "expected_wh"),
     [
         ([5_000.0, 5_010.0, 3_000.0, 5_030.0, 5_060.0], [0.0, 10.0, 30.0, 30.0, 60.0]),
-        ([5_000.0, 3_001.0, 5_002.0, 3_003.0, 5_004.0], [0.0, 2.0, 2.0, 4.0, 4.0]),  # two devices on one topic
+        ([5_000.0, 3_001.0, 5_002.0, 3_003.0, 5_004.0], [0.0, 2.0, 2.0, 2.0, 4.0]),  # two devices on one topic
         ([5_000.0, 5_010.0, 20.0, 50.0, 60.0], [0.0, 10.0, 30.0, 60.0, 70.0]),  # a reset
     ],
     ids=["wrong", "two", "reset"],
@@ -385,3 +385,19 @@ def test_a_doubtful_measurement_is_not_expected_of_the_next_job(after_w: float, 
         sent = report(washer, JobAsked(id="again", latest_start_s=CONTRACT_S + 5 * HOUR_S))
     (added,) = [message for message in to(MANAGER, sent) if isinstance(message, AddJob)]
     assert added.job.energy_wh == pytest.approx(expected_wh)
+
+
+def test_a_job_by_a_counter_that_seems_to_be_in_kwh_says_so_and_is_not_learned(washer: Stage) -> None:
+    """Without readings of power, nothing else shows it: the next job was planned with 0.4 Wh."""
+    washer.wait_until(CONTRACT_S)
+    report(washer, Reported(state="EXECUTING", counter_wh=5.0))
+    washer.wait_until(CONTRACT_S + HOUR_S)
+    sent = report(washer, Reported(state="FINISHED", counter_wh=5.4))
+    notices = [one.content for one in washer.agent.take_instructions() if isinstance(one.content, DeviceNotice)]
+    errors = [notice.content["problem"] for notice in notices if notice.part == "error"]
+    assert errors == [
+        "job 'wash' has drawn 0.4 Wh, and not 400 Wh as planned, as if the counter was in kWh and not in Wh"
+    ]
+    assert executed(sent)[-1] == ("FINISHED", "on_time")
+    requested = to(MANAGER, report(washer, JobAsked(id="next", latest_start_s=START_S + 20 * HOUR_S)))
+    assert [one.job.load_profile.energy_wh for one in requested if isinstance(one, AddJob)] == [400.0]

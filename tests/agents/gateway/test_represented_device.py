@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from agents.device_events import Announced, DeviceEvent, DeviceNotice, JobAsked, Left, Rejected, Reported
 from agents.gateway.gateway_settings import GatewaySettings
-from agents.gateway.represented_device import MAX_ERROR_CHARACTERS, RepresentedDevice
+from agents.gateway.represented_device import MAX_ERROR_CHARACTERS, QUIET_S, RepresentedDevice
 from agents.messages import AnyMessage, DeviceSaid
 from broker.hosts import Agent
 
@@ -95,3 +96,43 @@ def test_a_free_place_shows_nothing_until_a_guest_joins(agent: Agent[AnyMessage]
         device.complain("report", "bad", "good")
         device.show()
     assert [(n.device, n.content["errors"]) for n in notices(agent) if n.part == "state"] == [("old", 1), ("new", 1)]
+
+
+@pytest.mark.parametrize(("topic", "answers"), [("report", 6), ("availability", 6), ("tele/plug/SENSOR", 3)])
+def test_a_problem_with_measurements_is_logged_once(agent: Agent[AnyMessage], topic: str, answers: int) -> None:
+    """A counter in the wrong unit was logged at each report; a maker's device expects no answer to each either."""
+    device = RepresentedDevice(agent, replace(GATEWAY, has_own_topics=answers < 6), "consumer")
+    with capture_logs() as logs:
+        for step in range(4):
+            agent.now_s += 10
+            device.complain(topic, f"counter falls from {step + 1e9} to {step} Wh", "to rise")
+        device.complain(topic, "power of -1 W", "0 to 100000 W")
+        agent.now_s += QUIET_S + 1
+        device.complain(topic, "counter falls from 7 to 5.5 Wh", "to rise")
+    assert [(log["problem"], log["topic"]) for log in logs] == [
+        ("counter falls from 1000000000.0 to 0 Wh", topic),
+        ("power of -1 W", topic),
+        ("counter falls from 7 to 5.5 Wh", topic),
+    ]
+    device.show()
+    *errors, state = notices(agent)
+    assert (len(errors), state.content["errors"]) == (answers, 6)
+
+
+def test_each_refused_request_is_logged(agent: Agent[AnyMessage]) -> None:
+    """Somebody waits for each of these jobs."""
+    device = RepresentedDevice(agent, GATEWAY, "consumer")
+    with capture_logs() as logs:
+        for _ in range(2):
+            device.complain("request", "profile 'eco' is not known", "one of: short")
+    assert len(logs) == len(notices(agent)) == 2
+
+
+@pytest.mark.parametrize(("rules", "energy_wh"), [(9, 17_002.0), (10, 1.0)])
+def test_readings_are_taken_by_the_rules_of_a_recording(agent: Agent[AnyMessage], rules: int, energy_wh: float) -> None:
+    """By rules 9, each turn of a second device on the topic was a reset of the counter."""
+    meter = RepresentedDevice(agent, replace(GATEWAY, rules=rules), "consumer").meter
+    meter.planned_w = 400.0
+    for number, counter_wh in enumerate([12_000.0, 5_000.0, 5_000.5, 12_000.5, 5_000.5, 12_001.0, 5_001.0]):
+        meter.take(NOW_S + 10 * number, None, counter_wh)
+    assert meter.energy_wh == pytest.approx(energy_wh, abs=0.001)

@@ -146,6 +146,29 @@ def test_a_job_that_no_roof_supplies_takes_grid_power() -> None:
         assert (agreed.contract.producer, agreed.contract.shares, agreed.contract.start_s) == (GRID, (), BEGINS_S)
 
 
+def test_a_share_that_the_first_contract_does_without_is_released_with_it() -> None:
+    """One roof declines, and meanwhile a third one can supply everything; the other kept its share for a second."""
+    with asking() as stage:
+        offers = (
+            Offer(producer="roof", minutes_mwh=((600, 6_000),)),
+            Offer(producer="shed", minutes_mwh=((600, 4_000),)),
+        )
+        first_minute = START_S // MINUTE_S
+        question = only([outgoing for outgoing in stage.first if isinstance(outgoing.message, ProducersFor)])
+        sent = stage.say((MANAGER, Offered(job_id="wash", first_minute=first_minute, offers=offers)), re=question)
+        assert [outgoing.to for outgoing in sent] == list(ROOFS)
+        left = (offers[0], Offer(producer="barn", minutes_mwh=((600, 10_000),)))
+        declined = SharesAnswered(
+            job_id="wash", promised=("roof",), declined=("shed",), first_minute=first_minute, offers=left
+        )
+        assert [outgoing.to for outgoing in stage.say((MANAGER, declined))] == ["barn"]
+        sent = stage.say((MANAGER, SharesAnswered(job_id="wash", promised=("barn",))))
+        assert to("roof", sent) == [Reserve(job_id="wash", start_s=BEGINS_S, minutes_mwh=(), keeps_earlier=False)]
+        (agreed,) = to(MANAGER, sent)
+        assert isinstance(agreed, ContractAgreed)
+        assert agreed.contract.producer == "barn"
+
+
 # Messages of others.
 
 

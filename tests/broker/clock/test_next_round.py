@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
-from broker.clock.next_round import ScheduledRound, first_round, next_round
+from broker.clock.next_round import Counts, PendingWork, RunEnd, ScheduledRound, first_round, next_round
 
 HOSTS = ("a", "b")
 LAST = replace(first_round(60, HOSTS), phase="run", step=7, round=2)
 """The third round of second 60."""
 
 
-def following(last: ScheduledRound = LAST, **left: Any) -> ScheduledRound | None:
+def following(
+    last: ScheduledRound = LAST, addressed: Counts | None = None, end: RunEnd | None = None, **left: Any
+) -> ScheduledRound | None:
     """Return the round that follows, where nothing is left to do unless `left` says so."""
-    usual: dict[str, Any] = {"addressed": {}, "timers_s": {}, "hosts": HOSTS, "end_s": None, "is_stopped": False}
-    return next_round(last, **{**usual, **left})
+    pending = PendingWork(**{"timers_s": {}, **left})
+    return next_round(last, HOSTS, addressed or {}, pending, end or RunEnd())
 
 
 def test_unanswered_requests_lapse_once_and_before_time_advances() -> None:
@@ -41,13 +43,11 @@ def test_messages_in_flight_come_before_skipped_rounds_and_these_before_time_adv
 
 
 @pytest.mark.parametrize(
-    ("stopped_at_s", "timer_s", "ends_s"), [(75, 90, 75), (95, 90, 89), (75, None, 75), (None, 90, 60), (30, 90, 60)]
+    ("stopped_at_s", "timer_s", "ends_s"), [(75, 90, 75), (95, 90, 89), (75, None, 75), (30, 90, 60)]
 )
-def test_a_run_that_is_stopped_ends_before_its_next_timer(
-    stopped_at_s: int | None, timer_s: int | None, ends_s: int
-) -> None:
+def test_a_run_that_is_stopped_ends_before_its_next_timer(stopped_at_s: int, timer_s: int | None, ends_s: int) -> None:
     """It ends where virtual time was, which may have passed the last event, and never the next one."""
-    closing = following(is_stopped=True, stopped_at_s=stopped_at_s, timers_s={"a": timer_s})
+    closing = following(end=RunEnd(stopped_at_s=stopped_at_s), timers_s={"a": timer_s})
     assert closing is not None
     assert (closing.phase, closing.time_s, closing.acted_until_s) == ("closing", ends_s, ends_s)
 
@@ -59,17 +59,17 @@ def test_a_run_ends_at_its_end_and_timers_of_that_second_no_longer_fire(
     timer_s: int | None, phase: str, time_s: int
 ) -> None:
     """The end is exclusive."""
-    found = following(end_s=100, timers_s={"a": timer_s})
+    found = following(end=RunEnd(end_s=100), timers_s={"a": timer_s})
     assert found is not None
     assert (found.phase, found.time_s) == (phase, time_s)
 
 
 def test_a_run_that_is_repeated_stops_after_the_last_second_of_the_first_one() -> None:
     """Timers of that second fire."""
-    fires = following(stop_after_s=90, timers_s={"a": 90})
+    fires = following(end=RunEnd(stop_after_s=90), timers_s={"a": 90})
     assert fires is not None
     assert (fires.phase, fires.time_s) == ("run", 90)
-    stops = following(stop_after_s=89, timers_s={"a": 90})
+    stops = following(end=RunEnd(stop_after_s=89), timers_s={"a": 90})
     assert stops is not None
     assert (stops.phase, stops.time_s) == ("closing", 89)
 

@@ -11,7 +11,7 @@ from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
 from agents.model import GRID
 from scenarios.expectations import judge
 from scenarios.gateways import Gateway
-from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results
+from scenarios.results import RecordedEnd, ResultsReader, RunWriter, SimulationSpec, create_results
 from scenarios.scenario import Expectation, Scenario
 from tests.scenarios.neighbourhoods import (
     START_S,
@@ -45,7 +45,7 @@ def values_of(
             writer.message(START_S, 0, sender, seq, "manager", body["kind"], body)
         for entry in ledger:
             writer.entry(entry)
-        writer.finish("done", START_S + 12 * HOUR_S, wall_s=0.0)
+        writer.finish(RecordedEnd("done", START_S + 12 * HOUR_S, wall_s=0.0))
     with ResultsReader(path) as results:
         verdicts = judge(results, 1, lambda _: {})
         figures = results.kpis(1).as_dict()

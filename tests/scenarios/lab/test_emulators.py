@@ -123,7 +123,9 @@ class TestTasmota:
         answer = by_topic(plug.received(f"cmnd/{plug.topic}/PulseTime", b"700", START_S))
         assert answer[f"stat/{plug.topic}/RESULT"] == {"PulseTime1": {"Set": 700, "Remaining": 0}}
         plug.received(f"cmnd/{plug.topic}/POWER", b"ON", START_S + 600)
-        assert plug.next_due_s() <= START_S + 1200
+        due_s = plug.next_due_s()
+        assert due_s is not None
+        assert due_s <= START_S + 1200
         found = by_topic(plug.due(START_S + 1200))
         assert found[f"stat/{plug.topic}/POWER"] == "OFF"
         assert plug.plug.appliance.power_w(START_S + 1200) == 0

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from agents.energy import CumulativeSeries
 from agents.model import GRID, Contract
 from scenarios.metrics.billing import account_of, bills, bills_of
 from scenarios.metrics.community_allocation import ALLOCATION_KEYS, LocalSupply, allocate, apportion
@@ -27,6 +28,7 @@ from tests.scenarios.neighbourhoods import (
     job,
     load,
     neighbourhood,
+    series_points,
     settled_runs,
     sun,
 )
@@ -107,15 +109,17 @@ def test_what_does_not_divide_goes_to_the_largest_remainders() -> None:
     assert apportion(weights, np.array([11]), np.array([[5], [10], [10]]))[:, 0].tolist() == [5, 4, 2]
 
 
-def test_rounding_lets_no_member_buy_more_than_it_consumes() -> None:
-    """B draws 100.6 mWh in five minutes, all of it by contract: its meter counts 101, 100, ... mWh."""
+def test_rounding_lets_no_member_buy_more_than_its_meter_counts() -> None:
+    """B draws 100.6 mWh in five minutes, all of it by contract: its meter counts 101, 100, ... mWh, 1,207 in all."""
     scenario, _ = community_of_three()
     tiny = job("b-job", "b", load((0, 0), (3600, 1.2072)))
     settled = settle(replace(scenario, jobs=(tiny,)), [contract(tiny, "pv-a", 0)], START_S, START_S + 3600)
 
     energy = allocate(settled, producer_houses(scenario), "negotiated", 300)
 
-    assert energy.bought_milliwh[1].tolist() == [101] * 12
+    assert energy.bought_milliwh[1].tolist() == energy.consumed_milliwh[1].tolist()
+    assert set(energy.bought_milliwh[1].tolist()) == {100, 101}
+    assert energy.bought_milliwh[1].sum() == energy.sold_milliwh[0].sum() == 1207
     assert (energy.own_milliwh >= 0).all()
     assert (energy.imported_milliwh >= 0).all()
 
@@ -235,13 +239,22 @@ def test_emissions_and_savings_compare_a_member_with_itself_alone() -> None:
 
 
 @st.composite
+def coefficients(draw: st.DrawFn) -> dict[str, float]:
+    """Draw the shares of some houses, which need not divide all production."""
+    weights = draw(st.lists(st.integers(0, 7), min_size=1, max_size=4))
+    return {
+        f"h{i}": round(weight / (sum(weights) + draw(st.integers(0, 3)) or 1), 6) for i, weight in enumerate(weights)
+    }
+
+
+@st.composite
 def communities(draw: st.DrawFn) -> Community:
     """Draw any key, fees, value added tax."""
     eur = st.floats(-0.5, 2, allow_nan=False).map(lambda value: round(value, 4))
     return Community(
         key=draw(st.sampled_from(ALLOCATION_KEYS)),
         interval_s=draw(st.sampled_from([300, 900, 3600])),
-        coefficients=draw(st.none() | st.just({"h0": 0.3, "h1": 0.7})),
+        coefficients=draw(st.none() | coefficients()),
         grid_fee_eur_per_kwh=draw(eur),
         local_grid_fee_eur_per_kwh=draw(st.none() | eur),
         supplier_fee_eur_per_year=draw(st.floats(0, 500)),
@@ -252,14 +265,22 @@ def communities(draw: st.DrawFn) -> Community:
 
 
 @settings(max_examples=25)
-@given(settled_runs(), communities(), st.lists(st.floats(-0.3, 1), min_size=1, max_size=3))
+@given(
+    settled_runs(), communities(), st.lists(st.floats(-0.3, 1), min_size=1, max_size=3), series_points(st.just(START_S))
+)
 def test_all_bills_together_are_what_the_community_pays_outside(
-    run: tuple[Scenario, list[Contract], int], community: Community, prices: list[float]
+    run: tuple[Scenario, list[Contract], int],
+    community: Community,
+    prices: list[float],
+    base_load: list[tuple[int, float]],
 ) -> None:
-    """They match to the cent, line by line, and energy is conserved in every interval."""
+    """They match to the cent, line by line, and energy is conserved in every interval, as meters count it."""
     scenario, contracts, end_s = run
+    times_s, cumulative_wh = zip(*base_load, strict=True)
+    base_loads = {"h0": CumulativeSeries(times_s=times_s, cumulative_wh=cumulative_wh)}
     series = PriceSeries(tuple(START_S + 1000 * i for i in range(len(prices))), tuple(prices))
-    scenario = replace(scenario, community=community, tariff=replace(TARIFF, import_eur_per_kwh=series))
+    tariff = replace(TARIFF, import_eur_per_kwh=series)
+    scenario = replace(scenario, community=community, tariff=tariff, base_loads=base_loads)
     settled = settle(scenario, contracts, START_S, end_s)
 
     account = account_of(scenario, settled, producer_houses(scenario))
@@ -282,11 +303,11 @@ def test_all_bills_together_are_what_the_community_pays_outside(
     assert (energy.imported_milliwh >= 0).all()
     assert (energy.fed_in_milliwh >= 0).all()
     assert (energy.bought_milliwh.sum(axis=0) == energy.sold_milliwh.sum(axis=0)).all()
-    drawn_wh, given_wh = settled.consumed_wh.sum(), settled.produced_wh.sum()
-    assert energy.consumed_milliwh.sum() / 1000 == pytest.approx(drawn_wh, abs=0.05)
-    assert energy.produced_milliwh.sum() / 1000 == pytest.approx(given_wh, abs=0.05)
+    counted_wh = np.array([(m.consumed_wh, m.produced_wh) for m in members]).T
+    metered_wh = [settled.house_consumed_wh.sum(axis=1), settled.house_produced_wh.sum(axis=1)]
+    assert np.abs(counted_wh - metered_wh).max() < 0.00051
     balance_wh = sum(m.imported_wh - m.fed_in_wh for m in members)
-    assert balance_wh == pytest.approx(drawn_wh - given_wh, abs=0.1)
+    assert balance_wh == pytest.approx(counted_wh[0].sum() - counted_wh[1].sum(), abs=1e-6)
 
 
 @settings(max_examples=50)

@@ -9,7 +9,7 @@ import pytest
 from agents.energy import Prediction
 from agents.model import GRID
 from scenarios.optimum import compare
-from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results
+from scenarios.results import RecordedEnd, ResultsReader, RunWriter, SimulationSpec, create_results
 from scenarios.scenario import ProducerSeries
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, sun
 from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, street
@@ -24,7 +24,7 @@ def test_all_runs_are_compared_with_the_best_of_their_plans_and_nothing_known_is
     for run, (supplier, state) in enumerate((("pv", "done"), (GRID, "done"), ("pv", "failed")), start=1):
         with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:
             writer.entry(agreed(contract(scenario.jobs[0], supplier, HOUR_S)))
-            writer.finish(state, START_S + 4 * HOUR_S)  # type: ignore[arg-type]  # one of its states
+            writer.finish(RecordedEnd(state, START_S + 4 * HOUR_S))  # type: ignore[arg-type]  # one of its states
 
     compare(path, 4.0, supply="whole")
     compare(path, 4.0, supply="shared")

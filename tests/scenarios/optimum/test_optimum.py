@@ -101,6 +101,13 @@ def test_nothing_to_win(jobs: tuple[Job, ...]) -> None:
     assert found.gap == 0.0
 
 
+def test_no_jobs_but_a_forecast_that_was_too_high() -> None:
+    """What could have been promised is bounded apart from what was produced: that failed if nobody wanted it."""
+    hoped = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), sun((0, 0.0), (24 * HOUR_S, 1.0)))
+    found = clairvoyant_optimum(street({"pv": hoped}))
+    assert (found.best_wh, found.bound_wh, found.carried_bound_wh, found.proven) == (0.0, 0.0, 0.0, True)
+
+
 def test_no_producers() -> None:
     """Everything is bought."""
     found = clairvoyant_optimum(neighbourhood({"1": {}}, at_hours((1, 2))))

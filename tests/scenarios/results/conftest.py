@@ -10,6 +10,7 @@ from agents.manager.ledger_entries import LedgerEntry
 from agents.messages import ContractAgreed
 from agents.model import GRID
 from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import (
@@ -75,12 +76,12 @@ def results_file(tmp_path: Path, simulation: SimulationSpec, ledger: tuple[Ledge
         for entry in ledger:
             writer.entry(entry)
             writer.commit()
-        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=4, wall_s=0.5))
     with RunWriter(path, simulation.scenario, run=2, run_id="r2", seed=2, start_s=START_S) as writer:
         write_messages(writer, simulation.scenario)
         for job_, start_s in zip(simulation.scenario.jobs, (0, 3600, 7200), strict=True):
             writer.entry(agreed(contract(job_, "pv", start_s)))
-        writer.finish("done", START_S + 10800, negotiations=3, wall_s=0.25, not_registered=("late",))
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=3, wall_s=0.25, not_registered=("late",)))
     return path
 
 

@@ -14,6 +14,7 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.frames import load_frames
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.views import household_rows, view_house, view_neighbourhood
 from scenarios.results.writer import RunWriter
@@ -31,7 +32,7 @@ def base_load_file(tmp_path: Path, simulation: SimulationSpec, ledger: tuple[Led
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         for entry in ledger:
             writer.entry(entry)
-        writer.finish("done", START_S + 10_800)
+        writer.finish(RecordedEnd("done", START_S + 10_800))
     return path
 
 

@@ -15,6 +15,7 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.frames import load_frames
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.views import view_house
 from scenarios.results.writer import RunWriter
@@ -38,7 +39,7 @@ def community_file(tmp_path: Path, simulation: SimulationSpec, ledger: tuple[Led
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         for entry in ledger:
             writer.entry(entry)
-        writer.finish("done", START_S + 10800)
+        writer.finish(RecordedEnd("done", START_S + 10800))
     return path
 
 

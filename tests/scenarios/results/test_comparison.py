@@ -22,6 +22,7 @@ from scenarios.results.comparison.files import write_comparison
 from scenarios.results.comparison.tables import tables_of
 from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
 from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
@@ -63,7 +64,7 @@ def write(tmp_path: Path, street: Scenario) -> Write:
                     writer.entry(agreed(contract(of, "pv" if i < count else GRID, i * 3600)))
                 state: Any = unfinished.get(seed, "done")
                 if state != "running":
-                    writer.finish(state, START_S + 10_800, negotiations=3, wall_s=0.1)
+                    writer.finish(RecordedEnd(state, START_S + 10_800, negotiations=3, wall_s=0.1))
                 writer.commit()
         return path
 

@@ -15,14 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from agents import GRID
+from agents import GRID, SHARED, Share
 from scenarios.results.connection import ResultsError
 from scenarios.results.export import FORMATS, Format, export_results
 from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.frames import load_frames
 from scenarios.results.reader import ResultsReader
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.writer import RunWriter
-from tests.scenarios.neighbourhoods import START_S, agreed, contract, job, load, neighbourhood
+from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
 TABLES = {
     "runs",
@@ -34,6 +36,7 @@ TABLES = {
     "production",
     "consumption",
     "base_loads",
+    "share_minutes",
     "bills",
 }
 
@@ -86,7 +89,7 @@ def test_only_csv_disarms_texts_that_a_spreadsheet_would_take_for_formulas(tmp_p
             entry = agreed(contract(one, GRID, 0))
             event = entry.history[0].model_copy(update={"reason": "+49"})
             writer.entry(entry.model_copy(update={"history": (event,)}))
-        writer.finish("done", START_S + 7200)
+        writer.finish(RecordedEnd("done", START_S + 7200))
     with ResultsReader(path) as results:
         export_results(results, "csv", tmp_path / "csv")
         export_results(results, "json", tmp_path / "json")
@@ -117,6 +120,42 @@ def test_minutes_add_up_to_the_figures(results_file: Path, tmp_path: Path) -> No
     assert total("minutes", "export_wh") == pytest.approx(figures.export_wh)
     (first, _) = json.loads((tmp_path / "out" / "kpis.json").read_text(encoding="utf-8"))
     assert {name: first[name] for name in figures.as_dict()} == figures.as_dict()
+
+
+def test_the_shares_of_each_minute_add_up_to_what_a_job_draws(tmp_path: Path) -> None:
+    """Of 20 Wh a minute, A promises 10 and gives 8, B gives 5 in the first half hour, and the grid gives the rest."""
+    wash = job("wash", "b", load((0, 0), (3600, 1200)))
+    roofs = {"a": {"pv-a": forecast(sun((0, 0), (3600, 480)))}, "b": {"pv-b": forecast(sun((0, 0), (3600, 2000)))}}
+    scenario = neighbourhood(roofs, [wash])
+    shares = (Share(producer="pv-a", minutes_mwh=((60, 10_000),)), Share(producer="pv-b", minutes_mwh=((30, 5_000),)))
+    shared = contract(wash, GRID, 0).model_copy(update={"producer": SHARED, "shares": shares})
+    spec = SimulationSpec(scenario, "insertion", (1,), "memory", settings={"supply": "shared"})
+    path = create_results(spec, folder=tmp_path)
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.entry(agreed(shared))
+        writer.finish(RecordedEnd("done", START_S + 7200))
+    rows = load_frames(path).share_minutes
+
+    assert set(rows.contract_id) == {"wash/1"}
+    by_producer = rows.groupby("producer")[["contracted_wh", "delivered_wh"]].sum()
+    assert by_producer.contracted_wh.to_dict() == pytest.approx({"pv-a": 600, "pv-b": 150, GRID: 450})
+    assert by_producer.delivered_wh.to_dict() == pytest.approx({"pv-a": 480, "pv-b": 150, GRID: 570})
+    by_minute = rows.groupby("minute")[["contracted_wh", "delivered_wh"]].sum()
+    assert len(by_minute) == 60
+    assert by_minute.to_numpy(dtype=float) == pytest.approx(20.0)
+
+
+def test_the_grid_owes_nothing_to_jobs_that_a_producer_supplies_alone(results_file: Path) -> None:
+    """Not even a rounding error; it gives what the producer owes."""
+    frames = load_frames(results_file)
+    rows = frames.share_minutes[frames.share_minutes.run == 2]
+    grid = rows[rows.producer == GRID]
+
+    assert set(grid.contracted_wh) == {0.0}
+    with ResultsReader(results_file) as results:
+        figures = results.kpis(2)
+    assert grid.delivered_wh.sum() == pytest.approx(figures.grid_wh)
+    assert rows.delivered_wh.sum() == pytest.approx(rows.contracted_wh.sum()) == pytest.approx(figures.consumed_wh)
 
 
 def test_parquet_has_types(results_file: Path, tmp_path: Path) -> None:

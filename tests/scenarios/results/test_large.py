@@ -14,6 +14,7 @@ import pytest
 from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
 from scenarios.metrics import billing, settle
 from scenarios.results import (
+    RecordedEnd,
     ResultsReader,
     RunWriter,
     SimulationSpec,
@@ -71,7 +72,7 @@ def _write(path: Path, scenario: Scenario, most_minute_rows: int) -> Path:
             agreed(contract(dry, GRID, 7200, n=2, agreed_s=1800)),
         ):
             writer.entry(entry)
-        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=4, wall_s=0.5))
     return path
 
 
@@ -103,7 +104,7 @@ def _write_shared(path: Path, scenario: Scenario, most_minute_rows: int) -> Path
         for one in contracts:
             event = LedgerEvent(at_s=one.agreed_s, what="agreed", start_s=one.start_s, shares=one.shares)
             writer.entry(LedgerEntry(contract=one, state="standing", history=(event,)))
-        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=4, wall_s=0.5))
     return path
 
 
@@ -196,7 +197,7 @@ def test_a_resumed_run_keeps_no_share_of_a_contract_that_was_cancelled(tmp_path:
     ):
         for entry in results.ledger(1):
             writer.entry(entry.model_copy(update={"state": "cancelled"}))
-        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=4, wall_s=0.5))
     with ResultsReader(path) as results:
         assert results.kept_contracts(1) == ()
     assert _kept_shares(path) == 0
@@ -224,7 +225,7 @@ def test_a_resumed_large_run_drops_its_overview(tmp_path: Path) -> None:
         with ResultsReader(path) as results:
             assert results.minutes(1) is None
             assert view_overview(results, 1).kpis.jobs == 3
-        writer.finish("done", START_S + 10800, negotiations=4, wall_s=0.5)
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=4, wall_s=0.5))
     with ResultsReader(path) as results:
         assert results.minutes(1) is not None
 

@@ -24,6 +24,7 @@ from scenarios.results.report.contents import Limits, report_contents
 from scenarios.results.report.page import build_page, write_report
 from scenarios.results.report.report_header import utc_offsets
 from scenarios.results.rows import DroppedHost
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.zone import Zone
 from tests.patience import PATIENCE_WALL_S
@@ -399,7 +400,7 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: 
     path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "r.sqlite")
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=start_s) as writer:
         writer.entry(agreed(contract(jobs[0], "pv", 36_000)))
-        writer.finish("done", start_s + 86_400)
+        writer.finish(RecordedEnd("done", start_s + 86_400))
     there, utc = (f"{at.hours(start_s + 36_000)}" for at in (zone, Zone()))
     page = tmp_path / "report.html"
     look = f"""
@@ -438,12 +439,14 @@ def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
                 writer.entry(agreed(contract(of, "pv", 60 * run)))
             writer.commit()
             if run == 2:
-                writer.finish("failed", START_S + 900, error=f"agent failed: {NASTY}")
+                writer.finish(RecordedEnd("failed", START_S + 900, error=f"agent failed: {NASTY}"))
             elif run == 4:
                 out = (DroppedHost("b", "it lied", is_quarantined=True),)
-                writer.finish("done", START_S + 87_000, without=out, disputes=(f"job 'j1': {NASTY}", "job 'j2'"))
+                writer.finish(
+                    RecordedEnd("done", START_S + 87_000, without=out, disputes=(f"job 'j1': {NASTY}", "job 'j2'"))
+                )
             elif run != 3:
-                writer.finish("done", START_S + 87_000)
+                writer.finish(RecordedEnd("done", START_S + 87_000))
     with ResultsReader(path) as results:
         write_report(results, tmp_path / "report.html")
 

@@ -31,8 +31,9 @@ from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWrite
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import DroppedHost, record_verdicts
+from scenarios.results.run_end import EndState, RecordedEnd
 from scenarios.results.summary import run_json, simulation_json
-from scenarios.results.writer import EndState, RunWriter
+from scenarios.results.writer import RunWriter
 from scenarios.scenario import Community, Scenario, Tariff
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
@@ -93,7 +94,7 @@ async def test_the_event_loop_goes_on_while_the_file_of_an_ended_run_is_locked(
         assert not waiting.done()
         other.execute("ROLLBACK")
         await waiting
-        writer.finish("done", START_S)
+        writer.finish(RecordedEnd("done", START_S))
     with ResultsReader(path) as results:
         assert results.runs()[0].state == "done"
 
@@ -114,7 +115,7 @@ def test_a_run_whose_file_stays_locked_at_its_end_is_kept_in_a_file_beside_it(
         assert not writer.commit()
         began_wall_s = time.monotonic()
         with pytest.raises(ResultsWriteError, match=rf"r\.sqlite: stayed locked by .*; the whole run is in {beside}"):
-            writer.finish("interrupted", START_S, error="by the user")
+            writer.finish(RecordedEnd("interrupted", START_S, error="by the user"))
         other.execute("ROLLBACK")
         assert time.monotonic() - began_wall_s < 4.0  # a signal leaves the process 4.5 s
     assert [log["event"] for log in logs] == ["waiting for the results file"]
@@ -140,13 +141,13 @@ def test_a_run_that_can_be_resumed_is_never_written_beside_its_locked_file(
         other.execute("BEGIN IMMEDIATE")
         # The error that a failed run ends with says why, and must not be replaced.
         with nullcontext() if state == "failed" else busy:
-            writer.finish(state, START_S, error="why")
+            writer.finish(RecordedEnd(state, START_S, error="why"))
         other.execute("ROLLBACK")
     unrecorded = ["failure not recorded"] if state == "failed" else []
     assert [log["event"] for log in logs] == ["waiting for the results file", *unrecorded]
     assert list(tmp_path.glob("*.sqlite")) == [path]
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S, resume=True) as writer:
-        writer.finish("done", START_S)
+        writer.finish(RecordedEnd("done", START_S))
     with ResultsReader(path) as results:
         assert results.runs()[0].state == "done"
 
@@ -162,7 +163,7 @@ def test_there_is_no_warning_of_a_brief_lock(simulation: SimulationSpec, tmp_pat
         other.execute("BEGIN IMMEDIATE")
         written = Timer(0.05, other.rollback)
         written.start()
-        writer.finish("done", START_S)
+        writer.finish(RecordedEnd("done", START_S))
         written.join()
     assert logs == []
     with ResultsReader(path) as results:
@@ -184,7 +185,7 @@ def test_a_large_scenario_takes_little_space(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("2",)
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
-        writer.finish("done", START_S + 10800, negotiations=0, wall_s=0.0)
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=0, wall_s=0.0))
 
 
 _PANEL = {"a": {"pv": forecast(sun((0, 0.0), (3600, 900.0)))}}
@@ -229,7 +230,7 @@ def test_every_seed_that_can_be_stored_is_read_back(tmp_path: Path) -> None:
     """A run with a seed above 2^53 was called damaged."""
     path = create_results(SimulationSpec(_PLAIN, "insertion", (2**63 - 1,), "memory"), folder=tmp_path)
     with RunWriter(path, _PLAIN, run=1, run_id="r1", seed=2**63 - 1, start_s=START_S) as writer:
-        writer.finish("done", START_S + 10800)
+        writer.finish(RecordedEnd("done", START_S + 10800))
     with ResultsReader(path) as results:
         assert results.runs()[0].seed == 2**63 - 1
 
@@ -241,7 +242,7 @@ def test_files_of_earlier_formats_stay_readable(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 1")
     with RunWriter(path, _PLAIN, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
-        writer.finish("done", START_S + 10800)
+        writer.finish(RecordedEnd("done", START_S + 10800))
     with ResultsReader(path) as results:
         assert results.info.supply == "shared"
 
@@ -425,7 +426,7 @@ def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path
     wash = simulation.scenario.jobs[0]
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         writer.entry(agreed(contract(wash, "pv", 600)))
-        writer.finish("done", None)
+        writer.finish(RecordedEnd("done", None))
 
     with ResultsReader(path) as results:
         assert results.run(1).end_s == START_S + 600 + wash.duration_s
@@ -447,7 +448,7 @@ def test_a_resumed_run_continues_its_ledger_and_counts(tmp_path: Path, simulatio
         assert writer.seen == {"a": 7}
         writer.message(START_S, 0, "a", 8, "b", "Declined", {})
         writer.entry(second)
-        writer.finish("done", None)
+        writer.finish(RecordedEnd("done", None))
 
     with ResultsReader(path) as results:
         assert results.run(1).ledger_sha256 == ledger_sha256([first, second])
@@ -487,11 +488,13 @@ def test_a_run_that_is_resumed_after_it_was_ended_is_as_if_it_had_not_been(
                     assert ended.fetchone() == ("running", None, None, None, "")
                 writer.entry(entry)
                 if state == "done":
-                    writer.finish("done", None)
+                    writer.finish(RecordedEnd("done", None))
                 elif state:
                     scores = {"pv": (1, 2)}
                     writer.finish(
-                        "interrupted", None, wall_s=1.0, error="why", without=out, disputes="b", scores=scores
+                        RecordedEnd(
+                            "interrupted", None, wall_s=1.0, error="why", without=out, disputes="b", scores=scores
+                        )
                     )
                     record_comparison(path, 1, {"optimum": {}})
                     record_verdicts(path, 1, [{"holds": False}])
@@ -516,7 +519,7 @@ def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> Non
         import sys
         from pathlib import Path
         from scenarios.results.files import SimulationSpec, create_results
-        from scenarios.results.writer import EndState, RunWriter
+        from scenarios.results.writer import RunWriter
         from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
         jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(5000)]
@@ -560,7 +563,7 @@ def write_one_run(path: Path, run: int, contracts: int) -> None:
             writer.message(START_S, 0, of.agent, i, "pv", "Declined", {"kind": "Declined", "job_id": of.job_id})
             writer.entry(agreed(contract(of, "pv", 60 * i)))
             writer.commit()
-        writer.finish("done", START_S + 60 * contracts)
+        writer.finish(RecordedEnd("done", START_S + 60 * contracts))
 
 
 @pytest.mark.long
@@ -593,7 +596,7 @@ def test_a_file_with_many_messages_opens_at_once(tmp_path: Path, simulation: Sim
         for i in range(100_000):
             body = {"kind": "Decline", "job_id": "dry" if i % 100 else "wash", "reason": "no sun is left"}
             writer.message(START_S + i // 10, i % 10, "pv", i, "b/machine", "Decline", body)
-        writer.finish("done", None)
+        writer.finish(RecordedEnd("done", None))
 
     thousands_of_steps = 0
 
@@ -672,7 +675,7 @@ def test_scores_before_and_after_a_run_are_kept(tmp_path: Path, simulation: Simu
     with ResultsReader(path) as reader:
         assert reader.scores(1) == {}
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S, resume=True) as writer:
-        writer.finish("done", START_S + 60, scores={"pv": (10, 7), "gone": (10, 10)})
+        writer.finish(RecordedEnd("done", START_S + 60, scores={"pv": (10, 7), "gone": (10, 10)}))
     with ResultsReader(path) as reader:
         assert reader.scores(1) == {"pv": (10, 7)}
 
@@ -687,7 +690,7 @@ def test_the_hosts_that_a_run_ended_without_are_kept(tmp_path: Path, simulation:
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         with ResultsReader(path) as reader:
             assert reader.run(1).without == ()
-        writer.finish("done", START_S + 60, without=out)
+        writer.finish(RecordedEnd("done", START_S + 60, without=out))
     with ResultsReader(path) as reader:
         assert reader.run(1).without == out
         assert [run.without for run in reader.runs()] == [out]
@@ -702,7 +705,7 @@ def test_disputes_are_kept_in_their_order(tmp_path: Path, simulation: Simulation
     path = create_results(simulation, folder=tmp_path)
     for run, disputes in ((1, ()), (2, ("job 'b': lies", "job 'a': lies"))):
         with RunWriter(path, simulation.scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:
-            writer.finish("done", START_S + 60, disputes=disputes)
+            writer.finish(RecordedEnd("done", START_S + 60, disputes=disputes))
         with closing(sqlite3.connect(path)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
         assert ("disputes" in tables) == bool(disputes)

@@ -12,6 +12,7 @@ from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.power_profiles import average_power_profile
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.views import view_house, view_runs
 from scenarios.results.writer import RunWriter
@@ -27,7 +28,7 @@ def half_done(results_file: Path, simulation: SimulationSpec) -> Path:
     wash = simulation.scenario.jobs[0]
     with RunWriter(results_file, simulation.scenario, run=3, run_id="r3", seed=3, start_s=START_S) as writer:
         writer.entry(agreed(contract(wash, "pv", 3600)))
-        writer.finish("interrupted", START_S + PLANNED_S // 4)
+        writer.finish(RecordedEnd("interrupted", START_S + PLANNED_S // 4))
     return results_file
 
 
@@ -77,7 +78,7 @@ def test_a_simulation_without_a_complete_run_has_no_mean(
         with RunWriter(path, simulation.scenario, run=number, run_id=f"r{number}", seed=number, start_s=START_S) as run:
             for entry in ledger:
                 run.entry(entry)
-            run.finish("interrupted" if number == 1 else "failed", START_S + number * 1800)
+            run.finish(RecordedEnd("interrupted" if number == 1 else "failed", START_S + number * 1800))
     with ResultsReader(path) as results:
         spread = simulation_json(results)["statistics"]["grid_wh"]
         assert average_power_profile(results).runs == 1

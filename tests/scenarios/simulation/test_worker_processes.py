@@ -37,6 +37,28 @@ def spawn_and_be_killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _tell_blocked_signals(pipe: Connection) -> None:
+    pipe.send(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def spawn_two_and_tell() -> None:
+    """Run in a process of its own, whose first processes these are."""
+    for _ in range(2):
+        spawned = SpawnedProcess("ssmic-tells", _tell_blocked_signals)
+        spawned.start()
+        sys.stdout.write(f"{signal.SIGINT in spawned.pipe.recv()}\n")
+        spawned.join()
+    sys.stdout.write(f"{signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())}\n")
+
+
+@pytest.mark.long
+def test_ctrl_c_is_left_to_the_process_that_spawns() -> None:
+    """Also by the first one, with which Python starts its resource tracker."""
+    code = f"from {__name__} import spawn_two_and_tell; spawn_two_and_tell()"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "True", "False"]
+
+
 @pytest.mark.long
 def test_a_process_that_loops_ends_when_the_one_that_spawned_it_is_killed() -> None:
     """Both hold the same output, which is at its end only when the last of them has ended."""

@@ -6,9 +6,7 @@ import asyncio
 import csv
 import re
 import sqlite3
-import subprocess
-import sys
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,6 @@ from scenarios.results import ResultsError, ResultsExistError, ResultsLockedErro
 from scenarios.scenario import Scenario
 from scenarios.simulation import Plan, RunSettings, open_simulation
 from scenarios.sweep import (
-    SweepOutcome,
     SweepPlan,
     SweepProgress,
     SweepRequest,
@@ -27,45 +24,13 @@ from scenarios.sweep import (
     export_sweep,
     plan_sweep,
     read_sweep,
-    run_sweep,
     write_sweep_report,
 )
 from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import FIGURES, SweepRow, perform
 from tests.scenarios.files.series.test_coverage import TEXT
+from tests.scenarios.sweep.small_sweep import REQUEST, content, sweep
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS
-
-REQUEST = SweepRequest("street", ("algorithm=insertion,fifty_fifty",), ("days=1",), seeds=2)
-
-
-def sweep(plan: SweepPlan, path: Path, **how: object) -> SweepOutcome:
-    """Do a sweep from beginning to end."""
-    return asyncio.run(run_sweep(plan, path, **how))  # type: ignore[arg-type]  # passed on
-
-
-def content(path: Path) -> list[str]:
-    """Return all that a results file holds but wall times."""
-    connection = sqlite3.connect(path)
-    try:
-        lines = list(connection.iterdump())
-    finally:
-        connection.close()
-    return [line for line in lines if 'INTO "timing"' not in line and "created_utc" not in line]
-
-
-@pytest.fixture(scope="module")
-def plan() -> SweepPlan:
-    """Plan of a sweep of two points with two seeds."""
-    return plan_sweep(REQUEST)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(plan: SweepPlan, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results file of that sweep, done at one go."""
-    path = tmp_path_factory.mktemp("sweep") / "undisturbed.sqlite"
-    outcome = sweep(plan, path, workers=1)
-    assert outcome.sha256 == read_sweep(path).info.sha256
-    return path
 
 
 class StopNowError(Exception):
@@ -117,37 +82,6 @@ def test_the_same_command_runs_what_failed_again(plan: SweepPlan, undisturbed: P
 
 
 @pytest.mark.long
-def test_dask_local_gives_the_same_content(plan: SweepPlan, undisturbed: Path, tmp_path: Path) -> None:
-    """Dask local gives the same content."""
-    pytest.importorskip("distributed", reason="Dask is an extra: pip install 'ssmic[dask]'")
-    path = tmp_path / "dask.sqlite"
-    sweep(plan, path, workers=1, dask="local")
-    assert content(path) == content(undisturbed)
-
-
-@pytest.mark.long
-def test_a_scheduler_and_workers_elsewhere_give_the_same_content(
-    plan: SweepPlan, undisturbed: Path, tmp_path: Path
-) -> None:
-    """They are separate processes, as started by `dask scheduler` and `dask worker`."""
-    pytest.importorskip("distributed", reason="Dask is an extra: pip install 'ssmic[dask]'")
-    with ExitStack() as processes:
-
-        def begin(*arguments: str) -> subprocess.Popen[str]:
-            command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
-            process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-            processes.enter_context(process)
-            processes.callback(process.terminate)
-            return process
-
-        scheduler = begin("scheduler", "--host", "127.0.0.1", "--port", "0")
-        assert scheduler.stderr is not None
-        address = next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://127\S+", line)))
-        begin("worker", address, "--nworkers", "2", "--nthreads", "1")
-        sweep(plan, tmp_path / "dask.sqlite", dask=address)
-    assert content(tmp_path / "dask.sqlite") == content(undisturbed)
-
-
 def assert_is_simulated(row: SweepRow, settings: RunSettings, scenario: Scenario, out: Path) -> None:
     """Check that a simulation of a run comes to the same ledger and figures as the sweep."""
 

@@ -9,6 +9,7 @@ import pytest
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.rows import DroppedHost
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from tests.ended import Ssmic
 
@@ -22,7 +23,7 @@ def stopped(tmp_path: Path, small: Path) -> Path:
         with RunWriter(
             path, scenario, run=number, run_id=f"r{number}", seed=number, start_s=scenario.start_s
         ) as writer:
-            writer.finish("interrupted", scenario.start_s + round(share * 37 * 3600))
+            writer.finish(RecordedEnd("interrupted", scenario.start_s + round(share * 37 * 3600)))
     return path
 
 
@@ -62,7 +63,7 @@ def test_a_run_that_ended_without_a_host_names_it_with_the_reason(
     path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "without.sqlite")
     with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
         out = (DroppedHost("1", "it lied", is_quarantined=True), DroppedHost("2", "it was away", is_quarantined=False))
-        writer.finish("done", scenario.start_s + 3600, without=out)
+        writer.finish(RecordedEnd("done", scenario.start_s + 3600, without=out))
     shown = " ".join(ssmic("results", "show", path, *options).out.split())
 
     assert "seed 1, done without 1, 2" in shown
@@ -76,7 +77,9 @@ def test_the_disputes_of_a_run_are_listed(ssmic: Ssmic, tmp_path: Path, small: P
     scenario = load_scenario(small)
     path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "disputed.sqlite")
     with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
-        writer.finish("done", scenario.start_s + 3600, disputes=[f"job 'j{n}': it lies" for n in range(12)])
+        writer.finish(
+            RecordedEnd("done", scenario.start_s + 3600, disputes=[f"job 'j{n}': it lies" for n in range(12)])
+        )
     shown = ssmic("results", "show", path, *options).out
 
     assert "has 12 disputes; the ledger stands:" in shown

@@ -8,10 +8,11 @@ from typing import Any
 from textual.widgets import Input, Static, TabbedContent
 
 from broker.transport import BrokerUrl, MemoryBroker, MqttBroker
-from scenarios.monitor import BusFeed, ObservedRun
+from scenarios.monitor import BusFeed, ObservedDevice, ObservedRun
+from scenarios.zone import Zone
 from tests.tui.driving import dialog, notices, the_app, until
 from tests.tui.monitor.test_screen import table
-from tui.monitor.real_devices import DeviceMessageDialog, JobAskedFor
+from tui.monitor.real_devices import DeviceMessageDialog, JobAskedFor, _columns
 from tui.shell import AskText
 
 STATE = {
@@ -61,3 +62,12 @@ async def test_a_request_without_a_connection_is_answered_with_the_reason(opened
         await until(pilot, lambda: any("no connection to a broker [/b]" in said for _, said in notices(pilot)))
         await pilot.pause()  # it is drawn
     assert not the_app(pilot).unexpected
+
+
+def test_a_device_of_which_nothing_was_heard_says_so() -> None:
+    """An empty cell looked as if it was not known yet."""
+    heard = next(column for column in _columns(Zone()) if column.title == "last heard")
+    device = ObservedDevice("washer")
+    assert heard.cell(device) == ""
+    device.take("state", json.dumps({**STATE, "last_heard": None, "available": None}).encode(), None)
+    assert heard.cell(device) == ("never", "warn")

@@ -25,7 +25,6 @@ from scenarios.monitor.message_log import IN_MEMORY, MessageSummary, shown_agent
 from scenarios.monitor.negotiations import ObservedNegotiation
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
-from scenarios.results import MOST_LISTED
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
@@ -38,6 +37,7 @@ from tui.monitor.messages import Filter
 from tui.monitor.producers import ProducersPane
 from tui.shell.dialogs import AskText, ChooseOne, Confirm
 from tui.shell.header import StatusLine
+from tui.street_groups import MOST_LISTED
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
 from tui.widgets.table_columns import placed

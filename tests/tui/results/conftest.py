@@ -14,6 +14,7 @@ from agents.model import GRID, Contract
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.plan import Plan
@@ -82,7 +83,7 @@ def told_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=seed, start_s=scenario.start_s) as writer:
                 for entry in _plan(scenario, 3600 * (run if name == INSERTION else 4)):
                     writer.entry(entry)
-                writer.finish("done", None, negotiations=len(scenario.jobs), wall_s=run * 0.5)
+                writer.finish(RecordedEnd("done", None, negotiations=len(scenario.jobs), wall_s=run * 0.5))
         with sqlite3.connect(path) as connection:
             connection.execute("UPDATE simulation SET created_utc = ?", (MADE_UTC[name],))
         connection.close()

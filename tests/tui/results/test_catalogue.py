@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
@@ -136,7 +137,7 @@ async def test_a_run_in_progress_is_followed(
             assert not the_screen(pilot).simulation.has_class("troubled")
             await pilot.press("escape")
             await until(pilot, lambda: table(pilot, "#entries").rows[0].state == "running")
-            writer.finish("done", scenario.start_s + 3600, negotiations=0, wall_s=0.1)
+            writer.finish(RecordedEnd("done", scenario.start_s + 3600, negotiations=0, wall_s=0.1))
         await until(pilot, lambda: table(pilot, "#entries").rows[0].state == "done")
 
 

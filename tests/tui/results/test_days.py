@@ -10,6 +10,7 @@ import pytest
 
 from agents.model import GRID
 from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 from tests.tui.driving import until
@@ -27,7 +28,7 @@ def four_days(folder: Path) -> None:
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         for d, of in enumerate(jobs):
             writer.entry(agreed(contract(of, GRID, d * DAY_S)))
-        writer.finish("done", START_S + 4 * DAY_S)
+        writer.finish(RecordedEnd("done", START_S + 4 * DAY_S))
 
 
 async def test_keys_go_from_day_to_day(opened: Any, tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ async def test_two_jobs_in_the_hour_that_occurs_twice_are_told_apart(opened: Any
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         for n, of in enumerate(jobs):
             writer.entry(agreed(contract(of, GRID, before_s + 3600 * n)))
-        writer.finish("done", START_S + before_s + DAY_S)
+        writer.finish(RecordedEnd("done", START_S + before_s + DAY_S))
     async with opened(first_area="results", size=WIDE) as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)

@@ -10,13 +10,14 @@ from textual.widgets import Input
 
 from agents import Contract, LedgerEntry
 from agents.manager.ledger_entries import LedgerEvent
-from scenarios.results import MOST_LISTED, RunWriter, SimulationSpec, create_results
+from scenarios.results import RecordedEnd, RunWriter, SimulationSpec, create_results
 from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 from tests.tui.driving import dialog, until
 from tests.tui.results.driving import Opened, cells, drawn, listed, opened_first, table, text, the_screen
 from tui.results.households import Households
 from tui.shell import ChooseOne
+from tui.street_groups import MOST_LISTED
 
 COUNT = MOST_LISTED + 41
 CONTRACTS = "#tab-all Contracts CellTable"
@@ -49,7 +50,7 @@ def many(tmp_path: Path) -> Path:
                 energy_wh=one.energy_wh,
             )
             writer.entry(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
-        writer.finish("done", START_S + 14400)
+        writer.finish(RecordedEnd("done", START_S + 14400))
     return path
 
 

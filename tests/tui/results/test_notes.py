@@ -10,6 +10,7 @@ import pytest
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.rows import DroppedHost
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from tests.tui.driving import until
 from tests.tui.results.driving import listed, opened_first, text, the_screen
@@ -28,7 +29,7 @@ def disputed_runs(tmp_path: Path) -> Path:
     for run in (1, 2):
         with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=scenario.start_s) as writer:
             disputes = [f"job 'j{n}': it lies" for n in range(4)] if run == 2 else []
-            writer.finish("done", None, without=OUT if run == 2 else (), disputes=disputes)
+            writer.finish(RecordedEnd("done", None, without=OUT if run == 2 else (), disputes=disputes))
     return path
 
 

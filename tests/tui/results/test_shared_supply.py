@@ -11,7 +11,7 @@ from rich.console import Console
 from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
 from scenarios import Zone
 from scenarios.monitor import ObservedNegotiation, summarize
-from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results, view_house
+from scenarios.results import RecordedEnd, ResultsReader, RunWriter, SimulationSpec, create_results, view_house
 from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
 from tui.cli.household_tables import house_json, show_house
@@ -36,7 +36,7 @@ def _written(path: Path, most_minute_rows: int = MOST_MINUTE_ROWS) -> Path:
         for one in (together, contract(jobs[1], GRID, 3600)):
             event = LedgerEvent(at_s=one.agreed_s, what="agreed", start_s=one.start_s, shares=one.shares)
             writer.entry(LedgerEntry(contract=one, state="standing", history=(event,)))
-        writer.finish("done", START_S + 10800, negotiations=2, wall_s=0.5)
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=2, wall_s=0.5))
     return path
 
 

@@ -11,6 +11,7 @@ from scenarios.load import load_scenario
 from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import planned_end_s
 from tests.scenarios.neighbourhoods import agreed
@@ -30,9 +31,9 @@ def stopped(tmp_path: Path) -> Path:
                 run.entry(agreed(Contract(contract_id=f"{job.job_id}/1", job_id=job.job_id, producer=GRID,
                     start_s=job.latest_start_s, agreed_s=job.registered_s, energy_wh=job.energy_wh)))  # fmt: skip
             if number == 1:
-                run.finish("done", end_s)
+                run.finish(RecordedEnd("done", end_s))
             else:
-                run.finish("interrupted", scenario.start_s + round(0.31 * (end_s - scenario.start_s)))
+                run.finish(RecordedEnd("interrupted", scenario.start_s + round(0.31 * (end_s - scenario.start_s))))
     return path
 
 

@@ -20,12 +20,12 @@ from tests.tui.driving import dialog, notices, steps, until
 from tests.tui.terminal import environment
 from tui.run.form import FormValues, about, plan_of
 from tui.run.form_view import RunForm
-from tui.run.preview import first_day
+from tui.run.preview import Preview, first_day
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario
 from tui.shell.run_controls import neighbour_pace
-from tui.widgets import FieldHelp
+from tui.widgets import Chart, FieldHelp
 from tui.widgets.table import VirtualTable
 from tui.widgets.table_columns import placed
 
@@ -381,6 +381,21 @@ def test_the_outlook_of_a_scenario_adds_up() -> None:
     seen = first_day(street)
     assert seen.demand_wh.sum() == pytest.approx(sum(job.energy_wh for job in street.jobs), rel=0.05)
     assert seen.sun_wh.sum() > seen.demand_wh.sum()
+
+
+async def test_base_loads_of_the_outlook_are_not_counted_as_jobs(opened: Opened, tmp_path: Path) -> None:
+    """What is requested is the energy of the jobs, as everywhere else."""
+    path = tmp_path / "base.yaml"
+    path.write_text(TEXT.replace("    devices:", "    base_load: {constant_w: 200}\n    devices:", 1), encoding="utf-8")
+    jobs_wh = sum(job.energy_wh for job in load_scenario(str(path)).jobs)
+    async with opened(first_area="run", first_intent=RunScenario(str(path)), size=(140, 45)) as pilot:
+        screen = await ready(pilot)
+        preview = screen.query_one(Preview)
+        await until(pilot, lambda: "produced" in str(preview.query_one(Static).render()))
+        said = str(preview.query_one(Static).render())
+        drawn = [series.name for series in preview.query_one(Chart)._series]
+    assert f", {jobs_wh / 1000:.2f} kWh requested, 4.80 kWh base load." in said
+    assert drawn == ["produced", "demand"]
 
 
 async def test_parts_that_cannot_meet_in_time_are_noted_before_the_run(opened: Opened, tmp_path: Path) -> None:

@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from broker import plural
+from tui.cli.option_groups import LoginOptions, takes_groups
 from tui.cli.options import (
     AllowOutside,
     AsJson,
-    CaFile,
-    CertFile,
-    KeyFile,
-    PasswordFile,
     SetVariables,
-    UserOption,
     announce_pipe,
     chosen_values,
     complete_scenario,
@@ -207,12 +203,14 @@ Active runs are left alone. Exit codes: 0 done, 1 a run is active or the broker 
 """
 
 
+@takes_groups
 def clean(
     ctx: typer.Context,
     broker: Annotated[
         str,
         typer.Option(metavar="URL", help="mqtt[s]://[user:password@]host[:port].", envvar="SSMIC_BROKER"),
     ],
+    *,
     run: Annotated[
         str | None, typer.Option("--run", metavar="ID", help="Only this run. [default: all runs that are not active]")
     ] = None,
@@ -222,11 +220,7 @@ def clean(
     limit: Annotated[
         float, typer.Option(min=0.1, metavar="S", help="Seconds to keep trying to reach the broker.")
     ] = 60.0,
-    user: UserOption = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    login: LoginOptions,
     as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
@@ -235,7 +229,7 @@ def clean(
     Runs that end, fail or are interrupted remove their own. What is left comes from killed processes, or from runs
     with --keep.
     """
-    from broker.transport import AccessOptions, MqttBroker
+    from broker.transport import MqttBroker
     from tui.cli.broker_access import chosen_access
     from tui.cli.simulate import print_json
     from tui.exit_codes import FAILED
@@ -245,8 +239,7 @@ def clean(
     configure_logs(log_level or ctx.obj)
     if force and run is None:
         raise typer.BadParameter("requires --run ID", param_hint="--force")
-    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
-    access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
+    access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     if access is None:
         raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
     connection = MqttBroker(access.url, tls=access.tls, lost_after_wall_s=limit)

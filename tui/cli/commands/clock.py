@@ -10,39 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from broker import SsmicError, plural
+from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
     AllowOutside,
     AsJson,
-    AskAtOnce,
     BrokerOption,
-    CaFile,
-    CertFile,
-    ForecastOption,
     HomeAssistant,
     Impatient,
     Journal,
     Keep,
-    KeyFile,
     Limit,
-    NegotiationOption,
-    NodeLimit,
-    PasswordFile,
-    Penalty,
-    Prefer,
     PromiseOption,
-    RankingName,
     RunOption,
     ScenarioArgument,
     Seed,
     SetVariables,
-    StepSize,
     Strategy,
-    Supply,
-    Tolerance,
-    UserOption,
     chosen_values,
     given,
 )
@@ -72,26 +58,21 @@ or SIGTERM. Restarting helps after 4 and 75 only.
 
 
 @app.command(epilog=_EXAMPLES, short_help="Run the clock of a deployment whose households are separate processes.")
+@takes_groups
 def clock(
     ctx: typer.Context,
     scenario: ScenarioArgument,
     broker: BrokerOption,
+    *,
     allow_outside: AllowOutside = False,
     set_: SetVariables = None,
     run: RunOption = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
     strategy: Strategy = None,
-    penalty: Penalty = None,
-    step_size: StepSize = None,
-    tolerance: Tolerance = None,
-    node_limit: NodeLimit = None,
-    negotiation: NegotiationOption = None,
-    ask_at_once: AskAtOnce = None,
-    supply: Supply = None,
-    prefer: Prefer = None,
-    forecast: ForecastOption = None,
-    ranking: RankingName = None,
+    algorithm_options: AlgorithmOptions,
+    negotiation_options: NegotiationOptions,
+    supply_options: SupplyOptions,
     impatient: Impatient = False,
     promise: PromiseOption = None,
     days: Annotated[
@@ -148,11 +129,7 @@ def clock(
     reset_scores: Annotated[
         bool, typer.Option("--reset-scores", help="Start from fresh producer scores.", envvar="SSMIC_RESET_SCORES")
     ] = False,
-    user: UserOption = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    login: LoginOptions,
     as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
@@ -162,13 +139,13 @@ def clock(
     """
     from broker import file_name
     from broker.clock import CatchUp, Pace
+    from broker.protocol import Timeouts
     from broker.security import CLOCK
-    from broker.transport import AccessOptions
     from scenarios import run_notes
     from scenarios.load import load
+    from scenarios.simulation import RunSettings
     from tui.cli.broker_access import deployed_broker
     from tui.cli.settings import (
-        deployment_settings,
         negotiation_settings,
         options_without_effect,
         refuse_foreign_settings,
@@ -184,36 +161,36 @@ def clock(
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(found.scenario, strategy), promise)
-    supplied = supply_settings(loaded, supply, prefer, forecast)
+    supplied = supply_settings(loaded, supply_options)
     notes = run_notes(loaded, days, supplied)
     tell_notes((*found.notes, *(note.what for note in notes), *options_without_effect(ctx, supplied)))
-    chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    chosen = scenario_algorithm(loaded, algorithm, algorithm_options)
     refuse_foreign_settings(ctx, chosen.name)
-    settings = deployment_settings(
-        loaded,
-        run,
-        seed,
-        chosen,
-        supplied,
-        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
-        impatient=impatient,
-        limit_wall_s=limit,
-        journal=journal,
+    settings = RunSettings(
+        run_id=run or loaded.name,
+        seed=loaded.seed if seed is None else seed,
+        algorithm=chosen,
+        supply=supplied,
+        patient=not impatient,
+        negotiating=negotiation_settings(negotiation_options),
+        patience=Timeouts(limit_wall_s=limit),
+        journals=journal,
         days=days,
         pace=virtual_pace,
         catch_up=catching_up,
         on_loss=on_loss,
+        keep=keep,
+        home_assistant=home_assistant,
     )
     connection = deployed_broker(
         broker,
-        AccessOptions(user, password_file, ca_file, cert_file, key_file),
+        login.access,
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
         logins=(CLOCK,),
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
-    settings = replace(settings, keep=keep, home_assistant=home_assistant)
     with supervised():
         kept, begun_with = _scores_of(loaded, settings, results_file, scores, reset=reset_scores)
     _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from broker import plural
-from tui.cli.options import AsJson, CaFile, CertFile, KeyFile, PasswordFile, UserOption, given
+from tui.cli.option_groups import LoginOptions, takes_groups
+from tui.cli.options import AsJson, given
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 
@@ -31,12 +32,14 @@ def devices() -> None:
 
 
 @app.command(epilog=_EXAMPLES, short_help="List the devices that announce themselves at a broker.")
+@takes_groups
 def scan(
     ctx: typer.Context,
     broker: Annotated[
         str,
         typer.Option(metavar="URL", help="mqtt://[user:password@]host[:port]", envvar="SSMIC_BROKER"),
     ],
+    *,
     wall_s: Annotated[
         float, typer.Option("--for", min=0.1, max=3600, metavar="S", help="How long to listen, seconds.")
     ] = 5.0,
@@ -44,11 +47,7 @@ def scan(
         Path | None, typer.Option(metavar="FILE", help="Write the devices to this file, as YAML for a scenario file.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite the file.")] = False,
-    user: UserOption = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    login: LoginOptions,
     as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
@@ -57,7 +56,6 @@ def scan(
     Finds Tasmota, Shelly (generation 2 and later), Zigbee2MQTT, OpenDTU, AhoyDTU, and devices that use ssmic's own
     topics. Paste the entries that you want below a house's `devices:`.
     """
-    from broker.transport import AccessOptions
     from scenarios.devices import scan_broker
     from scenarios.files import block_lines, write_text
     from scenarios.results import refuse_existing
@@ -72,7 +70,7 @@ def scan(
         refuse_existing(to, overwrite=force)
     connection = deployed_broker(
         broker,
-        AccessOptions(user, password_file, ca_file, cert_file, key_file),
+        login.access,
         lost_after_wall_s=wall_s,
         on_command_line=given(ctx, "broker"),
     )

@@ -7,36 +7,22 @@ from typing import Annotated
 
 import typer
 
+from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
     AllowOutside,
-    AskAtOnce,
     BrokerOption,
-    CaFile,
-    CertFile,
-    ForecastOption,
     Impatient,
     Journal,
-    KeyFile,
     Limit,
-    NegotiationOption,
-    NodeLimit,
-    PasswordFile,
-    Penalty,
-    Prefer,
     PromiseOption,
-    RankingName,
     RunOption,
     ScenarioArgument,
     Seed,
     SetVariables,
-    StepSize,
     Strategy,
-    Supply,
-    Tolerance,
-    UserOption,
     chosen_values,
     given,
     parse_id,
@@ -62,6 +48,7 @@ full), 130 or 143 ended by Ctrl-C or SIGTERM. Restarting helps after 4 and 75 on
 
 
 @app.command(epilog=_EXAMPLES, short_help="Run the agents of a household until the run ends.")
+@takes_groups
 def host(
     ctx: typer.Context,
     scenario: ScenarioArgument,
@@ -75,31 +62,21 @@ def host(
             parser=parse_id,
         ),
     ],
+    *,
     allow_outside: AllowOutside = False,
     set_: SetVariables = None,
     run: RunOption = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
     strategy: Strategy = None,
-    penalty: Penalty = None,
-    step_size: StepSize = None,
-    tolerance: Tolerance = None,
-    node_limit: NodeLimit = None,
-    negotiation: NegotiationOption = None,
-    ask_at_once: AskAtOnce = None,
-    supply: Supply = None,
-    prefer: Prefer = None,
-    forecast: ForecastOption = None,
-    ranking: RankingName = None,
+    algorithm_options: AlgorithmOptions,
+    negotiation_options: NegotiationOptions,
+    supply_options: SupplyOptions,
     impatient: Impatient = False,
     promise: PromiseOption = None,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
-    user: UserOption = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    login: LoginOptions,
     log_level: LogLevel = None,
 ) -> None:
     """Run the agents of a household until the clock ends the run.
@@ -107,12 +84,11 @@ def host(
     Scenario, variables, seed, algorithm and supply must be the same as the clock's: the clock refuses a household
     that differs.
     """
-    from broker.transport import AccessOptions
+    from broker.protocol import Timeouts
     from scenarios.deployment import load_part
-    from scenarios.simulation import run_hosts
+    from scenarios.simulation import RunSettings, run_hosts
     from tui.cli.broker_access import deployed_broker
     from tui.cli.settings import (
-        deployment_settings,
         negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
@@ -129,22 +105,21 @@ def host(
     houses = list(dict.fromkeys(house))
     part = load_part(scenario, houses, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(part, strategy), promise)
-    chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    chosen = scenario_algorithm(loaded, algorithm, algorithm_options)
     refuse_foreign_settings(ctx, chosen.name)
-    settings = deployment_settings(
-        loaded,
-        run,
-        seed,
-        chosen,
-        supply_settings(loaded, supply, prefer, forecast),
-        negotiating=negotiation_settings(negotiation, ask_at_once, ranking),
-        impatient=impatient,
-        limit_wall_s=limit,
-        journal=journal,
+    settings = RunSettings(
+        run_id=run or loaded.name,
+        seed=loaded.seed if seed is None else seed,
+        algorithm=chosen,
+        supply=supply_settings(loaded, supply_options),
+        patient=not impatient,
+        negotiating=negotiation_settings(negotiation_options),
+        patience=Timeouts(limit_wall_s=limit),
+        journals=journal,
     )
     connection = deployed_broker(
         broker,
-        AccessOptions(user, password_file, ca_file, cert_file, key_file),
+        login.access,
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
         connections=len(houses),

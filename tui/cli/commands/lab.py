@@ -15,18 +15,14 @@ import typer
 
 from broker import plural
 from broker.protocol import LIMIT_WALL_S
+from tui.cli.option_groups import LoginOptions, takes_groups
 from tui.cli.options import (
     AllowOutside,
     AnyBroker,
     AsJson,
-    CaFile,
-    CertFile,
-    KeyFile,
-    PasswordFile,
     RunOption,
     ScenarioArgument,
     SetVariables,
-    UserOption,
     chosen_values,
     given,
 )
@@ -54,9 +50,11 @@ Exit codes: 0 done, 1 the lab failed or the verdict of --junit and --expect is n
 
 
 @app.command(epilog=_EXAMPLES, short_help="Emulate the devices of a scenario on MQTT, for an external controller.")
+@takes_groups
 def lab(
     ctx: typer.Context,
     scenario: ScenarioArgument,
+    *,
     set_: SetVariables = None,
     allow_outside: AllowOutside = False,
     kinds: Annotated[
@@ -132,11 +130,7 @@ def lab(
             metavar="FILE", help="The results file. [default: results/<date>_<time>_<scenario>_controller_1.sqlite]"
         ),
     ] = None,
-    user: UserOption = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    login: LoginOptions,
     as_json: AsJson = False,
     log_level: LogLevel = None,
 ) -> None:
@@ -146,7 +140,6 @@ def lab(
     outcome of the controller's switching is compared with a negotiated run and the optimum. See docs/lab.md.
     """
     from broker.clock import Pace
-    from broker.transport import AccessOptions
     from scenarios.files import load_faults
     from scenarios.lab import FigureExpectation, Kinds, LabSettings
     from scenarios.load import load
@@ -160,8 +153,7 @@ def lab(
     for written in filter(None, (out or DEFAULT_FOLDER / "lab", junit)):
         check_writable(written)  # the lab writes them when it has ended
     configure_logs(log_level or ctx.obj)
-    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
-    access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
+    access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     expectations = [FigureExpectation.parse(text) for text in expect or ()]
     chosen_kinds, virtual_pace = Kinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)

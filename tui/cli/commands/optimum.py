@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tui.cli.options import AllowOutside, AsJson, ScenarioArgument, SetVariables, chosen_values
 from tui.log_level import LogLevel
+
+if TYPE_CHECKING:
+    from scenarios.optimum import Optimum, SharedOptimum
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -50,7 +53,7 @@ def optimum(
     for shared supply also limits every run under either rule: it is the most that production and windows allow.
     """
     from scenarios.load import load_scenario
-    from scenarios.optimum import clairvoyant_optimum, optimum_json, shared_optimum_of
+    from scenarios.optimum import clairvoyant_optimum, shared_optimum_of
     from tui.cli.outcome_tables import optimum_table, shared_optimum_table
     from tui.cli.output import optimum_progress, output, own_output
     from tui.cli.simulate import print_json
@@ -68,19 +71,7 @@ def optimum(
             plans = [] if whole is None else [{job: start_s for job, (_, start_s) in whole.plan.items()}]
             shared = shared_optimum_of(loaded, plans, limit_wall_s, progress)
     if as_json:
-        found: dict[str, dict[str, Any]] = {}
-        if whole is not None:
-            plan = [
-                {"job_id": job_id, "producer": producer, "start": start_s}
-                for job_id, (producer, start_s) in sorted(whole.plan.items())
-            ]
-            found["whole"] = {**optimum_json(whole), "plan": plan}
-        if shared is not None:
-            plan = [
-                {"job_id": job_id, "producer": "shared", "start": start_s}
-                for job_id, start_s in sorted(shared.plan.items())
-            ]
-            found["shared"] = {**optimum_json(shared), "plan": plan}
+        found = _as_json(whole, shared)
         print_json({"scenario": loaded.name, "supply": supply, **(found.get(supply, found))})
         return
     if whole is not None:
@@ -88,3 +79,23 @@ def optimum(
     if shared is not None:
         jobs_wh = sum(job.energy_wh for job in loaded.jobs)
         output().print(shared_optimum_table(loaded.name, shared, jobs_wh, whole))
+
+
+def _as_json(whole: Optimum | None, shared: SharedOptimum | None) -> dict[str, dict[str, Any]]:
+    """Return the optima that were computed, by rule, each with its plan."""
+    from scenarios.optimum import optimum_json
+
+    found: dict[str, dict[str, Any]] = {}
+    if whole is not None:
+        plan = [
+            {"job_id": job_id, "producer": producer, "start": start_s}
+            for job_id, (producer, start_s) in sorted(whole.plan.items())
+        ]
+        found["whole"] = {**optimum_json(whole), "plan": plan}
+    if shared is not None:
+        plan = [
+            {"job_id": job_id, "producer": "shared", "start": start_s}
+            for job_id, start_s in sorted(shared.plan.items())
+        ]
+        found["shared"] = {**optimum_json(shared), "plan": plan}
+    return found

@@ -47,7 +47,7 @@ def replay(
     The recorded messages of the devices, and the events that a script caused, come at the same seconds of virtual time.
     """
     from scenarios.results import check_writable
-    from scenarios.simulation import open_simulation, read_recording
+    from scenarios.simulation import read_recording
     from tui.cli.output import output
     from tui.cli.simulate import print_json, save_recording
     from tui.exit_codes import FAILED, complain
@@ -61,23 +61,7 @@ def replay(
         check_writable(written)
     recording = read_recording(file)
 
-    async def repeat(reading: Recording) -> tuple[Path, str]:
-        async with open_simulation(reading.plan(bus="memory", out=out, hosts=hosts)) as simulation:
-            outcomes = await simulation.run()
-        return simulation.results_file, outcomes[0].ledger_sha256
-
-    async def find_rules() -> tuple[Recording, Path, str]:
-        first, *others = recording.readings()
-        found = first, *await repeat(first)
-        for reading in others:
-            _, results_file, ledger_sha256 = found
-            if ledger_sha256 == recording.ledger_sha256:
-                break
-            results_file.unlink()  # other rules than the recording's
-            found = reading, *await repeat(reading)
-        return found
-
-    reading, results_file, ledger_sha256 = run_until_interrupted(find_rules())
+    reading, results_file, ledger_sha256 = run_until_interrupted(_repeated(recording, out, hosts))
     if record is not None:
         save_recording(results_file, record)
     same = ledger_sha256 == recording.ledger_sha256
@@ -100,6 +84,35 @@ def replay(
     if not same:
         complain(_difference_from(recording.ledger_sha256))
         raise typer.Exit(FAILED)
+
+
+async def _repeated(recording: Recording, out: Path | None, hosts: int | None) -> tuple[Recording, Path, str]:
+    """Repeat a session by each version of the device rules that it may have had, until the ledger is the recorded one.
+
+    Args:
+        recording: The session.
+        out: The results file; None: a new one.
+        hosts: Number of connections shared by the agents; None: one per household.
+
+    Returns:
+        The recording with the rules found, or with the last ones tried; the results; the hash of their ledger.
+    """
+    from scenarios.simulation import open_simulation
+
+    async def repeat(reading: Recording) -> tuple[Path, str]:
+        async with open_simulation(reading.plan(bus="memory", out=out, hosts=hosts)) as simulation:
+            outcomes = await simulation.run()
+        return simulation.results_file, outcomes[0].ledger_sha256
+
+    first, *others = recording.readings()
+    found = first, *await repeat(first)
+    for reading in others:
+        _, results_file, ledger_sha256 = found
+        if ledger_sha256 == recording.ledger_sha256:
+            break
+        results_file.unlink()  # other rules than the recording's
+        found = reading, *await repeat(reading)
+    return found
 
 
 def _difference_from(recorded_sha256: str | None) -> str:

@@ -127,14 +127,7 @@ def show(
         if run is not None or house is not None:
             raise typer.BadParameter(f"{path} holds a sweep, which keeps the figures of each run only; use --json")
         _refuse_for_sweep(path, interval, utc=utc)
-        from scenarios.sweep import read_sweep, sweep_json
-        from tui.cli.sweep_tables import show_sweep
-
-        sweep = read_sweep(path)
-        if as_json:
-            print_json(sweep_json(sweep))
-        else:
-            show_sweep(output(), sweep)
+        _show_sweep(path, as_json=as_json)
         return
     with ResultsReader(path) as results:
         zone = Zone() if utc else results.zone
@@ -158,6 +151,19 @@ def show(
         if len(summary["runs"]) == 1:
             _say_zone(results, utc=utc)
             _show_all_households(results, summary["runs"][0]["run"], interval_s, zone)
+
+
+def _show_sweep(path: Path, *, as_json: bool) -> None:
+    from scenarios.sweep import read_sweep, sweep_json
+    from tui.cli.output import output
+    from tui.cli.simulate import print_json
+    from tui.cli.sweep_tables import show_sweep
+
+    sweep = read_sweep(path)
+    if as_json:
+        print_json(sweep_json(sweep))
+    else:
+        show_sweep(output(), sweep)
 
 
 def _refuse_for_sweep(path: Path, interval: int, *, utc: bool) -> None:

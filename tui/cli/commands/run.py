@@ -10,33 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from broker.protocol import LIMIT_WALL_S
+from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
     Algorithms,
     AllowOutside,
     AnyBroker,
     AsJson,
-    AskAtOnce,
-    CaFile,
-    CertFile,
     CompareTo,
-    ForecastOption,
     HomeAssistant,
     Keep,
-    KeyFile,
-    NegotiationOption,
-    NodeLimit,
-    PasswordFile,
-    Penalty,
-    Prefer,
     PromiseOption,
-    RankingName,
     ScenarioArgument,
     SetVariables,
-    StepSize,
     Strategy,
-    Supply,
-    Tolerance,
-    UserOption,
     chosen_values,
     given,
     parse_id,
@@ -106,9 +92,11 @@ def _broker_for(ctx: typer.Context, bus: str | None, broker: str | None, *, home
 
 
 @app.command(epilog=_EXAMPLES)
+@takes_groups
 def run(
     ctx: typer.Context,
     scenario: ScenarioArgument,
+    *,
     allow_outside: AllowOutside = False,
     days: Annotated[
         int | None,
@@ -116,13 +104,8 @@ def run(
     ] = None,
     algorithm: Algorithms = None,
     strategy: Strategy = None,
-    penalty: Penalty = None,
-    step_size: StepSize = None,
-    tolerance: Tolerance = None,
-    node_limit: NodeLimit = None,
-    supply: Supply = None,
-    prefer: Prefer = None,
-    forecast: ForecastOption = None,
+    algorithm_options: AlgorithmOptions,
+    supply_options: SupplyOptions,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Seed of the first run; each further run uses the next. [default: from the scenario]"),
@@ -139,9 +122,7 @@ def run(
             "fastest. Contracts and figures are the same."
         ),
     ] = "all",
-    negotiation: NegotiationOption = None,
-    ask_at_once: AskAtOnce = None,
-    ranking: RankingName = None,
+    negotiation_options: NegotiationOptions,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can supply takes grid power at once, as in PySSMic."),
@@ -154,11 +135,7 @@ def run(
         ),
     ] = None,
     broker: AnyBroker = None,
-    user: UserOption = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    login: LoginOptions,
     keep: Keep = False,
     home_assistant: HomeAssistant = False,
     hosts: Annotated[
@@ -262,7 +239,6 @@ def run(
 ) -> None:
     """Run a neighbourhood on a virtual clock and print the results."""
     from broker.clock import Pace
-    from broker.transport import AccessOptions
     from scenarios import run_notes
     from scenarios.devices import with_guests
     from scenarios.load import load
@@ -294,22 +270,20 @@ def run(
     check_files(targets, overwrite=force)
     for written in filter(None, (out, junit, record)):
         check_writable(written)
-    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
-    access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
+    access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     level = log_level or ctx.obj
     configure_logs(level)
-    settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
-        algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    negotiating = negotiation_settings(negotiation, ask_at_once, ranking)
+        algorithm_settings(name, algorithm_options)  # report wrong usage first
+    negotiating = negotiation_settings(negotiation_options)
 
     with junit_of_failure(junit, scenario):
         found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(with_guests(found.scenario, guests), strategy), promise)
     _refuse_what_does_not_fit(loaded, runs * len(names), run_id=run_id, record=record, bus=bus, pace=pace)
-    algorithms = scenario_algorithms(loaded, names, settings)
+    algorithms = scenario_algorithms(loaded, names, algorithm_options)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
-    supplied = supply_settings(loaded, supply, prefer, forecast)
+    supplied = supply_settings(loaded, supply_options)
     notes = (note.what for note in run_notes(loaded, days, supplied))
     unused = plugins_without_effect(algorithms, negotiating.ranking)
     tell_notes((*found.notes, *notes, *options_without_effect(ctx, supplied), *unused))

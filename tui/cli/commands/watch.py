@@ -7,14 +7,10 @@ from typing import Annotated
 import typer
 
 from tui.cli.commands.tui import has_terminal
+from tui.cli.option_groups import LoginOptions, takes_groups
 from tui.cli.options import (
     AllowOutside,
-    CaFile,
-    CertFile,
-    KeyFile,
-    PasswordFile,
     SetVariables,
-    UserOption,
     announce_pipe,
     chosen_values,
     given,
@@ -39,8 +35,10 @@ everyone. Leave with Ctrl+Q and come back at any time; if the broker goes away, 
 
 
 @app.command(epilog=_EXAMPLES)
+@takes_groups
 def watch(
     ctx: typer.Context,
+    *,
     broker: Annotated[
         str | None,
         typer.Option(
@@ -67,23 +65,17 @@ def watch(
     control: Annotated[
         bool, typer.Option("--control", help="Let keys pause, step, pace and stop the run. [default: read-only]")
     ] = False,
-    user: UserOption = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    login: LoginOptions,
 ) -> None:
     """Watch the negotiations of a run on a broker."""
-    from broker.transport import AccessOptions
     from tui.cli.broker_access import chosen_access
 
     chosen = chosen_values(set_)
     if chosen and scenario is None:
         raise typer.BadParameter("requires --scenario", param_hint="--set")
-    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     if broker is None:
         broker = _own_broker()
-    access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
+    access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     if access is None:
         raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
     scenario_context = None

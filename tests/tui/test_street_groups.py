@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.results import streets_of
+from tui.street_groups import streets_of
 
 
 def test_a_street_is_what_stands_before_the_house_number() -> None:

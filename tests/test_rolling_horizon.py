@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from agents.energy import Prediction
+from benchmarks.rolling_horizon import plan_rolling_horizon
 from scenarios.generate.one_day_neighbourhood import scarce
 from scenarios.optimum.feasibility import delivered_wh, plan_problems
 from scenarios.optimum.optimum import clairvoyant_optimum
-from scenarios.optimum.rolling_horizon import plan_rolling_horizon
 from scenarios.scenario import ProducerSeries
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 

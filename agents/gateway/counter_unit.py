@@ -1,0 +1,144 @@
+"""Tells when a counter counts in another unit than it is declared in, by the power that is read beside it.
+
+Many plugs publish kWh where others publish Wh. Nothing else shows a wrong declaration: 12 Wh more are as good a reading
+as 12 kWh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+UnitVerdict = Literal["unknown", "right", "too fast", "too slow", "power too low"]
+"""What is known of a counter: it may run too fast or too slowly by some 1000 times. `power too low`: the counter rises
+as fast as its device can draw, so that it is the power beside it that is in another unit."""
+
+_FACTOR = 500.0
+"""What differs by this factor is not inexact, but in another unit."""
+_AGREE_FACTOR = 10.0
+"""What differs by less than this factor is in the same unit."""
+_LEAST_FAST_WH = 1.0
+"""So much is drawn by power before a counter is too fast, Wh."""
+_LEAST_RIGHT_WH = 10.0
+"""So much is drawn by power before a counter is right, Wh."""
+_LEAST_SLOW_WH = 100.0
+"""So much is drawn by power before a counter is too slow, Wh."""
+_LEAST_FAST_RISES = 3
+"""So often does a counter rise before it is too fast; the largest rise does not count, as it may be a wrong reading."""
+_LEAST_SLOW_RISES = 3
+"""So often does a counter rise while it is too slow: one that is behind by minutes is too slow only until it rises."""
+_SLOWEST = 2_000.0
+"""A counter that is slower than this has stopped, or is behind."""
+_MOST_WH = 250.0
+"""When so much has been drawn by power without a verdict, comparing begins again, Wh."""
+_HOUR_S = 3600
+_MISTAKES: dict[UnitVerdict, str] = {
+    "too fast": "it counted in Wh and not in kWh",
+    "too slow": "it counted in kWh and not in Wh",
+    "power too low": "its power was in kW and not in W",
+}
+
+
+def is_thousandth(counted_wh: float, planned_wh: float) -> bool:
+    """Return whether a job has drawn so little by a counter alone that the counter seems to count in kWh.
+
+    Args:
+        counted_wh: What it has drawn by the counter, Wh.
+        planned_wh: What it was planned to draw, Wh.
+    """
+    return planned_wh >= _LEAST_SLOW_WH and 0 < counted_wh <= planned_wh / _FACTOR
+
+
+@dataclass(slots=True)
+class CounterUnit:
+    """Compares what a counter counts with what its device draws by its power."""
+
+    verdict: UnitVerdict = "unknown"
+    drawn_wh: float = 0.0
+    """By power since comparing began, Wh."""
+    risen_wh: float = 0.0
+    """By the counter since then, Wh."""
+    metered_wh: float = 0.0
+    """What had been metered before that, Wh."""
+    _since_s: int = 0
+    _rises: int = 0
+    _slow_rises: int = 0
+    """How often it has risen since it became too slow."""
+    _largest_wh: float = 0.0
+    """The largest rise, Wh."""
+    _is_stale: bool = False
+    """Whether power was not read for too long to blame the counter for being slow."""
+    _counter_wh: float | None = None
+    """The last reading, Wh."""
+    _power_wh: float = 0.0
+    """By power in all, when it was taken, Wh."""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the counter cannot be used."""
+        return self.verdict in {"too fast", "too slow"}
+
+    @property
+    def problem(self) -> str:
+        """What has been found wrong, by what has been compared since comparing began; empty: nothing."""
+        if self.verdict not in _MISTAKES:
+            return ""
+        what = f"counter has risen by {self.risen_wh:.6g} Wh while its power amounts to {self.drawn_wh:.6g} Wh"
+        return f"{what}, as if {_MISTAKES[self.verdict]}; expected the unit in which the device is declared"
+
+    def take(
+        self, now_s: int, counter_wh: float, power_wh: float, metered_wh: float, *, most_w: float, is_fresh: bool
+    ) -> bool:
+        """Take a reading; return whether the counter, or its device's power, has just been found wrong, or right again.
+
+        Args:
+            now_s: Virtual time, UNIX seconds.
+            counter_wh: The reading, Wh.
+            power_wh: What the device has drawn by its power so far, Wh.
+            metered_wh: What has been metered so far, Wh.
+            most_w: What the device draws at most, W.
+            is_fresh: Whether power has been read lately.
+        """
+        before_wh, drawn_wh = self._counter_wh, power_wh - self._power_wh
+        self._counter_wh, self._power_wh = counter_wh, power_wh
+        if before_wh is None or counter_wh < before_wh or (counter_wh == before_wh and not drawn_wh):
+            self.begin(now_s, metered_wh)
+            return False
+        self.drawn_wh += drawn_wh
+        self.risen_wh += counter_wh - before_wh
+        self._largest_wh = max(self._largest_wh, counter_wh - before_wh)
+        self._rises += counter_wh > before_wh
+        is_slow = _FACTOR * self.risen_wh <= self.drawn_wh <= _SLOWEST * self.risen_wh
+        if not is_slow:
+            self._slow_rises = 0
+        elif counter_wh > before_wh:
+            self._slow_rises += 1
+        self._is_stale |= not is_fresh
+        verdict = self._judge(now_s, most_w)
+        if verdict is None:
+            if self.drawn_wh >= _MOST_WH:
+                self.begin(now_s, metered_wh)
+            return False
+        is_news = verdict != self.verdict and not (verdict == "right" and self.verdict == "unknown")
+        self.verdict = verdict
+        if not is_news:
+            self.begin(now_s, metered_wh)
+        return is_news
+
+    def begin(self, now_s: int, metered_wh: float) -> None:
+        """Compare from now on; see `take` for the arguments."""
+        self._since_s, self.metered_wh = now_s, metered_wh
+        self.drawn_wh, self.risen_wh, self._largest_wh = 0.0, 0.0, 0.0
+        self._rises, self._slow_rises, self._is_stale = 0, 0, False
+
+    def _judge(self, now_s: int, most_w: float) -> UnitVerdict | None:
+        drawn_wh, risen_wh = self.drawn_wh, self.risen_wh
+        surely_wh = risen_wh - self._largest_wh
+        is_fast = drawn_wh >= _LEAST_FAST_WH and surely_wh >= _FACTOR * drawn_wh
+        if is_fast and self._rises >= _LEAST_FAST_RISES:
+            is_possible = surely_wh <= most_w * (now_s - self._since_s) / _HOUR_S
+            return "power too low" if is_possible else "too fast"
+        if drawn_wh >= _LEAST_SLOW_WH and self._slow_rises >= _LEAST_SLOW_RISES:
+            return None if self._is_stale else "too slow"
+        is_close = drawn_wh <= _AGREE_FACTOR * risen_wh and risen_wh <= _AGREE_FACTOR * drawn_wh
+        return "right" if drawn_wh >= _LEAST_RIGHT_WH and is_close else None

@@ -1,0 +1,114 @@
+"""Answers devices that announce themselves to no household of a deployment, because they misspell its name.
+
+Each household's process knows its own houses only, so none of them can tell a misspelt house from that of another
+process. The clock's process knows the whole scenario. It answers what no household does, and takes no part in anything
+else that devices say: what it says changes no contract.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from broker import SsmicError
+from broker.protocol import topics
+from broker.transport import Broker, Delivery
+from scenarios.devices.adapter import MessageError
+from scenarios.devices.device_places import announced_guest, named_house
+from scenarios.devices.refusals import PlaceRefusal, ToldStrangers
+from scenarios.errors import suggest
+from scenarios.scenario import Scenario
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def answering_lost_guests(
+    broker: Broker, scenario: Scenario, run: str, now_s: Callable[[], int]
+) -> AsyncIterator[None]:
+    """Answer announcements that no household takes for its own, for the duration of the context.
+
+    Args:
+        broker: Where the devices are.
+        scenario: The neighbourhood; no device is answered if none of its houses takes guests.
+        run: The run's id.
+        now_s: Returns the virtual time, UNIX seconds.
+    """
+    guests = LostGuests(scenario)
+    if not guests.open_houses:
+        yield
+        return
+    answering = asyncio.create_task(_answer(guests, broker, run, now_s), name="lost guests")
+    try:
+        yield
+    finally:
+        answering.cancel()
+        await asyncio.wait([answering])
+
+
+async def _answer(guests: LostGuests, broker: Broker, run: str, now_s: Callable[[], int]) -> None:
+    try:
+        async with broker.connect(f"{run}-lost-guests-{secrets.token_hex(8)}") as bus:
+            await bus.subscribe(topics.devices(run, "announce"), qos=1)
+            async for event in bus.messages():
+                if not isinstance(event, Delivery):
+                    continue
+                found = guests.take(run, event)
+                if found is not None:
+                    topic, refusal = found
+                    content = refusal.as_error("announce", event.payload, now_s())
+                    log.warning("device refused", topic=event.topic, **{k: content[k] for k in ("problem", "expected")})
+                    payload = json.dumps({"v": 1, **content}, ensure_ascii=False, separators=(",", ":"))
+                    await bus.publish(topic, payload.encode(), qos=1)
+    except SsmicError as error:
+        log.warning("guests that name no house of the run are not answered", run=run, reason=str(error))
+
+
+class LostGuests:
+    """Tells which announcements no household's process takes for its own, and why."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Take the houses of a scenario, and its devices, which are no guests."""
+        self._houses = {house.id for house in scenario.houses}
+        self._declared = {gateway.id for gateway in scenario.gateways.values() if gateway.id}
+        self.open_houses = sorted({gateway.house for gateway in scenario.gateways.values() if not gateway.id})
+        """The houses that take guests; each answers what is announced to it."""
+        self._strangers = ToldStrangers()
+
+    def take(self, run: str, delivery: Delivery) -> tuple[str, PlaceRefusal] | None:
+        """Return the topic of the answer to an announcement, and the answer; None: there is none, or it was given."""
+        address = topics.parse(delivery.topic)
+        if not delivery.payload:
+            return None
+        if address is None:
+            misspelt = topics.misspelt_device(run, delivery.topic)
+            if misspelt is None or not self._strangers.is_news(misspelt.level, misspelt.problem):
+                return None
+            return misspelt.error_topic, PlaceRefusal(misspelt.problem, misspelt.expected)
+        device, _ = address.ids
+        refusal = None if device in self._declared else self.refusal(device, delivery.payload)
+        if refusal is None or not self._strangers.is_news(device, refusal.problem):
+            return None
+        return topics.device(run, device, "error"), refusal
+
+    def refusal(self, device: str, payload: bytes) -> PlaceRefusal | None:
+        """Return why no household takes an announcement for its own; None: one does."""
+        house = named_house(payload)
+        if house in self.open_houses:
+            return None
+        try:
+            said = announced_guest(device, payload)
+        except MessageError as error:
+            return PlaceRefusal(error.problem, error.expected)
+        listed = f"one of: {', '.join(self.open_houses)}"
+        if not said.house:
+            return PlaceRefusal("the announcement names no house", f"{said.house_key}, {listed}")
+        if said.house in self._houses:
+            return PlaceRefusal(f"house {said.house!r} takes no guests", listed)
+        hint = suggest(said.house, self.open_houses, otherwise="")
+        return PlaceRefusal(f"there is no house {said.house!r}{hint}", listed)

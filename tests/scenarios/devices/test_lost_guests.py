@@ -1,0 +1,92 @@
+"""Devices that announce themselves to no household of a deployment: what the clock's process answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from broker.transport.base import Delivery
+from scenarios.devices.device_places import DevicePlaces, named_house
+from scenarios.devices.lost_guests import LostGuests
+from scenarios.devices.refusals import PlaceRefusal
+from scenarios.files.scenario_from_text import load_text
+from tests.scenarios.devices.session import RUN, STREET
+
+KETTLE = f"ssmic/{RUN}/devices/kettle"
+GUESTS = LostGuests(load_text(STREET, "test", None))
+
+
+def answer(payload: object, topic: str = f"{KETTLE}/announce", guests: LostGuests | None = None) -> str | None:
+    """Return the problem that the clock's process answers an announcement with; None: nothing."""
+    raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    found = (guests or LostGuests(load_text(STREET, "test", None))).take(RUN, Delivery(topic, raw, retain=False))
+    return None if found is None else found[1].problem
+
+
+@pytest.mark.parametrize(
+    ("announced", "problem"),
+    [
+        ({"type": "consumer", "house": "adlr"}, "there is no house 'adlr'; did you mean 'adler'?"),
+        ({"type": "consumer", "house": "x"}, "there is no house 'x'"),
+        ({"type": "consumer", "house": "brandt"}, "house 'brandt' takes no guests"),
+        ({"type": "consumer"}, "the announcement names no house"),
+        ({"type": "toaster", "house": "x"}, "type: 'consumer' or 'producer' is expected"),
+        (b"{", "not JSON (EOF while parsing an object at line 1 column 1)"),
+        (b"[1]", "an object is expected"),
+    ],
+)
+def test_what_no_household_takes_for_its_own_is_answered(announced: object, problem: str) -> None:
+    """The device got no answer at all."""
+    found = answer(announced)
+    assert found is not None
+    assert problem in found
+
+
+@pytest.mark.parametrize(
+    "announced",
+    [
+        {"type": "consumer", "house": "adler"},
+        {"type": "toaster", "house": "adler"},
+        {"metadata": {"house": "adler"}},
+        b"",
+    ],
+)
+def test_what_its_own_household_answers_is_not_answered_twice(announced: object) -> None:
+    """Neither a leaving guest, nor one whose household welcomes or corrects it."""
+    assert answer(announced) is None
+    if announced:
+        assert named_house(announced if isinstance(announced, bytes) else json.dumps(announced).encode()) == "adler"
+
+
+def test_a_device_of_the_scenario_is_no_guest() -> None:
+    """Its gateway says what is wrong with its announcement."""
+    assert answer({"type": "toaster"}, f"ssmic/{RUN}/devices/washer/announce") is None
+
+
+def test_each_mistake_is_answered_once() -> None:
+    """A device repeats its announcement when it connects again."""
+    guests = LostGuests(load_text(STREET, "test", None))
+    wrong = {"type": "consumer", "house": "adlr"}
+    assert answer(wrong, guests=guests) is not None
+    assert answer(wrong, guests=guests) is None
+    assert answer({"type": "consumer", "house": "adle"}, guests=guests) is not None
+
+
+def test_an_id_that_is_not_encoded_is_answered_on_its_own_topic() -> None:
+    """As in a run in one process."""
+    found = GUESTS.take(RUN, Delivery(f"ssmic/{RUN}/devices/my car/announce", b"{}", retain=True))
+    assert found is not None
+    assert found[0] == f"ssmic/{RUN}/devices/my car/error"
+
+
+def test_a_household_among_several_answers_only_what_is_meant_for_it() -> None:
+    """Each of them answered an announcement that no one could read."""
+    places = DevicePlaces(is_only_one=False)
+    for gateway in load_text(STREET, "test", None).gateways.values():
+        places.add(gateway)
+    assert places.welcome("kettle", "announce", b'{"type": "toaster"}') is None
+    assert places.welcome("kettle", "announce", b'{"type": "toaster", "house": "x"}') is None
+    refusal = places.welcome("kettle", "announce", b'{"type": "toaster", "house": "adler"}')
+    assert isinstance(refusal, PlaceRefusal)
+    assert refusal.problem == "type: 'consumer' or 'producer' is expected"
