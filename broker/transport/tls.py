@@ -49,6 +49,10 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     except (OSError, ValueError) as error:
         raise BrokerRefusedError(f"TLS: {tls.ca_file} contains no certificates in PEM format ({error})") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.ca_file is not None:
+        # From Python 3.13 on, certificates without identifiers of their keys are refused by default. Those of private
+        # authorities often have none: the `openssl` commands of Mosquitto's manual, for example, add none.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.sslsocket_class = _Socket
     if tls.cert_file is not None:
         try:
