@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import looptime
 import pytest
 
 from agents import MANAGER
@@ -28,6 +27,7 @@ from scenarios.scenario import Scenario, Tariff
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
+from tests.virtual_time import new_virtual_loop
 from tui.exit_codes import TRY_AGAIN, code_for_supervisor
 
 PATIENCE = Timeouts(limit_wall_s=1e6)
@@ -84,7 +84,7 @@ async def households(street: Scenario, settings: RunSettings, broker: MemoryBrok
 
 def quickly(main: Any) -> Any:
     """Run in a loop whose wall clock jumps when nothing is ready."""
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(main)
 
 

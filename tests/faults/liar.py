@@ -25,7 +25,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, get_args
 
-import looptime
 import structlog
 from pydantic import ValidationError
 
@@ -47,6 +46,7 @@ from tests.faults.extremes import Extremes
 from tests.faults.seeds import seeds_wanted
 from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, unsigned
 from tests.redteam.member import Aside, Member, Moment, Sent, Turn, batch_with, fields_of
+from tests.virtual_time import new_virtual_loop
 
 LIMIT_WALL_S = 4.0
 RUN = "liar"
@@ -659,7 +659,7 @@ def run_seed(scenario: Scenario, seed: int, *, is_guarded: bool = False, liar: L
         if is_guarded:
             attacked = asyncio.run(_over_broker(scenario, seed, liar))
         else:
-            with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+            with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
                 member = member_of(scenario, seed, liar)
                 attacked = runner.run(attack_in_memory(scenario, member, **options_of(scenario, liar)))
     except Exception:

@@ -14,7 +14,6 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-import looptime
 import structlog
 
 from agents.scheduling import AlgorithmSettings
@@ -30,6 +29,7 @@ from tests.faults.ram import folder_for_a_run
 from tests.faults.scenarios import RandomRun, random_run
 from tests.faults.seeds import seeds_wanted
 from tests.faults.soak import Disturbance, run_disturbed
+from tests.virtual_time import new_virtual_loop
 
 INDEPENDENT_OF_THE_END = ("ledger_sha256", "contracts", "events", "messages", "not_registered")
 BAD_NETWORK = Faults(drop=0.05, double=0.2, delay_most_wall_s=0.5, reconnect=0.01)
@@ -80,7 +80,7 @@ def recorded_disturbed(run: RandomRun, steps: int, seed: int, folder: Path, path
 
 
 def _run(what: Coroutine[Any, Any, RunOutcome]) -> RunOutcome:
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         runner.get_loop().set_debug(False)  # it would take most of the time
         return runner.run(what)
 

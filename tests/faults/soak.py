@@ -16,7 +16,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import looptime
 import structlog
 
 from agents.model import MANAGER
@@ -34,6 +33,7 @@ from scenarios.simulation.settings import RunSettings
 from tests.faults.network import Faults, FaultyBroker
 from tests.faults.ram import folder_for_a_run
 from tests.faults.seeds import seeds_wanted
+from tests.virtual_time import new_virtual_loop
 
 CLOCK = "clock"
 
@@ -191,7 +191,7 @@ def run_seed(scenario: Scenario, seed: int | None, steps: int) -> RunOutcome:
     houses = tuple(house.id for house in scenario.houses if house.devices)
     calm = Disturbance(Faults(), ())
     disturbance = calm if seed is None else Disturbance.draw(seed, houses, steps)
-    with folder_for_a_run() as folder, asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with folder_for_a_run() as folder, asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(run_disturbed(scenario, disturbance, seed or 0, Path(folder)))
 
 

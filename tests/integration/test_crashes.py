@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import looptime
 import pytest
 
 from agents.model import MANAGER
@@ -31,6 +30,7 @@ from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
 from tests.scenarios.neighbourhoods import past_forecasts
+from tests.virtual_time import new_virtual_loop
 from tui.exit_codes import TRY_AGAIN, code_for_supervisor
 
 
@@ -59,7 +59,7 @@ def test_all_processes_die_at_once(street: Scenario, calm: RunOutcome, tmp_path:
     """Only the journals remain."""
     names = [CLOCK, *(house.id for house in street.houses)]
     crashes = tuple(Crash(name, step, turns=step % 7, away_wall_s=5.0) for name in names)
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         disturbed = runner.run(run_disturbed(street, Disturbance(Faults(), crashes), 1, tmp_path))
     assert disturbed.ledger_sha256 == calm.ledger_sha256
 
@@ -72,7 +72,7 @@ def test_the_duration_of_a_run_counts_all_processes_of_its_clock(street: Scenari
     async def main() -> RunOutcome:
         return await run_disturbed(street, Disturbance(Faults(), (killed,)), 1, tmp_path, pace=Pace.parse("3600x"))
 
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         outcome = runner.run(main())
     assert 15 < outcome.wall_s < 100  # sixteen hours and a bit, at an hour a second
 
@@ -139,7 +139,7 @@ async def _run_without(street: Scenario, lost: str, at_step: int, settings: RunS
 def test_with_drop_the_run_continues_without_a_household(street: Scenario, lost: str, at_step: int) -> None:
     """Its open jobs end as lost; unstarted jobs that its panels supplied find other suppliers."""
     settings = RunSettings(seed=1, run_id="r", on_loss="drop", patience=Timeouts(limit_wall_s=30))
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         outcome = runner.run(_run_without(street, lost, at_step, settings))
     assert outcome.state == "done"
     house_of = {job.job_id: job.house for job in street.jobs}
@@ -161,7 +161,7 @@ def test_with_drop_and_shared_supply_no_share_of_a_lost_roof_remains_and_none_is
     settings = RunSettings(
         seed=1, run_id="r", supply=SupplySettings("shared"), on_loss="drop", patience=Timeouts(limit_wall_s=30)
     )
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         outcome = runner.run(_run_without(street, "adler", at_step, settings))
     assert outcome.state == "done"
     standing = [entry for entry in outcome.ledger if entry.state == "standing"]
@@ -186,7 +186,7 @@ def test_with_drop_a_household_that_never_came_is_dropped_too(street: Scenario) 
                 tasks.create_task(run_hosts(street, settings, broker, [house]))
             return await run_scenario(street, settings, broker, [MANAGER])
 
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         outcome = runner.run(main("adler"))
     assert outcome.state == "done"
     house_of = {job.job_id: job.house for job in street.jobs}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 
-import looptime
 import pytest
 
 from agents.model import GRID, MANAGER, Contract
@@ -18,6 +17,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
+from tests.virtual_time import new_virtual_loop
 
 SETTINGS = RunSettings(seed=1, run_id="r")
 
@@ -74,7 +74,7 @@ def test_a_contract_that_its_producer_has_not_promised_does_not_stand(run: objec
     """One report is falsified: the job finds another supplier, and all parties agree in the end."""
     assert callable(run)
     street = load_scenario("street")
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         calm = runner.run(run(street, MemoryBroker()))
         contract = movable(street, calm)
         outcome = runner.run(run(street, FalsifyingBroker(contract.job_id, once=True)))
@@ -86,7 +86,7 @@ def test_a_contract_that_its_producer_has_not_promised_does_not_stand(run: objec
 def test_a_run_in_one_process_fails_if_consumer_and_ledger_differ() -> None:
     """Only this program can be at fault; the error names the job and both sides."""
     street = load_scenario("street")
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         contract = movable(street, runner.run(run_in_one_process(street, MemoryBroker())))
         with pytest.raises((SsmicError, ExceptionGroup)) as failed:
             runner.run(run_in_one_process(street, FalsifyingBroker(contract.job_id)))
@@ -100,7 +100,7 @@ def test_a_run_in_one_process_fails_if_consumer_and_ledger_differ() -> None:
 def test_a_deployed_run_ends_and_names_the_household_that_differs() -> None:
     """The household that reports wrong contracts has none, and no other household is concerned."""
     street = load_scenario("street")
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         calm = runner.run(run_deployed(street, MemoryBroker()))
         contract = movable(street, calm)
         outcome = runner.run(run_deployed(street, FalsifyingBroker(contract.job_id)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import looptime
 import pytest
 
 from broker import SsmicError
@@ -14,6 +13,7 @@ from scenarios.scenario import ProducerSeries
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.scenarios.neighbourhoods import forecast, job, load, neighbourhood, sun
+from tests.virtual_time import new_virtual_loop
 
 
 @pytest.mark.long
@@ -23,7 +23,7 @@ def test_a_host_holds_more_than_ten_thousand_devices_in_memory() -> None:
     houses["last"] = {"pv": forecast(sun((0, 0.0), (7200, 900.0)))}
     scenario = neighbourhood(houses, [job("wash", "house-0", load((0, 0.0), (3600, 300.0)))])
     settings = RunSettings(seed=1, run_id="run", hosts=1, patience=Timeouts(limit_wall_s=1e6))
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         outcome = runner.run(run_scenario(scenario, settings, MemoryBroker()))
     assert [entry.contract.producer for entry in outcome.ledger] == ["pv"]
 

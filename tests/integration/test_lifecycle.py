@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import looptime
 import pytest
 
 from agents.energy import Prediction
@@ -23,6 +22,7 @@ from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import SLOW
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
+from tests.virtual_time import new_virtual_loop
 
 HOUR_S = 3600
 KW_FOR_AN_HOUR = load((0, 0.0), (HOUR_S, 1000.0))
@@ -33,7 +33,7 @@ def play(
 ) -> RunOutcome:
     """Run in memory."""
     settings = RunSettings(1, "run", AlgorithmSettings(algorithm), days=days, patient=patient)
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(run_scenario(scenario, settings, MemoryBroker()))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from random import Random
 
-import looptime
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -22,6 +21,7 @@ from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.integration.test_lifecycle import panel, registered, shine
 from tests.scenarios.neighbourhoods import START_S, job, load, neighbourhood
+from tests.virtual_time import new_virtual_loop
 
 HOUR_S = 3600
 STEP_S = 1800
@@ -33,7 +33,7 @@ def play(
 ) -> RunOutcome:
     """Run in memory; what consumers, producers and the ledger hold is compared at the end."""
     chosen = RunSettings(seed, "run", AlgorithmSettings(algorithm), hosts=hosts, patient=patient)
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(run_scenario(scenario, chosen, MemoryBroker()))
 
 

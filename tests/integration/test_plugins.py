@@ -10,7 +10,6 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-import looptime
 import pytest
 
 from agents.errors import SettingsError
@@ -30,6 +29,7 @@ from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import PROJECT
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
+from tests.virtual_time import new_virtual_loop
 from tui.cli.settings import plugins_without_effect, with_strategy
 
 EXAMPLE = PROJECT / "examples" / "plugins"
@@ -114,7 +114,7 @@ def run_deployed(scenario: Scenario) -> RunOutcome:
                 tasks.create_task(run_hosts(scenario.part_of([house]), settings, broker, [house]))
             return await run_scenario(scenario, replace(settings, on_loss="drop"), broker, [MANAGER])
 
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(main())
 
 
@@ -125,7 +125,7 @@ def test_a_strategy_may_wake_in_every_second(tmp_path: Path, monkeypatch: pytest
     assert (outcome.state, outcome.without) == ("done", ())
     assert outcome.rounds > 420
     assert outcome.end_s == START_S + 420
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         alone = runner.run(run_scenario(scenario, RunSettings(1, "waking"), MemoryBroker()))
     assert (alone.ledger, alone.end_s) == (outcome.ledger, outcome.end_s)
 
@@ -212,7 +212,7 @@ def test_an_event_changes_the_strategy() -> None:
     suppliers = {entry.contract.job_id: entry.contract.producer for entry in outcome.ledger}
     assert [suppliers[f"a{hour}"] for hour in range(4)] == ["pv-a", "pv-b", "pv-b", "pv-a"]
     assert [suppliers[f"b{hour}"] for hour in range(4)] == ["pv-a", "pv-b", "pv-a", "pv-b"]
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         alone = runner.run(run_scenario(scenario, RunSettings(1, "waking"), MemoryBroker()))
     assert alone.ledger == outcome.ledger
 
@@ -553,7 +553,7 @@ def run_with(group: str, name: str) -> None:
         algorithm=AlgorithmSettings(name) if group == SCHEDULERS else AlgorithmSettings(),
         negotiating=NegotiationSettings(ranking=name) if group == RANKINGS else NegotiationSettings(),
     )
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         runner.run(run_scenario(scenario, settings, MemoryBroker()))
 
 

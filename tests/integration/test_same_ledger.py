@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from functools import cache
 
-import looptime
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -24,6 +23,7 @@ from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.faults.network import Faults, FaultyBroker
+from tests.virtual_time import new_virtual_loop
 
 
 def run(
@@ -42,7 +42,7 @@ def run(
         algorithm=AlgorithmSettings(algorithm),
         patience=Timeouts(limit_wall_s=1e6),
     )
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(run_scenario(scenario, run_settings, broker or MemoryBroker()))
 
 

@@ -11,7 +11,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import looptime
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -41,6 +40,7 @@ from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.shared_invariants import double_booked
 from tests.faults.network import Faults, FaultyBroker
 from tests.scenarios.neighbourhoods import past_forecasts
+from tests.virtual_time import new_virtual_loop
 from tui.cli.app import app
 
 BAD_NETWORK = Faults(drop=0.05, double=0.1, delay_most_wall_s=1.0, reconnect=0.005)
@@ -52,7 +52,7 @@ def run(
 ) -> RunOutcome:
     """Run in an event loop whose wall clock jumps when nothing happens: waiting for what is lost costs nothing."""
     of_run = RunSettings(seed=1, run_id="run", hosts=hosts, supply=supply, patience=Timeouts(limit_wall_s=1e6))
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         runner.get_loop().set_debug(False)  # it would take most of the time
         return runner.run(run_scenario(scenario, of_run, broker or MemoryBroker()))
 

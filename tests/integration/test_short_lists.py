@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
-import looptime
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -22,6 +21,7 @@ from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
+from tests.virtual_time import new_virtual_loop
 
 HOUR_S = 3600
 HOURS = 12
@@ -40,7 +40,7 @@ def run(scenario: Scenario, negotiation: str, *, algorithm: str = "insertion", p
         negotiating=NegotiationSettings(negotiation),
         patience=Timeouts(limit_wall_s=1e6),
     )
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(run_scenario(scenario, run_settings, MemoryBroker()))
 
 

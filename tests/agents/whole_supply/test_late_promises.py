@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
-import looptime
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -50,6 +49,7 @@ from scenarios.simulation.settings import RunSettings
 from tests.agents.stage import Stage, on_stage, to
 from tests.faults.network import Faults, FaultyBroker
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
+from tests.virtual_time import new_virtual_loop
 
 HOUR_S = 3600
 ONE_KW = ((6 * HOUR_S, 0.0), (14 * HOUR_S, 8000.0))
@@ -222,7 +222,7 @@ def _two_panels() -> Scenario:
 
 def _run(scenario: Scenario, broker: Broker | None = None, hosts: int | None = 1) -> RunOutcome:
     run_settings = RunSettings(seed=1, run_id="run", hosts=hosts)
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         runner.get_loop().set_debug(False)
         return runner.run(run_scenario(scenario, run_settings, broker or MemoryBroker()))
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import looptime
-
 from broker.clock.clock import Clock
 from broker.clock.pacing import Moment, Pace
 from broker.clock.settings import ClockSettings
@@ -19,6 +17,7 @@ from broker.hosts.journal import HostJournal
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Ping
+from tests.virtual_time import new_virtual_loop
 
 PATIENCE = Timeouts(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=60)
 
@@ -103,7 +102,7 @@ def run(
             tasks.create_task(outside())
             await Clock(settings, moments.append).run(broker)
 
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         runner.run(main())
     return moments
 
@@ -189,6 +188,6 @@ def test_a_restarted_host_gets_a_round_for_new_input_from_outside_at_once(tmp_pa
             after.put(8)
             await clock
 
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         runner.run(main())
     assert heard == [(1_003, 7), (1_008, 8)]

@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import looptime
 import pytest
 from structlog.testing import capture_logs
 
@@ -26,6 +25,7 @@ from broker.protocol.wire import Announcement, Batch, Done, Grant, Member, Roste
 from broker.transport.base import Bus, Delivery, Will
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Echo, Ping
+from tests.virtual_time import new_virtual_loop
 
 RUN = "r"
 PATIENCE = Timeouts(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=60)
@@ -34,7 +34,7 @@ ResultT = TypeVar("ResultT")
 
 def quickly(main: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Run in a loop whose wall clock jumps when nothing is ready: to wait costs nothing, and nothing is in a hurry."""
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(main)
 
 

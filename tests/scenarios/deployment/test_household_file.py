@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-import looptime
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -20,6 +19,7 @@ from scenarios.files import load_text
 from scenarios.load import bundled_names, bundled_text, load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunSettings, homes_of, run_hosts, run_scenario
+from tests.virtual_time import new_virtual_loop
 from tui.cli.app import app
 
 
@@ -40,7 +40,7 @@ def ledger_with_own_files(scenario: Scenario, supply: str) -> str:
                 tasks.create_task(run_hosts(own, settings, broker, [house]))
             return (await run_scenario(scenario, settings, broker, [MANAGER])).ledger_sha256
 
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(main())
 
 

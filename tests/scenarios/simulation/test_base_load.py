@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-import looptime
 import pytest
 
 from agents.energy import CumulativeSeries
@@ -20,12 +19,13 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
+from tests.virtual_time import new_virtual_loop
 
 
 def run(scenario: Scenario, hosts: int | None) -> RunOutcome:
     """Run it in memory."""
     settings = RunSettings(seed=1, run_id="run", hosts=hosts)
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(run_scenario(scenario, settings, MemoryBroker()))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import looptime
 import pytest
 
 from broker.clock import Pace
@@ -14,6 +13,7 @@ from scenarios.load import load_scenario
 from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
+from tests.virtual_time import new_virtual_loop
 
 PACE = 600
 
@@ -34,7 +34,7 @@ def test_an_interrupted_run_has_come_as_far_as_its_pace(tmp_path: Path, after_wa
             running.cancel()
             await running
 
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner, pytest.raises(asyncio.CancelledError):
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner, pytest.raises(asyncio.CancelledError):
         runner.run(interrupt())
     with ResultsReader(file) as results:
         run = results.run(1)

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-import looptime
-
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from broker.protocol import Timeouts
@@ -16,6 +14,7 @@ from scenarios.events import Happening
 from scenarios.files import load_text
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunCallbacks, RunOutcome, RunSettings, run_scenario
+from tests.virtual_time import new_virtual_loop
 
 SUN = "start: '06:00', step_s: 3600, power_w: [500, 1000, 1500, 2000, 2500, 3000, 3000, 2500, 2000, 1500, 1000, 500]"
 TWO_ROOFS = f"""\
@@ -68,7 +67,7 @@ def run(
         days=days,
         patience=Timeouts(limit_wall_s=1e6),
     )
-    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         return runner.run(
             run_scenario(scenario, settings, broker or MemoryBroker(), callbacks=RunCallbacks(on_event=on_event))
         )
