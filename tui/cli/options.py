@@ -11,6 +11,7 @@ import typer
 
 from agents.scheduling import ABOUT_ALGORITHM, known_algorithms
 from broker import canonical, identifier_problem, shown
+from tui.exit_codes import tell_notes
 
 
 def complete_scenario(incomplete: str) -> list[str]:
@@ -22,12 +23,10 @@ def complete_scenario(incomplete: str) -> list[str]:
 
 def announce_pipe(source: str | None) -> str | None:
     """Return a scenario's source; say before it is read if it is a named pipe, as reading waits for a writer."""
-    from tui.cli.output import notes
-
     with suppress(OSError):  # reading it says why
         # What a shell's <(...) provides has a writer.
         if source and not source.startswith(("/dev/fd/", "/proc/")) and Path(source).is_fifo():
-            notes().print(f"{source}: is a named pipe; waiting for a program to write to it", soft_wrap=True)
+            tell_notes([f"{source}: is a named pipe; waiting for a program to write to it"])
     return source
 
 

@@ -98,5 +98,5 @@ def test_a_scenario_from_a_named_pipe_is_announced(tmp_path: Path) -> None:
         assert checking.stderr is not None
         said = checking.stderr.readline()
         (tmp_path / "pipe").write_text(bundled_text("night"), encoding="utf-8")
-    assert said == "pipe: is a named pipe; waiting for a program to write to it\n"
+    assert said == "ssmic: note: pipe: is a named pipe; waiting for a program to write to it\n"
     assert checking.returncode == 0
