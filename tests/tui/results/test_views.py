@@ -343,16 +343,16 @@ async def test_a_key_shows_times_in_utc(opened: Opened) -> None:
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await opened_first(pilot)
-        titles = {column.title for column in table(pilot, CONTRACTS).columns}
+        titles = {column.full for column in table(pilot, CONTRACTS).columns}
         (own,) = (title for title in titles if title.startswith("start "))
         assert own != "start UTC"
         first = table(pilot, CONTRACTS).rows[0]
         await pilot.press("Z")
-        await until(pilot, lambda: "start UTC" in {column.title for column in table(pilot, CONTRACTS).columns})
-        (column,) = (column for column in table(pilot, CONTRACTS).columns if column.title == "start UTC")
+        await until(pilot, lambda: "start UTC" in {column.full for column in table(pilot, CONTRACTS).columns})
+        (column,) = (column for column in table(pilot, CONTRACTS).columns if column.full == "start UTC")
         assert column.text(first) == Zone().moment(first.start_s)
         await pilot.press("Z")
-        await until(pilot, lambda: own in {column.title for column in table(pilot, CONTRACTS).columns})
+        await until(pilot, lambda: own in {column.full for column in table(pilot, CONTRACTS).columns})
 
 
 @pytest.mark.long
