@@ -18,5 +18,5 @@ def new_virtual_loop() -> asyncio.AbstractEventLoop:
     async def shutdown_default_executor(timeout: float | None = None) -> None:  # noqa: ARG001, ASYNC109 - as asyncio calls it
         await join()
 
-    loop.shutdown_default_executor = shutdown_default_executor  # type: ignore[method-assign]
+    loop.shutdown_default_executor = shutdown_default_executor  # type: ignore[method-assign]  # of this loop only
     return loop
