@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -205,7 +206,7 @@ def _change(path: Path, statement: str) -> None:
 
 def test_messages_that_cannot_be_counted(results_file: Path) -> None:
     """An expectation asks for their number, and the file has lost them."""
-    with sqlite3.connect(results_file) as connection:
+    with closing(sqlite3.connect(results_file)) as connection, connection:
         connection.execute("DROP TABLE messages")
     connection.close()
     with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def test_base_loads_are_in_every_table_and_sum(base_load_file: Path) -> None:
         b = view_house(results, 1, "b")
         (run,) = simulation_json(results)["runs"]
         page = report_contents(results)["runs"][0]
-    with sqlite3.connect(base_load_file) as connection:
+    with closing(sqlite3.connect(base_load_file)) as connection, connection:
         query = "SELECT house, SUM(consumed_wh), SUM(own_wh) FROM base_loads JOIN houses ON id = house_id GROUP BY 1"
         stored = {house: tuple(energies) for house, *energies in connection.execute(query)}
     connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_the_same_bills_are_everywhere(community_file: Path, tmp_path: Path) -> 
         page = report_contents(results)
         one = view_house(results, 1, "b")
         export_results(results, "csv", tmp_path / "tables")
-    with sqlite3.connect(community_file) as connection:
+    with closing(sqlite3.connect(community_file)) as connection, connection:
         query = "SELECT house, with_eur, vat_eur, saving_eur FROM bills JOIN houses ON id = house_id WHERE run = 1"
         stored = connection.execute(query).fetchall()
     connection.close()

@@ -148,7 +148,7 @@ def test_a_large_run_shows_what_a_small_one_shows_without_reading_its_scenario(t
         # Exports settle the run again, so they have every minute.
         rows = {table.name: list(table.rows()) for table in tables(other)}
         assert rows == {table.name: list(table.rows()) for table in tables(one)}
-    with sqlite3.connect(large) as connection:
+    with closing(sqlite3.connect(large)) as connection, connection:
         for table in ("production", "consumption", "base_loads"):
             assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own names
     connection.close()

@@ -287,7 +287,7 @@ def test_a_request_with_another_load_than_the_scenarios_keeps_it(tmp_path: Path,
 
 def test_minutes_of_production_and_consumption_are_in_tables(results_file: Path) -> None:
     """For readers by SQL, the sums are those of the figures."""
-    with ResultsReader(results_file) as results, sqlite3.connect(results_file) as connection:
+    with ResultsReader(results_file) as results, closing(sqlite3.connect(results_file)) as connection, connection:
         figures = results.kpis(1)
         production = connection.execute(
             "SELECT SUM(produced_wh), SUM(contracted_wh), SUM(delivered_wh) FROM production WHERE run = 1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(ssmic: Ssm
 
 def test_results_without_an_offset_are_shown_in_utc_with_a_notice(ssmic: Ssmic, file: Path) -> None:
     """They are files of the first versions."""
-    with sqlite3.connect(file) as db:
+    with closing(sqlite3.connect(file)) as db, db:
         (text,) = db.execute("SELECT scenario_json FROM simulation").fetchone()
         scenario = json.loads(text)
         assert scenario.pop("utc_offset_s") == 20_700

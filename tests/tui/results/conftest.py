@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def street_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings = AlgorithmSettings(name=algorithm)
         plan = Plan(scenario, seeds, settings, bus="memory", workers=1, out=folder / name, folder=folder)
         asyncio.run(_run(plan))
-        with sqlite3.connect(folder / name) as connection:
+        with closing(sqlite3.connect(folder / name)) as connection, connection:
             connection.execute("UPDATE simulation SET created_utc = ?", (MADE_UTC[name],))
             connection.execute("UPDATE runs SET wall_s = run * 0.5")
         connection.close()
@@ -84,7 +85,7 @@ def told_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 for entry in _plan(scenario, 3600 * (run if name == INSERTION else 4)):
                     writer.entry(entry)
                 writer.finish(RecordedEnd("done", None, negotiations=len(scenario.jobs), wall_s=run * 0.5))
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE simulation SET created_utc = ?", (MADE_UTC[name],))
         connection.close()
     return folder

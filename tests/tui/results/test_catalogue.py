@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Open
     """A newer version, a truncated file, another type; opening one repeats the reason and stays here."""
     newer, broken, other = (results_folder / f"{name}.sqlite" for name in ("newer", "broken", "other"))
     shutil.copy(results_folder / FIFTY, newer)
-    with sqlite3.connect(newer) as connection:
+    with closing(sqlite3.connect(newer)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     broken.write_bytes((results_folder / FIFTY).read_bytes()[:9000])
@@ -169,7 +170,7 @@ async def test_results_that_replace_opened_ones_are_shown_instead(
 async def test_a_killed_run_is_distinguished_from_one_in_progress(opened: Opened, results_folder: Path) -> None:
     """Its file has not been written for a long time."""
     path = results_folder / FIFTY
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE runs SET state = 'running'")
     connection.close()
     old(path)

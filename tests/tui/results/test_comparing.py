@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ async def test_two_days_share_a_scale(opened: Opened) -> None:
 
 async def test_one_without_a_run_cannot_be_compared(opened: Opened, results_folder: Path) -> None:
     """A notice says so, and the list stays."""
-    with sqlite3.connect(results_folder / INSERTION) as connection:
+    with closing(sqlite3.connect(results_folder / INSERTION)) as connection, connection:
         connection.executescript(
             "DELETE FROM consumption; DELETE FROM production; DELETE FROM messages; DELETE FROM history;"
             "DELETE FROM contracts; DELETE FROM runs"

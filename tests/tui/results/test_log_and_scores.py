@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ async def test_the_record_in_full_is_of_the_results_in_sight(opened: Opened) -> 
 
 async def test_a_file_without_scores_is_read(opened: Opened, newest: Path) -> None:
     """It has no such table, and a notice says so."""
-    with sqlite3.connect(newest) as connection:
+    with closing(sqlite3.connect(newest)) as connection, connection:
         connection.execute("DROP TABLE scores")
     connection.close()
     async with opened(first_area="results") as pilot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -254,7 +255,7 @@ def shows_the_share(pilot: Pilot[Any], *, is_shown: bool) -> bool:
 @pytest.mark.long
 async def test_the_share_of_the_best_is_shown_if_runs_were_compared(opened: Opened, results_folder: Path) -> None:
     """Otherwise the column is hidden."""
-    with sqlite3.connect(results_folder / FIFTY) as connection:
+    with closing(sqlite3.connect(results_folder / FIFTY)) as connection, connection:
         connection.execute("UPDATE runs SET comparison_json = ?", ('{"optimum": {"share": 0.875}}',))
     connection.close()
     async with opened(first_area="results", size=WIDE) as pilot:
