@@ -46,7 +46,7 @@ async def dask_workers(
         address: `local` for worker processes of this machine, or the URL of a scheduler.
         variants: The scenarios of the sweep.
         count: Number of workers, for `local`.
-        on_workers: Called with the number of workers when the last one is lost, and when there are some again.
+        on_workers: Called with the number of workers every second.
 
     Raises:
         DaskError: Dask is not installed, the scheduler does not answer or is lost, or a worker has other versions of
@@ -83,8 +83,13 @@ async def dask_workers(
             return done
 
         watch = asyncio.create_task(_watch_workers(client, on_workers))
-        stack.callback(watch.cancel)
-        yield submit
+        try:
+            yield submit
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+            if not watch.cancelled():
+                watch.result()
 
 
 async def _connected(
@@ -126,17 +131,14 @@ async def _connected(
 
 
 async def _watch_workers(client: Client, on_workers: Callable[[int], None]) -> None:
-    """Report that all workers are lost, and that there are some again."""
-    before = True
+    """Report how many workers the cluster has."""
     while True:
         await asyncio.sleep(_LOOK_EVERY_WALL_S)
         try:
             count = len(await client.nthreads())
         except OSError:
             return  # the runs that are awaited say that the scheduler is lost
-        if bool(count) != before:
-            on_workers(count)
-        before = bool(count)
+        on_workers(count)
 
 
 async def _check_workers(client: Client, address: str) -> None:

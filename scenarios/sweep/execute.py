@@ -69,18 +69,27 @@ async def run_sweep(
         missing = [order for order in plan.runs() if order.run not in done]
         failed: list[SweepRow] = []
 
+        before = len(done)
+        without_workers = False
+
+        def tell() -> None:
+            if on_progress is not None:
+                on_progress(SweepProgress(len(done), plan.count, before, without_workers))
+
         def keep(row: SweepRow) -> None:
+            nonlocal without_workers
             file.add(row)
             done.add(row.run)
             if row.state == "failed":
                 failed.append(row)
+            without_workers = False
             tell()
 
-        before = len(done)
-
-        def tell(*, without_workers: bool = False) -> None:
-            if on_progress is not None:
-                on_progress(SweepProgress(len(done), plan.count, before, without_workers))
+        def note_workers(number: int) -> None:
+            nonlocal without_workers
+            if without_workers != (number == 0):
+                without_workers = number == 0
+                tell()
 
         tell()
         if missing:
@@ -88,7 +97,7 @@ async def run_sweep(
             if dask is None:
                 provided = process_workers(plan.variants, count)
             else:
-                provided = dask_workers(dask, plan.variants, count, lambda count: tell(without_workers=count == 0))
+                provided = dask_workers(dask, plan.variants, count, note_workers)
             async with provided as submit:
                 await _carry_out(missing, submit, keep)
         return _completed(file, failed)

@@ -85,7 +85,7 @@ def test_a_sweep_waits_for_workers_at_first_and_when_all_are_lost(
         if lost:
             workers.append(cluster.worker("--no-nanny"))
         elif now.done == 1 and told[-1].done == 0:
-            workers[0].terminate()
+            workers[0].kill()
         told.append(now)
 
     path = tmp_path / "dask.sqlite"
