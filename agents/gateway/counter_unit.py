@@ -1,4 +1,4 @@
-"""Tells when a counter counts in another unit than it is declared in, by the power that is read beside it.
+"""Finds out, by the power that is read beside it, whether a counter counts in another unit than declared.
 
 Many plugs publish kWh where others publish Wh. Nothing else shows a wrong declaration: 12 Wh more are as good a reading
 as 12 kWh.
@@ -18,19 +18,20 @@ _FACTOR = 500.0
 _AGREE_FACTOR = 10.0
 """What differs by less than this factor is in the same unit."""
 _LEAST_FAST_WH = 1.0
-"""So much is drawn by power before a counter is too fast, Wh."""
+"""Least energy by power before a counter can be judged too fast, Wh."""
 _LEAST_RIGHT_WH = 10.0
-"""So much is drawn by power before a counter is right, Wh."""
+"""Least energy by power before a counter can be judged right, Wh."""
 _LEAST_SLOW_WH = 100.0
-"""So much is drawn by power before a counter is too slow, Wh."""
+"""Least energy by power before a counter can be judged too slow, Wh."""
 _LEAST_FAST_RISES = 3
-"""So often does a counter rise before it is too fast; the largest rise does not count, as it may be a wrong reading."""
+"""Least number of rises before a counter can be judged too fast; the largest rise does not count, as it may be a wrong
+reading."""
 _LEAST_SLOW_RISES = 3
-"""So often does a counter rise while it is too slow: one that is behind by minutes is too slow only until it rises."""
+"""Least number of rises of a slow counter before it is judged: one that is behind by minutes is slow until it rises."""
 _SLOWEST = 2_000.0
 """A counter that is slower than this has stopped, or is behind."""
 _MOST_WH = 250.0
-"""When so much has been drawn by power without a verdict, comparing begins again, Wh."""
+"""Energy by power after which, without a verdict, the comparison begins again, Wh."""
 _HOUR_S = 3600
 _MISTAKES: dict[UnitVerdict, str] = {
     "too fast": "it counted in Wh and not in kWh",

@@ -428,7 +428,7 @@ class JobExecutor:
         course.is_doubtful, course.reason = bool(doubt), course.reason or doubt
 
     def _look_at_unit(self, course: JobCourse) -> None:
-        """Notice that a counter without power beside it seems to be in kWh; the next job is not planned with that."""
+        """Report a counter without power beside it that seems to count in kWh; the next job is not planned by it."""
         meter, measured, planned_wh = self._device.meter, course.measured, course.job.load_profile.energy_wh
         is_by_counter_alone = meter.counter_wh is not None and meter.power_w is None
         if is_by_counter_alone and measured is not None and is_thousandth(measured.energy_wh, planned_wh):

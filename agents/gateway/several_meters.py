@@ -1,4 +1,4 @@
-"""Tells when the readings of one counter come from several meters, as if two plugs published on the same topic.
+"""Finds out whether the readings of one counter come from several meters, as if two plugs published on one topic.
 
 A single counter rises, and now and then falls: by a wrong reading, or because it was reset, or exchanged. Readings of
 several meters alternate instead: again and again, one goes on from where an earlier one had stopped.
@@ -13,7 +13,7 @@ from itertools import pairwise
 GONE_S = 1800
 """A meter that is not read for so long is not on the topic any more, seconds."""
 MOST_ALONE = 20
-"""Neither is one that is not read in so many readings of the others."""
+"""Nor is a meter on the topic any more that is not read once among so many readings of the others."""
 _MAX_TRACKS = 6
 _MOST_METERS = 4
 _MAX_SHOWN = 500
@@ -36,6 +36,7 @@ class _Track:
     at_s: int
     """Time of its last reading, UNIX seconds."""
     mark_s: int
+    """Time of a reading that may soon be old enough for `earlier_wh`, UNIX seconds."""
     mark_wh: float
     """The counter at `mark_s`, Wh, which becomes `earlier_wh` once that is long enough ago."""
     earlier_wh: float | None = None

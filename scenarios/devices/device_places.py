@@ -13,7 +13,7 @@ import structlog
 from agents import Announced, Device, DeviceSaid, House, Left, Prediction, Production
 from scenarios.devices.adapter import Guest, MessageError
 from scenarios.devices.adapters import guest_of
-from scenarios.devices.refusals import PlaceRefusal, ToldStrangers
+from scenarios.devices.refusals import AnsweredStrangers, PlaceRefusal
 from scenarios.errors import Problem, ScenarioError
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import ProducerSeries, Scenario
@@ -39,7 +39,7 @@ class DevicePlaces(Mapping[str, Gateway]):
         self._free: dict[tuple[str, str], list[Gateway]] = defaultdict(list)
         """By house and type of device, the places that no guest has."""
         self._houses: set[str] = set()
-        self._strangers = ToldStrangers()
+        self._strangers = AnsweredStrangers()
 
     def __getitem__(self, device: str) -> Gateway:
         return self._holders[device]

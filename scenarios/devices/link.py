@@ -53,8 +53,6 @@ _CLAIMS_WALL_S = 5.0
 """How long the broker may take to pass on the claims of this process, wall-clock seconds."""
 _NO_CLAIMS = "another run that commands the same devices will not be noticed"
 _NEW_RULES = "access to ssmic/+/claims/+; `ssmic broker init` grants it"
-_LOGGED = ("topic", "problem", "expected")
-"""What of an error is logged."""
 RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
 
@@ -355,7 +353,7 @@ class DeviceLink:
         found = self._devices.welcome(device, part, payload)
         if isinstance(found, PlaceRefusal):
             content = found.as_error(part, payload, self._now_s)
-            log.warning("device refused", device=device, **{key: content[key] for key in _LOGGED})
+            log.warning("device refused", device=device, topic=part, **found.in_words)
             self._publish(DeviceNotice(part="error", device=device, content=content))
             return None
         return found
@@ -365,7 +363,7 @@ class DeviceLink:
         refusal = self._devices.refuse_topic(misspelt.level, misspelt.problem, misspelt.expected)
         if refusal is not None:
             content = refusal.as_error(misspelt.part, payload, self._now_s)
-            log.warning("device refused", **{key: content[key] for key in _LOGGED} | {"topic": topic})
+            log.warning("device refused", topic=topic, **refusal.in_words)
             self._queue(_NOTICE, misspelt.error_topic, _json({"v": 1, **content}))
 
     def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:

@@ -20,7 +20,7 @@ from broker.protocol import topics
 from broker.transport import Broker, Delivery
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.device_places import announced_guest, named_house
-from scenarios.devices.refusals import PlaceRefusal, ToldStrangers
+from scenarios.devices.refusals import AnsweredStrangers, PlaceRefusal
 from scenarios.errors import suggest
 from scenarios.scenario import Scenario
 
@@ -62,7 +62,7 @@ async def _answer(guests: LostGuests, broker: Broker, run: str, now_s: Callable[
                 if found is not None:
                     topic, refusal = found
                     content = refusal.as_error("announce", event.payload, now_s())
-                    log.warning("device refused", topic=event.topic, **{k: content[k] for k in ("problem", "expected")})
+                    log.warning("device refused", topic=event.topic, **refusal.in_words)
                     payload = json.dumps({"v": 1, **content}, ensure_ascii=False, separators=(",", ":"))
                     await bus.publish(topic, payload.encode(), qos=1)
     except SsmicError as error:
@@ -70,7 +70,7 @@ async def _answer(guests: LostGuests, broker: Broker, run: str, now_s: Callable[
 
 
 class LostGuests:
-    """Tells which announcements no household's process takes for its own, and why."""
+    """Finds the announcements that no household's process takes for its own."""
 
     def __init__(self, scenario: Scenario) -> None:
         """Take the houses of a scenario, and its devices, which are no guests."""
@@ -78,7 +78,7 @@ class LostGuests:
         self._declared = {gateway.id for gateway in scenario.gateways.values() if gateway.id}
         self.open_houses = sorted({gateway.house for gateway in scenario.gateways.values() if not gateway.id})
         """The houses that take guests; each answers what is announced to it."""
-        self._strangers = ToldStrangers()
+        self._strangers = AnsweredStrangers()
 
     def take(self, run: str, delivery: Delivery) -> tuple[str, PlaceRefusal] | None:
         """Return the topic of the answer to an announcement, and the answer; None: there is none, or it was given."""

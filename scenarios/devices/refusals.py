@@ -1,4 +1,4 @@
-"""Refusals of devices that get no place in a run, and who has been told what."""
+"""Refusals of devices that get no place in a run, and the problems that were already answered to them."""
 
 from __future__ import annotations
 
@@ -24,38 +24,42 @@ class PlaceRefusal:
     expected: str
     """What would be accepted, as the answer to the device says it."""
 
+    @property
+    def in_words(self) -> dict[str, str]:
+        """The problem and the expectation as they are shown and logged, by name."""
+        return {"problem": plain_text(self.problem), "expected": plain_text(self.expected)}
+
     def as_error(self, part: str, payload: bytes, now_s: int) -> dict[str, Any]:
-        """Return the content of the `error` that tells the device.
+        """Return the content of the `error` that is published to the device.
 
         Args:
             part: Last level of the topic of its message.
             payload: The message.
             now_s: Virtual time, UNIX seconds.
         """
-        what = {"problem": plain_text(self.problem), "expected": plain_text(self.expected)}
-        return {"topic": part, **what, "payload": shown_payload(payload), "time": now_s}
+        return {"topic": part, **self.in_words, "payload": shown_payload(payload), "time": now_s}
 
 
-class ToldStrangers:
-    """Which problems unknown devices have been told: each once, as they repeat what they say."""
+class AnsweredStrangers:
+    """Problems that were answered to unknown devices; each is answered once, because devices repeat their messages."""
 
     def __init__(self) -> None:
-        self._told: dict[str, set[str]] = {}
+        self._answered: dict[str, set[str]] = {}
         """By device, or by the level of a topic that should be its id."""
 
     def is_news(self, device: str, problem: str) -> bool:
-        """Return whether a stranger has not been told a problem yet; and note that it is now."""
-        if device not in self._told and len(self._told) >= MAX_STRANGERS:
+        """Return whether a problem is to be answered to an unknown device, and note that it is answered."""
+        if device not in self._answered and len(self._answered) >= MAX_STRANGERS:
             return False
-        told = self._told.setdefault(device, set())
-        if problem in told or len(told) >= MAX_ANSWERS_TO_STRANGER:
+        answered = self._answered.setdefault(device, set())
+        if problem in answered or len(answered) >= MAX_ANSWERS_TO_STRANGER:
             return False
-        told.add(problem)
+        answered.add(problem)
         return True
 
     def forget(self) -> None:
-        """Tell all of them again."""
-        self._told.clear()
+        """Forget all answers, so that each problem is answered again."""
+        self._answered.clear()
 
 
 def plain_text(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Notices devices, and values of devices, of which nothing is heard: mostly a topic or a path is misspelt."""
+"""Reports devices, and values of devices, of which nothing is heard: most often a topic or a path is misspelt."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SILENT_AFTER_WALL_S = 300.0
 
 
 class Silence:
-    """What has not been heard of the devices of a process."""
+    """Keeps what has been heard of the devices of a process, and reports what has not."""
 
     def __init__(self, run: str, gateways: Iterable[Gateway]) -> None:
-        """Begin with devices of which nothing has been heard.
+        """Take the devices, of which nothing has been heard yet.
 
         Args:
             run: The run's id.

@@ -124,9 +124,10 @@ def meter_of(gateway: Gateway) -> tuple[MeterValue, ...]:
 
 
 def sources_of(gateway: Gateway) -> dict[str, str]:
-    """Return what a device with an adapter reports, and where: a generic one each of its values, others measurements.
+    """Return where a device with an adapter publishes what it reports, by the name of what is reported.
 
-    Its options must be valid. Empty: it has no adapter.
+    A generic device has an entry for each of its values, any other one a single entry for all measurements. Without an
+    adapter there is none. The adapter's options must be valid.
     """
     kind = ADAPTERS.get(gateway.adapter)
     if kind is None:
