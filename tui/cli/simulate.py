@@ -23,9 +23,9 @@ from scenarios.files.series import forget_tables
 from scenarios.results import ResultsError, ResultsReader, simulation_json, whole_file
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
-from tui.cli.list_compare_bills_tables import show_comparison
 from tui.cli.outcome_tables import show_outcome
 from tui.cli.output import notes, optimum_progress, output, own_output, progress_of
+from tui.cli.results_tables import show_comparison
 from tui.exit_codes import FAILED, INTERRUPTED, UNMET, code_for, complain, complain_about
 from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers

@@ -432,8 +432,8 @@ def _figures(file: Path) -> dict[str, float | None]:
 
 def _show_compared(lab_file: Path, negotiated: Path) -> None:
     from scenarios.results.comparison import compare_simulations
-    from tui.cli.list_compare_bills_tables import show_comparison
     from tui.cli.output import output
+    from tui.cli.results_tables import show_comparison
 
     console = output()
     show_comparison(console, compare_simulations([negotiated, lab_file]))

@@ -48,8 +48,8 @@ def list_(
     Each is listed with its scenario, algorithm, state and date.
     """
     from scenarios.results import sweep_files
-    from tui.cli.list_compare_bills_tables import listed_json, show_listed
     from tui.cli.output import output
+    from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
     from tui.results import ResultsIndex
 
@@ -243,8 +243,8 @@ def bills(
         is_sweep_file,
         named_results,
     )
-    from tui.cli.list_compare_bills_tables import bills_json, show_bills
     from tui.cli.output import output
+    from tui.cli.results_tables import bills_json, show_bills
     from tui.cli.simulate import print_json
     from tui.formatting import unfinished
 
@@ -310,8 +310,8 @@ def compare(
     """
     from scenarios.results import named_results
     from scenarios.results.comparison import check_files, compare_simulations, comparison_json, write_comparison
-    from tui.cli.list_compare_bills_tables import show_comparison
     from tui.cli.output import notes, output
+    from tui.cli.results_tables import show_comparison
     from tui.cli.simulate import print_json
 
     if len(files) < 2:
