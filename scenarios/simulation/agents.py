@@ -50,7 +50,7 @@ from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
-from scenarios.supply_prices import supply_prices
+from scenarios.simulation.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start, counters_of
 from scenarios.zone import Zone
 
