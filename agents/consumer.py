@@ -259,7 +259,8 @@ class Consumer(Agent[AnyMessage]):
     def _change_strategy(self, strategy: type[Consumer]) -> None:
         """Decide by another strategy: with its methods, and with its own attributes as they are at a run's beginning.
 
-        What every consumer has (jobs, contracts, waiting coroutines) stays as it is.
+        What every consumer has (jobs, contracts, waiting coroutines) stays as it is. The class of this object changes,
+        because a strategy is a subclass that may override anything, and the coroutines of the jobs hold this object.
         """
         before, jobs = vars(self).copy(), self.jobs
         common = vars(Consumer(self.id, jobs, patient=self.patient)).keys()
