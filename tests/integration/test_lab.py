@@ -253,7 +253,7 @@ async def test_a_second_lab_is_refused_and_an_interrupted_one_leaves_nothing(lan
             )
             _, told = await beside.communicate()
             assert beside.returncode == 1
-            assert b"run or lab 'first' already takes place at this broker (paused): end it first" in told
+            assert b"run or lab 'first' is already active at this broker (paused): end it first" in told
             assert not (folder / "results").exists()
             first.send_signal(signal.SIGINT)
             await first.communicate()

@@ -157,7 +157,7 @@ def generate(
             refuse_existing(table, overwrite=force)
     with write_series(made, target.parent, target.stem, kind) as tables:
         _write(generated_yaml(made, target.stem, kind), out)
-    notes().print(f"Series: {len(tables)} tables, {tables[0]} and the next", soft_wrap=True)
+    notes().print(f"Series: {len(tables)} tables: {tables[0]}, ...", soft_wrap=True)
 
 
 def _write(text: str, out: Path | None) -> None:
