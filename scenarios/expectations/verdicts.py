@@ -1,4 +1,4 @@
-"""Judges the expectations of a scenario by the outcome of a run; as JUnit XML for CI systems."""
+"""Judges the expectations of a scenario by the outcome of a run; writes the verdicts as JUnit XML for CI systems."""
 
 from __future__ import annotations
 
