@@ -1,4 +1,4 @@
-"""Converts a PySSMic neighbourhood, from XML or pickle, into the content of a scenario file.
+"""Converts a neighbourhood of PySSMic (XML or pickle) or GreenCharge into the content of a scenario file.
 
 Such a neighbourhood is often incomplete. It becomes a scenario anyway, with notes on what was assumed:
 
