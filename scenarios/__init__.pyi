@@ -50,12 +50,14 @@ from .scenario import (
     sharing_problems as sharing_problems,
 )
 from .zone import (
+    DAY_S as DAY_S,
     Zone as Zone,
     zone_info as zone_info,
 )
 
 __all__ = [
     "APPLIANCES",
+    "DAY_S",
     "MAX_DAYS",
     "MAX_NAME_LENGTH",
     "Action",

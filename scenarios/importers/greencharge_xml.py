@@ -23,7 +23,7 @@ from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files import format_iso, read_bytes
 from scenarios.importers.assumptions import START_S, Imported, InputPlaces
 from scenarios.importers.greencharge_cars import LEAST_WH_CAPACITY, charge_of, unit_wh
-from scenarios.importers.greencharge_profiles import DAY_S, EnergySeries, ProfileFiles
+from scenarios.importers.greencharge_profiles import EnergySeries, ProfileFiles
 from scenarios.importers.input_neighbourhood import (
     MAX_DEVICES,
     InputDevice,
@@ -35,6 +35,7 @@ from scenarios.importers.input_neighbourhood import (
     window_problems,
 )
 from scenarios.importers.xml_reader import Element, read_xml
+from scenarios.zone import DAY_S
 
 ROOT = "Neighborhood"
 _OWN = re.compile(

@@ -10,12 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from broker import plural
-from scenarios import Zone
+from scenarios import DAY_S, Zone
 from scenarios.monitor import ObservedProducer, ObservedRun
 from tui.monitor.formatting import Pane, amount
 from tui.widgets import COMMITTED, FORECAST, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
-DAY_S = 86_400
 _BINS = 288
 
 

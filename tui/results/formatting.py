@@ -16,8 +16,6 @@ from scenarios.results import RunInfo
 from tui.formatting import percent, ratio
 from tui.widgets import Cell
 
-DAY_S = 86_400
-
 STATES: dict[str, tuple[str, str]] = {
     "done": ("✓ done", "ok"),
     "running": ("● running", "accent"),

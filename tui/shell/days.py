@@ -8,10 +8,8 @@ from datetime import date
 
 from textual.screen import ModalScreen
 
-from scenarios import Zone
+from scenarios import DAY_S, Zone
 from tui.shell.dialogs import AskText
-
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
