@@ -27,7 +27,7 @@ from scenarios.realised_scenario import realise
 from scenarios.results import RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
-from scenarios.simulation.agents import Cast, homes_of, places_of
+from scenarios.simulation.agents import Cast, agents_by_host, houses_by_host
 from scenarios.simulation.outcome import Ending, RunOutcome, root_cause
 from scenarios.simulation.process_files import KeptFile, look_after, open_journals
 from scenarios.simulation.recording import Recorder, Watch, WireWatch
@@ -188,7 +188,7 @@ class _LocalRun:
         self._recorder = recorder
         self._callbacks = callbacks
         self._environment = environment
-        self._homes = homes_of(scenario, settings.hosts, has_script=environment.script is not None)
+        self._homes = agents_by_host(scenario, settings.hosts, has_script=environment.script is not None)
         """By host of the run, the agents that live there."""
         self._local = self._homes if local_hosts is None else {host: self._homes[host] for host in local_hosts}
         """The agents of the hosts of this process, by host."""
@@ -263,7 +263,7 @@ class _LocalRun:
         """Return the settings of the clock, with the limits by which it judges hosts of other processes."""
         scenario, settings, has_script = self._scenario, self._settings, self._environment.script is not None
         end_s = settings.end_s(scenario)
-        places = places_of(scenario, settings.hosts)
+        places = houses_by_host(scenario, settings.hosts)
         corrected_until_s = latest_s(scenario, end_s) if settings.supply.corrects_forecasts else None
         return ClockSettings(
             settings.run_id,
