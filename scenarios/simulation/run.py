@@ -429,7 +429,7 @@ class _Ports:
 
         Args:
             scenario: The scenario.
-            settings: How.
+            settings: How it is run.
             broker: Where the devices are.
             homes: By host of this process, the agents that live there.
             replay: Messages of devices in an earlier run; the devices themselves are not used then.
