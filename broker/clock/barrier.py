@@ -123,6 +123,8 @@ class RoundBarrier:
         """The end of a wait for something else than answers; None: there is no such wait."""
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
+        self._asked_again_wall_s: dict[str, float] = {}
+        """By awaited host, when it was last asked again in the step, loop time."""
         self._busy: set[str] = set()
         """Hosts that have answered that they still run the step."""
         self._begun_wall_s = 0.0
@@ -150,11 +152,14 @@ class RoundBarrier:
         self._is_alerted, self._quiet_since_wall_s = False, None
         self._excused.clear()
         self._away_in_step_wall_s = 0.0
+        self._asked_again_wall_s.clear()
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
 
     def mark_asked_again(self, host: str) -> None:
         """Record that a host was granted the step again."""
-        self._asked_wall_s.setdefault(host, asyncio.get_running_loop().time())
+        now_wall_s = asyncio.get_running_loop().time()
+        self._asked_wall_s.setdefault(host, now_wall_s)
+        self._asked_again_wall_s[host] = now_wall_s
 
     def record_answer(self, host: str, done: Done) -> bool:
         """Record a host's answer; answers to another step and repeated answers are ignored.
@@ -349,6 +354,21 @@ class RoundBarrier:
         returned = self._returned & self.awaited
         self._returned.clear()
         return returned
+
+    def unasked(self, for_wall_s: float) -> set[str]:
+        """Return the awaited hosts that have reacted to nothing for a while, and were not asked again in that time.
+
+        Their grant may be lost, whatever other hosts do.
+
+        Args:
+            for_wall_s: For how long at least, wall-clock seconds.
+        """
+        until_wall_s = asyncio.get_running_loop().time() - for_wall_s
+        return {
+            host
+            for host, asked_wall_s in self._asked_wall_s.items()
+            if host in self.awaited and self._asked_again_wall_s.get(host, asked_wall_s) <= until_wall_s
+        }
 
     def timed_out(self, limit_wall_s: float, most_wall_s: float = float("inf")) -> set[str]:
         """Return the awaited hosts that have kept the step waiting for too long.

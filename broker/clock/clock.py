@@ -496,7 +496,7 @@ class Clock:
             if (late_wall_s := loop.time() - wake_wall_s) > AWAY_AFTER_WALL_S:
                 barrier.leave_out(barrier.awaited, late_wall_s)  # this process was suspended, and received nothing
             if has_sign:
-                again = barrier.pop_returned()
+                again = barrier.pop_returned() | barrier.unasked(self.settings.timeouts.resend_most_wall_s)
             else:
                 backoff.double()
                 if self._step.phase == "end":  # an absent host has left; nothing more can come from it

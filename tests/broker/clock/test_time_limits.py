@@ -198,3 +198,28 @@ def test_a_machine_that_sleeps_while_messages_are_under_way_fails_no_run() -> No
             await clock_of("a").run(broker)
 
     quickly(main())
+
+
+def test_a_host_whose_grant_was_lost_is_asked_again_however_often_another_one_says_that_it_works() -> None:
+    """Otherwise a member could have an honest one put out, by keeping the clock from asking it again."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        asked: list[int] = []
+
+        async def loses_its_first_grant(bus: Bus, grant: Grant) -> None:
+            asked.append(grant.step)
+            if len(asked) > 1:
+                await answers("a")(bus, grant)
+
+        async def chatters(bus: Bus, grant: Grant) -> None:
+            for _ in range(5 * int(LIMIT_WALL_S) if grant.step == 0 else 0):
+                await bus.publish(topics.done(RUN, "b"), answer("b", grant, busy=True))
+                await asyncio.sleep(0.3)
+            await answers("b")(bus, grant)
+
+        async with living(Member(broker, "a", loses_its_first_grant), Member(broker, "b", chatters)):
+            await clock_of("a", "b").run(broker)
+        assert asked[:2] == [0, 0]
+
+    quickly(main())
