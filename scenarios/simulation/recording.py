@@ -104,7 +104,7 @@ class Watch:
         self,
         scenario: Scenario,
         recorder: Recorder | None,
-        on_event: Callable[[Happening], None] | None = None,
+        on_event: Callable[[Happening, bool], None] | None = None,
         *,
         is_shared: bool = False,
     ) -> None:
@@ -113,7 +113,7 @@ class Watch:
         Args:
             scenario: The scenario.
             recorder: Where to write; None: count only.
-            on_event: Called with each event of the timeline when it takes place.
+            on_event: Called with each event of the timeline when it takes place, and whether it is replayed.
             is_shared: Whether jobs are supplied by shares.
         """
         self._scenario = scenario
@@ -131,19 +131,19 @@ class Watch:
     def _listener(self) -> HeardSides | HeardShares:
         return HeardShares(self._scenario) if self._is_shared else HeardSides(self._scenario)
 
-    def round_ran(self, _host_id: str, record: RoundRecord) -> None:
+    def round_ran(self, _host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
         """See `broker.hosts.journal.RoundObserver`."""
         if self._heard is not None:
             for _, envelope in record.sent:
                 self._heard.hear(envelope)
         self._take_messages(envelope for _, envelope in record.sent)
         self._take_facts(record.publications)
-        self._tell_events(envelope for _, envelope in record.sent)
+        self._tell_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
 
-    def _tell_events(self, envelopes: Iterable[Envelope]) -> None:
+    def _tell_events(self, envelopes: Iterable[Envelope], *, is_replayed: bool) -> None:
         for envelope in envelopes if self._on_event is not None else ():
             if envelope.sender == TIMELINE and envelope.kind == "Happened" and self._on_event is not None:
-                self._on_event(happening_of(envelope.time, envelope.body))
+                self._on_event(happening_of(envelope.time, envelope.body), is_replayed)
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
@@ -191,7 +191,7 @@ class WireWatch(Watch):
         self,
         scenario: Scenario,
         recorder: Recorder | None,
-        on_event: Callable[[Happening], None] | None = None,
+        on_event: Callable[[Happening, bool], None] | None = None,
         *,
         is_shared: bool = False,
     ) -> None:
@@ -211,7 +211,7 @@ class WireWatch(Watch):
             self._seen = dict(recorder.seen)
             self.realised = list(recorder.realised)
 
-    def round_ran(self, _host_id: str, record: RoundRecord) -> None:
+    def round_ran(self, _host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
         """See `broker.hosts.journal.RoundObserver`.
 
         Messages of agents of this process are recorded immediately, since the manager may act on them before the clock
@@ -221,7 +221,7 @@ class WireWatch(Watch):
             for _, envelope in record.sent:
                 self._heard.hear(envelope)
         self._take_facts(record.publications)
-        self._tell_events(envelope for _, envelope in record.sent)
+        self._tell_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
 
     @property
     def sides(self) -> Sides | SharedSides | None:

@@ -13,6 +13,8 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import structlog
+
 from agents import MESSAGES
 from agents.scheduling import one_blas_thread
 from broker import RunFailedError, keep_in_large_pages, long_lived_objects, no_collections
@@ -33,6 +35,8 @@ from scenarios.simulation.process_files import KeptFile, look_after, open_journa
 from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened
+
+log = structlog.get_logger(__name__)
 
 RESEND_WALL_S = 0.02
 """How soon missing messages are requested again if the timeline loses them on purpose; does not affect results."""
@@ -223,8 +227,10 @@ class _LocalRun:
         kind = WireWatch if self._remote else Watch
         return kind(self._scenario, self._recorder, on_event, is_shared=self._settings.supply.is_shared)
 
-    def _take_event(self, happening: Happening) -> None:
-        self._disturbances.begin_happening(happening)
+    def _take_event(self, happening: Happening, is_replayed: bool) -> None:  # noqa: FBT001 - a callback
+        if not is_replayed:
+            log.info("event of the timeline", n=happening.n, do=happening.action.do)
+        self._disturbances.begin_happening(happening, is_replayed=is_replayed)
         if self._callbacks.on_event is not None:
             self._callbacks.on_event(happening)
 
