@@ -82,6 +82,7 @@ from .rows import (
 from .run_end import (
     EndState as EndState,
     RecordedEnd as RecordedEnd,
+    end_without_days_s as end_without_days_s,
 )
 from .schema import (
     SWEEP_ID as SWEEP_ID,
@@ -141,6 +142,7 @@ __all__ = [
     "check_paper",
     "community_with_key",
     "create_results",
+    "end_without_days_s",
     "export_bills",
     "export_results",
     "glance",

@@ -41,7 +41,7 @@ from scenarios.results.rows import (
     read_realised,
     write_entries,
 )
-from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, write_end
+from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, end_without_days_s, write_end
 from scenarios.results.schema import has_table
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
@@ -197,6 +197,11 @@ class RunWriter:
     def messages(self) -> int:
         """Number of recorded messages."""
         return self._message_count
+
+    @property
+    def last_message_s(self) -> int:
+        """When the last recorded message was sent, UNIX seconds; the run's start if there was none."""
+        return self._reached_s
 
     def _take_up(self) -> bool:
         key = (self.run,)
@@ -408,11 +413,7 @@ class RunWriter:
 
     def _last_s(self, entries: Sequence[LedgerEntry]) -> int:
         """Return when the last message was sent or the last job has run, UNIX seconds."""
-        durations_s = {job.job_id: job.duration_s for job in self._realised(None).scenario.jobs}
-        ends_s = (
-            of.contract.start_s + durations_s.get(of.contract.job_id, 0) for of in entries if of.state == "standing"
-        )
-        return max([self._reached_s, *ends_s])
+        return end_without_days_s(self._reached_s, self._realised(None).scenario.jobs, entries)
 
     def _realised(self, end_s: int | None) -> Realised:
         """Return the scenario as the run realised it; `end_s` is the run's end, UNIX seconds, if that is known."""

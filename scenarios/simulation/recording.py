@@ -50,6 +50,11 @@ class Recorder(Protocol):
         ...
 
     @property
+    def last_message_s(self) -> int:
+        """When the last recorded message was sent, UNIX seconds."""
+        ...
+
+    @property
     def negotiations(self) -> int:
         """How many negotiations were recorded before the clock restarted after a crash."""
         ...
@@ -122,6 +127,8 @@ class Watch:
         self._on_event = on_event
         self.messages = 0
         self.negotiations = 0
+        self.last_message_s = scenario.start_s
+        """When the last message was sent, UNIX seconds; at first, the run's start."""
         self.realised: list[Said] = []
         """Senders and bodies of the messages that say what real devices made of the scenario."""
         self._recorder = recorder
@@ -151,6 +158,7 @@ class Watch:
             if not isinstance(kind, str):
                 continue  # no message of an agent: its receiver drops it
             self.messages += 1
+            self.last_message_s = max(self.last_message_s, e.time)
             if kind in KINDS:
                 self.realised.append((e.sender, e.body))
             self.negotiations += kind == "ProducersFor" and _begins_negotiation(e)
@@ -208,6 +216,7 @@ class WireWatch(Watch):
         self._heard = None
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
+            self.last_message_s = max(self.last_message_s, recorder.last_message_s)
             self._seen = dict(recorder.seen)
             self.realised = list(recorder.realised)
 

@@ -320,7 +320,6 @@ class _LocalRun:
             clock: The clock.
             started_wall_s: When this process began with the run, seconds of `time.perf_counter`.
         """
-        has_no_end = self._settings.end_s(self._scenario) is None
         return Ending(
             self._scenario,
             self._settings,
@@ -329,7 +328,7 @@ class _LocalRun:
             self._watch,
             self._recorder,
             started_wall_s,
-            has_open_end=bool(self._remote) and not self._environment.is_spread and has_no_end,
+            has_open_end=self._settings.end_s(self._scenario) is None,
         )
 
     async def until_ended(self, clock: Clock, hosts: Sequence[Host], files: Collection[KeptFile]) -> None:
