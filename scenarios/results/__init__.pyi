@@ -77,6 +77,7 @@ from .rows import (
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
+    begins_negotiation as begins_negotiation,
     record_verdicts as record_verdicts,
 )
 from .run_end import (
@@ -139,6 +140,7 @@ __all__ = [
     "SimulationInfo",
     "SimulationSpec",
     "average_power_profile",
+    "begins_negotiation",
     "check_paper",
     "community_with_key",
     "create_results",

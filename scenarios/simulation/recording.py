@@ -13,7 +13,7 @@ from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
 from scenarios.events import Happening
 from scenarios.realised_scenario import KINDS, Said
-from scenarios.results import RecordedEnd
+from scenarios.results import RecordedEnd, begins_negotiation
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
 from scenarios.simulation.shared_invariants import HeardShares, SharedSides
@@ -95,7 +95,7 @@ def _begins_negotiation(envelope: Envelope) -> bool:
     """Return whether with this question for producers a job begins to look for a supplier."""
     question = envelope.message
     if question is None:
-        return envelope.body.get("part") == "first" and not envelope.body.get("asked")
+        return begins_negotiation(envelope.body)
     return getattr(question, "part", "") == "first" and not getattr(question, "asked", ())
 
 
