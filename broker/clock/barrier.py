@@ -116,7 +116,8 @@ class RoundBarrier:
         just begun."""
         self._last_sign_wall_s: dict[str, float] = {}
         self._excused: set[str] = set()
-        """Hosts whose silence began anew because the clock could not hear them, and that have given no sign since."""
+        """Hosts whose silence began anew because the clock could not hear them, or because they announced themselves,
+        and that have not answered since."""
         self._away_in_step_wall_s = 0.0
         """For how long the clock could hear nothing in the step."""
         self.deadline: Deadline | None = None
@@ -227,7 +228,7 @@ class RoundBarrier:
         """Record that a host has restarted and may have missed its grant."""
         self._returned.add(host)
         self._busy.discard(host)
-        self.mark_alive(host)
+        self.mark_present(host)
         self.alert()
 
     def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> bool:
@@ -277,6 +278,18 @@ class RoundBarrier:
             self.activity.set()
         if not self.awaited:
             self._alarm.ring()
+
+    def mark_present(self, host: str) -> None:
+        """Record that a host has announced itself.
+
+        Its silence begins anew, but only once until it answers: a host that is restarted again and again, or only says
+        that it is there, does not keep the run waiting.
+        """
+        now_wall_s = asyncio.get_running_loop().time()
+        since_wall_s = self._silent_since_wall_s(host) if host in self._excused else now_wall_s
+        self.mark_alive(host)
+        self._last_sign_wall_s[host] = since_wall_s
+        self._excused.add(host)
 
     def leave_out(self, hosts: Iterable[str], away_wall_s: float) -> None:
         """Do not count as silence that this process could receive nothing until now.

@@ -418,8 +418,10 @@ class Admission:
             self._timers[host] = loop.call_later(wait_wall_s, self._evict_silent, host, claim.session)
         if is_new:
             self._barrier.record_return(host)
-        elif members.is_current(host, announcement.session):
-            self._barrier.mark_alive(host)
+        elif members.is_present(host, announcement.session):
+            self._barrier.mark_present(host)
+        elif announcement.state == "gone":
+            self._barrier.activity.set()  # other hosts may be missing now
         if (is_new and self._is_open) or before != (members.refused, members.claims):
             self._changed.set()
 

@@ -161,6 +161,33 @@ def test_the_clock_gives_up_at_the_limit(what: str, trouble: str) -> None:
     quickly(main())
 
 
+@pytest.mark.parametrize("is_restarted", [True, False])
+def test_a_host_that_only_says_that_it_is_there_is_given_up_at_the_limit(*, is_restarted: bool) -> None:
+    """A process that is started again and again, because it cannot read what it is asked, or one that lies."""
+
+    async def announces(broker: MemoryBroker) -> None:
+        async with broker.connect("supervised") as bus:
+            for number in range(1000):
+                session = f"a{number}" if is_restarted else "a"
+                there = Announcement(host="a", session=session, agents=("a's",), state="there")
+                await bus.publish(topics.host(RUN, "a"), there.encoded())
+                await asyncio.sleep(30)
+                if is_restarted:
+                    gone = there.model_copy(update={"agents": (), "state": "gone"})
+                    await bus.publish(topics.host(RUN, "a"), gone.encoded())
+                    await asyncio.sleep(1)
+
+    async def main() -> None:
+        broker, machine = MemoryBroker(), Machine()
+        announcing = asyncio.create_task(announces(broker))
+        error, listened_wall_s = await listened_until_given_up(clock_of("a"), broker, machine)
+        announcing.cancel()
+        assert "no answer" in error
+        assert listened_wall_s <= LISTENED_MOST_WALL_S
+
+    quickly(main())
+
+
 def test_a_machine_that_sleeps_for_hours_in_the_middle_of_a_step_fails_no_run() -> None:
     """The time for which it sleeps is not time for which the host has worked."""
 
