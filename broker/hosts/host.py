@@ -276,7 +276,8 @@ class Host:
             return f"; its last roster was dropped: {problem}"
         if self._directory.has_roster or self._grants.latest is not None:
             return ""
-        return f" on {topics.roster(self.run_id)}: does a clock with this run id use this broker?"
+        where = topics.roster(self.run_id)
+        return f" on {where}: does a clock with this run id use this broker, and may this login read that topic?"
 
     async def _announce(self, bus: Bus) -> None:
         there = Announcement(
