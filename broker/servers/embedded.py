@@ -120,21 +120,33 @@ async def _run(port: int | None, login: OwnLogin | None, started: Future[_Starte
 
 
 def _make_broker(port: int, login: OwnLogin | None) -> Broker:
+    from amqtt.adapters import StreamWriterAdapter  # noqa: PLC0415 - heavy
     from amqtt.broker import Broker  # noqa: PLC0415 - heavy
     from amqtt.contexts import BrokerConfig, ListenerConfig  # noqa: PLC0415 - heavy
+    from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler  # noqa: PLC0415 - heavy
     from amqtt.session import Session  # noqa: PLC0415 - heavy
 
+    from broker.servers.embedded_reader import PacedReader  # noqa: PLC0415 - heavy
+
     class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
-        """amqtt without its leaks of sockets and retained messages, and with faster filter matching."""
+        """amqtt that passes on what clients send before they leave, does not leak, and matches filters faster."""
 
         async def stream_connected(
             self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
         ) -> None:
             try:
-                await super().stream_connected(reader, writer, listener_name)
+                await self.external_connected(PacedReader(reader), StreamWriterAdapter(writer), listener_name)
             finally:
                 # amqtt leaves a connection open on which no client has logged in.
                 writer.close()
+
+        async def _handle_message_delivery(
+            self, client_session: Session, handler: BrokerProtocolHandler, wait_deliver: asyncio.Future[object]
+        ) -> bool:
+            is_valid: bool = await super()._handle_message_delivery(client_session, handler, wait_deliver)
+            if isinstance(handler.reader, PacedReader):
+                handler.reader.passed_on()
+            return is_valid
 
         async def _publish_retained_messages_for_subscription(
             self, subscription: tuple[str, int], session: Session
