@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,12 +12,14 @@ import pytest
 from broker.servers.embedded import embedded_broker
 from broker.servers.embedded_reader import PacedReader
 from broker.transport import BrokerUrl, MqttBroker
-from broker.transport.base import Bus, Delivery
+from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery
 from broker.transport.packets import encode_publish
 from tests.patience import PATIENCE_WALL_S
 
 GOODBYE = b"\xe0\x00"
 PING = b"\xc0\x00"
+SUBSCRIBE = b"\x82\x06\x00\x01\x00\x01a\x00"
+"""To the topic `a`."""
 
 
 def encode_connect(*, will: bool = False, keepalive_wall_s: int = 60) -> bytes:
@@ -116,3 +119,26 @@ async def test_a_goodbye_waits_for_malformed_messages_only_for_a_time() -> None:
     with pytest.raises(asyncio.IncompleteReadError):
         await reader.read(1)
     assert 5 < asyncio.get_running_loop().time() - began_s < 20
+
+
+@pytest.mark.parametrize("logs_in", [False, True])
+async def test_a_broker_does_not_wait_for_clients_that_do_not_read(
+    *, logs_in: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither for those that have not even logged in; it ends their connections."""
+    monkeypatch.setattr("broker.servers.embedded._STOP_WALL_S", PATIENCE_WALL_S)
+    monkeypatch.setattr("broker.servers.embedded._HANG_UP_WALL_S", 0.1)
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        async with embedded_broker() as running, MqttBroker(running.url).connect("writer") as writer:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect((running.url.host, running.url.port))
+            if logs_in:
+                client.sendall(encode_connect() + SUBSCRIBE)
+                client.settimeout(PATIENCE_WALL_S)
+                assert await asyncio.to_thread(client.recv, 9)
+                for _ in range(10):
+                    await writer.publish("a", bytes(MAX_PAYLOAD_BYTES), qos=1)
+            await writer.flush()
+            began_s = loop.time()
+        assert loop.time() - began_s < PATIENCE_WALL_S / 2
