@@ -147,14 +147,15 @@ def _make_broker(port: int, login: OwnLogin | None, connections: WeakSet[asyncio
     from broker.servers.embedded_reader import PacedReader  # noqa: PLC0415 - heavy
 
     class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
-        """amqtt that passes on what clients send before they leave, does not leak, and matches filters faster."""
+        """amqtt that notices when clients go, and not too early, does not leak, and matches filters faster."""
 
         async def stream_connected(
             self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
         ) -> None:
             connections.add(writer.transport)
             try:
-                await self.external_connected(PacedReader(reader), StreamWriterAdapter(writer), listener_name)
+                paced = PacedReader(reader, hang_up=writer.transport.abort)
+                await self.external_connected(paced, StreamWriterAdapter(writer), listener_name)
             finally:
                 # amqtt leaves a connection open on which no client has logged in.
                 writer.close()

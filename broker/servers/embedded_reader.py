@@ -1,4 +1,4 @@
-"""Reads a client's packets for the embedded broker, which must not drop what clients publish before they leave.
+"""Reads a client's packets for the embedded broker, so that it notices in time, and not too early, when clients go.
 
 A separate module, because importing amqtt takes half a second.
 """
@@ -6,6 +6,7 @@ A separate module, because importing amqtt takes half a second.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from amqtt.adapters import StreamReaderAdapter
@@ -16,6 +17,8 @@ _FLAGS = 0x0E
 """Of a message, without the one for retained messages: whether it is repeated, and its QoS."""
 _PASSED_ON = frozenset({0x00, 0x02, 0x0A})
 """Flags of messages that amqtt passes on as they come: not those of QoS 2, and of QoS 0 none that is repeated."""
+_MOST_SILENCES = 2
+"""After how many keep-alive intervals without a packet a client counts as gone. MQTT says one and a half."""
 _AHEAD = 100
 """How many messages may be read ahead."""
 _TURNS = 100
@@ -29,12 +32,23 @@ class PacedReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt has no ty
 
     amqtt reads ahead of what it passes on, and drops the difference when the client leaves or its connection ends.
     Until Python 3.11, `asyncio.wait_for` happens to slow its reading down; since 3.12, it reads all that has arrived at
-    once, so that of a message and the goodbye right behind it, it passed on neither.
+    once, so that it passed on few of the messages with a goodbye right behind them.
+
+    Each time a client's keep-alive interval has passed in silence, amqtt gives a read up and begins it again, for ever.
+    Here it ends, so that the client's will is published.
     """
 
-    def __init__(self, reader: asyncio.StreamReader) -> None:
-        """Wrap a connection's stream."""
+    def __init__(self, reader: asyncio.StreamReader, hang_up: Callable[[], None]) -> None:
+        """Wrap a connection's stream.
+
+        Args:
+            reader: What the client sends.
+            hang_up: Ends the connection at once.
+        """
         super().__init__(reader)
+        self._hang_up = hang_up
+        self._silences = 0
+        """How many reads of the next packet have been given up."""
         self._first = b""
         """The first byte of a packet, until the broker is given it."""
         self._is_message = False
@@ -83,7 +97,13 @@ class PacedReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt has no ty
             if self._waiting < _AHEAD:
                 break
             await asyncio.sleep(0)
-        self._first = self._first or await super().read(1)
+        if not self._first:
+            if self._silences == _MOST_SILENCES:
+                self._hang_up()
+                raise asyncio.IncompleteReadError(b"", 1)
+            self._silences += 1
+            self._first = await super().read(1)
+            self._silences = 0
         kind = self._first[0] >> 4
         if kind == _DISCONNECT:
             await self._until_none_waits()

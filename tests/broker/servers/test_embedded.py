@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -79,6 +79,21 @@ async def test_a_will_comes_after_the_messages() -> None:
         assert await read(watcher, 301) == [*(b"%d" % number for number in range(300)), b"gone"]
 
 
+@pytest.mark.long
+async def test_a_silent_client_leaves_its_will() -> None:
+    """One that pings stays."""
+    async with embedded_broker() as running, MqttBroker(running.url).connect("watcher") as watcher:
+        await watcher.subscribe("a")
+        async with logged_in(running.url, encode_connect(will=True, keepalive_wall_s=1)) as (reader, writer):
+            for _ in range(4):
+                await asyncio.sleep(0.8)
+                writer.write(PING)
+                assert await reader.readexactly(2) == b"\xd0\x00"
+            assert await read(watcher, 1) == [b"gone"]
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+
+
 async def read_packet(reader: PacedReader, size: int) -> bytes:
     """Read a packet as amqtt does: byte by byte, and then what it contains."""
     return await reader.read(1) + await reader.read(1) + (await reader.read(size - 2) if size > 2 else b"")
@@ -87,7 +102,7 @@ async def read_packet(reader: PacedReader, size: int) -> bytes:
 async def test_a_goodbye_waits_for_messages_that_have_been_read() -> None:
     """A wait that is given up and begun again loses no byte."""
     stream = asyncio.StreamReader()
-    reader = PacedReader(stream)
+    reader = PacedReader(stream, hang_up=pytest.fail)
     message = encode_publish("a", b"x", retain=False)
     stream.feed_data(message + PING + message + GOODBYE)
     for packet in (message, PING, message):
@@ -110,7 +125,7 @@ async def test_a_goodbye_waits_for_messages_that_have_been_read() -> None:
 async def test_a_goodbye_waits_for_malformed_messages_only_for_a_time() -> None:
     """The broker drops those, and says so to nobody."""
     stream = asyncio.StreamReader()
-    reader = PacedReader(stream)
+    reader = PacedReader(stream, hang_up=pytest.fail)
     message = encode_publish("+", b"x", retain=False)
     stream.feed_data(message)
     stream.feed_eof()
