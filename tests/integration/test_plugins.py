@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,13 @@ def test_a_missing_plugin_is_named_with_the_installed_ones(ssmic: Ssmic, tmp_pat
     assert (ended.code, "own-house-first" in ended.err) == (2, True)
     ended = ssmic("run", "street", "--algorithm", "earliest", PYTHONPATH=path)
     assert (ended.code, "latest" in ended.err) == (2, True)
+
+
+@pytest.fixture(autouse=True)
+def forgotten_plugins() -> Iterator[None]:
+    """Have other tests look for plug-ins again: those of these tests are gone."""
+    yield
+    plugins.cache_clear()
 
 
 WAKING = """
