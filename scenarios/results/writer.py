@@ -175,17 +175,21 @@ class RunWriter:
         """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
-            self._inode = inode_of(self.path)
-            if resume:
-                self._wait_for_the_lock()
-                if self._take_up():
-                    return
-            with transaction(self._connection):
-                self._connection.execute(
-                    "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
-                    " VALUES (?, ?, ?, 'running', ?, ?, ?)",
-                    (run, run_id, seed, start_s, start_s, now_utc()),
-                )
+            try:
+                self._inode = inode_of(self.path)
+                if resume:
+                    self._wait_for_the_lock()
+                    if self._take_up():
+                        return
+                with transaction(self._connection):
+                    self._connection.execute(
+                        "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
+                        " VALUES (?, ?, ?, 'running', ?, ?, ?)",
+                        (run, run_id, seed, start_s, start_s, now_utc()),
+                    )
+            except BaseException:
+                self._connection.close()
+                raise
 
     @property
     def _is_shared(self) -> bool:
@@ -358,9 +362,8 @@ class RunWriter:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_write(self.path) as draft:
-                    copy = sqlite3.connect(draft)
-                    self._connection.backup(copy)
-                    copy.close()
+                    with closing(sqlite3.connect(draft)) as copy:
+                        self._connection.backup(copy)
                     # SQLite removes a log by its name: before the new file has one of that name.
                     self._connection.close()
             except OSError as error:
