@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,20 @@ def adapter_for(gateway: Gateway) -> Adapter:
     """Return the adapter of a device that does not use our topics; its options must be valid."""
     kind = ADAPTERS[gateway.adapter]
     return kind.make(gateway, kind.options.model_validate(gateway.options))
+
+
+def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
+    """Return the adapters of devices that do not use our topics, by agent id."""
+    return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter not in {SSMIC, *LANGUAGES}}
+
+
+def languages_of(gateways: Iterable[Gateway]) -> dict[str, Language]:
+    """Return the payload formats of devices that use our topics with other payloads than ours, by agent id.
+
+    Raises:
+        MissingLibraryError: The library of one of them is not installed.
+    """
+    return {gateway.agent: language_for(gateway) for gateway in gateways if gateway.adapter in LANGUAGES}
 
 
 def address_of(gateway: Gateway) -> tuple[object, ...] | None:
