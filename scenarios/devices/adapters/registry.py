@@ -8,7 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from scenarios.devices.adapter import Adapter, Guest, Language, MessageError, MissingLibraryError
+from scenarios.devices.adapter import (
+    Adapter,
+    Guest,
+    Language,
+    MissingLibraryError,
+    UnknownLanguageError,
+)
 from scenarios.devices.adapters.generic import Generic, GenericOptions
 from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenDtuOptions
 from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
@@ -74,7 +80,8 @@ def guest_of(device: str, payload: bytes) -> Guest:
         payload: The announcement, in our form or in another language.
 
     Raises:
-        MessageError: It is not as it should be, or in a language whose library is not installed.
+        MessageError: It is not as it should be.
+        UnknownLanguageError: It is in a language whose library is not installed.
     """
     if not is_s2(payload):
         said = announcement(payload)
@@ -83,7 +90,7 @@ def guest_of(device: str, payload: bytes) -> Guest:
         from scenarios.devices.s2 import guest  # noqa: PLC0415 - as above
     except ModuleNotFoundError:
         expected = "an announcement in ssmic's own form: ssmic[s2] is not installed here"
-        raise MessageError(f"device {device!r} speaks S2", expected) from None
+        raise UnknownLanguageError(f"device {device!r} speaks S2", expected) from None
     return guest(payload)
 
 
