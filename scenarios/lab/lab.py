@@ -25,8 +25,9 @@ from typing import Literal
 import structlog
 from pydantic import BaseModel, ConfigDict
 
+from broker import ProtocolError
 from broker.clock import Pace, PaceError
-from broker.protocol import Control, RunPhase, TimeReport, topics
+from broker.protocol import Control, RejectedMessages, RunPhase, TimeReport, decode, topics
 from broker.transport import Bus, Delivery, Will, leave_gracefully
 from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.device import TRUTH, Lie
@@ -138,6 +139,7 @@ class Lab:
         self._bus: Bus | None = None
         self._told: dict[str, tuple[str, str]] = {}
         """Topic and state of each job that was published."""
+        self._rejected = RejectedMessages("lab")
 
     @property
     def has_begun(self) -> bool:
@@ -411,6 +413,7 @@ class Lab:
                     await asyncio.sleep(REPORT_WALL_S / CHECKS_PER_REPORT)
             finally:
                 hearing.cancel()
+                self._rejected.log_suppressed()
                 self._bus = None
                 await leave_gracefully(self._clear(bus, time_topic))
 
@@ -445,22 +448,21 @@ class Lab:
                 # The broker may have lost its retained messages: `_tell_changes` publishes them again.
                 self._told = {job_id: (topic, "") for job_id, (topic, _) in self._told.items()}
             elif not event.retain:
-                self._obey(event.payload)
+                try:
+                    self._obey(decode(Control, event.payload))
+                except (ValueError, PaceError, ProtocolError) as error:
+                    self._rejected.reject(event.topic, error)
 
-    def _obey(self, payload: bytes) -> None:
-        try:
-            command = Control.model_validate_json(payload)
-            match command.command:
-                case "pause" | "resume":
-                    self.clock.set_paused(paused=command.command == "pause")
-                case "pace":
-                    self.clock.set_pace(Pace.parse(command.pace or ""))
-                case "stop":
-                    self.stop(command.by or "someone")
-                case "step":
-                    _log.warning("command refused", reason="a lab follows the wall clock and cannot step")
-        except (ValueError, PaceError) as error:
-            _log.warning("command refused", reason=str(error).splitlines()[0])
+    def _obey(self, command: Control) -> None:
+        match command.command:
+            case "pause" | "resume":
+                self.clock.set_paused(paused=command.command == "pause")
+            case "pace":
+                self.clock.set_pace(Pace.parse(command.pace or ""))
+            case "stop":
+                self.stop(command.by or "someone")
+            case "step":
+                raise ProtocolError("a lab follows the wall clock and cannot step")
 
     async def _clear(self, bus: Bus, time_topic: str) -> None:
         for topic, _ in self._told.values():
