@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
+from scenarios.devices.adapters.message_sender import MessageSender
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -70,6 +71,7 @@ class Shelly:
         """Whether it has counted energy that flows back through it."""
         self._must_be_asked = False
         """Whether it has come online since it was last asked for its state."""
+        self._sender = MessageSender("src")
         self._calls = 0
         self._asked: dict[int, bool | None] = {}
         """By call, what the switch is once it is answered; None: it was asked for its status."""
@@ -118,13 +120,17 @@ class Shelly:
         if topic == f"{self._prefix}/events/rpc":
             params = said.get("params")
             status = params.get(self._component) if isinstance(params, dict) else None
-            return self._status(status) if isinstance(status, dict) else []
+            if not isinstance(status, dict):
+                return []
+            self._sender.check(said.get("src"))
+            return self._status(status)
         return self._status(said)
 
     def _answered(self, said: dict[str, Any]) -> Sequence[DeviceEvent]:
         number = said.get("id")
         if not isinstance(number, int) or number not in self._asked:
             return []
+        self._sender.check(said.get("src"))
         is_on = self._asked.pop(number)
         error = said.get("error")
         if isinstance(error, dict):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
 
 from agents import Availability, DeviceCommand, Reported
-from scenarios.devices.adapter import Adapter
+from scenarios.devices.adapter import Adapter, MessageError
 from scenarios.devices.adapters import adapter_for
 from scenarios.gateways import Gateway
 
 HOUR_S = 3600
+OWN = {"id": "d", "house": "adler", "device": "d", "type": "consumer", "agent": "adler/d"}
 
 
 def commanded(adapter: str, run_s: int, what: Literal["start", "renew"] = "start", **options: Any) -> dict[str, str]:
@@ -307,3 +309,45 @@ def test_a_device_that_comes_online_is_asked_for_its_state_once(
     made.concerns(presence, online.encode())
     assert [message.topic for message in made.new_questions()] == asked
     assert list(made.new_questions()) == []
+
+
+def shelly_message(sender: str, counter_wh: float) -> tuple[str, dict[str, Any]]:
+    """Return topic and payload of what a Shelly reports."""
+    status = {"id": 0, "apower": 0.0, "aenergy": {"total": counter_wh}}
+    return "plug/events/rpc", {"src": sender, "method": "NotifyStatus", "params": {"switch:0": status}}
+
+
+def tasmota_message(sender: str, counter_wh: float) -> tuple[str, dict[str, Any]]:
+    """Return topic and payload of what a Tasmota reports, whose counter began at a time of its own."""
+    energy = {"TotalStartTime": sender, "Total": counter_wh / 1000, "Power": 0}
+    return "tele/plug/SENSOR", {"Time": "2026-11-28T10:00:00", "ENERGY": energy}
+
+
+SENDERS = [("shelly", {"prefix": "plug"}, shelly_message), ("tasmota", {"topic": "plug"}, tasmota_message)]
+
+
+@pytest.mark.parametrize(("kind", "options", "message"), SENDERS)
+@pytest.mark.parametrize(
+    ("senders", "counted"),
+    [
+        ("abababab", "a-a-a-a-"),
+        ("aabbaabb", "aa--aa--"),
+        ("aabbbbb", "aa--bbb"),  # it was exchanged, or its counter was reset
+        ("ab" + "a" * 3 + "b" * 21, "a-" + "a" * 3 + "-" * 19 + "bb"),  # the first one has left
+        ("bbaba", "bb-b-"),
+    ],
+)
+def test_only_the_first_of_two_plugs_on_one_topic_counts(
+    kind: str, options: dict[str, str], message: Callable[[str, float], tuple[str, Any]], senders: str, counted: str
+) -> None:
+    """Their counters are so close to each other that nothing else tells them apart."""
+    adapter, taken = adapter_for(Gateway(**OWN, adapter=kind, options=options)), ""
+    for number, sender in enumerate(senders):
+        topic, payload = message(sender, 5000.0 + number)
+        try:
+            adapter.take(topic, json.dumps(payload).encode(), retained=False)
+        except MessageError:
+            taken += "-"
+        else:
+            taken += sender
+    assert taken == counted
