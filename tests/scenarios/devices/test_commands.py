@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import pytest
@@ -351,3 +351,51 @@ def test_only_the_first_of_two_plugs_on_one_topic_counts(
         else:
             taken += sender
     assert taken == counted
+
+
+def tasmota_telemetry(time: str, counter_kwh: float) -> bytes:
+    """Return what a Tasmota measures."""
+    energy = {"TotalStartTime": "2025-01-01T00:00:00", "Total": counter_kwh, "Power": 100}
+    return json.dumps({"Time": time, "ENERGY": energy}).encode()
+
+
+@pytest.mark.parametrize(
+    ("times", "taken"),
+    [
+        (("10:00:00", "10:00:10", "10:00:05", "10:00:20"), "++-+"),
+        (("10:00:00", "10:00:10", "10:00:10", "10:00:09"), "++++"),  # repeated, and at the same time
+        (("02:59:50", "02:00:00", "02:00:10"), "+++"),  # summer time ends
+        (("10:00:00", *["09:55:00"] * 21), "+" + "-" * 20 + "+"),  # the clock was set back
+        (("", "10:00:00", "x", "10:00:10"), "++++"),
+    ],
+)
+def test_what_a_tasmota_has_measured_before_is_not_taken_after_newer_values(times: tuple[str, ...], taken: str) -> None:
+    """A small counter fell as after a reset, and added what it had counted again."""
+    adapter, found = adapter_for(Gateway(**OWN, adapter="tasmota", options={"topic": "plug"})), ""
+    for time in times:
+        try:
+            adapter.take("tele/plug/SENSOR", tasmota_telemetry(f"2026-10-25T{time}", 0.1), retained=False)
+        except MessageError:
+            found += "-"
+        else:
+            found += "+"
+    assert found == taken
+    state = b'{"Time": "2026-10-25T09:59:00", "POWER": "ON"}'
+    assert adapter.take("tele/plug/STATE", state, retained=False) == [Reported(is_on=True)]  # the newest of its kind
+
+
+def test_what_a_shelly_notifies_late_counts_only_where_nothing_newer_is_known() -> None:
+    """Notifications contain only what has changed."""
+    adapter = adapter_for(Gateway(**OWN, adapter="shelly", options={"prefix": "plug"}))
+
+    def take(at_s: float | None, **status: Any) -> Sequence[Any]:
+        payload = {"src": "s", "method": "NotifyStatus", "params": {"ts": at_s, "switch:0": {"id": 0, **status}}}
+        return adapter.take("plug/events/rpc", json.dumps(payload).encode(), retained=False)
+
+    assert take(1_782_021_660.0, aenergy={"total": 50.0}, output=True) == [Reported(is_on=True, counter_wh=50.0)]
+    late = {"apower": 7.0, "aenergy": {"total": 40.0}, "output": False}
+    assert take(1_782_021_600.5, **late) == [Reported(power_w=7.0)]
+    with pytest.raises(MessageError, match="a message that is 59 s older than the one before it"):
+        take(1_782_021_601.0, output=False)
+    assert take(None, output=False) == [Reported(is_on=False)]
+    assert take(5.2, output=True) == [Reported(is_on=True)]  # it has restarted, and does not know the time yet
