@@ -30,6 +30,10 @@ class MessageOrder:
     _late: int = 0
     """Messages since then that seemed to be late."""
 
+    def is_later(self, at_s: float | None) -> bool:
+        """Return whether a time is not before the newest one; False also if one of them is not known."""
+        return at_s is not None and self._newest_s is not None and at_s >= self._newest_s - _SAME_S
+
     def check(self, at_s: float | None) -> None:
         """Take the time in a message; None: it has none.
 

@@ -32,8 +32,12 @@ class MessageSender:
     _others: int = 0
     """Messages of other devices since its last one."""
 
-    def check(self, name: object) -> None:
-        """Take the name of its sender from a message; None: the message does not say it.
+    def check(self, name: object, *, is_new: bool = False) -> None:
+        """Take the name of its sender from a message.
+
+        Args:
+            name: The name; None: the message does not say it.
+            is_new: Whether the message shows that there was no such sender when the last one was read.
 
         Raises:
             MessageError: The message is of another device than the one that was read first.
@@ -46,11 +50,11 @@ class MessageSender:
             return
         self._are_several |= name == self._earlier
         self._others += 1
-        if self._others > (_MOST_OF_OTHERS if self._are_several else _MOST_OF_OTHER):
+        if is_new or self._others > (_MOST_OF_OTHERS if self._are_several else _MOST_OF_OTHER):
             self._own, self._earlier, self._others = name, self._own, 0
             return
         raise MessageError(
             f"a message with {self.what} {str(name)[:60]!r} after others with {str(self._own)[:60]!r}, "
-            "as if several devices reported here",
+            "as if another device reported here, too",
             f"messages of one device: those with {str(self._own)[:60]!r} count",
         )

@@ -150,7 +150,8 @@ class Tasmota:
         said = next((part for key in _ANSWERS if isinstance(part := said.get(key), dict)), said)
         energy = said.get("ENERGY")
         energy = energy if isinstance(energy, dict) else {}
-        self._counter.check(energy.get("TotalStartTime"))
+        counts_since = energy.get("TotalStartTime")
+        self._counter.check(counts_since, is_new=self._measured.is_later(seconds_of(counts_since)))
         (self._measured if energy else self._stated).check(seconds_of(said.get("Time")))
         uptime_s = said.get("UptimeSec")
         restarted = False

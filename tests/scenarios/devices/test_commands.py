@@ -399,3 +399,14 @@ def test_what_a_shelly_notifies_late_counts_only_where_nothing_newer_is_known() 
         take(1_782_021_601.0, output=False)
     assert take(None, output=False) == [Reported(is_on=False)]
     assert take(5.2, output=True) == [Reported(is_on=True)]  # it has restarted, and does not know the time yet
+
+
+def test_a_tasmota_whose_counter_was_reset_is_not_another_one() -> None:
+    """Its counter began after the last message, so it cannot be that of a second plug."""
+    adapter = adapter_for(Gateway(**OWN, adapter="tasmota", options={"topic": "plug"}))
+    for time, since, kwh in (("10:00:00", "2025-01-01T00:00:00", 5.0), ("10:05:00", "2026-10-25T10:02:00", 0.01)):
+        energy = {"TotalStartTime": since, "Total": kwh, "Power": 100}
+        payload = json.dumps({"Time": f"2026-10-25T{time}", "ENERGY": energy}).encode()
+        assert adapter.take("tele/plug/SENSOR", payload, retained=False) == [
+            Reported(power_w=100.0, counter_wh=1000 * kwh)
+        ]
