@@ -36,7 +36,7 @@ from scenarios.lab.emulated_devices import Kinds, Street
 from scenarios.lab.lab_broker import LabBroker
 from scenarios.lab.lab_claims import LabClaims
 from scenarios.lab.plug import Plug
-from scenarios.lab.virtual_clock import Agenda, VirtualClock
+from scenarios.lab.virtual_clock import Agenda, VirtualClock, factor_of
 from scenarios.scenario import Fault, FaultKind, Scenario, planned_end_s
 
 _log = structlog.get_logger(__name__)
@@ -109,6 +109,10 @@ class LabSettings:
     """What goes wrong, and when."""
     is_paused: bool = False
     """Whether virtual time begins only with a `resume` on `control`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a pace at which no program from outside can follow, before the lab has a broker."""
+        factor_of(self.pace)
 
 
 class Lab:
