@@ -21,6 +21,10 @@ MAX_COUNTER_WH = 1e12
 """No household's meter has ever counted more than this."""
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
+STAYS_S = 120
+"""A counter that shows slightly less than before for so long, in all its readings, counts on from there, seconds."""
+RESET_STEP_WH = 10.0
+"""Counters rise in steps of up to this; so much may be in the first reading after a reset in any case."""
 ROUNDING_WH = 1.0
 """A counter that falls by no more than this was rounded in another way, and stands."""
 BEHIND_S = 600
@@ -63,6 +67,9 @@ class Meter:
     """Whether a wrong power does not make the counter beside it invalid, nor a counter that stays wrong the power."""
     knows_units: bool = True
     """Whether a counter that changes from kWh to Wh, or back, is recognized."""
+    bounds_resets: bool = True
+    """Whether a counter that falls was reset only if it shows no more than its device can have drawn since the reading
+    before; False: than any device can."""
     several: SeveralMeters | None = field(default_factory=SeveralMeters)
     """Notices readings of other meters on the same topic; None: they count as wrong readings and resets."""
     unit: CounterUnit | None = field(default_factory=CounterUnit)
@@ -96,6 +103,8 @@ class Meter:
     """How long it was offline since the last reading of power, seconds."""
     _has_other_unit: bool = False
     """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
+    _below_since_s: int | None = None
+    """Since when the counter has shown slightly less than before, UNIX seconds; None: it does not."""
     _unit_change: UnitChange = field(default_factory=UnitChange)
     """Whether the counter has changed its unit."""
     _by_power_wh: float = 0.0
@@ -208,7 +217,7 @@ class Meter:
         """Forget what the counter has shown so far."""
         self.counter_wh = self._counted_s = self._without_counter_s = None
         self._uncounted_wh = self._ahead_wh = 0.0
-        self._suspect_wh = self._before_reset = None
+        self._suspect_wh = self._before_reset = self._below_since_s = None
         self._has_other_unit = False
         self._unit_change.forget()
 
@@ -315,6 +324,7 @@ class Meter:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
         if self.knows_repeats and self._repeats(counter_wh):
             return
+        self._below_since_s = None
         suspect_wh, self._suspect_wh = self._suspect_wh, None
         before_reset, self._before_reset = self._before_reset, None
         before_wh, goes_on = self.counter_wh, True
@@ -386,6 +396,20 @@ class Meter:
             return limit_wh
         return MAX_POWER_W * (now_s - self._doubtful_since_s) / _HOUR_S + self._spare_wh
 
+    def _reset_limit_wh(self, now_s: int, limit_wh: float) -> float:
+        """Return how much a meter can show that was reset since its last reading, Wh.
+
+        A plug that lost power may show again what it had stored minutes before. If its counter is small, that looks
+        like a reset, and all of it would be counted once more.
+
+        Args:
+            now_s: Virtual time, UNIX seconds.
+            limit_wh: How much any meter can have counted since then, Wh.
+        """
+        if not self.bounds_resets or self._counted_s is None:
+            return limit_wh
+        return min(limit_wh, self._most_w * (now_s - self._counted_s) / _HOUR_S + RESET_STEP_WH)
+
     def _plausible_wh(self, now_s: int, since_s: int) -> float:
         """Return how much the device can be expected to have drawn since a time, Wh."""
         return self._most_w * (now_s - since_s + BEHIND_S) / _HOUR_S
@@ -429,8 +453,9 @@ class Meter:
             )
             if fall is not None:
                 return "" if fall.may_be_reset else problem_of_fall(before_wh, counter_wh)
-        if counter_wh < before_wh and (RESET_BELOW * before_wh <= counter_wh or counter_wh > limit_wh):
-            if counter_wh < RESET_BELOW * before_wh:
+        is_high = counter_wh > self._reset_limit_wh(now_s, limit_wh)
+        if counter_wh < before_wh and (RESET_BELOW * before_wh <= counter_wh or is_high):
+            if counter_wh < RESET_BELOW * before_wh or self._stays_below(now_s):
                 self._suspect(now_s, counter_wh)
             return f"counter falls from {before_wh:.9g} to {counter_wh:.9g} Wh; expected to rise, or to restart at 0"
         problem = problem_of_jump(before_wh, counter_wh, possible_wh) if self.knows_units else ""
@@ -444,6 +469,17 @@ class Meter:
             self._suspect(now_s, counter_wh)
             problem = f"{what}; expected at most {limit_wh:.0f} Wh more"
         return problem
+
+    def _stays_below(self, now_s: int) -> bool:
+        """Return whether a counter has shown less than before for longer than readings are late, and note that it does.
+
+        A plug that lost power may count on from what it had stored some time before.
+        """
+        if not self.bounds_resets:
+            return False
+        if self._below_since_s is None:
+            self._below_since_s = now_s
+        return now_s - self._below_since_s >= STAYS_S
 
     def _runs_wild(self, rise_wh: float, limit_wh: float) -> bool:
         """Return whether a counter has risen for a while as no household's does, and take back what it has counted."""
