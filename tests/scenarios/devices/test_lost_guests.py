@@ -56,8 +56,7 @@ def test_the_house_of_a_resource_manager_is_answered_without_the_library_of_s2(
     house: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock's process, which needs no S2, said that it does not speak it, and nothing of the house."""
-    monkeypatch.delitem(sys.modules, "scenarios.devices.s2", raising=False)
-    monkeypatch.setitem(sys.modules, "s2python", None)
+    monkeypatch.setitem(sys.modules, "scenarios.devices.s2", None)  # as without s2-python
     announced = {"message": {"message_type": "ResourceManagerDetails"}, "metadata": {"house": house}}
     assert answer(announced) == problem
     places = DevicePlaces(is_only_one=True)
