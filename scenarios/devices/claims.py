@@ -309,6 +309,6 @@ def _claim_in(delivery: Delivery, switch: _Switch) -> Claim | None:
         return Claim.model_validate_json(delivery.payload)
     except ValidationError:
         if not switch.has_wrong_claim:
-            log.warning("claim not understood; further ones are ignored silently", topic=delivery.topic)
+            log.warning("claim not understood", topic=delivery.topic, further="not logged")
         switch.has_wrong_claim = True
         return None

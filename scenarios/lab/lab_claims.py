@@ -231,7 +231,7 @@ class LabClaims:
             claim = LabClaim.model_validate_json(delivery.payload)
         except ValidationError:
             if not self._has_wrong_claim:
-                _log.warning("claim of a lab not understood; further ones are ignored silently", topic=delivery.topic)
+                _log.warning("claim of a lab not understood", topic=delivery.topic, further="not logged")
             self._has_wrong_claim = True
             return
         if process == self._process:
