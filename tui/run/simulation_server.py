@@ -306,6 +306,7 @@ async def _steer(memory: MemoryBroker, run_id: str, controls: asyncio.Queue[Cont
 
 
 def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
+    optimum = "shared_optimum" if simulation.plan.supply_settings.rule == "shared" else "optimum"
     with ResultsReader(simulation.results_file) as results:
         runs = simulation_json(results)["runs"]
         verdicts = {run["run"]: tuple(Verdict(**one) for one in results.verdicts(run["run"])) for run in runs}
@@ -319,7 +320,7 @@ def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
             run["negotiations"],
             run["wall_s"] or 0.0,
             {name: value for name, value in run["kpis"].items() if value is None or isinstance(value, int | float)},
-            run["optimum"]["share"] if "optimum" in run else None,
+            run[optimum]["share"] if optimum in run else None,
             verdicts[run["run"]],
         )
         for run in runs
