@@ -57,7 +57,7 @@ class SimulationPane(Reads):
     DEFAULT_CSS = """
     SimulationPane { height: 1fr; }
     SimulationPane .heading { height: 1; background: $surface; }
-    SimulationPane .title { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+    SimulationPane .title { width: 1fr; padding-right: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     SimulationPane .heading Select { width: 30; }
     SimulationPane .heading #house-choice { width: 28; }
     SimulationPane .problem { height: auto; padding: 0 1; color: $text-error; display: none; }
