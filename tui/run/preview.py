@@ -17,6 +17,8 @@ from tui.widgets import DEMAND, PRODUCTION, Chart, TimeAxis, drawn
 
 _BINS = 288
 _DAY_S = 86_400
+PREVIEW_LINES = 7
+"""With fewer lines the chart says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Preview(Vertical):
     """The preview chart; hidden if there is no room."""
 
     DEFAULT_CSS = """
-    Preview { height: 1fr; min-height: 8; padding: 0 1; }
+    Preview { height: 1fr; padding: 0 1; }
     Preview Static { height: 1; color: $text-muted; padding-left: 8; margin-top: 1; }
     """
 
