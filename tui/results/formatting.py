@@ -17,6 +17,8 @@ from tui.formatting import percent, ratio
 from tui.widgets import Cell
 
 DAY_S = 86_400
+READING = "Reading ..."
+"""In place of a view's content until it has been read for the first time."""
 
 STATES: dict[str, tuple[str, str]] = {
     "done": ("✓ done", "ok"),

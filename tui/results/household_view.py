@@ -19,7 +19,7 @@ from scenarios import EventMark, Zone
 from scenarios.results import PowerProfile
 from tui.formatting import kwh
 from tui.results.contracts import Contracts
-from tui.results.formatting import Figures
+from tui.results.formatting import READING, Figures
 from tui.results.household_model import EnergyTotal, Sheet
 from tui.results.households import Households
 from tui.shell import Days, Guarded, shown_zone
@@ -210,7 +210,7 @@ class SheetPane(Guarded, Vertical):
                 yield Figures()
             with Vertical(id="power"):
                 yield Static("", classes="day-title", markup=False)
-                yield DayChart(empty="No production or consumption")
+                yield DayChart(empty="No production or consumption", waiting=READING)
         with Horizontal(id="tables"):
             yield Households()
             yield Contracts()

@@ -173,17 +173,25 @@ class Chart(Widget, can_focus=True):
     """
 
     def __init__(
-        self, *, empty: str = "Nothing to draw yet", id: str | None = None, classes: str | None = None
+        self,
+        *,
+        empty: str = "Nothing to draw yet",
+        waiting: str = "",
+        id: str | None = None,
+        classes: str | None = None,
     ) -> None:
         """Make a chart.
 
         Args:
             empty: Text shown without data.
+            waiting: Text until data are shown for the first time; empty: that without data.
             id: See `textual.widget.Widget`.
             classes: As `id`.
         """
         super().__init__(id=id, classes=classes)
         self._empty = empty
+        self._instead = waiting or empty
+        """Text in place of data."""
         self._series: tuple[Series, ...] = ()
         self._span = TimeAxis(0, 1)
         self._now_s: float | None = None
@@ -214,6 +222,7 @@ class Chart(Widget, can_focus=True):
             marks: Events by their time, which the cursor reads.
         """
         self._top, self._marks = top, tuple(marks)
+        self._instead = self._empty
         self._series, self._span, self._now_s, self._unit = tuple(series), span, now_s, unit
         self._draw_again()
 
@@ -297,7 +306,7 @@ class Chart(Widget, can_focus=True):
         if not self._series or columns < 8 or rows < 2:
             style = base + self.get_component_rich_style("chart--empty", partial=True)
             blank = Strip.blank(width, base)
-            text = Strip([Segment(f"  {printable_line(self._empty)}"[:width], style)]).adjust_cell_length(width, base)
+            text = Strip([Segment(f"  {printable_line(self._instead)}"[:width], style)]).adjust_cell_length(width, base)
             return [blank, text, *[blank] * max(0, height - 2)]
         top = self._reach(columns)
         axis = base + self.get_component_rich_style("chart--axis", partial=True)
