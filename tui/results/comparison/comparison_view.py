@@ -119,7 +119,7 @@ def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
 
     def of_side(i: int, side: Side) -> Column[FigureRow]:
         return Column(
-            f"{side.compared.label} {_LESS} {sides[0].letter}",
+            f"{side.letter} {_LESS} {sides[0].letter} {side.compared.label}",
             lambda row: _difference(row, i),
             _CELL + 2,
             _NARROW_CELL + 1,
