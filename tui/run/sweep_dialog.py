@@ -170,8 +170,8 @@ done; starting the same sweep again continues from there. `ssmic results report 
     SweepDialog #state { height: auto; min-height: 1; }
     SweepDialog .problem { color: $text-error; height: auto; display: none; }
     SweepDialog #notes { color: $text-muted; height: auto; max-height: 3; display: none; }
-    SweepDialog VerticalScroll { height: auto; max-height: 12; overflow-x: auto; }
-    SweepDialog #points { height: auto; width: auto; }
+    SweepDialog VerticalScroll { height: auto; max-height: 12; overflow-x: auto; scrollbar-size-vertical: 1; }
+    SweepDialog #points { height: auto; width: auto; padding-right: 1; }  /* room for the scroll bar */
     SweepDialog.-short ProgressBar { margin-top: 0; }
     SweepDialog.-short.some > Vertical { height: 95%; }
     SweepDialog.-short.some VerticalScroll { height: 1fr; max-height: 100%; }

@@ -141,3 +141,16 @@ async def test_buttons_and_all_points_are_in_reach_of_a_small_terminal(opened: O
         assert all(box.contains_region(button.region) for button in buttons)
         assert box.contains_region(scroll.region)
         assert scroll.region.bottom <= min(button.region.y for button in buttons)
+
+
+async def test_no_point_is_cut_by_a_scroll_bar(opened: Opened) -> None:
+    """Textual shows no horizontal scroll bar for what only the vertical one hides: the last letters were cut off."""
+    async with opened(first_area="run") as pilot:
+        sweep = await _opened(pilot)
+        points, scroll = sweep.query_one("#points", Static), sweep.query_one(VerticalScroll)
+        for width in (74, 75, 76, 77):
+            points.update("\n".join("x" * width for _ in range(20)))
+            await until(pilot, lambda: points.content_size.width == len(str(points.content).splitlines()[0]))
+            await until(pilot, lambda: scroll.show_vertical_scrollbar)
+            seen = scroll.region.width - scroll.scrollbar_size_vertical
+            assert width <= seen or scroll.show_horizontal_scrollbar
