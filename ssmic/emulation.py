@@ -337,12 +337,12 @@ class Run:
         return judged(self.results_file)
 
     def optimum(
-        self, *, supply: Literal["whole", "shared", "both"] = "whole", time_limit_wall_s: float = 30.0
+        self, *, supply: Literal["whole", "shared", "both"] | None = None, time_limit_wall_s: float = 30.0
     ) -> Mapping[str, Any]:
         """Return how a run that has ended compares with the clairvoyant optimum, as `ssmic run --compare` does.
 
         Args:
-            supply: For whole jobs, for supply shared by all panels, or both.
+            supply: For whole jobs, for supply shared by all panels, or both; None: the run's own rule.
             time_limit_wall_s: How long the optimum may be sought, real seconds.
 
         Raises:

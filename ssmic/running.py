@@ -74,7 +74,7 @@ def run(
 
     Args:
         scenario: A file, the name of a bundled scenario, or one that was loaded.
-        compare: Whether the run is compared with the clairvoyant optimum, and for which supply; True: whole jobs.
+        compare: Whether the run is compared with the clairvoyant optimum, and for which supply; True: the run's own.
         time_limit_wall_s: Time limit for computing the optimum, real seconds.
         junit: Where the verdicts on the scenario's expectations are written as JUnit XML.
         **options: Those of `Emulation`.
@@ -82,7 +82,7 @@ def run(
     Raises:
         SsmicError: The scenario or an option cannot be used, or the run failed.
     """
-    supply: Any = "whole" if compare is True else compare
+    supply: Any = None if compare is True else compare
     if compare is not False:
         check_comparison(supply, time_limit_wall_s)
     report = None if junit is None else file_path(junit)

@@ -319,7 +319,7 @@ def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
             run["negotiations"],
             run["wall_s"] or 0.0,
             {name: value for name, value in run["kpis"].items() if value is None or isinstance(value, int | float)},
-            run["optimum"]["share"] if "optimum" in run else None,
+            next((run[rule]["share"] for rule in ("optimum", "shared_optimum") if rule in run), None),
             verdicts[run["run"]],
         )
         for run in runs
