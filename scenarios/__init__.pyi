@@ -35,6 +35,7 @@ from .judgement import (
 )
 from .notes import (
     job_notes as job_notes,
+    keys_without_effect as keys_without_effect,
     overlap_notes as overlap_notes,
     repeated_id_notes as repeated_id_notes,
     run_notes as run_notes,
@@ -80,6 +81,7 @@ __all__ = [
     "fingerprint",
     "job_notes",
     "judge_simulation",
+    "keys_without_effect",
     "overlap_notes",
     "planned_end_s",
     "problem_count",

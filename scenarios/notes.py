@@ -7,11 +7,13 @@ jobs are supplied by shares.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from agents import Job
-from agents.scheduling import INSERTION
+from agents.ranking import NegotiationSettings
+from agents.scheduling import ALGORITHMS_WITH, INSERTION
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, SupplySettings
 from scenarios.device_overlaps import jobs_without_room
 from scenarios.events import SwitchAlgorithm, SwitchStrategy
@@ -145,6 +147,13 @@ def _whole_job_notes(scenario: Scenario) -> tuple[ScenarioNote, ...]:
         return ()
     keys = {"prefer": scenario.prefer != PREFERENCES, "forecast": scenario.forecast != DEFAULT_FORECAST}
     return tuple(ScenarioNote(f"{key} has no effect: {NO_SHARES}", (key,)) for key, is_set in keys.items() if is_set)
+
+
+def keys_without_effect(supply: SupplySettings) -> tuple[str, ...]:
+    """Return the settings and keys of a file that decide nothing under the rule by which jobs are supplied."""
+    if not supply.is_shared:
+        return ("prefer", "forecast")
+    return ("algorithm", *ALGORITHMS_WITH, *(field.name for field in fields(NegotiationSettings)))
 
 
 def without_effect(options: Sequence[str], supply: SupplySettings) -> str:

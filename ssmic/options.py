@@ -195,7 +195,7 @@ def _broker_problems(values: Mapping[str, Any], bus: object) -> list[str]:
     for name in ("broker", "keep", "home_assistant", *_ACCESS):
         if values.get(name) and bus == "memory":
             problems.append(f"{name} requires bus='mqtt'")
-        elif values.get(name) and name in _ACCESS and values.get("broker") in _OWN_BROKERS:
+        elif values.get(name) and name in ("keep", *_ACCESS) and values.get("broker") in _OWN_BROKERS:
             problems.append(f"{name} requires the URL of a broker")
     return problems
 

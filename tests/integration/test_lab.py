@@ -121,7 +121,7 @@ def test_a_plug_that_does_not_carry_out_commands_is_switched_by_hand(ssmic: Ssmi
     """The button works, even if the plug reports that it is on because of a command."""
     lane_file.write_text(TEXT + "faults:\n  - {device: '*', fault: lies, obeys: false}\n")
     ended = ssmic(
-        "lab", lane_file, "--as", kind, "--pace", "1200x", "--paused", "--no-compare", "--json", "--time-limit", "5",
+        "lab", lane_file, "--as", kind, "--pace", "1200x", "--paused", "--no-compare", "--json",
         "--controller", f"{sys.executable} controller.py",
     )  # fmt: skip
     found = json.loads(ended.out)

@@ -259,6 +259,11 @@ async def _run_plan(plan: Plan, level: LogLevelName | None, files: list[Path]) -
                 "`ssmic lab`; --broker URL names the devices' broker",
                 soft_wrap=True,
             )
+        if plan.home_assistant and plan.has_private_broker:
+            notes().print(
+                "Home Assistant cannot connect to this private broker; --broker URL names the broker that it uses",
+                soft_wrap=True,
+            )
         if plan.has_open_end:
             notes().print("Real devices take part until the run is stopped (Ctrl-C); --days N ends it", soft_wrap=True)
         if scores := _scores_note(plan, has_earlier=any(order.settings.scores for order in simulation.orders)):

@@ -20,6 +20,8 @@ from tui.cli.options import (
     complete_scenario,
     given,
     parse_id,
+    refuse_before_subcommand,
+    refuse_without,
 )
 from tui.log_level import LogLevel
 from tui.safe_output import echo
@@ -38,6 +40,7 @@ Examples:
 
 
 def init(
+    ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to; created if missing.")],
     scenario: Annotated[
         str | None,
@@ -107,8 +110,8 @@ def init(
     from scenarios.load import load_scenario
 
     chosen = chosen_values(set_)
-    if chosen and scenario is None:
-        raise typer.BadParameter("requires a SCENARIO", param_hint="--set")
+    for option in ("set_", "allow_outside"):
+        refuse_without(ctx, option, "a SCENARIO", is_there=scenario is not None)
     houses = list(house or ())
     devices = tuple(_guest(text) for text in device or ())
     if scenario is not None:
@@ -237,8 +240,7 @@ def clean(
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    if force and run is None:
-        raise typer.BadParameter("requires --run ID", param_hint="--force")
+    refuse_without(ctx, "force", "--run ID", is_there=run is not None)
     access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     if access is None:
         raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
@@ -341,6 +343,7 @@ def broker(
     The broker's URL is printed on standard output. (A broker that a run starts for itself always has a login.)
     """
     if ctx.invoked_subcommand is not None:
+        refuse_before_subcommand(ctx)
         return
     import asyncio
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import AsJson, CompareTo
+from tui.cli.options import AsJson, CompareTo, refuse_without
 from tui.exit_codes import complain
 from tui.safe_output import echo
 
@@ -210,6 +210,7 @@ Examples:
     "bills", epilog=_BILLS_EXAMPLES, short_help="Show what each house pays, with and without the neighbourhood."
 )
 def bills(
+    ctx: typer.Context,
     file: ResultsFile,
     run: Annotated[int, typer.Option(min=1, help="Run of the simulation, counted from 1.")] = 1,
     key: Annotated[
@@ -227,7 +228,7 @@ def bills(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write a CSV file for each house into this folder.", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what each house pays with and without the neighbourhood, and what is saved.
@@ -248,6 +249,7 @@ def bills(
     from tui.cli.simulate import print_json
     from tui.formatting import unfinished
 
+    refuse_without(ctx, "force", "--to FOLDER", is_there=to is not None)
     if to is not None and as_json:
         raise typer.BadParameter("cannot be combined with --json", param_hint="--to")
     path = named_results(file)
@@ -292,6 +294,7 @@ Examples:
     short_help="Compare simulations: means, intervals, paired differences.",
 )
 def compare(
+    ctx: typer.Context,
     files: Annotated[
         list[str],
         typer.Argument(
@@ -300,7 +303,7 @@ def compare(
         ),
     ],
     to: CompareTo = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
     interval: Interval = DEFAULT_INTERVAL_MIN,
     as_json: AsJson = False,
 ) -> None:
@@ -317,6 +320,7 @@ def compare(
     if len(files) < 2:
         raise typer.BadParameter("name two or more simulations to compare", param_hint="FILE")
     targets = to or []
+    refuse_without(ctx, "force", "--to FILE", is_there=bool(targets))
     check_files(targets, overwrite=force)
     comparison = compare_simulations([named_results(file) for file in files], 60 * interval)
     if as_json:
