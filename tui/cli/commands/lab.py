@@ -142,7 +142,7 @@ def lab(
     """
     from broker.clock import Pace
     from scenarios.files import load_faults
-    from scenarios.lab import FigureExpectation, Kinds, LabSettings
+    from scenarios.lab import SHARE, FigureExpectation, Kinds, LabSettings
     from scenarios.load import load
     from scenarios.results import DEFAULT_FOLDER, check_writable
     from tui.cli.broker_access import chosen_access
@@ -159,6 +159,8 @@ def lab(
     configure_logs(log_level or ctx.obj)
     access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     expectations = [FigureExpectation.parse(text) for text in expect or ()]
+    if not compare and any(expectation.figure == SHARE for expectation in expectations):
+        raise typer.BadParameter(f"{SHARE} requires --compare", param_hint="--expect")
     chosen_kinds, virtual_pace = Kinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)

@@ -298,6 +298,8 @@ def run(
     supplied = supply_settings(loaded, supply_options)
     notes = (note.what for note in run_notes(loaded, days, supplied))
     unused = plugins_without_effect(algorithms, negotiating.ranking)
+    if junit is not None and not loaded.expectations:
+        unused.append("the scenario has no expectations, so the report of --junit has no tests")
     tell_notes((*found.notes, *notes, *options_without_effect(ctx, supplied), *unused))
 
     first_seed = loaded.seed if seed is None else seed
