@@ -45,7 +45,7 @@ from scenarios.timeline import Script, absent_at_start
 from ssmic.arguments import EmulationError, SpanLike, TimeLike, check_part, file_path, moment_s, plain_list, span_s
 from ssmic.handles import HouseHandle, JobHandle, ProducerHandle
 from ssmic.options import RunOptions, plan_of
-from ssmic.verdicts import compared, judged, write_junit
+from ssmic.verdicts import TIME_LIMIT_WALL_S, compared, judged, write_junit
 
 
 class Emulation:
@@ -337,7 +337,7 @@ class Run:
         return judged(self.results_file)
 
     def optimum(
-        self, *, supply: Literal["whole", "shared", "both"] | None = None, time_limit_wall_s: float = 30.0
+        self, *, supply: Literal["whole", "shared", "both"] | None = None, time_limit_wall_s: float = TIME_LIMIT_WALL_S
     ) -> Mapping[str, Any]:
         """Return how a run that has ended compares with the clairvoyant optimum, as `ssmic run --compare` does.
 

@@ -182,7 +182,7 @@ def _check(options: RunOptions) -> None:
         if values.get(name) is not None and values[name] not in known:
             problems.append(f"{name} {values[name]!r}: {' or '.join(map(repr, known))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
-    if bus not in {"memory", "mqtt"}:
+    if bus not in ("memory", "mqtt"):  # it may not be hashable
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
     problems += _broker_problems(values, bus)
     if problems:

@@ -16,6 +16,8 @@ from scenarios.results import ResultsReader, whole_file
 from ssmic.arguments import EmulationError
 
 ResultT = TypeVar("ResultT")
+TIME_LIMIT_WALL_S = 30.0
+"""How long the optimum is sought, real seconds, unless a script says otherwise."""
 SUPPLIES = ("whole", "shared", "both")
 """The supply rules for which a run can be compared with the optimum."""
 
