@@ -23,8 +23,8 @@ MAX_DISPUTES = 10
 """Disputes that are listed for each run; the rest are counted."""
 
 _ABOVE_ALL = (
-    "PySSMic's rule promises more than the forecasts, which no contract does, so its share of the best plan may exceed "
-    "100 %."
+    "PySSMic's rule promises more than the forecasts, which no contract does: neither the best plan nor the bound "
+    "limits it."
 )
 
 Json = Mapping[str, Any]

@@ -40,7 +40,7 @@ function peaksTable() {
 }
 function optimumTable() {
   const tables = [
-    optimumTableOf("optimum", "Compared with the optimum", "The clairvoyant optimum knows all jobs and the real production in advance; no run or plan that keeps the rules of contracts for whole jobs can be above the bound. The last columns: the shares that would have been reached without negotiation"),
+    optimumTableOf("optimum", "Compared with the optimum for whole jobs", "The clairvoyant optimum knows all jobs and the real production in advance; no run or plan that keeps the rules of contracts for whole jobs can be above the bound. The last columns: the shares that would have been reached without negotiation; PySSMic's rule promises more than the forecasts, which no contract does, so its share may exceed 100 %"),
     optimumTableOf("shared_optimum", "Compared with the optimum for shared supply", "Here all panels supply the jobs together, minute by minute; no run can be above the bound"),
   ].filter(Boolean);
   return tables.length ? tables.flat() : null;
