@@ -79,3 +79,13 @@ def test_a_report_without_tests_is_announced(ssmic: Ssmic, small: Path) -> None:
     ended = ssmic("run", small, "--bus", "memory", "--days", "1", "--junit", "report.xml")
     assert ended.code == 0, ended
     assert "the scenario has no expectations, so the report of --junit has no tests" in ended.err
+
+
+def test_utc_is_refused_where_no_times_are_printed(ssmic: Ssmic, small: Path) -> None:
+    """Several runs are rows of figures, and JSON has UNIX seconds."""
+    assert ssmic("run", small, "--bus", "memory", "--days", "1", "--runs", "2", "--workers", "1").code == 0
+    for options, complaint in (((), "--run N shows one"), (("--json",), "UNIX seconds")):
+        ended = ssmic("results", "show", "latest", "--utc", *options)
+        assert (ended.code, ended.out) == (2, "")
+        assert complaint in " ".join(ended.err.split())
+    assert ssmic("results", "show", "latest", "--utc", "--run", "1").code == 0

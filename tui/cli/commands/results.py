@@ -113,7 +113,6 @@ def show(
         ResultsReader,
         is_sweep_file,
         named_results,
-        simulation_json,
         view_house,
     )
     from tui.cli.household_tables import house_json, show_house
@@ -129,6 +128,8 @@ def show(
         _refuse_for_sweep(path, interval, utc=utc)
         _show_sweep(path, as_json=as_json)
         return
+    if utc and as_json:
+        raise typer.BadParameter("--json prints UNIX seconds, which are the same in every zone", param_hint="--utc")
     with ResultsReader(path) as results:
         zone = Zone() if utc else results.zone
         if house is not None:
@@ -139,18 +140,28 @@ def show(
                 _say_zone(results, utc=utc)
                 show_house(output(), view, zone)
             return
-        if run is not None:
-            results.run(run)  # the error lists the existing runs
-        summary = simulation_json(results, interval_s, brief=not as_json)
-        if run is not None:
-            summary["runs"] = [one for one in summary["runs"] if one["run"] == run]
+        summary = _summary(results, run, interval_s, brief=not as_json)
         if as_json:
             print_json(summary)
             return
+        if utc and len(summary["runs"]) > 1:
+            raise typer.BadParameter("several runs are listed without times; --run N shows one", param_hint="--utc")
         show_outcome(output(), summary)
         if len(summary["runs"]) == 1:
             _say_zone(results, utc=utc)
             _show_all_households(results, summary["runs"][0]["run"], interval_s, zone)
+
+
+def _summary(results: ResultsReader, run: int | None, interval_s: int, *, brief: bool) -> dict[str, Any]:
+    """Return a simulation as JSON, with one run or, without a number, with all of them."""
+    from scenarios.results import simulation_json
+
+    if run is not None:
+        results.run(run)  # the error lists the existing runs
+    summary = simulation_json(results, interval_s, brief=brief)
+    if run is not None:
+        summary["runs"] = [one for one in summary["runs"] if one["run"] == run]
+    return summary
 
 
 def _show_sweep(path: Path, *, as_json: bool) -> None:
