@@ -50,6 +50,9 @@ from .scenario import (
     planned_end_s as planned_end_s,
     sharing_problems as sharing_problems,
 )
+from .whole_numbers import (
+    whole_number_of as whole_number_of,
+)
 from .zone import (
     Zone as Zone,
     zone_info as zone_info,
@@ -89,6 +92,7 @@ __all__ = [
     "run_notes",
     "sharing_problems",
     "suggest",
+    "whole_number_of",
     "without_effect",
     "write_figure",
     "zone_info",

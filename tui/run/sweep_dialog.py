@@ -24,7 +24,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, ProgressBar, Static
 
-from broker import SsmicError
+from broker import SsmicError, shown
+from scenarios import whole_number_of
 from scenarios.results import ResultsError
 from scenarios.results.comparison import mean_text
 from scenarios.sweep import SweepPlan, SweepRequest, SweepResults, compared_points, default_file, plan_sweep, read_sweep
@@ -274,8 +275,8 @@ done; starting the same sweep again continues from there. `ssmic results report 
     def _request(self) -> SweepRequest:
         seeds, sample = self._text("seeds"), self._text("sample")
         for label, text in (("Seeds", seeds), ("Sample", sample or "1")):
-            if not text.isdecimal() or int(text) < 1:
-                raise SsmicError(f"{label}: {text!r} is not a whole number, 1 or more")
+            if not whole_number_of(text):
+                raise SsmicError(f"{label}: {shown(text)} is not a whole number, 1 or more")
         return SweepRequest(
             self._text("source"),
             self._words("vary"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from broker import shown
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
@@ -69,9 +70,13 @@ def _spread_of(
     if hosts == "houses":
         spread = "houses"
     elif hosts is not None:
-        spread = int(hosts) if hosts.isdecimal() else 0
+        from scenarios import whole_number_of
+
+        spread = whole_number_of(hosts)
         if not spread:
-            raise typer.BadParameter(f"{hosts!r} is neither a whole number above 0 nor 'houses'", param_hint="--hosts")
+            raise typer.BadParameter(
+                f"{shown(hosts)} is neither a whole number above 0 nor 'houses'", param_hint="--hosts"
+            )
     if processes is not None and processes > 1:
         if bus == "memory":
             raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
