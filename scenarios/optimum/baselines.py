@@ -49,6 +49,10 @@ class Baseline:
     plans: tuple[Mapping[str, tuple[str, int]], ...]
     """The plan of each draw: producer, which may be the grid, and start (UNIX seconds) by job id."""
 
+    def plans_above(self, limit_wh: float) -> list[Mapping[str, tuple[str, int]]]:
+        """Return the plans that deliver more than `limit_wh`, Wh."""
+        return [plan for plan, wh in zip(self.plans, self.draws_wh, strict=True) if wh > limit_wh]
+
     @property
     def delivered_wh(self) -> float:
         """Delivered energy, Wh: the mean over the draws."""

@@ -80,8 +80,9 @@ def compare(
         starts_s = [{job: start_s for job, (_, start_s) in plan.items()}]
         if supply != "shared":
             rules = baselines(scenario, end_s=last_s)
-            drawn = [of_draw for rule in rules for of_draw in rule.plans]
-            optimum = clairvoyant_optimum(scenario, plan, limit_wall_s, progress, end_s=last_s, also_known=drawn)
+            reached_wh = max(delivered_wh[run] for run in runs)
+            better = [drawn for rule in rules for drawn in rule.plans_above(reached_wh)]
+            optimum = clairvoyant_optimum(scenario, plan, limit_wall_s, progress, end_s=last_s, also_known=better)
             without = [baseline_json(baseline, optimum) for baseline in rules]
             for number, found in of_run.items():
                 found |= {"optimum": optimum_json(optimum, delivered_wh[number]), "baselines": without}

@@ -63,8 +63,8 @@ def _spread_of(
     """Return what `--hosts` says.
 
     Raises:
-        typer.BadParameter: It is neither a number of at least 1 nor `houses`, or does not fit `--processes`, or that
-            does not fit the other options.
+        typer.BadParameter: It is neither a number of at least 1 nor `houses`, or does not fit `--processes`; or that
+            does not fit `--bus` or `--workers`.
     """
     spread: int | Literal["houses"] | None = None
     if hosts == "houses":
