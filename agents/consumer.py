@@ -26,6 +26,7 @@ import structlog
 from typing_extensions import override
 
 from agents.consumer_supply import ConsumerSupply
+from agents.counts_per_second import CountsPerSecond
 from agents.device_calendar import Calendar, FreeTime
 from agents.job_lifecycle import (
     ConsumerJob,
@@ -54,7 +55,6 @@ from agents.model import MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, wrong_result
 from agents.possible_starts import Starts
 from agents.ranking import RANKED, NegotiationSettings
-from agents.second_counts import SecondCounts
 from agents.whole_supply import WholeConsumerSupply
 from broker import PluginError
 from broker.hosts import Agent, Channel, Received
@@ -116,7 +116,7 @@ class Consumer(Agent[AnyMessage]):
         self.calendar = Calendar(self.jobs)
         """The device's time."""
         self._turns = _TurnLock(self)
-        self._offers = SecondCounts()
+        self._offers = CountsPerSecond()
         """By job and producer."""
         self.supply: ConsumerSupply = supply(self)
         self.real_device: RealDevice | None = None
@@ -259,7 +259,8 @@ class Consumer(Agent[AnyMessage]):
     def _change_strategy(self, strategy: type[Consumer]) -> None:
         """Decide by another strategy: with its methods, and with its own attributes as they are at a run's beginning.
 
-        What every consumer has (jobs, contracts, waiting coroutines) stays as it is.
+        What every consumer has (jobs, contracts, waiting coroutines) stays as it is. The class of this object changes,
+        because a strategy is a subclass that may override anything, and the coroutines of the jobs hold this object.
         """
         before, jobs = vars(self).copy(), self.jobs
         common = vars(Consumer(self.id, jobs, patient=self.patient)).keys()

@@ -1,4 +1,4 @@
-"""What a consumer leaves to its supply, and what the supply needs of it.
+"""The interface between a consumer and its supply, which finds suppliers for its jobs: what each needs of the other.
 
 `agents.whole_supply.WholeConsumerSupply`: one producer, or the grid, supplies a whole job.
 `agents.sharing.SharedConsumerSupply`: several producers share a job, and the grid supplies the rest.

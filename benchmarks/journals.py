@@ -18,7 +18,7 @@ from broker.transport import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunSettings, run_hosts, run_scenario
-from scenarios.simulation.agents import Cast, homes_of
+from scenarios.simulation.agents import Cast, agents_by_host
 from scenarios.simulation.run import _host
 from tests.operation.months import repeated
 
@@ -36,7 +36,7 @@ async def replay(street: Scenario, settings: RunSettings, house: str) -> float:
     """Return how much processor time a household takes to replay its journal, seconds."""
     setup = settings.fingerprint(street, [house])
     journal = settings.host_journal(house, setup)
-    homes = homes_of(street)
+    homes = agents_by_host(street)
     assert journal is not None
     with journal:
         host = _host(house, Cast(street, settings, set(homes[house])), homes[house], settings, journal, setup=setup)

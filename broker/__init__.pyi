@@ -1,6 +1,3 @@
-from .child_process import (
-    ending_with_this_process as ending_with_this_process,
-)
 from .errors import (
     AgentFailedError as AgentFailedError,
     BrokerAwayError as BrokerAwayError,
@@ -12,6 +9,7 @@ from .errors import (
     HostsGoneError as HostsGoneError,
     HostsMissingError as HostsMissingError,
     PluginError as PluginError,
+    ProtocolError as ProtocolError,
     RunFailedError as RunFailedError,
     RunSuspendedError as RunSuspendedError,
     SsmicError as SsmicError,
@@ -50,6 +48,10 @@ from .large_pages import (
 from .log_passwords import (
     without_passwords as without_passwords,
 )
+from .orphan_processes import (
+    end_with_parent as end_with_parent,
+    ending_with_this_process as ending_with_this_process,
+)
 from .plain_text import (
     first_few as first_few,
     plural as plural,
@@ -76,6 +78,7 @@ __all__ = [
     "HostsMissingError",
     "JournalWriteError",
     "PluginError",
+    "ProtocolError",
     "RunFailedError",
     "RunSuspendedError",
     "SsmicError",
@@ -83,6 +86,7 @@ __all__ = [
     "canonical",
     "character_problem",
     "create_private_file",
+    "end_with_parent",
     "ending_with_this_process",
     "file_name",
     "first_few",

@@ -23,7 +23,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -125,9 +125,8 @@ class JournalFile:
             self._lock = self._locked()
             with self._writing:
                 with atomic_write(self.path, mode=FILE_MODE) as draft:
-                    copy = sqlite3.connect(draft)
-                    self._connection.backup(copy)
-                    copy.close()
+                    with closing(sqlite3.connect(draft)) as copy:
+                        self._connection.backup(copy)
                     # SQLite removes a log by its name: before the new file has one of that name.
                     self._connection.close()
                 self._connection = self._connected()

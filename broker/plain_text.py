@@ -1,6 +1,4 @@
-"""Text for people: made harmless, and the words of messages that count or list things.
-
-Characters that control a terminal or are invisible are escaped.
+"""Text for people: escapes what would control or deceive a display, and puts counts and lists into words.
 
 Ids, names, reasons and errors come over the network and from files. A terminal obeys the control characters in them,
 and characters that reverse the direction of text, or that have no width, disguise it. All text from others passes

@@ -35,6 +35,7 @@ from .judgement import (
 )
 from .notes import (
     job_notes as job_notes,
+    keys_without_effect as keys_without_effect,
     overlap_notes as overlap_notes,
     repeated_id_notes as repeated_id_notes,
     run_notes as run_notes,
@@ -49,13 +50,18 @@ from .scenario import (
     planned_end_s as planned_end_s,
     sharing_problems as sharing_problems,
 )
+from .whole_numbers import (
+    whole_number_of as whole_number_of,
+)
 from .zone import (
+    DAY_S as DAY_S,
     Zone as Zone,
     zone_info as zone_info,
 )
 
 __all__ = [
     "APPLIANCES",
+    "DAY_S",
     "MAX_DAYS",
     "MAX_NAME_LENGTH",
     "Action",
@@ -80,6 +86,7 @@ __all__ = [
     "fingerprint",
     "job_notes",
     "judge_simulation",
+    "keys_without_effect",
     "overlap_notes",
     "planned_end_s",
     "problem_count",
@@ -87,6 +94,7 @@ __all__ = [
     "run_notes",
     "sharing_problems",
     "suggest",
+    "whole_number_of",
     "without_effect",
     "write_figure",
     "zone_info",

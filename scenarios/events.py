@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agents import LoadProfile, Production
 from agents.scheduling import AlgorithmSettings
+from broker import first_few
 
 HOUR_S = 3600
 
@@ -297,8 +298,7 @@ def action_in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - on
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:2])
-    return shown if len(names) <= 2 else f"{shown} and {len(names) - 2} more"
+    return first_few(names, 2)
 
 
 def _span(seconds: int) -> str:

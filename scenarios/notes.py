@@ -7,12 +7,15 @@ jobs are supplied by shares.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from agents import Job
-from agents.scheduling import INSERTION
+from agents.ranking import NegotiationSettings
+from agents.scheduling import ALGORITHMS_WITH, INSERTION
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, SupplySettings
+from broker import first_few
 from scenarios.device_overlaps import jobs_without_room
 from scenarios.events import SwitchAlgorithm, SwitchStrategy
 from scenarios.files import JobIds, coverage_notes, line_of, lines_of, parse_yaml, read_text
@@ -61,25 +64,24 @@ def repeated_id_notes(scenario: Scenario) -> tuple[str, ...]:
     for id_, found in names.items():
         if len(found) > 1:
             others = sorted((name for name in found if name != id_), key=lambda name: (len(name), name))
-            named = ", ".join(map(repr, others[:SHOWN])) + (f" and {len(others) - SHOWN} more" * (len(others) > SHOWN))
+            named = first_few(others, SHOWN, repr)
             notes.append(f"job id {id_!r} is used {len(found)} times; the further jobs are called {named}")
     return tuple(notes)
 
 
 def _note(job: Job, scenario: Scenario) -> str:
     beside = [
-        repr(other.job_id)
+        other.job_id
         for other in scenario.jobs
         if other.agent == job.agent
         and other.job_id != job.job_id
         and other.earliest_start_s < job.latest_start_s + job.duration_s
         and job.earliest_start_s < other.latest_start_s + other.duration_s
     ]
-    named = ", ".join(beside[:SHOWN]) + (f" and {len(beside) - SHOWN} more" if len(beside) > SHOWN else "")
     device = f"device {job.device!r} of house {job.house!r}"
     return (
         f"job {job.job_id!r} runs at the same time as another job of {device}: "
-        f"the windows leave no room for one after the other (with {named})"
+        f"the windows leave no room for one after the other (with {first_few(beside, SHOWN, repr)})"
     )
 
 
@@ -145,6 +147,13 @@ def _whole_job_notes(scenario: Scenario) -> tuple[ScenarioNote, ...]:
         return ()
     keys = {"prefer": scenario.prefer != PREFERENCES, "forecast": scenario.forecast != DEFAULT_FORECAST}
     return tuple(ScenarioNote(f"{key} has no effect: {NO_SHARES}", (key,)) for key, is_set in keys.items() if is_set)
+
+
+def keys_without_effect(supply: SupplySettings) -> tuple[str, ...]:
+    """Return the settings and keys of a file that decide nothing under the rule by which jobs are supplied."""
+    if not supply.is_shared:
+        return ("prefer", "forecast")
+    return ("algorithm", *ALGORITHMS_WITH, *(field.name for field in fields(NegotiationSettings)))
 
 
 def without_effect(options: Sequence[str], supply: SupplySettings) -> str:

@@ -87,9 +87,9 @@ def file_path(file: object) -> Path:
     Raises:
         EmulationError: It is not a file name.
     """
-    if not isinstance(file, str | os.PathLike) or not str(file):
+    if not _is_file(file) or not str(file):
         raise EmulationError(f"{file!r} is not a file name")
-    return Path(file)
+    return Path(file)  # type: ignore[arg-type]  # it is a name
 
 
 def check_source(source: object) -> None:
@@ -98,7 +98,7 @@ def check_source(source: object) -> None:
     Raises:
         EmulationError: It is neither a name nor a path.
     """
-    if not isinstance(source, str | os.PathLike) or not str(source):
+    if not _is_file(source) or not str(source):
         raise EmulationError(f"{source!r} is not a scenario; a file, a bundled name or a loaded one is expected")
 
 
@@ -146,7 +146,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_file(value: object) -> bool:
-    return isinstance(value, str | os.PathLike)
+    return isinstance(value, str | os.PathLike) and "\0" not in str(value)
 
 
 def _is_list(value: object) -> bool:
@@ -180,7 +180,7 @@ RUN_OPTIONS: Final[Mapping[str, Expected]] = {
     "hosts": _or_none(
         (lambda value: value == "houses" or _whole_number(1)[0](value), "'houses' or a whole number of at least 1")
     ),
-    "guests": _or_none(_whole_number(0, 100)),
+    "guests": _whole_number(0, 100),
     "node_limit": _or_none(_whole_number(1)),
     "ask_at_once": _or_none(_whole_number(1, 64)),
     "limit_wall_s": (lambda value: _is_number(value) and value > 0, "a number above 0"),  # type: ignore[operator]  # it is a number

@@ -45,7 +45,7 @@ from scenarios.timeline import Script, absent_at_start
 from ssmic.arguments import EmulationError, SpanLike, TimeLike, check_part, file_path, moment_s, plain_list, span_s
 from ssmic.handles import HouseHandle, JobHandle, ProducerHandle
 from ssmic.options import RunOptions, plan_of
-from ssmic.verdicts import compared, judged, write_junit
+from ssmic.verdicts import TIME_LIMIT_WALL_S, compared, judged, write_junit
 
 
 class Emulation:
@@ -168,7 +168,7 @@ class Run:
         self.task = task
         self._script = script
         self._plan = plan
-        self._emulation = emulation  # its temporary results go with it
+        self._emulation = emulation
         self._acted: list[TimelineEvent] = []
 
     # Time.
@@ -279,6 +279,11 @@ class Run:
         if self.is_over:
             raise EmulationError("the run has ended; nothing can be changed")
 
+    def _check_ended(self) -> None:
+        """Raise `EmulationError` if the run has not ended."""
+        if not self._is_done:
+            raise EmulationError("the run has not ended; await run.finish() first")
+
     # Parts of the run.
 
     @property
@@ -305,8 +310,7 @@ class Run:
         Raises:
             EmulationError: It has not ended.
         """
-        if not self._is_done:
-            raise EmulationError("the run has not ended; await run.finish() first")
+        self._check_ended()
         return self.task.result()
 
     @property
@@ -320,7 +324,7 @@ class Run:
         Raises:
             EmulationError: It has not ended.
         """
-        self.outcome  # noqa: B018 - raises where there is none
+        self._check_ended()
         with ResultsReader(self.results_file) as results:
             return results.kpis(1)
 
@@ -333,22 +337,22 @@ class Run:
         Raises:
             EmulationError: It has not ended.
         """
-        self.outcome  # noqa: B018 - raises where there is none
+        self._check_ended()
         return judged(self.results_file)
 
     def optimum(
-        self, *, supply: Literal["whole", "shared", "both"] = "whole", time_limit_wall_s: float = 30.0
+        self, *, supply: Literal["whole", "shared", "both"] | None = None, time_limit_wall_s: float = TIME_LIMIT_WALL_S
     ) -> Mapping[str, Any]:
         """Return how a run that has ended compares with the clairvoyant optimum, as `ssmic run --compare` does.
 
         Args:
-            supply: For whole jobs, for supply shared by all panels, or both.
+            supply: For whole jobs, for supply shared by all panels, or both; None: the run's own rule.
             time_limit_wall_s: How long the optimum may be sought, real seconds.
 
         Raises:
             EmulationError: It has not ended, or an argument is not valid.
         """
-        self.outcome  # noqa: B018 - raises where there is none
+        self._check_ended()
         return compared(self.results_file, supply, time_limit_wall_s)
 
     def write_junit(self, file: str | Path) -> None:

@@ -182,7 +182,7 @@ def _check(options: RunOptions) -> None:
         if values.get(name) is not None and values[name] not in known:
             problems.append(f"{name} {values[name]!r}: {' or '.join(map(repr, known))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
-    if bus not in {"memory", "mqtt"}:
+    if bus not in ("memory", "mqtt"):  # it may not be hashable
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
     problems += _broker_problems(values, bus)
     if problems:
@@ -195,7 +195,7 @@ def _broker_problems(values: Mapping[str, Any], bus: object) -> list[str]:
     for name in ("broker", "keep", "home_assistant", *_ACCESS):
         if values.get(name) and bus == "memory":
             problems.append(f"{name} requires bus='mqtt'")
-        elif values.get(name) and name in _ACCESS and values.get("broker") in _OWN_BROKERS:
+        elif values.get(name) and name in ("keep", *_ACCESS) and values.get("broker") in _OWN_BROKERS:
             problems.append(f"{name} requires the URL of a broker")
     return problems
 

@@ -16,10 +16,10 @@ from scenarios.expectations import Verdict
 from scenarios.load import load_scenario as _load_scenario
 from scenarios.metrics import Kpis
 from scenarios.sweep import SweepOutcome, SweepRequest, default_file, plan_sweep, run_sweep
-from ssmic.arguments import SWEEP_OPTIONS, check_source, file_path, type_problems
+from ssmic.arguments import SWEEP_OPTIONS, EmulationError, check_source, file_path, type_problems
 from ssmic.emulation import Emulation, Run
 from ssmic.options import RunOptions
-from ssmic.verdicts import beside_loop, check_comparison
+from ssmic.verdicts import TIME_LIMIT_WALL_S, beside_loop, check_comparison
 
 ResultT = TypeVar("ResultT")
 
@@ -66,7 +66,7 @@ def run(
     scenario: str | Path | Scenario,
     *,
     compare: Literal["whole", "shared", "both"] | bool = False,
-    time_limit_wall_s: float = 30.0,
+    time_limit_wall_s: float | None = None,
     junit: str | Path | None = None,
     **options: Unpack[RunOptions],
 ) -> Outcome:
@@ -74,17 +74,22 @@ def run(
 
     Args:
         scenario: A file, the name of a bundled scenario, or one that was loaded.
-        compare: Whether the run is compared with the clairvoyant optimum, and for which supply; True: whole jobs.
-        time_limit_wall_s: Time limit for computing the optimum, real seconds.
+        compare: Whether the run is compared with the clairvoyant optimum, and for which supply; True: the run's own.
+        time_limit_wall_s: With `compare`: time limit for computing the optimum, real seconds; None: 30.
         junit: Where the verdicts on the scenario's expectations are written as JUnit XML.
         **options: Those of `Emulation`.
 
     Raises:
         SsmicError: The scenario or an option cannot be used, or the run failed.
     """
-    supply: Any = "whole" if compare is True else compare
+    supply: Any = None if compare is True else compare
+    limit_wall_s = TIME_LIMIT_WALL_S if time_limit_wall_s is None else time_limit_wall_s
+    if compare is None:
+        raise EmulationError(f"compare {compare!r}: True, False, 'whole', 'shared' or 'both' is expected")
     if compare is not False:
-        check_comparison(supply, time_limit_wall_s)
+        check_comparison(supply, limit_wall_s)
+    elif time_limit_wall_s is not None:
+        raise EmulationError(f"time_limit_wall_s {time_limit_wall_s!r}: requires compare")
     report = None if junit is None else file_path(junit)
     emulation = Emulation(scenario, **options)
 
@@ -103,7 +108,7 @@ def run(
         contracts={job_id: (contract.producer, contract.start_s) for job_id, contract in done.contracts.items()},
         results_file=None if out is None else Path(out),
         verdicts=done.verdicts(),
-        optimum=None if compare is False else done.optimum(supply=supply, time_limit_wall_s=time_limit_wall_s),
+        optimum=None if compare is False else done.optimum(supply=supply, time_limit_wall_s=limit_wall_s),
         scores=dict(done.outcome.scores),
     )
 
@@ -158,6 +163,8 @@ def sweep(
         "allow_outside": allow_outside,
     }
     problems = tuple(type_problems(given, SWEEP_OPTIONS))
+    if workers is not None and dask not in (None, "local"):
+        problems = (*problems, f"workers {workers!r}: a Dask cluster has its own")
     if problems:
         raise SettingsError(problems)
     varied = tuple(

@@ -16,6 +16,8 @@ from scenarios.results import ResultsReader, whole_file
 from ssmic.arguments import EmulationError
 
 ResultT = TypeVar("ResultT")
+TIME_LIMIT_WALL_S = 30.0
+"""How long the optimum is sought, real seconds, unless a script says otherwise."""
 SUPPLIES = ("whole", "shared", "both")
 """The supply rules for which a run can be compared with the optimum."""
 
@@ -48,7 +50,7 @@ def check_comparison(supply: object, time_limit_wall_s: object) -> None:
     Raises:
         EmulationError: There is no such supply, or the time is not a number of seconds above 0.
     """
-    if supply not in SUPPLIES:
+    if supply is not None and supply not in SUPPLIES:
         raise EmulationError(
             f"supply {supply!r}: {', '.join(map(repr, SUPPLIES[:-1]))} or {SUPPLIES[-1]!r} is expected"
         )
@@ -58,11 +60,12 @@ def check_comparison(supply: object, time_limit_wall_s: object) -> None:
 
 
 def compared(
-    results_file: Path, supply: Literal["whole", "shared", "both"], time_limit_wall_s: float
+    results_file: Path, supply: Literal["whole", "shared", "both"] | None, time_limit_wall_s: float
 ) -> Mapping[str, Any]:
     """Compare the only run of `results_file` with the optimum of `supply`; return the stored comparison.
 
-    The search takes at most `time_limit_wall_s`, wall-clock seconds.
+    Without a supply, the optimum is that of the run's own rule. The search takes at most `time_limit_wall_s`,
+    wall-clock seconds.
 
     Raises:
         EmulationError: There is no such supply, or the time is not a number of seconds above 0.

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any, ClassVar, NoReturn
 
 import structlog
@@ -51,6 +52,7 @@ from tui.shell import (
     described,
     ended_by_signals,
     guard_handlers,
+    is_of_callback,
     is_too_early,
     is_too_late,
     keep_details,
@@ -144,6 +146,8 @@ class SsmicApp(Guarded, App[None]):
         self.stylesheet = ParsedStyles(variables=self.get_css_variables())
         self.unexpected: list[BaseException] = []
         """Errors that were shown as notices and should not have happened."""
+        self.defects_noticed: dict[tuple[type[BaseException], CodeType | None], float] = {}
+        """When each of them was shown last, by type and the code that raised it; monotonic clock, s."""
         self.before_quit: list[Callable[[], str | None]] = []
         """Each returns why quitting now would lose something, or None."""
         self.rescues: list[Rescue] = []
@@ -373,9 +377,15 @@ class SsmicApp(Guarded, App[None]):
             return True
 
     def _handle_exception(self, error: Exception) -> None:
-        """Exit with one line instead of a traceback; under test, raise as Textual does."""
+        """Show an exception of a callback as a notice; else exit with one line instead of a traceback.
+
+        Under test, exit as Textual does.
+        """
         if is_too_late(self, error) or (self._exit and isinstance(error, NoMatches)):
             return  # a screen that was still being built when the application ended
+        if is_of_callback(error):
+            complain(self, error)
+            return
         if self.is_headless and not os.environ.get("SSMIC_TUI_AS_USER"):
             super()._handle_exception(error)
             return

@@ -1,4 +1,7 @@
-"""The log level option, shared by all commands."""
+"""The log level option, shared by all commands.
+
+A separate module, because `--help` does without structlog, which `tui.logs` imports.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TextIO
 
-from broker import printable
+from broker import first_few, printable
 
 
 def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
@@ -50,5 +50,4 @@ def make_textual_safe() -> None:
 
 def listed(names: Sequence[str], most: int = 20) -> str:
     """Return names separated by commas; of many, the first ones and how many more there are."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+    return first_few(names, most)

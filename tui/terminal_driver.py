@@ -1,4 +1,4 @@
-"""Draws in a terminal that may be closed at any time, and reads from one whose clipboard may hold anything."""
+"""The terminal driver: ends the application when the terminal is closed, and removes control codes from pasted text."""
 
 from __future__ import annotations
 

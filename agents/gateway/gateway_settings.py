@@ -19,7 +19,7 @@ MINUTE_S = 60
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
-DEVICE_RULES = 10
+DEVICE_RULES = 11
 """The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay has
 the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less. 3: a
 single reading that no meter can have counted is passed over, and a device that has left is there again once it
@@ -40,7 +40,9 @@ earliest, not the one at which its energy rounds to the most or the least, and m
 rounds. 10: of several meters on one topic only the first one counts; a counter that is not in the unit in which its
 device is declared does not count, and neither does one that rises for long as no household can draw; a single reading
 that is too high is passed over even if a household could have drawn as much; and a job without an answer says whether
-anything was ever heard of its device."""
+anything was ever heard of its device. 11: a counter that falls to more than its device can have drawn since the
+reading before was not reset, but counts on from what it had stored, and so does one that has shown slightly less for a
+while."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from agents.gateway.counter_unit import CounterUnit
 from agents.gateway.several_meters import SeveralMeters
+from agents.gateway.unit_change import (
+    CounterFall,
+    CounterReading,
+    UnitChange,
+    problem_of_fall,
+    problem_of_jump,
+    problem_since_jump,
+)
 
 MAX_POWER_W = 100_000.0
 """No household device draws or supplies more than this; a meter that reports more is wrong."""
@@ -14,37 +21,22 @@ MAX_COUNTER_WH = 1e12
 """No household's meter has ever counted more than this."""
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
+STAYS_S = 120
+"""A counter that shows slightly less than before for so long, in all its readings, counts on from there, seconds."""
+RESET_STEP_WH = 10.0
+"""Counters rise in steps of up to this; so much may be in the first reading after a reset in any case."""
 ROUNDING_WH = 1.0
 """A counter that falls by no more than this was rounded in another way, and stands."""
 BEHIND_S = 600
 """How far a counter may be behind, seconds. As long as this, repeating a doubtful reading does not confirm it."""
 ABSENT_S = 300
 """A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
-UNIT_FACTOR = 1000.0
-"""A counter that shows this many times as much has changed from kWh to Wh, if its device cannot have drawn so much; one
-that shows that part of it may have changed from Wh to kWh, or was reset."""
-DECIDES_WH = 10.0
-"""Which of the two it is shows once so much has been drawn, by power or by the counter, Wh."""
-SLOW_SHARE = 0.1
-"""A counter that rises by less than this share of what was drawn by power counts in another unit."""
 PLAUSIBLE_FACTOR = 2.0
 """A device draws at most this many times the power that it has shown, or that its jobs are planned with."""
 LEAST_PLAUSIBLE_W = 3680.0
 """Every device may draw what a household socket supplies, W."""
 _HOUR_S = 3600
 _BEHIND_WH = MAX_POWER_W * BEHIND_S / _HOUR_S
-
-
-class _Fall(NamedTuple):
-    """A reading of a counter that shows a thousandth of the one before it."""
-
-    at_s: int
-    """UNIX seconds."""
-    counter_wh: float
-    uncounted_wh: float
-    """The meter's `_uncounted_wh` then."""
-    may_be_reset: bool
-    """Whether its device can have drawn so much since the reading before, if the counter began at 0."""
 
 
 @dataclass(slots=True)
@@ -75,6 +67,9 @@ class Meter:
     """Whether a wrong power does not make the counter beside it invalid, nor a counter that stays wrong the power."""
     knows_units: bool = True
     """Whether a counter that changes from kWh to Wh, or back, is recognized."""
+    bounds_resets: bool = True
+    """Whether a counter that falls was reset only if it shows no more than its device can have drawn since the reading
+    before; False: than any device can."""
     several: SeveralMeters | None = field(default_factory=SeveralMeters)
     """Notices readings of other meters on the same topic; None: they count as wrong readings and resets."""
     unit: CounterUnit | None = field(default_factory=CounterUnit)
@@ -108,8 +103,10 @@ class Meter:
     """How long it was offline since the last reading of power, seconds."""
     _has_other_unit: bool = False
     """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
-    _since_change: tuple[int, float] | None = None
-    """When the counter has changed its unit, UNIX seconds, and what it showed then, Wh; None: it has not."""
+    _below_since_s: int | None = None
+    """Since when the counter has shown slightly less than before, UNIX seconds; None: it does not."""
+    _unit_change: UnitChange = field(default_factory=UnitChange)
+    """Whether the counter has changed its unit."""
     _by_power_wh: float = 0.0
     """Energy by readings of power in all, Wh."""
     _power_read_s: int = 0
@@ -120,8 +117,6 @@ class Meter:
     """How much more than `MAX_POWER_W` the counter may count since its last reading, because it may be behind, Wh."""
     _steady_wh: float = 0.0
     """`energy_wh` before it began to count more than that, Wh."""
-    _fall: _Fall | None = None
-    """The reading since which the counter counts in kWh instead of Wh, or was reset; None: there was none."""
 
     @property
     def is_offline(self) -> bool:
@@ -164,7 +159,7 @@ class Meter:
             counter_wh = self.counter_wh
         if problem_of_counter := self._problem_of_counter(now_s, counter_wh):
             power_w, counter_wh = power_w if self._is_counter_at_fault(now_s) else None, None
-        elif self._fall is not None:
+        elif self._unit_change.fall is not None:
             counter_wh = None  # what it means is not known yet
         self.has_taken = power_w is not None or counter_wh is not None
         if self.has_taken or not (problem or problem_of_counter):
@@ -222,8 +217,9 @@ class Meter:
         """Forget what the counter has shown so far."""
         self.counter_wh = self._counted_s = self._without_counter_s = None
         self._uncounted_wh = self._ahead_wh = 0.0
-        self._suspect_wh = self._before_reset = self._fall = self._since_change = None
+        self._suspect_wh = self._before_reset = self._below_since_s = None
         self._has_other_unit = False
+        self._unit_change.forget()
 
     def _is_rounded(self, counter_wh: float) -> bool:
         """Return whether a reading falls no more than rounding explains."""
@@ -328,6 +324,7 @@ class Meter:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
         if self.knows_repeats and self._repeats(counter_wh):
             return
+        self._below_since_s = None
         suspect_wh, self._suspect_wh = self._suspect_wh, None
         before_reset, self._before_reset = self._before_reset, None
         before_wh, goes_on = self.counter_wh, True
@@ -340,14 +337,14 @@ class Meter:
             if self.judges_each:
                 self._count_ahead()  # the new meter does not include what was drawn before it
             if self._has_other_unit and suspect_wh is not None:
-                self._since_change = (self._doubtful_since_s, suspect_wh)
+                self._unit_change.since = CounterReading(self._doubtful_since_s, suspect_wh)
         self._uncounted_wh = 0.0
         if before_wh is not None:
             if counter_wh < before_wh:
                 self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
                 self._doubtful_since_s = self.at_s or 0
                 self.resets += 1
-                self._since_change = None
+                self._unit_change.since = None
                 before_wh, goes_on = 0.0, False
             rise_wh = counter_wh - before_wh
             self._spend(rise_wh)
@@ -399,6 +396,20 @@ class Meter:
             return limit_wh
         return MAX_POWER_W * (now_s - self._doubtful_since_s) / _HOUR_S + self._spare_wh
 
+    def _reset_limit_wh(self, now_s: int, limit_wh: float) -> float:
+        """Return how much a meter can show that was reset since its last reading, Wh.
+
+        A plug that lost power may show again what it had stored minutes before. If its counter is small, that looks
+        like a reset, and all of it would be counted once more.
+
+        Args:
+            now_s: Virtual time, UNIX seconds.
+            limit_wh: How much any meter can have counted since then, Wh.
+        """
+        if not self.bounds_resets or self._counted_s is None:
+            return limit_wh
+        return min(limit_wh, self._most_w * (now_s - self._counted_s) / _HOUR_S + RESET_STEP_WH)
+
     def _plausible_wh(self, now_s: int, since_s: int) -> float:
         """Return how much the device can be expected to have drawn since a time, Wh."""
         return self._most_w * (now_s - since_s + BEHIND_S) / _HOUR_S
@@ -425,7 +436,7 @@ class Meter:
             return ""
         limit_wh = self._limit_wh(now_s)
         problem = self._problem_in_other_unit(now_s, counter_wh, limit_wh)
-        if problem or self._fall is not None:
+        if problem or self._unit_change.fall is not None:
             return problem
         before_reset_wh = self._before_reset[0] if self._before_reset is not None else None
         goes_on = self._follows(self._suspect_wh, counter_wh, self._suspect_limit_wh(now_s, limit_wh))
@@ -434,23 +445,41 @@ class Meter:
         return self._problem_of_change(now_s, self.counter_wh, counter_wh, limit_wh)
 
     def _problem_of_change(self, now_s: int, before_wh: float, counter_wh: float, limit_wh: float) -> str:
-        if self.knows_units and self._notes_thousandth(now_s, before_wh, counter_wh):
-            if self._fall is not None and self._fall.may_be_reset:
-                return ""
-            what = f"counter falls from {before_wh:.9g} to {counter_wh:.9g} Wh, as if it had changed from Wh to kWh"
-            return f"{what}; expected to rise, or to restart at 0"
-        if counter_wh < before_wh and (RESET_BELOW * before_wh <= counter_wh or counter_wh > limit_wh):
-            if counter_wh < RESET_BELOW * before_wh:
+        possible_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
+        # Without readings of power, nothing could show later which unit the counter counts in.
+        if self.knows_units and self.power_w is not None:
+            fall = self._unit_change.take_fall(
+                now_s, before_wh, counter_wh, possible_wh=possible_wh, uncounted_wh=self._uncounted_wh
+            )
+            if fall is not None:
+                return "" if fall.may_be_reset else problem_of_fall(before_wh, counter_wh)
+        is_high = counter_wh > self._reset_limit_wh(now_s, limit_wh)
+        if counter_wh < before_wh and (RESET_BELOW * before_wh <= counter_wh or is_high):
+            if counter_wh < RESET_BELOW * before_wh or self._stays_below(now_s):
                 self._suspect(now_s, counter_wh)
             return f"counter falls from {before_wh:.9g} to {counter_wh:.9g} Wh; expected to rise, or to restart at 0"
-        problem = self._problem_of_unit(now_s, before_wh, counter_wh) if self.knows_units else ""
-        if not problem and counter_wh - before_wh > limit_wh:
+        problem = problem_of_jump(before_wh, counter_wh, possible_wh) if self.knows_units else ""
+        if problem:
+            self._suspect(now_s, counter_wh)
+            self._has_other_unit = True
+        elif counter_wh - before_wh > limit_wh:
             what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh"
             if self.unit is not None and self._runs_wild(counter_wh - before_wh, limit_wh):
                 what += " for a while now, as if it counted in Wh and not in kWh"
             self._suspect(now_s, counter_wh)
             problem = f"{what}; expected at most {limit_wh:.0f} Wh more"
         return problem
+
+    def _stays_below(self, now_s: int) -> bool:
+        """Return whether a counter has shown less than before for longer than readings are late, and note that it does.
+
+        A plug that lost power may count on from what it had stored some time before.
+        """
+        if not self.bounds_resets:
+            return False
+        if self._below_since_s is None:
+            self._below_since_s = now_s
+        return now_s - self._below_since_s >= STAYS_S
 
     def _runs_wild(self, rise_wh: float, limit_wh: float) -> bool:
         """Return whether a counter has risen for a while as no household's does, and take back what it has counted."""
@@ -459,74 +488,41 @@ class Meter:
             self.energy_wh = min(self.energy_wh, self._steady_wh)
         return is_spent or self._suspect_wh is not None
 
-    def _problem_of_unit(self, now_s: int, before_wh: float, counter_wh: float) -> str:
-        """Return what is wrong with a reading if the counter has changed from kWh to Wh now."""
-        most_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
-        is_other_unit = RESET_BELOW * before_wh <= counter_wh / UNIT_FACTOR <= before_wh + most_wh
-        if counter_wh - before_wh <= most_wh or not before_wh or not is_other_unit:
-            return ""
-        self._suspect(now_s, counter_wh)
-        self._has_other_unit = True
-        what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh, as if it had changed from kWh to Wh"
-        return f"{what}; expected at most {most_wh:.0f} Wh more"
-
     def _problem_in_other_unit(self, now_s: int, counter_wh: float, limit_wh: float) -> str:
         """Return what is wrong with a reading if the counter has, or may have, changed its unit before."""
-        if self._fall is not None:
-            return self._problem_since(self._fall, now_s, counter_wh, limit_wh)
-        changed = self._since_change
+        if self._unit_change.fall is not None:
+            return self._problem_since_fall(self._unit_change.fall, now_s, counter_wh, limit_wh)
+        changed = self._unit_change.since
         if self._may_have_changed and self._suspect_wh is not None:
-            changed = self._doubtful_since_s, self._suspect_wh
+            changed = CounterReading(self._doubtful_since_s, self._suspect_wh)
         if changed is None:
             return ""
         # If the device is declared in kWh, its counter runs 1000 times too fast from then on.
-        rise_wh, most_wh = counter_wh - changed[1], self._plausible_wh(now_s, changed[0])
-        if rise_wh <= most_wh:
-            return ""
-        what = f"counter has risen by {rise_wh:.9g} Wh in {now_s - changed[0]} s, since it changed from kWh to Wh"
-        return f"{what}; expected at most {most_wh:.0f} Wh, or a restart of the run with the device's new unit"
+        most_wh = self._plausible_wh(now_s, changed.at_s)
+        return problem_since_jump(now_s - changed.at_s, counter_wh - changed.counter_wh, most_wh)
 
     @property
     def _may_have_changed(self) -> bool:
         """Whether the last reading shows what the counter does if it has changed from kWh to Wh."""
         return self._has_other_unit and self._suspect_wh is not None
 
-    def _notes_thousandth(self, now_s: int, before_wh: float, counter_wh: float) -> bool:
-        """Return whether a counter shows in kWh what it can have shown in Wh by now, and note that in `_fall`.
-
-        Without readings of power, nothing could show later which unit it counts in.
-        """
-        possible_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
-        may_be_reset = counter_wh <= possible_wh
-        # A counter that was declared in kWh has shown 1000 times too much, also of what it has counted since.
-        more_wh = possible_wh if may_be_reset else UNIT_FACTOR * possible_wh
-        in_kwh = RESET_BELOW * before_wh <= UNIT_FACTOR * counter_wh <= before_wh + more_wh
-        if self.power_w is None or not 0 < counter_wh < before_wh or not in_kwh:
-            return False
-        self._fall = _Fall(now_s, counter_wh, self._uncounted_wh, may_be_reset=may_be_reset)
-        return True
-
-    def _problem_since(self, fall: _Fall, now_s: int, counter_wh: float, limit_wh: float) -> str:
-        """Return what is wrong with a reading after the counter fell to a thousandth; empty: nothing so far.
-
-        Clears `_fall` if the reading shows that the fall was a wrong reading, or a reset, or that the new unit is the
-        one in which the device is declared.
-        """
-        rise_wh = counter_wh - fall.counter_wh
+    def _problem_since_fall(self, fall: CounterFall, now_s: int, counter_wh: float, limit_wh: float) -> str:
+        """Return what is wrong with a reading after the counter fell to a thousandth; empty: nothing so far."""
         power_w = 0.0 if self._is_offline else self.power_w or 0.0
         drawn_wh = self._uncounted_wh - fall.uncounted_wh + power_w * (now_s - (self.at_s or now_s)) / _HOUR_S
-        if self._follows(self.counter_wh, counter_wh, limit_wh) or rise_wh < 0:
-            self._fall = None
-        elif max(rise_wh, drawn_wh) < DECIDES_WH:
-            pass
-        elif rise_wh < SLOW_SHARE * drawn_wh:
-            what = f"counter has risen by {rise_wh:.3g} Wh while {drawn_wh:.3g} Wh were drawn by the power reported"
-            return f"{what}; expected about as much, or a restart of the run with the device's new unit, kWh"
-        elif fall.may_be_reset:
-            self._fall, self.counter_wh, self.resets = None, 0.0, self.resets + 1
-        else:
-            self._fall = self._since_change = None
-            self._suspect(fall.at_s, fall.counter_wh)
+        goes_on = self._follows(self.counter_wh, counter_wh, limit_wh)
+        match "wrong reading" if goes_on else fall.judge(counter_wh, drawn_wh):
+            case "wrong reading":
+                self._unit_change.fall = None
+            case "in kWh":
+                return fall.problem(counter_wh, drawn_wh)
+            case "reset":
+                self._unit_change.fall, self.counter_wh, self.resets = None, 0.0, self.resets + 1
+            case "in declared unit":
+                self._unit_change.forget()
+                self._suspect(fall.at_s, fall.counter_wh)
+            case "unknown":
+                pass
         return ""
 
     def _is_counter_at_fault(self, now_s: int) -> bool:
@@ -536,9 +532,10 @@ class Meter:
         that is not valid any more does not make all power wrong.
         """
         is_absent = self._counted_s is not None and now_s - self._counted_s >= ABSENT_S
-        may_be = self._fall is not None or self._may_have_changed
-        is_since_before = now_s > (self._fall.at_s if self._fall is not None else self._doubtful_since_s)
-        is_in_other_unit = self._since_change is not None or (may_be and is_since_before)
+        fall = self._unit_change.fall
+        may_be = fall is not None or self._may_have_changed
+        is_since_before = now_s > (fall.at_s if fall is not None else self._doubtful_since_s)
+        is_in_other_unit = self._unit_change.since is not None or (may_be and is_since_before)
         return self.judges_each and (is_absent or is_in_other_unit)
 
     def _suspect(self, now_s: int, counter_wh: float) -> None:

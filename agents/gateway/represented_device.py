@@ -100,6 +100,7 @@ class RepresentedDevice:
             bridges_absence=rules >= 8,
             judges_each=rules >= 9,
             knows_units=rules >= 9,
+            bounds_resets=rules >= 11,
             several=SeveralMeters() if rules >= 10 else None,
             unit=CounterUnit() if rules >= 10 else None,
         )

@@ -165,8 +165,7 @@ class Manager(Agent[AnyMessage]):
                 self._add_job(sender, job)
             case Follow(job_ids=job_ids) if sender == TIMELINE:
                 self._ledger.follow(job_ids)
-            case Happened(n=n, event=event) if sender == TIMELINE:
-                log.info("event of the timeline", n=n, do=event.get("do"))
+            case Happened(event=event) if sender == TIMELINE:
                 if event.get("do") == "tariff":
                     prices = {name: price for name, price in event.items() if isinstance(price, int | float)}
                     self._supply.replace_prices(prices)

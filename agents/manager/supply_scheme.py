@@ -1,4 +1,4 @@
-"""What a manager leaves to the scheme by which producers supply jobs: whole jobs, or shares of them."""
+"""The interface between the manager and its supply scheme, by which producers supply whole jobs, or shares of them."""
 
 from __future__ import annotations
 

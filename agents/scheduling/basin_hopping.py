@@ -20,9 +20,8 @@ from agents.energy import FloatArray
 from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.insertion import Insertion
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
-from agents.scheduling.rejection_reasons import explain_rejection
 from agents.scheduling.tabu_search import MAX_EVALUATIONS, TentativeSchedule, insert_with_repair
-from agents.scheduling.time_grid import BIN_S, Grid, IntArray, first_feasible_s
+from agents.scheduling.time_grid import BIN_S, Grid, IntArray, explain_rejection, first_feasible_s
 
 DAY_S = 86_400.0
 HOUR_S = 3600.0

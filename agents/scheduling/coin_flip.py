@@ -7,8 +7,7 @@ from random import Random
 
 from agents.scheduling.insertion import Insertion
 from agents.scheduling.problem import ProducerState, Rejection, Schedule, Task
-from agents.scheduling.rejection_reasons import explain_rejection
-from agents.scheduling.time_grid import Grid
+from agents.scheduling.time_grid import Grid, explain_rejection
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,9 @@ from agents.possible_starts import Starts
 from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.compulsory_draw import CompulsoryDraw
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Task
-from agents.scheduling.rejection_reasons import explain_rejection
 from agents.scheduling.rescheduling import replan
 from agents.scheduling.tabu_search import TentativeSchedule, insert_with_repair
-from agents.scheduling.time_grid import BIN_S, Grid, first_feasible_s
+from agents.scheduling.time_grid import BIN_S, Grid, explain_rejection, first_feasible_s
 
 MAX_EVALUATIONS = 80
 """Limit on evaluations of task windows per decision by `rebuild`; an order that could exceed it is not tried."""

@@ -21,8 +21,7 @@ from agents.energy import FloatArray
 from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.insertion import Insertion, place_by_insertion
 from agents.scheduling.problem import ProducerState, Rejection, Schedule, Task
-from agents.scheduling.rejection_reasons import explain_rejection
-from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, StartGroup, fits
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, StartGroup, explain_rejection, fits
 
 MAX_ENTRIES = 6_000
 """Limit on nonzeros of the matrix: starts times the minutes that each touches."""

@@ -1,4 +1,7 @@
-"""The time grid: one-minute bins of free production, candidate starts of tasks, and the feasibility of schedules."""
+"""The time grid: one-minute bins of free production, candidate starts of tasks, and the feasibility of schedules.
+
+Also why no start of a task is feasible, in words for users.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile, Needed
 from agents.scheduling.covered_runs import first_covered
-from agents.scheduling.problem import Commitment, ProducerState, Task
+from agents.scheduling.problem import Commitment, ProducerState, Rejection, Task
 
 BIN_S = 60
 """Width of a bin, seconds."""
@@ -208,6 +211,29 @@ def first_feasible_s(groups: Iterable[StartGroup], remaining_wh: FloatArray) -> 
         remaining_wh: Remaining production per bin, Wh, shape (bins,).
     """
     return next((s for group in groups if (s := group.first_feasible_s(remaining_wh)) is not None), None)
+
+
+def explain_rejection(grid: Grid, remaining_wh: FloatArray, task: Task) -> Rejection:
+    """Explain why a task without a feasible start is rejected.
+
+    Args:
+        grid: The producer's time grid.
+        remaining_wh: Remaining production per bin, Wh, shape (bins,).
+        task: The rejected task.
+    """
+    groups = grid.candidates(task)
+    if not groups:
+        return Rejection("its latest start has passed")
+    needed_wh = task.load.energy_wh
+    first_bin = min(group.first_bin for group in groups)
+    end_bin = max(group.first_bin + group.count - 1 + len(group.load_wh) for group in groups)
+    left_wh = float(np.maximum(remaining_wh[first_bin:end_bin], 0.0).sum())
+    if left_wh < needed_wh:
+        return Rejection(f"only {left_wh:.0f} Wh of production left in its window, {needed_wh:.0f} Wh needed")
+    return Rejection(
+        "no start in its window has enough production in every minute "
+        f"({left_wh:.0f} Wh left, {needed_wh:.0f} Wh needed)"
+    )
 
 
 def add(drawn_wh: FloatArray, first_s: int, load: LoadProfile, start_s: int) -> None:

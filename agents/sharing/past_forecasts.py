@@ -1,6 +1,6 @@
-"""The most that a producer forecast for each minute while it lasted, as the check for double booking needs it.
+"""The highest of a producer's forecasts in force during each minute, as the check for double booking needs it.
 
-That is what the newest forecast expects when the minute ends, or more if a forecast falls within the minute: a job that
+That is the forecast in force when the minute ends, or a higher one if the forecast falls within the minute: a job that
 has ended by then keeps what it was given.
 
 A forecast of minutes is large, and a roof may have several a day. So only the part of each is kept that no newer one

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from agents.counts_per_second import CountsPerSecond
 from agents.energy import IntArray, Outlook
 from agents.expected_production import PAST_KEPT_S
 from agents.job_register import digest_of
@@ -36,7 +37,6 @@ from agents.messages import (
 from agents.model import MANAGER, Job
 from agents.producer import Producer
 from agents.scheduling import AlgorithmSettings
-from agents.second_counts import SecondCounts
 from agents.shares import MAX_MINUTES, MAX_RUNS, MINUTE_S, load_mwh, packed, unpacked
 from agents.sharing.board import most_mwh
 from agents.sharing.past_forecasts import PastForecasts
@@ -74,9 +74,9 @@ class SharedProducerSupply:
         """Houses that have described a job that is not registered so: they describe no more."""
         self._expected: list[tuple[int, tuple[tuple[int, int], ...]]] = []
         """The newest forecast as it is sent to the manager, each part with its first UNIX minute."""
-        self._requests = SecondCounts()
+        self._requests = CountsPerSecond()
         """Reservations that were asked for, by job."""
-        self._wishes = SecondCounts()
+        self._wishes = CountsPerSecond()
         """Wishes for room, by consumer."""
         self.past_forecasts = PastForecasts()
         self.was_away = False

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from agents.consumer_supply import SupplyOwner
+from agents.counts_per_second import CountsPerSecond
 from agents.device_calendar import FreeTime
 from agents.job_lifecycle import ConsumerJob, JobChanged, JobNegotiation
 from agents.messages import (
@@ -31,7 +32,6 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, Contract, Job
 from agents.possible_starts import Starts, covers
-from agents.second_counts import SecondCounts
 from agents.whole_supply.late_promises import MAX_PUSHES, is_firm
 from agents.whole_supply.whole_job_negotiation import WholeJobNegotiation, WholeJobOwner
 from broker.hosts import AgentLostError, Received
@@ -63,7 +63,7 @@ class WholeConsumerSupply:
         self._consumer = consumer
         self._waiting: dict[str, None] = {}
         """Ids of the jobs that wait for an opening, in the order in which they began to."""
-        self._pushes = SecondCounts()
+        self._pushes = CountsPerSecond()
         """How often a job was pushed out, by job and producer."""
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from broker.clock.deadline import Deadline
 from broker.clock.next_round import Counts, ScheduledRound
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import ContradictionError, MalformedError
@@ -114,8 +115,17 @@ class RoundBarrier:
         """When the sign of life came from which the present wait for answers is counted, loop time; None: the wait has
         just begun."""
         self._last_sign_wall_s: dict[str, float] = {}
+        self._excused: set[str] = set()
+        """Hosts whose silence began anew because the clock could not hear them, or because they announced themselves,
+        and that have not answered since."""
+        self._away_in_step_wall_s = 0.0
+        """For how long the clock could hear nothing in the step."""
+        self.deadline: Deadline | None = None
+        """The end of a wait for something else than answers; None: there is no such wait."""
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
+        self._asked_again_wall_s: dict[str, float] = {}
+        """By awaited host, when it was last asked again in the step, loop time."""
         self._busy: set[str] = set()
         """Hosts that have answered that they still run the step."""
         self._begun_wall_s = 0.0
@@ -141,11 +151,16 @@ class RoundBarrier:
         self._away_wall_s = []
         self._begun_wall_s = asyncio.get_running_loop().time()
         self._is_alerted, self._quiet_since_wall_s = False, None
+        self._excused.clear()
+        self._away_in_step_wall_s = 0.0
+        self._asked_again_wall_s.clear()
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
 
     def mark_asked_again(self, host: str) -> None:
         """Record that a host was granted the step again."""
-        self._asked_wall_s.setdefault(host, asyncio.get_running_loop().time())
+        now_wall_s = asyncio.get_running_loop().time()
+        self._asked_wall_s.setdefault(host, now_wall_s)
+        self._asked_again_wall_s[host] = now_wall_s
 
     def record_answer(self, host: str, done: Done) -> bool:
         """Record a host's answer; answers to another step and repeated answers are ignored.
@@ -213,7 +228,7 @@ class RoundBarrier:
         """Record that a host has restarted and may have missed its grant."""
         self._returned.add(host)
         self._busy.discard(host)
-        self.mark_alive(host)
+        self.mark_present(host)
         self.alert()
 
     def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> bool:
@@ -258,15 +273,42 @@ class RoundBarrier:
         if now_wall_s - asked_wall_s >= AWAY_AFTER_WALL_S:
             self._away_wall_s.append((asked_wall_s, now_wall_s))
         self._last_sign_wall_s[host] = self._sign_wall_s = now_wall_s
+        self._excused.discard(host)
         if not self.activity.is_set():
             self.activity.set()
         if not self.awaited:
             self._alarm.ring()
 
-    def mark_all_alive(self, hosts: Iterable[str]) -> None:
-        """Restart the silence timers of these hosts, because this process could not receive until now."""
+    def mark_present(self, host: str) -> None:
+        """Record that a host has announced itself.
+
+        Its silence begins anew, but only once until it answers: a host that is restarted again and again, or only says
+        that it is there, does not keep the run waiting.
+        """
         now_wall_s = asyncio.get_running_loop().time()
-        self._last_sign_wall_s.update(dict.fromkeys(hosts, now_wall_s))
+        since_wall_s = self._silent_since_wall_s(host) if host in self._excused else now_wall_s
+        self.mark_alive(host)
+        self._last_sign_wall_s[host] = since_wall_s
+        self._excused.add(host)
+
+    def leave_out(self, hosts: Iterable[str], away_wall_s: float) -> None:
+        """Do not count as silence that this process could receive nothing until now.
+
+        The silence of a host begins anew, because its connection may have broken too, but only once until it gives a
+        sign of life. After that, only the time itself is left out; see `Deadline`.
+
+        Args:
+            hosts: The hosts.
+            away_wall_s: For how long it could receive nothing, wall-clock seconds.
+        """
+        now_wall_s = asyncio.get_running_loop().time()
+        for host in hosts:
+            since_wall_s = self._silent_since_wall_s(host) + away_wall_s if host in self._excused else now_wall_s
+            self._last_sign_wall_s[host] = min(now_wall_s, since_wall_s)
+            self._excused.add(host)
+        self._away_in_step_wall_s += away_wall_s
+        if self.deadline is not None:
+            self.deadline.leave_out(away_wall_s)
         self._sign_wall_s = now_wall_s
         self.activity.set()
 
@@ -326,6 +368,21 @@ class RoundBarrier:
         self._returned.clear()
         return returned
 
+    def unasked(self, for_wall_s: float) -> set[str]:
+        """Return the awaited hosts that have reacted to nothing for a while, and were not asked again in that time.
+
+        Their grant may be lost, whatever other hosts do.
+
+        Args:
+            for_wall_s: For how long at least, wall-clock seconds.
+        """
+        until_wall_s = asyncio.get_running_loop().time() - for_wall_s
+        return {
+            host
+            for host, asked_wall_s in self._asked_wall_s.items()
+            if host in self.awaited and self._asked_again_wall_s.get(host, asked_wall_s) <= until_wall_s
+        }
+
     def timed_out(self, limit_wall_s: float, most_wall_s: float = float("inf")) -> set[str]:
         """Return the awaited hosts that have kept the step waiting for too long.
 
@@ -334,13 +391,13 @@ class RoundBarrier:
             most_wall_s: How long it may take altogether, even if it gives signs of life.
         """
         now_wall_s = asyncio.get_running_loop().time()
-        if now_wall_s - self._begun_wall_s > most_wall_s:
+        if now_wall_s - self._begun_wall_s - self._away_in_step_wall_s > most_wall_s:
             return set(self.awaited)
-        return {
-            host
-            for host in self.awaited
-            if now_wall_s - max(self._begun_wall_s, self._last_sign_wall_s.get(host, 0.0)) > limit_wall_s
-        }
+        return {host for host in self.awaited if now_wall_s - self._silent_since_wall_s(host) > limit_wall_s}
+
+    def _silent_since_wall_s(self, host: str) -> float:
+        """Return since when a host counts as silent in the step, loop time."""
+        return max(self._begun_wall_s, self._last_sign_wall_s.get(host, 0.0))
 
     def awaited_for(self, for_wall_s: float) -> tuple[dict[str, float], dict[str, float]]:
         """Return the hosts that have been awaited for a while: those that do not react, and those that still work.

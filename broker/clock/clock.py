@@ -20,6 +20,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier
+from broker.clock.deadline import Deadline
 from broker.clock.incoming_messages import IncomingMessages
 from broker.clock.journal import ClockJournal, ProgressKeeper
 from broker.clock.lost_hosts import LostHosts
@@ -492,10 +493,10 @@ class Clock:
         while barrier.awaited:
             wake_wall_s = loop.time() + backoff.pause_wall_s
             has_sign = await barrier.wait_for_answers(backoff.pause_wall_s)
-            if loop.time() - wake_wall_s > AWAY_AFTER_WALL_S:
-                barrier.mark_all_alive(barrier.awaited)  # this process was suspended, and received nothing
+            if (late_wall_s := loop.time() - wake_wall_s) > AWAY_AFTER_WALL_S:
+                barrier.leave_out(barrier.awaited, late_wall_s)  # this process was suspended, and received nothing
             if has_sign:
-                again = barrier.pop_returned()
+                again = barrier.pop_returned() | barrier.unasked(self.settings.timeouts.resend_most_wall_s)
             else:
                 backoff.double()
                 if self._step.phase == "end":  # an absent host has left; nothing more can come from it
@@ -528,14 +529,20 @@ class Clock:
         request = ResendRequest(step=self._step.step)
         loop = asyncio.get_running_loop()
         self._missing_since_wall_s = since_wall_s = loop.time()
+        self._barrier.deadline = deadline = Deadline(self.settings.timeouts.limit_wall_s)
         while senders := self._barrier.missing_senders():
-            if not await backoff.wait(self._barrier.activity):
+            wake_wall_s = loop.time() + backoff.pause_wall_s
+            has_sign = await backoff.wait(self._barrier.activity)
+            if (late_wall_s := loop.time() - wake_wall_s) > AWAY_AFTER_WALL_S:
+                deadline.leave_out(late_wall_s)
+            if not has_sign:
                 for host in senders:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)
                     await bus.publish(topic, request, qos=topics.QOS_AT_MOST_ONCE)
             lost += self._lost_hosts.quarantine_offenders()
-            if loop.time() - max(since_wall_s, self._incoming.reconnected_wall_s) > self.settings.timeouts.limit_wall_s:
+            if deadline.is_over:
                 lost += self._lost_hosts.drop_those_without_messages(self._step.step)
+        self._barrier.deadline = None
         now_wall_s = loop.time()
         if now_wall_s - since_wall_s >= AWAY_AFTER_WALL_S:
             self._run_control.leave_out(since_wall_s, now_wall_s)

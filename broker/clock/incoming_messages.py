@@ -6,9 +6,7 @@ they arrive, without waking a task.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
-from math import inf
 from typing import Any
 
 import structlog
@@ -92,8 +90,6 @@ class IncomingMessages:
         """By host, the last step in which it takes input from outside the run."""
         self.woken: set[str] = set()
         """Hosts that have input from outside the run and have not been granted a first round of a second since."""
-        self.reconnected_wall_s = -inf
-        """When the clock reconnected last, loop time: a lost connection also delays messages."""
 
     async def subscribe(self, bus: Bus) -> None:
         """Subscribe to the topics that `read` understands.
@@ -120,8 +116,7 @@ class IncomingMessages:
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=topics.CLOCK)
-                self.reconnected_wall_s = asyncio.get_running_loop().time()
-                self._admission.republish()
+                self._admission.republish(event.away_wall_s)
             else:
                 self._take(event)
 

@@ -11,6 +11,7 @@ import structlog
 from pydantic_core import to_json
 
 from broker.clock.barrier import RoundBarrier
+from broker.clock.deadline import Deadline
 from broker.clock.missing_hosts import missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import MalformedError, ProtocolError
@@ -365,7 +366,7 @@ class Admission:
             announcement: Its content.
             is_stored: Whether the broker had retained it since before the clock subscribed. The host may have run
                 further rounds since then; if so, it is ignored, and the host announces itself again when the roster
-                does not list it.
+                does not list it. It is no sign of life either.
 
         Raises:
             ProtocolError: The host is not expected in this run.
@@ -375,6 +376,8 @@ class Admission:
             return
         members.check_announced(host, announcement)
         is_repeated = announcement.state == "there" and members.is_present(host, announcement.session)
+        if is_repeated and is_stored:
+            return  # read again after a reconnection; it is no sign of life
         if not is_repeated and self._is_deferred(host, announcement):
             return
         self._process(host, announcement)
@@ -415,8 +418,10 @@ class Admission:
             self._timers[host] = loop.call_later(wait_wall_s, self._evict_silent, host, claim.session)
         if is_new:
             self._barrier.record_return(host)
-        elif members.is_current(host, announcement.session):
-            self._barrier.mark_alive(host)
+        elif members.is_present(host, announcement.session):
+            self._barrier.mark_present(host)
+        elif announcement.state == "gone":
+            self._barrier.activity.set()  # other hosts may be missing now
         if (is_new and self._is_open) or before != (members.refused, members.claims):
             self._changed.set()
 
@@ -441,7 +446,7 @@ class Admission:
         """
         if self._members.missing:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
-        deadline_wall_s = asyncio.get_running_loop().time() + self._timeouts.limit_wall_s
+        self._barrier.deadline = deadline = Deadline(self._timeouts.limit_wall_s)
         while self._members.missing:
             quarantine_offenders()
             missing = self._members.missing
@@ -450,15 +455,16 @@ class Admission:
             if self._on_missing is not None and self._reported_missing != missing:
                 self._reported_missing = missing
                 self._on_missing(missing)
-            if await self._barrier.wait(deadline_wall_s):
+            if await self._barrier.wait(deadline.at_wall_s):
                 continue
-            now_wall_s = asyncio.get_running_loop().time()
-            if now_wall_s - deadline_wall_s > AWAY_AFTER_WALL_S:
-                deadline_wall_s = now_wall_s + self._timeouts.limit_wall_s  # this process was suspended meanwhile
+            late_wall_s = asyncio.get_running_loop().time() - deadline.at_wall_s
+            if late_wall_s > AWAY_AFTER_WALL_S:
+                deadline.leave_out(late_wall_s)  # this process was suspended meanwhile
             elif not drop_missing(missing):
                 raise missing_error(
                     self._run, missing, self._timeouts.limit_wall_s, "announcement", own=self._own_hosts
                 )
+        self._barrier.deadline = None
         await self.publish(bus)
 
     def changed(self) -> None:
@@ -477,9 +483,13 @@ class Admission:
             await self.publish(bus)
             await asyncio.sleep(ROSTER_EVERY_WALL_S)
 
-    def republish(self) -> None:
-        """Publish the unchanged roster again, because the broker may have lost it."""
-        self._barrier.mark_all_alive(self._members.expected)
+    def republish(self, away_wall_s: float) -> None:
+        """Publish the unchanged roster again, because the broker may have lost it.
+
+        Args:
+            away_wall_s: For how long the clock was disconnected, wall-clock seconds.
+        """
+        self._barrier.leave_out(self._members.expected, away_wall_s)
         self._changed.set()
 
     async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "", may_resume: bool = False) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Literal
 
 from broker.errors import HostsMissingError
+from broker.plain_text import first_few
 from broker.protocol import MOST_NAMED, topics
 
 Owed = Literal["announcement", "answer", "messages"]
@@ -36,11 +37,9 @@ def missing_error(
         gone: Those that have left, or whose connection has broken.
     """
     missing = sorted(hosts)
-    names = ", ".join(repr(host) for host in missing[:MOST_NAMED])
-    more = f" and {len(missing) - MOST_NAMED:,} more" if len(missing) > MOST_NAMED else ""
     what = "messages that they reported" if owed == "messages" else "answer"
     where = "disconnected" if set(missing) <= set(gone) else _where(run, missing, owed)
-    text = f"no {what} from hosts within {limit_wall_s:g} s: {names}{more} ({where})"
+    text = f"no {what} from hosts within {limit_wall_s:g} s: {first_few(missing, MOST_NAMED, repr)} ({where})"
     if here := sorted(set(missing).intersection(own)):
         text += (
             f"; {here[0]!r} belongs to this process, so the broker's access rules probably do not let its login use "

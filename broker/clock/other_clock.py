@@ -44,7 +44,7 @@ async def check_alone(broker: Broker, run: str) -> None:
                 continue
             if isinstance(event, Delivery) and not event.retain:
                 raise ClockTakenError(
-                    f"run or lab {run!r} already takes place at this broker ({report.state}): end it first, or choose "
+                    f"run or lab {run!r} is already active at this broker ({report.state}): end it first, or choose "
                     "another --run"
                 )
             until_wall_s = asyncio.get_running_loop().time() + report.valid_wall_s

@@ -43,6 +43,19 @@ class ClockSigns:
         """The last report that a host listened to; None: there was none."""
         self.reported_wall_s = 0.0
         """When it came, loop time."""
+        self._left_out_until_wall_s = 0.0
+
+    def leave_out(self, since_wall_s: float, until_wall_s: float) -> None:
+        """Do not count a time in which a host could hear nothing as silence; of several hosts' times, each moment once.
+
+        Args:
+            since_wall_s: Its beginning, loop time.
+            until_wall_s: Its end, loop time; not in the future.
+        """
+        since_wall_s = max(since_wall_s, self._left_out_until_wall_s)
+        if until_wall_s > since_wall_s:
+            self.last_wall_s = min(until_wall_s, self.last_wall_s + until_wall_s - since_wall_s)
+            self._left_out_until_wall_s = until_wall_s
 
 
 class ClockWatch:
@@ -95,11 +108,11 @@ class ClockWatch:
         signs.last_wall_s = loop.time()
         is_silent = False
         while True:
-            wake_wall_s = loop.time() + self._look_wall_s
+            slept_wall_s = loop.time()
             await asyncio.sleep(self._look_wall_s)
-            if loop.time() - wake_wall_s > self._look_wall_s or not bus.is_connected:
-                signs.last_wall_s = loop.time()  # this process was suspended, or could not receive
             woke_wall_s = loop.time()
+            if woke_wall_s - slept_wall_s > 2 * self._look_wall_s or not bus.is_connected:
+                signs.leave_out(slept_wall_s, woke_wall_s)  # this process was suspended, or could not receive
             await self._listen(broker)
             if signs.report is not None and signs.reported_wall_s >= woke_wall_s:
                 self._suspect(signs.report)

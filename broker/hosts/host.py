@@ -276,7 +276,8 @@ class Host:
             return f"; its last roster was dropped: {problem}"
         if self._directory.has_roster or self._grants.latest is not None:
             return ""
-        return f" on {topics.roster(self.run_id)}: does a clock with this run id use this broker?"
+        where = topics.roster(self.run_id)
+        return f" on {where}: does a clock with this run id use this broker, and may this login read that topic?"
 
     async def _announce(self, bus: Bus) -> None:
         there = Announcement(
@@ -547,7 +548,7 @@ class Host:
             self._group.take_rejections()  # they were counted when the round ran first
             if record.digest != round_.digest:
                 raise JournalError(f"host {self.host_id!r} replays step {round_.grant.step} with a different result")
-            self._record_round(record)
+            self._record_round(record, is_replayed=True)
             if self._outside is not None:
                 self._outside.restore(record)
             last = record.grant
@@ -555,12 +556,12 @@ class Host:
             log.info("replayed", host=self.host_id, step=last.step)
         return last
 
-    def _record_round(self, record: RoundRecord) -> None:
+    def _record_round(self, record: RoundRecord, *, is_replayed: bool = False) -> None:
         self._outbox.add_round(record)
         self._grants.last_step = record.grant.step
         self._local = tuple([envelope for host, envelope in record.sent if host == self.host_id]) if record.sent else ()
         if self._observer is not None:
-            self._observer.round_ran(self.host_id, record)
+            self._observer.round_ran(self.host_id, record, is_replayed=is_replayed)
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

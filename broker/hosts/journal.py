@@ -56,12 +56,13 @@ class RoundRecord(NamedTuple):
 class RoundObserver(Protocol):
     """Called with every round of a host after it ran, before its results are published."""
 
-    def round_ran(self, host_id: str, record: RoundRecord) -> None:
+    def round_ran(self, host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
         """Observe a round.
 
         Args:
             host_id: The host that ran it.
             record: The inputs and outputs of the host in the round.
+            is_replayed: Whether an earlier process of the host has run it before.
         """
         ...
 

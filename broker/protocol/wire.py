@@ -412,6 +412,11 @@ class TimeReport(Wire):
     """Virtual time reached at the pace, UNIX seconds, between `time` and the next event; 0: not known."""
 
     @property
+    def now_s(self) -> int:
+        """Virtual time as far as it is known, UNIX seconds: at a pace, it passes between events too."""
+        return max(self.time, self.reached)
+
+    @property
     def is_under_way(self) -> bool:
         """Whether a run takes place, or is about to."""
         return self.state in {"waiting", "running", "paused"}

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import structlog
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from amqtt.broker import Broker
 
 _STOP_WALL_S = 5.0
+_HANG_UP_WALL_S = 1.0
+"""How long a broker that stops waits for clients that do not read, or have not logged in."""
 _log = structlog.get_logger(__name__)
 _matches = lru_cache(maxsize=100_000)(matches)
 
@@ -100,7 +103,8 @@ async def _run(port: int | None, login: OwnLogin | None, started: Future[_Starte
     logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: _log.debug("embedded broker", **_log_fields(context)))
-    broker = _make_broker(port or 0, login)
+    connections: WeakSet[asyncio.WriteTransport] = WeakSet()
+    broker = _make_broker(port or 0, login, connections)
     await broker.start()
     stop, restart = asyncio.Event(), asyncio.Event()
     chosen = _port_of(broker)
@@ -108,33 +112,61 @@ async def _run(port: int | None, login: OwnLogin | None, started: Future[_Starte
     while True:
         await restart.wait()
         restart.clear()
-        try:
-            async with asyncio.timeout(_STOP_WALL_S):
-                await broker.shutdown()
-        except TimeoutError:
-            _log.debug("embedded broker did not shut down in time")
+        await _shut_down(broker, connections)
         if stop.is_set():
+            _hang_up(connections)  # until Python 3.11, some are left
             return
-        broker = _make_broker(chosen, login)
+        broker = _make_broker(chosen, login, connections)
         await broker.start()
 
 
-def _make_broker(port: int, login: OwnLogin | None) -> Broker:
+async def _shut_down(broker: Broker, connections: WeakSet[asyncio.WriteTransport]) -> None:
+    """Shut it down, and end the connections that hold it up: since Python 3.12, a server waits for all of them."""
+    hanging_up = asyncio.get_running_loop().call_later(_HANG_UP_WALL_S, _hang_up, connections)
+    try:
+        async with asyncio.timeout(_STOP_WALL_S):
+            await broker.shutdown()
+    except TimeoutError:
+        _log.debug("embedded broker did not shut down in time")
+    finally:
+        hanging_up.cancel()
+
+
+def _hang_up(connections: WeakSet[asyncio.WriteTransport]) -> None:
+    for connection in list(connections):
+        connection.abort()
+
+
+def _make_broker(port: int, login: OwnLogin | None, connections: WeakSet[asyncio.WriteTransport]) -> Broker:
+    from amqtt.adapters import StreamWriterAdapter  # noqa: PLC0415 - heavy
     from amqtt.broker import Broker  # noqa: PLC0415 - heavy
     from amqtt.contexts import BrokerConfig, ListenerConfig  # noqa: PLC0415 - heavy
+    from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler  # noqa: PLC0415 - heavy
     from amqtt.session import Session  # noqa: PLC0415 - heavy
 
+    from broker.servers.embedded_reader import PacedReader  # noqa: PLC0415 - heavy
+
     class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
-        """amqtt without its leaks of sockets and retained messages, and with faster filter matching."""
+        """amqtt that notices when clients go, and not too early, does not leak, and matches filters faster."""
 
         async def stream_connected(
             self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
         ) -> None:
+            connections.add(writer.transport)
             try:
-                await super().stream_connected(reader, writer, listener_name)
+                paced = PacedReader(reader, hang_up=writer.transport.abort)
+                await self.external_connected(paced, StreamWriterAdapter(writer), listener_name)
             finally:
                 # amqtt leaves a connection open on which no client has logged in.
                 writer.close()
+
+        async def _handle_message_delivery(
+            self, client_session: Session, handler: BrokerProtocolHandler, wait_deliver: asyncio.Future[object]
+        ) -> bool:
+            is_valid: bool = await super()._handle_message_delivery(client_session, handler, wait_deliver)
+            if isinstance(handler.reader, PacedReader):
+                handler.reader.passed_on()
+            return is_valid
 
         async def _publish_retained_messages_for_subscription(
             self, subscription: tuple[str, int], session: Session

@@ -1,4 +1,4 @@
-"""Lets clients of the embedded broker in that have its login; amqtt loads the class by its name.
+"""Admits the clients that have the embedded broker's login; amqtt loads the class by its name.
 
 A separate module, because importing amqtt takes half a second.
 """

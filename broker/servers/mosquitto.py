@@ -16,8 +16,8 @@ from typing import Any
 
 import structlog
 
-from broker.child_process import ending_with_this_process
 from broker.errors import BrokerLostError, BrokerUnreachableError
+from broker.orphan_processes import ending_with_this_process
 from broker.security import SecretWriter, password_line
 from broker.servers.local import ATTEMPTS, LOOPBACK, RunningBroker, free_port, port_taken
 from broker.servers.own_login import OwnLogin

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -158,6 +158,9 @@ class Delivery:
 @dataclass(frozen=True, slots=True)
 class Reconnected:
     """The connection broke and was restored, subscriptions included. Messages may have been lost in between."""
+
+    away_wall_s: float = field(default=0.0, compare=False)
+    """How long it was down, wall-clock seconds."""
 
 
 class Bus(Protocol):

@@ -284,8 +284,9 @@ class MqttBus:
     async def _reestablish(self, reason: str) -> Connection | None:
         # A refused login is retried too: it was valid a moment ago, so the broker is not ready yet.
         # Login and certificates are read again: they may have been renewed since.
-        limit_wall_s = self._broker.lost_after_wall_s
-        deadline = asyncio.get_running_loop().time() + limit_wall_s
+        loop, limit_wall_s = asyncio.get_running_loop(), self._broker.lost_after_wall_s
+        since_wall_s = loop.time()
+        deadline = since_wall_s + limit_wall_s
         told = ""
         while True:
             try:
@@ -304,7 +305,7 @@ class MqttBus:
             else:
                 self.reconnections += 1
                 self._note("reconnected", broker=str(self._broker.url), client=self.client_id)
-                self._put(Reconnected())
+                self._put(Reconnected(loop.time() - since_wall_s))
                 return connection
 
     async def _pause(self) -> None:

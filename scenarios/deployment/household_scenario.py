@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from broker import SsmicError
+from broker import SsmicError, end_with_parent
 from scenarios.errors import Problem, ScenarioError
 from scenarios.scenario import Scenario
 
@@ -33,7 +31,7 @@ def load_part(
         UnknownHouseError: it has no such house.
     """
     fork = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    with ProcessPoolExecutor(1, multiprocessing.get_context(fork), _end_with_parent) as reader:
+    with ProcessPoolExecutor(1, multiprocessing.get_context(fork), end_with_parent) as reader:
         part = reader.submit(_load_part, source, tuple(house_ids), chosen, allow_outside=allow_outside).result()
     if not isinstance(part, Scenario):
         raise ScenarioError(part)
@@ -41,18 +39,6 @@ def load_part(
 
 
 # From here on: in the process that reads.
-
-
-def _end_with_parent() -> None:
-    """End this process as soon as its parent has ended: a killed one cannot tell it, and it would wait for ever."""
-    parent = multiprocessing.parent_process()
-
-    def end() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=end, name="ssmic-parent", daemon=True).start()
 
 
 def _load_part(

@@ -4,8 +4,15 @@ from .adapter import (
     MissingLibraryError as MissingLibraryError,
     OutgoingMessage as OutgoingMessage,
 )
+from .adapters import (
+    adapters_of as adapters_of,
+    languages_of as languages_of,
+)
 from .claims import (
     Claim as Claim,
+)
+from .device_access import (
+    device_access_of as device_access_of,
 )
 from .device_places import (
     GUEST as GUEST,
@@ -17,9 +24,6 @@ from .device_places import (
 )
 from .link import (
     DeviceLink as DeviceLink,
-    adapters_of as adapters_of,
-    device_access_of as device_access_of,
-    languages_of as languages_of,
 )
 from .lost_guests import (
     answering_lost_guests as answering_lost_guests,

@@ -10,6 +10,9 @@ from agents import DeviceCommand, DeviceEvent
 from broker import SsmicError
 from scenarios.gateways import SSMIC
 
+S2_HOUSE_KEY = "metadata.house"
+"""Where an announcement in S2 names the house."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
@@ -28,6 +31,10 @@ class MessageError(Exception):
         super().__init__(f"{problem}; expected: {expected}")
         self.problem = problem
         self.expected = expected
+
+
+class UnknownLanguageError(MessageError):
+    """A message is in a language whose library is not installed."""
 
 
 class MissingLibraryError(SsmicError):
@@ -85,7 +92,7 @@ class Guest:
     @property
     def house_key(self) -> str:
         """Where an announcement in its form names the house."""
-        return "house" if self.adapter == SSMIC else "metadata.house"
+        return "house" if self.adapter == SSMIC else S2_HOUSE_KEY
 
 
 class Adapter(Protocol):

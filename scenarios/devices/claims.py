@@ -97,6 +97,8 @@ class _Switch:
     asked_wall_s: float = 0.0
     informed_of: str = ""
     """The run that the device's agent knows to command it; empty: none."""
+    has_wrong_claim: bool = False
+    """Whether a claim was not understood; any client of a broker without logins could send such claims for ever."""
 
 
 def switch_id(address: Iterable[object]) -> str:
@@ -186,10 +188,8 @@ class Claims:
             elif run != self._run and run == switch.holder_run:
                 self._claim_free(name, switch, outcome)
             return outcome
-        try:
-            claim = Claim.model_validate_json(delivery.payload)
-        except ValidationError:
-            log.warning("claim not understood", topic=delivery.topic)
+        claim = _claim_in(delivery, switch)
+        if claim is None:
             return outcome
         if run == self._run:
             if claim.by == self._process and not delivery.retain:
@@ -301,3 +301,14 @@ class Claims:
 
     def _nothing(self, name: str) -> ClaimMessage:
         return ClaimMessage(topics.claim(self._run, name), b"", retain=True)
+
+
+def _claim_in(delivery: Delivery, switch: _Switch) -> Claim | None:
+    """Return the claim in a message; None: it is not understood, which is logged once for each switch."""
+    try:
+        return Claim.model_validate_json(delivery.payload)
+    except ValidationError:
+        if not switch.has_wrong_claim:
+            log.warning("claim not understood", topic=delivery.topic, further="not logged")
+        switch.has_wrong_claim = True
+        return None

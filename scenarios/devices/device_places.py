@@ -11,7 +11,7 @@ from dataclasses import replace
 import structlog
 
 from agents import Announced, Device, DeviceSaid, House, Left, Prediction, Production
-from scenarios.devices.adapter import Guest, MessageError
+from scenarios.devices.adapter import Guest, MessageError, UnknownLanguageError
 from scenarios.devices.adapters import guest_of
 from scenarios.devices.refusals import AnsweredStrangers, PlaceRefusal
 from scenarios.errors import Problem, ScenarioError
@@ -82,6 +82,9 @@ class DevicePlaces(Mapping[str, Gateway]):
                 said = announced_guest(device, payload)
             except MessageError as error:
                 problem, expected = error.problem, error.expected
+                if isinstance(error, UnknownLanguageError) and not self._takes_guests(house := named_house(payload)):
+                    problem += f", and house {house!r} takes no guests" if house else ", and names no house"
+                    expected += f"; a house that is {self._open_houses()}"
             else:
                 free = self._free.get((said.house, said.type), [])
                 if free:

@@ -16,46 +16,38 @@ from typing import NamedTuple, TypeGuard
 import structlog
 
 from agents import (
-    CommandRefused,
     DeviceCommand,
     DeviceEvent,
     DeviceNotice,
     DeviceSaid,
-    Left,
     Occupied,
-    Rejected,
     Vacated,
 )
 from broker import BrokerUnreachableError
 from broker.hosts import Incoming, Instruction
-from broker.protocol import clipped, topics
-from broker.security import DeviceAccess
-from broker.transport import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Subscriptions, leave_gracefully
-from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLibraryError, OutgoingMessage
-from scenarios.devices.adapters import LANGUAGES, adapter_for, address_of, language_for
+from broker.protocol import topics
+from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
+from scenarios.devices.adapter import Adapter, Language, OutgoingMessage
+from scenarios.devices.adapters import address_of, languages_of
 from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
 from scenarios.devices.device_places import DevicePlaces
 from scenarios.devices.device_port import DevicePort
-from scenarios.devices.message_limits import MAX_TOPIC_SHOWN, WaitingMessage
-from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
-from scenarios.devices.refusals import PlaceRefusal, plain_text, shown_payload
+from scenarios.devices.message_limits import WaitingMessage
+from scenarios.devices.payloads import PARTS
+from scenarios.devices.refusals import PlaceRefusal
 from scenarios.devices.silence import SILENT_AFTER_WALL_S, Silence
-from scenarios.gateways import S2, SSMIC, Gateway
-from scenarios.scenario import Scenario
+from scenarios.devices.translator import DeviceTranslator
+from scenarios.gateways import Gateway
 from scenarios.zone import Zone
 
 log = structlog.get_logger(__name__)
 
-MAX_ID_CHARACTERS = 100
-"""Characters of a topic that names a message (`DeviceSaid.message_id`); the rest of a longer one is left out."""
 RETAINED_NOTICES = frozenset({"job", "state"})
 _CLAIMS_WALL_S = 5.0
 """How long the broker may take to pass on the claims of this process, wall-clock seconds."""
 _NO_CLAIMS = "another run that commands the same devices will not be noticed"
 _NEW_RULES = "access to ssmic/+/claims/+; `ssmic broker init` grants it"
 RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
-
-
 _COMMAND, _NOTICE, _LAST = range(3)
 """Order of sending: commands precede notices."""
 
@@ -106,20 +98,20 @@ class DeviceLink:
         self._run = run
         self._may_return = may_return
         self._broker = broker
-        self._zone = zone
         self._keep = keep
         self._adapters = dict(adapters)
-        self._languages: dict[str, Language] = {}
+        languages: dict[str, Language] = {}
         self._ports: dict[str, DevicePort] = {}
         self._port_of: dict[str, DevicePort] = {}
         self._devices = DevicePlaces(is_only_one=is_only_one)
         for host, members in hosts.items():
             gateways = tuple(members)
-            self._languages |= languages_of(gateways)
+            languages |= languages_of(gateways)
             port = self._ports[host] = DevicePort(self)
             for gateway in gateways:
                 self._port_of[gateway.agent] = port
                 self._devices.add(gateway)
+        self._translator = DeviceTranslator(self._devices, self._adapters, languages, zone)
         self._readers = Subscriptions[str]()
         """By filter of a maker's topics, the ids of the devices whose adapters read them."""
         for device, gateway in self._devices.items():
@@ -368,81 +360,14 @@ class DeviceLink:
 
     def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         """Return what a message says, at the virtual time at which it is taken."""
-        said = self._said_in(message, now_s)
+        self._now_s = now_s
+        said = self._translator.events_of(message, now_s)
         self._silence.note(message.device, said)
         return said
 
-    def _said_in(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
-        self._now_s = now_s
-        try:
-            if message.is_ours:
-                return self._ours(message, now_s)
-            adapter = self._adapters[message.gateway.agent]
-            said = adapter.take(message.topic, message.payload, retained=message.retained)
-            return [_as_plain_text(event) if isinstance(event, CommandRefused) else event for event in said]
-        except MessageError as error:
-            problem, expected = plain_text(error.problem), plain_text(error.expected)
-        except Exception as error:
-            # No message of a device may end the run for others.
-            log.exception("device message not understood", device=message.device, topic=message.topic)
-            problem, expected = f"cannot be read ({type(error).__name__})", "a message as its maker's devices send it"
-        topic = clipped(message.topic, MAX_TOPIC_SHOWN)
-        return [Rejected(topic=topic, problem=problem, expected=expected, payload=shown_payload(message.payload))]
-
     def message_id(self, message: WaitingMessage) -> str:
         """Return what an answer to a message names it by; see `DeviceSaid.message_id`."""
-        if not message.is_ours:
-            return clipped(message.topic, MAX_ID_CHARACTERS)
-        try:
-            language = self._language_of(message)
-            return "" if language is None else language.message_id(message.payload)
-        except Exception:  # noqa: BLE001 - `translate`, which is asked first, says so
-            return ""
-
-    def _language_of(self, message: WaitingMessage) -> Language | None:
-        """Return the language of a message on one of our topics; None: it is in our own form."""
-        gateway = message.gateway
-        if not gateway.id and is_s2(message.payload):
-            return self._language_of_guest(gateway, message.device)
-        language = self._languages.get(gateway.agent)
-        return language if language is not None and language.speaks(message.payload) else None
-
-    def _language_of_guest(self, gateway: Gateway, device: str) -> Language:
-        """Return the payload format of a guest that does not use ours.
-
-        Raises:
-            MessageError: Its library is not installed here.
-        """
-        try:
-            return language_for(gateway.model_copy(update={"id": device, "adapter": S2}))
-        except MissingLibraryError as error:
-            raise MessageError(str(error), "a message in ssmic's own form") from None
-
-    def _ours(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
-        if message.topic not in PARTS:
-            raise MessageError(f"topic {message.topic!r}", f"one of: {', '.join(PARTS)}")
-        if message.retained and message.topic not in MAY_BE_RETAINED:
-            raise MessageError("a retained message (a leftover)", "a message that is not retained")
-        gateway = message.gateway
-        if self._devices.get(message.device) is not gateway:
-            if message.topic == "availability":
-                return []  # it has left in this second, and says that it is offline, or its last will does
-            is_announced = message.topic == "announce" and bool(message.payload)
-            self._devices.give_back(gateway, message.device, is_announced=is_announced)
-        elif message.topic == "announce" and not message.payload and not gateway.id:
-            self._devices.let_go(message.device)
-            return [Left()]
-        language = self._language_of(message)
-        if language is not None:
-            return language.events_of(message.topic, message.payload, now_s)
-        event = event_of(message.topic, message.payload, now_s, self._zone)
-        if message.topic == "announce" and message.payload:
-            said = announcement(message.payload)
-            if said.type != gateway.type:
-                raise MessageError(f"type {said.type!r}", f"{gateway.type!r}, as it was declared")
-            if said.house not in {None, gateway.house}:
-                raise MessageError(f"house {said.house!r}", f"{gateway.house!r}, to which the device belongs")
-        return [event]
+        return self._translator.message_id(message)
 
     # Messages to devices.
 
@@ -469,27 +394,9 @@ class DeviceLink:
         for instruction in instructions:
             match instruction.content:
                 case DeviceNotice() as notice:
-                    self._publish(self._answered(instruction.agent, notice))
+                    self._publish(self._translator.answered(instruction.agent, notice))
                 case DeviceCommand() as command:
                     self._command(instruction.agent, command)
-
-    def _answered(self, agent: str, notice: DeviceNotice) -> DeviceNotice:
-        """Return a notice about a message in the device's own language with what that language answers by."""
-        language = self._told_in(agent, notice.device) if notice.message_id else None
-        if language is None:
-            return notice
-        answer = language.answer(notice.message_id, notice.content)
-        return notice.model_copy(update={"content": {**notice.content, **answer}})
-
-    def _told_in(self, agent: str, device: str) -> Language | None:
-        """Return the payload format for messages to a device about its own messages and requests."""
-        gateway = self._devices.get(device)
-        if gateway is None or gateway.id:
-            return self._languages.get(agent)
-        try:
-            return self._language_of_guest(gateway, device)
-        except MessageError:
-            return None
 
     def _command(self, agent: str, command: DeviceCommand) -> None:
         adapter = self._adapters.get(agent)
@@ -497,10 +404,8 @@ class DeviceLink:
         if adapter is not None and self._claims.holds(agent):
             self._send(adapter.command(command))
         if adapter is None and command.command == "start":
-            content = {"v": 1, "command": "start", "id": command.job, "time": command.time_s}
-            language = self._told_in(agent, command.device) if command.reference else None
             topic = topics.device(self._run, command.device, "set")
-            for payload in (language.commands(command) if language is not None else ()) or (_json(content),):
+            for payload in self._translator.start_messages(agent, command):
                 self._queue(_COMMAND, topic, payload)
 
     def _send(self, messages: Sequence[OutgoingMessage]) -> None:
@@ -540,46 +445,12 @@ class DeviceLink:
                 await bus.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
 
 
-def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
-    """Return the adapters of devices that do not use our topics, by agent id."""
-    return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter not in {SSMIC, *LANGUAGES}}
-
-
-def languages_of(gateways: Iterable[Gateway]) -> dict[str, Language]:
-    """Return the payload formats of devices that use our topics with other payloads than ours, by agent id.
-
-    Raises:
-        MissingLibraryError: The library of one of them is not installed.
-    """
-    return {gateway.agent: language_for(gateway) for gateway in gateways if gateway.adapter in LANGUAGES}
-
-
-def device_access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
-    """Return which topics the households' processes need for their real devices."""
-    adapters = adapters_of(scenario.gateways.values())
-    accesses = []
-    for agent, gateway in scenario.gateways.items():
-        adapter = adapters.get(agent)
-        read = () if adapter is None else tuple(adapter.filters())
-        write = () if adapter is None else tuple(adapter.writes())
-        if adapter is not None and adapter.is_switched and (address := address_of(gateway)) is not None:
-            claims = topics.claims(switch_id(address))
-            read, write = (*read, claims), (*write, claims)
-        largest_bytes = MAX_PAYLOAD_BYTES if adapter is None else adapter.largest_bytes
-        accesses.append(DeviceAccess(gateway.house, gateway.id, read, write, largest_bytes=largest_bytes))
-    return tuple(accesses)
-
-
 def _is_on_claims(message: object) -> TypeGuard[DeviceSaid]:
     return isinstance(message, DeviceSaid) and isinstance(message.said, Occupied | Vacated)
 
 
 def _wall_s() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _as_plain_text(refusal: CommandRefused) -> CommandRefused:
-    return CommandRefused(problem=plain_text(refusal.problem))
 
 
 def _json(content: object) -> bytes:

@@ -18,7 +18,7 @@ import structlog
 from broker import SsmicError
 from broker.protocol import topics
 from broker.transport import Broker, Delivery
-from scenarios.devices.adapter import MessageError
+from scenarios.devices.adapter import S2_HOUSE_KEY, MessageError, UnknownLanguageError
 from scenarios.devices.device_places import announced_guest, named_house
 from scenarios.devices.refusals import AnsweredStrangers, PlaceRefusal
 from scenarios.errors import suggest
@@ -101,14 +101,18 @@ class LostGuests:
         house = named_house(payload)
         if house in self.open_houses:
             return None
+        key = S2_HOUSE_KEY
         try:
             said = announced_guest(device, payload)
+            house, key = said.house, said.house_key
+        except UnknownLanguageError:
+            pass  # this process need not know it; the one of the right household does
         except MessageError as error:
             return PlaceRefusal(error.problem, error.expected)
         listed = f"one of: {', '.join(self.open_houses)}"
-        if not said.house:
-            return PlaceRefusal("the announcement names no house", f"{said.house_key}, {listed}")
-        if said.house in self._houses:
-            return PlaceRefusal(f"house {said.house!r} takes no guests", listed)
-        hint = suggest(said.house, self.open_houses, otherwise="")
-        return PlaceRefusal(f"there is no house {said.house!r}{hint}", listed)
+        if not house:
+            return PlaceRefusal("the announcement names no house", f"{key}, {listed}")
+        if house in self._houses:
+            return PlaceRefusal(f"house {house!r} takes no guests", listed)
+        hint = suggest(house, self.open_houses, otherwise="")
+        return PlaceRefusal(f"there is no house {house!r}{hint}", listed)

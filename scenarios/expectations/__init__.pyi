@@ -2,8 +2,11 @@ from .language import (
     COUNTS as COUNTS,
     FIELDS as FIELDS,
     KPIS as KPIS,
+    TEXT as TEXT,
     condition_notes as condition_notes,
     condition_problems as condition_problems,
+    quoted as quoted,
+    unquoted as unquoted,
 )
 from .verdicts import (
     Verdict as Verdict,
@@ -17,11 +20,14 @@ __all__ = [
     "COUNTS",
     "FIELDS",
     "KPIS",
+    "TEXT",
     "Verdict",
     "condition_notes",
     "condition_problems",
     "judge",
     "judge_so_far",
     "junit_xml",
+    "quoted",
+    "unquoted",
     "verdict_json",
 ]

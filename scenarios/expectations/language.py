@@ -8,6 +8,8 @@ sum         = product { ("+" | "-") product }
 product     = value { ("*" | "/") value }
 value       = number [ unit ] | "text" | 12:30 | true | false | name | "-" value | "(" condition ")"
 name        = word [ "(" "text" ")" ] [ "." word ]
+
+A text is in "..." or '...'; within it, its quotation mark is doubled: "the ""big"" car".
 """
 
 from __future__ import annotations
@@ -57,9 +59,11 @@ _MEASURED_BY: Mapping[str, str] = {"_wh": "energy", "_w": "power", "_s": "time",
 _SHARES = ("self_consumption", "self_sufficiency")
 """Ends of the names of figures that are never above 1."""
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+TEXT = r"\"(?:[^\"]|\"\")*+\"|'(?:[^']|'')*+'"
+"""The pattern of a text in a condition; see `quoted`."""
 _TOKEN = re.compile(
-    r"\s*(?:(?P<time>\d{1,3}:[0-5]\d)(?!\d)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<text>\"[^\"]*\"|'[^']*')"
-    r"|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|==|!=|[<>+\-*/().%]))"
+    r"\s*(?:(?P<time>\d{1,3}:[0-5]\d)(?!\d)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<text>"
+    rf"{TEXT})|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|==|!=|[<>+\-*/().%]))"
 )
 _MAX_DEPTH = 50
 """Maximum depth of parentheses."""
@@ -95,7 +99,7 @@ class Name:
     """What follows the dot; None: nothing."""
 
     def __str__(self) -> str:
-        of = f'("{self.of}")' if self.of is not None else ""
+        of = f"({quoted(self.of)})" if self.of is not None else ""
         return f"{self.word}{of}{'' if self.field is None else '.' + self.field}"
 
 
@@ -123,6 +127,16 @@ def parse(text: str) -> Node:
     if parser.token:
         raise ConditionError(f"unexpected {parser.token!r} after the condition")
     return node
+
+
+def quoted(text: str) -> str:
+    """Return a text, such as the id of a job, as a condition writes it."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def unquoted(token: str) -> str:
+    """Return the text that a condition writes in quotation marks."""
+    return token[1:-1].replace(token[0] * 2, token[0])
 
 
 def names_in(node: Node) -> tuple[Name, ...]:
@@ -459,7 +473,7 @@ class _Parser:
                     self._next()
                 return Literal(float(token) * UNITS.get(unit, 1), unit, f"{token} {unit}".strip())
             case "text":
-                return Literal(token[1:-1])
+                return Literal(unquoted(token))
             case "time":
                 hours, minutes = token.split(":")
                 return Literal(float(int(hours) * 3600 + int(minutes) * 60), "s", token)
@@ -470,7 +484,7 @@ class _Parser:
         if self._take("("):
             if self.kind != "text":
                 raise ConditionError(f'write {word}("...")')
-            of = self.token[1:-1]
+            of = unquoted(self.token)
             self._next()
             self._expect(")")
         if self._take("."):

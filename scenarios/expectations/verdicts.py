@@ -1,4 +1,4 @@
-"""Judges the expectations of a scenario by the outcome of a run; as JUnit XML for CI systems."""
+"""Judges the expectations of a scenario by the outcome of a run; writes the verdicts as JUnit XML for CI systems."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class _Run:
         self._info = results.run(run)
         self._at_s = at_s
         self._figures_of = figures_of
-        realised = results.realised(run)
+        realised = results.realised(run, at_s)
         self._scenario: Scenario = realised.scenario
         self._jobs = {job.job_id: job for job in self._scenario.jobs}
         self._ledger: Sequence[LedgerEntry] = results.ledger(run)
@@ -157,7 +157,7 @@ class _Run:
             case "messages":
                 return self._messages(name.field)
             case "negotiations":
-                return self._info.negotiations
+                return self._negotiations()
             case "events":
                 return sum(one.at_s <= self._end_s for one in self._results.happenings(self._info.run))
             case "contracts":
@@ -177,10 +177,21 @@ class _Run:
             return self._info.messages
         count = self._results.count_sent(self._info.run, kind, self._at_s)
         if count is None:
-            kept = self._results.info.settings.get("messages", "all")
-            what = f"the file has no counts of messages, and kept only some (--messages {kept}): run again"
-            raise ConditionError(what)
+            raise ConditionError(f"the file has no counts of messages, and {self._kept_only_some}")
         return count
+
+    def _negotiations(self) -> int:
+        if self._at_s is None:
+            return self._info.negotiations
+        count = self._results.count_negotiations(self._info.run, self._at_s)
+        if count is None:
+            raise ConditionError(f"the file does not say when negotiations began: it {self._kept_only_some}")
+        return count
+
+    @property
+    def _kept_only_some(self) -> str:
+        kept = self._results.info.settings.get("messages", "all")
+        return f"kept only some messages (--messages {kept}): run again"
 
     def _contracts(self, field: str) -> int:
         match field:

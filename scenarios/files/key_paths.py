@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from scenarios.errors import suggest
 from scenarios.files.model import ScenarioFile
 from scenarios.files.problems import KeyPath, YamlValue, path_in_words
+from scenarios.whole_numbers import whole_number_of
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")
 
@@ -98,8 +99,8 @@ def _below(content: Mapping[str, Any], path: KeyPath, part: str) -> Iterator[Key
             yield from ((*path, i) for i in range(len(node)))
         elif part in (ids := _ids(node)):
             yield (*path, ids.index(part))
-        elif part.isascii() and part.isdigit() and int(part) < len(node):
-            yield (*path, int(part))
+        elif (index := whole_number_of(part)) is not None and index < len(node):
+            yield (*path, index)
     elif isinstance(node, Mapping) and part == "*":
         yield from ((*path, key) for key in node)
     elif isinstance(node, Mapping | None) and (part in (node or ()) or _allows(content, path, part)):

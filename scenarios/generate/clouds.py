@@ -58,9 +58,9 @@ def draw_sky(site: Site, start_s: int, days: int, seed: int, weather: str) -> Sk
     """Return the weather of some days.
 
     Args:
-        site: Where.
+        site: The place of the neighbourhood.
         start_s: Midnight of the first day, UNIX seconds.
-        days: How many.
+        days: Number of days.
         seed: The same seed gives the same clouds.
         weather: One of `WEATHERS` for all days, or `mixed`: it changes from day to day.
     """

@@ -15,10 +15,10 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from broker import SsmicError
-from broker.protocol import first_problem
+from broker import ProtocolError, SsmicError
+from broker.protocol import RejectedMessages, decode
 from broker.protocol.topics import encode, parse
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
 from scenarios.device_state import DeviceJob, DeviceState
@@ -86,6 +86,7 @@ class _Publisher:
         """What the gateway of each such agent said last."""
         self._said: dict[str, bytes] = {}
         self._requests = 0
+        self._rejected = RejectedMessages("home-assistant")
 
     async def run(self, broker: Broker) -> None:
         """Publish until `ending` is set."""
@@ -106,6 +107,7 @@ class _Publisher:
                     await self._publish_states(bus)
                 finally:
                     hearing.cancel()
+                    self._rejected.log_suppressed()
                     await leave_gracefully(self._take_back(bus))
         except SsmicError as error:
             _log.warning("Home Assistant is not kept up to date", run=self._run, reason=str(error))
@@ -145,6 +147,8 @@ class _Publisher:
                 continue
             try:
                 await self._take(bus, event)
+            except ProtocolError as error:
+                self._rejected.reject(event.topic, error)
             except SsmicError:
                 raise
             except Exception:  # noqa: BLE001 - one message keeps no other from being shown
@@ -218,8 +222,7 @@ class _Publisher:
         agent, command = (unquote(level) for level in event.topic.split("/")[-3:-1])
         gateway = self._on_request.get(agent)
         if gateway is None:
-            _log.warning("command ignored", reason="its device is not a real one", topic=event.topic)
-            return
+            raise ProtocolError("a command to a device that is not a real one")
         topic = f"ssmic/{encode(self._run)}/devices/{gateway}"
         match command:
             case "ready_by":
@@ -234,8 +237,7 @@ class _Publisher:
                 # While a job runs, the one that was requested last.
                 job = self._jobs.get(agent) or next(reversed(self._to_come.get(gateway, {})), None)
                 if job is None:
-                    _log.warning("command ignored", reason="there is no job to withdraw", agent=agent)
-                    return
+                    raise ProtocolError("there is no job to withdraw")
                 await bus.publish(f"{topic}/withdraw", json.dumps({"id": job}).encode(), qos=1)
 
     async def _take_back(self, bus: Bus) -> None:
@@ -250,11 +252,9 @@ class _Publisher:
 
 
 def _read(model: type[_Said], event: Delivery) -> _Said | None:
-    """Return what the gateway of a device says; None if that is nothing, or not understood."""
-    if event.is_empty or parse(event.topic) is None:
-        return None
-    try:
-        return model.model_validate_json(event.payload)
-    except ValidationError as error:
-        _log.warning("device message not understood", topic=event.topic, reason=first_problem(error))
-        return None
+    """Return what the gateway of a device says; None if that is nothing.
+
+    Raises:
+        ProtocolError: It is not understood: at a broker without logins, anyone can write it.
+    """
+    return None if event.is_empty or parse(event.topic) is None else decode(model, event.payload)

@@ -7,7 +7,7 @@ from .detect import (
     import_source as import_source,
     needs_import as needs_import,
 )
-from .pyssmic_neighbourhood import (
+from .input_neighbourhood import (
     InputJob as InputJob,
 )
 from .pyssmic_xml import (

@@ -25,6 +25,7 @@ from scenarios.files import (
 )
 from scenarios.generate import Roof, Site, clear_sky_w
 from scenarios.scenario import MAX_DAYS, Scenario
+from scenarios.zone import DAY_S
 
 SEED = 1
 """Seed of imported scenarios, as the inputs have none."""
@@ -141,7 +142,6 @@ SITE = Site(47.66, 9.18)
 ROOF = Roof(tilt_deg=30, azimuth_deg=180, peak_kw=5)
 ROOF_IN_WORDS = "clear sky over a roof of 5 kWp facing south, in Konstanz"
 STEP_S = 900
-_DAY_S = 86_400
 
 
 def appliance_for(*texts: str) -> Appliance:
@@ -172,8 +172,8 @@ def clear_sky_forecast(start_s: int, end_s: int) -> Prediction:
         start_s: Time of issue, UNIX seconds; the forecast begins at midnight (UTC) of that day.
         end_s: Time that it has to reach, UNIX seconds; it ends at the next midnight.
     """
-    first_s = start_s // _DAY_S * _DAY_S
-    last_s = max(-(-end_s // _DAY_S) * _DAY_S, first_s + _DAY_S)
+    first_s = start_s // DAY_S * DAY_S
+    last_s = max(-(-end_s // DAY_S) * DAY_S, first_s + DAY_S)
     times_s = range(first_s, last_s + 1, STEP_S)
     power_w = clear_sky_steps_w(ROOF, first_s, len(times_s) - 1)
     production = Production(times_s=tuple(times_s), cumulative_wh=steps_wh(power_w, STEP_S))

@@ -8,13 +8,16 @@ That step has the length of the other steps of the file. Three cases are disting
   or at the time of issue if that is later.
 - `counter`: the first value is far more than any step of the file, or negative. It is then a meter reading, and only
   differences count. If the first row is after the time of issue, the step before it has the power of the step after.
+
+A single row has no differences that could show that it is a meter reading. It counts as the energy since the time of
+issue, which a note says, unless no roof can produce so much.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -25,6 +28,9 @@ Beginning = Literal["step", "begins", "counter"]
 
 MANY = 10
 """A first value of more than this many times the largest step is a meter reading."""
+
+MAX_SINGLE_ROW_W = 100_000.0
+"""A single row of more than this mean power is a meter reading."""
 
 _USUAL_STEP_S = 3600
 _UNITS = ((86_400, "day", "days"), (3600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
@@ -40,11 +46,28 @@ class Forecast:
     """Length of the step before the first row, seconds."""
     first_wh: float
     """The first value in the file, Wh."""
+    is_single: bool = False
+    """Whether the file has no other value."""
 
 
 def fewest_rows(first_s: int | None, issued_s: int | None) -> int:
     """Return how many rows a forecast needs; a single one suffices if it is after the time of issue."""
     return 1 if first_s is not None and issued_s is not None and issued_s < first_s else 2
+
+
+def problem_of_single_row(time_s: int, energy_wh: float, issued_s: int) -> str:
+    """Return what is wrong with a forecast that has only one row; empty: nothing.
+
+    Args:
+        time_s: Its time, UNIX seconds, after the time of issue.
+        energy_wh: Its value, Wh.
+        issued_s: Time of issue, UNIX seconds.
+    """
+    mean_w = energy_wh * 3600 / (time_s - issued_s)
+    if mean_w <= MAX_SINGLE_ROW_W:
+        return ""
+    what = f"its only value, {energy_wh:,.15g} Wh, would be a mean of {mean_w / 1000:,.0f} kW since the time of issue"
+    return f"{what}; at most {MAX_SINGLE_ROW_W / 1000:g} kW are expected. A counter's reading needs a second row"
 
 
 def make_forecast(times_s: Sequence[int], cumulative_wh: Sequence[float], issued_s: int) -> Forecast:
@@ -69,7 +92,8 @@ def make_forecast(times_s: Sequence[int], cumulative_wh: Sequence[float], issued
         step_wh = power_w * (first_s - from_issue_s) / 3600
         relative_wh = [wh - first_wh + step_wh for wh in cumulative_wh]
         return _forecast(times_s, relative_wh, from_issue_s, first_wh, "counter", step_s)
-    return _forecast(times_s, cumulative_wh, before_s, first_wh, "step", step_s)
+    forecast = _forecast(times_s, cumulative_wh, before_s, first_wh, "step", step_s)
+    return replace(forecast, is_single=len(times_s) == 1)
 
 
 def _largest_wh(steps_s: Sequence[int], steps_wh: Sequence[float], step_s: int) -> float:
@@ -102,8 +126,11 @@ def forecast_notes(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
     steps: dict[int, list[str]] = {}
     begin: list[str] = []
     counters: list[str] = []
+    single: list[str] = []
     for name, forecast in forecasts:
-        if forecast.beginning == "step":
+        if forecast.is_single:
+            single.append(f"{name} ({forecast.first_wh:,.15g} Wh)")
+        elif forecast.beginning == "step":
             if forecast.step_s == _USUAL_STEP_S:
                 # So the format says: nothing is assumed.
                 continue
@@ -115,6 +142,9 @@ def forecast_notes(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
             counters.append(shown)
     what = "the first value is taken as the energy of the"
     notes = [f"{what} {duration(step_s)} before the first row: {first_few(steps[step_s])}" for step_s in sorted(steps)]
+    if single:
+        what = "the only value is taken as the energy since the time of issue, and not as a counter's reading"
+        notes.append(f"{what}: {first_few(single)}")
     if begin:
         notes.append(f"the first value is 0, so the forecast is taken to begin there: {first_few(begin)}")
     if counters:

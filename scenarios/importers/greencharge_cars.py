@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from agents import LoadProfile
 from scenarios.errors import Problem
-from scenarios.importers.pyssmic_xml import Element
+from scenarios.importers.xml_reader import Element
 
 _PERCENT, _MOST_PERCENT = ("soc", "targetSoc"), 100
 _LEAST, _MOST = 1e-6, 1e9

@@ -12,8 +12,8 @@ from agents import LoadProfile
 from broker import first_few, plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import cap_problems, check_inside, lines_of, problems_of_series, read_text
+from scenarios.zone import DAY_S
 
-DAY_S = 86_400
 _FALLS_OF_A_COUNTER = 0.05
 """A counter's values fall in no more than this share of its rows."""
 

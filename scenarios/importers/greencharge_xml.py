@@ -23,8 +23,8 @@ from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files import format_iso, read_bytes
 from scenarios.importers.assumptions import START_S, Imported, InputPlaces
 from scenarios.importers.greencharge_cars import LEAST_WH_CAPACITY, charge_of, unit_wh
-from scenarios.importers.greencharge_profiles import DAY_S, EnergySeries, ProfileFiles
-from scenarios.importers.pyssmic_neighbourhood import (
+from scenarios.importers.greencharge_profiles import EnergySeries, ProfileFiles
+from scenarios.importers.input_neighbourhood import (
     MAX_DEVICES,
     InputDevice,
     InputHouse,
@@ -34,7 +34,8 @@ from scenarios.importers.pyssmic_neighbourhood import (
     assemble,
     window_problems,
 )
-from scenarios.importers.pyssmic_xml import Element, read_xml
+from scenarios.importers.xml_reader import Element, read_xml
+from scenarios.zone import DAY_S
 
 ROOT = "Neighborhood"
 _OWN = re.compile(

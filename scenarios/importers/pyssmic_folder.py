@@ -34,7 +34,7 @@ from scenarios.files import (
     read_text,
 )
 from scenarios.importers.assumptions import SEED, Imported, InputPlaces, apart_problems, finish, scenario_name
-from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, make_forecast
+from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, make_forecast, problem_of_single_row
 
 CONSUMER_EVENTS = "consumer_event.csv"
 PRODUCER_EVENTS = "producer_event.csv"
@@ -193,6 +193,10 @@ def _read_forecast(path: Path, issued_s: int | None) -> Forecast:
     """Return the forecast in a file; without a time of issue, only its problems are of interest."""
     fewest = partial(fewest_rows, issued_s=issued_s)
     times_s, energies_wh = read_points(path, str(path), from_zero=False, fewest=fewest)
+    if len(times_s) == 1 and issued_s is not None:
+        problem = problem_of_single_row(times_s[0], energies_wh[0], issued_s)
+        if problem:
+            raise ScenarioError([Problem(str(path), problem)])
     return make_forecast(times_s, energies_wh, times_s[0] if issued_s is None else issued_s)
 
 

@@ -19,8 +19,7 @@ from scenarios.errors import Problem, ScenarioError
 from scenarios.files import MAX_TIME_S, cap_problems, known, problems_of_series, read_bytes
 from scenarios.importers.assumptions import Imported, InputPlaces
 from scenarios.importers.forecast import Forecast, forecast_notes, make_forecast
-from scenarios.importers.pickled_frame import FRAME_NAMES, NEWEST, frame_rows, number
-from scenarios.importers.pyssmic_neighbourhood import (
+from scenarios.importers.input_neighbourhood import (
     InputDevice,
     InputHouse,
     InputJob,
@@ -29,6 +28,7 @@ from scenarios.importers.pyssmic_neighbourhood import (
     assemble,
     window_problems,
 )
+from scenarios.importers.pickled_frame import FRAME_NAMES, NEWEST, frame_rows, number
 from scenarios.importers.pyssmic_xml import jobs_in
 from scenarios.importers.safe_pickle import ForeignNameError, Object, PickleError, read_pickle, short
 

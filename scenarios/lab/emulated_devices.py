@@ -49,10 +49,11 @@ class Kinds:
         """Parse kinds, each text one or several separated by commas; by default plugs are Tasmota, inverters OpenDTU.
 
         Raises:
-            LabKindError: There is no such kind.
+            LabKindError: There is no such kind, or a text names none.
         """
         names = list(dict.fromkeys(name for text in texts for name in text.replace(",", " ").split()))
         unknown = [name for name in names if name not in KINDS]
+        unknown += [repr(text) for text in texts if not text.replace(",", " ").split()]
         if unknown:
             raise LabKindError(f"--as {unknown[0]}: expected one or several of {', '.join(KINDS)}")
         by_default = cls()

@@ -25,8 +25,9 @@ from typing import Literal
 import structlog
 from pydantic import BaseModel, ConfigDict
 
+from broker import ProtocolError
 from broker.clock import Pace, PaceError
-from broker.protocol import Control, RunPhase, TimeReport, topics
+from broker.protocol import Control, RejectedMessages, RunPhase, TimeReport, decode, topics
 from broker.transport import Bus, Delivery, Will, leave_gracefully
 from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.device import TRUTH, Lie
@@ -35,7 +36,7 @@ from scenarios.lab.emulated_devices import Kinds, Street
 from scenarios.lab.lab_broker import LabBroker
 from scenarios.lab.lab_claims import LabClaims
 from scenarios.lab.plug import Plug
-from scenarios.lab.virtual_clock import Agenda, VirtualClock
+from scenarios.lab.virtual_clock import Agenda, VirtualClock, factor_of
 from scenarios.scenario import Fault, FaultKind, Scenario, planned_end_s
 
 _log = structlog.get_logger(__name__)
@@ -109,6 +110,10 @@ class LabSettings:
     is_paused: bool = False
     """Whether virtual time begins only with a `resume` on `control`."""
 
+    def __post_init__(self) -> None:
+        """Refuse a pace at which no program from outside can follow, before the lab has a broker."""
+        factor_of(self.pace)
+
 
 class Lab:
     """A lab; make it in the event loop that runs it."""
@@ -138,6 +143,7 @@ class Lab:
         self._bus: Bus | None = None
         self._told: dict[str, tuple[str, str]] = {}
         """Topic and state of each job that was published."""
+        self._rejected = RejectedMessages("lab")
 
     @property
     def has_begun(self) -> bool:
@@ -411,6 +417,7 @@ class Lab:
                     await asyncio.sleep(REPORT_WALL_S / CHECKS_PER_REPORT)
             finally:
                 hearing.cancel()
+                self._rejected.log_suppressed()
                 self._bus = None
                 await leave_gracefully(self._clear(bus, time_topic))
 
@@ -445,22 +452,21 @@ class Lab:
                 # The broker may have lost its retained messages: `_tell_changes` publishes them again.
                 self._told = {job_id: (topic, "") for job_id, (topic, _) in self._told.items()}
             elif not event.retain:
-                self._obey(event.payload)
+                try:
+                    self._obey(decode(Control, event.payload))
+                except (ValueError, PaceError, ProtocolError) as error:
+                    self._rejected.reject(event.topic, error)
 
-    def _obey(self, payload: bytes) -> None:
-        try:
-            command = Control.model_validate_json(payload)
-            match command.command:
-                case "pause" | "resume":
-                    self.clock.set_paused(paused=command.command == "pause")
-                case "pace":
-                    self.clock.set_pace(Pace.parse(command.pace or ""))
-                case "stop":
-                    self.stop(command.by or "someone")
-                case "step":
-                    _log.warning("command refused", reason="a lab follows the wall clock and cannot step")
-        except (ValueError, PaceError) as error:
-            _log.warning("command refused", reason=str(error).splitlines()[0])
+    def _obey(self, command: Control) -> None:
+        match command.command:
+            case "pause" | "resume":
+                self.clock.set_paused(paused=command.command == "pause")
+            case "pace":
+                self.clock.set_pace(Pace.parse(command.pace or ""))
+            case "stop":
+                self.stop(command.by or "someone")
+            case "step":
+                raise ProtocolError("a lab follows the wall clock and cannot step")
 
     async def _clear(self, bus: Bus, time_topic: str) -> None:
         for topic, _ in self._told.values():

@@ -88,6 +88,8 @@ class LabClaims:
         self._is_passed_on = False
         """Whether the broker has passed on the claim of this lab, and with it all earlier ones."""
         self._is_held = False
+        self._has_wrong_claim = False
+        """Whether a claim was not understood; any client of a broker without logins could send such claims for ever."""
 
     @asynccontextmanager
     async def held(self, broker: Broker) -> AsyncIterator[Bus]:
@@ -228,7 +230,9 @@ class LabClaims:
         try:
             claim = LabClaim.model_validate_json(delivery.payload)
         except ValidationError:
-            _log.warning("claim of a lab not understood", topic=delivery.topic)
+            if not self._has_wrong_claim:
+                _log.warning("claim of a lab not understood", topic=delivery.topic, further="not logged")
+            self._has_wrong_claim = True
             return
         if process == self._process:
             self._is_passed_on = self._is_passed_on or not delivery.retain

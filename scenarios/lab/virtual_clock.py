@@ -30,7 +30,7 @@ class VirtualClock:
         self.pace = pace
         self.start_s = start_s
         """When its time begins, UNIX seconds."""
-        self._factor = _factor(pace)
+        self._factor = factor_of(pace)
         self._anchor_s = float(start_s)
         self._anchor_wall_s = asyncio.get_running_loop().time()
         self._is_paused = True
@@ -73,7 +73,7 @@ class VirtualClock:
         Raises:
             PaceError: The pace is `max`.
         """
-        factor = _factor(pace)
+        factor = factor_of(pace)
         self._anchor_s, self._anchor_wall_s = self.exact_s(), asyncio.get_running_loop().time()
         self.pace, self._factor = pace, factor
         self._changed.set()
@@ -101,7 +101,12 @@ class VirtualClock:
             self._changed.clear()
 
 
-def _factor(pace: Pace) -> float:
+def factor_of(pace: Pace) -> float:
+    """Return how many virtual seconds pass in a second.
+
+    Raises:
+        PaceError: The pace is `max`, at which no program from outside can follow.
+    """
     if pace.factor is None:
         raise PaceError("pace 'max': a lab follows the wall clock, so that controllers can; expected for example '60x'")
     return pace.factor

@@ -22,38 +22,10 @@ from scenarios.scenario import Scenario
 Unit = Literal["wh", "share", "w", "ratio", "count", "s", "eur", "kg"]
 
 
-@dataclass(frozen=True, slots=True)
-class JobCounts:
-    """Numbers of jobs, unless stated otherwise."""
-
-    jobs: int
-    """Jobs with a standing contract."""
-    jobs_on_grid: int
-    """Jobs whose standing contract is with the grid."""
-    jobs_late: int
-    """Jobs that started later than possible: after earliest start, registration and the start of the run."""
-    mean_delay_s: float | None
-    """Mean delay of all starts after that moment; None if there are no jobs."""
-    jobs_waited: int
-    """Jobs whose first contract was agreed later than they asked for it."""
-    jobs_moved: int
-    """Jobs with at least one amended contract."""
-    jobs_cancelled: int
-    """Jobs with at least one cancelled contract."""
-    jobs_renegotiated: int
-    """Jobs that lost a contract and got another, from a producer or the grid."""
-    jobs_lost: int
-    """Jobs without a standing contract because their household stayed offline."""
-    jobs_overlapping: int
-    """Jobs that started while another job of their device ran, because their windows left no alternative."""
-    jobs_unfinished: int
-    """Jobs still running or not yet started when the run ended."""
-    jobs_not_registered: int
-    """Jobs that would have been registered only after the end of the run."""
-
-
-def count_jobs(scenario: Scenario, entries: Iterable[LedgerEntry], end_s: int, not_registered: int = 0) -> JobCounts:
-    """Count the outcomes of a run's jobs.
+def count_jobs(
+    scenario: Scenario, entries: Iterable[LedgerEntry], end_s: int, not_registered: int = 0
+) -> dict[str, Any]:
+    """Return the figures of `Kpis` that count the outcomes of a run's jobs, by name.
 
     Args:
         scenario: The scenario, which knows the jobs.
@@ -74,22 +46,22 @@ def count_jobs(scenario: Scenario, entries: Iterable[LedgerEntry], end_s: int, n
         max(0, entry.contract.start_s - max(jobs[job_id].earliest_start_s, known_s[job_id]))
         for job_id, entry in standing.items()
     ]
-    return JobCounts(
-        jobs=len(standing),
-        jobs_on_grid=sum(entry.contract.producer == GRID for entry in standing.values()),
-        jobs_late=sum(delay_s > 0 for delay_s in delays_s),
-        mean_delay_s=sum(delays_s) / len(delays_s) if delays_s else None,
-        jobs_waited=sum(agreed_s > known_s[job_id] for job_id, agreed_s in first_agreed_s.items()),
-        jobs_moved=_with_event(ledger, "amended"),
-        jobs_cancelled=_with_event(ledger, "cancelled"),
-        jobs_renegotiated=sum(contracts_of[job_id] > 1 for job_id in standing),
-        jobs_lost=len({entry.contract.job_id for entry in ledger if entry.state == "lost"} - standing.keys()),
-        jobs_overlapping=len(overlapping(jobs, (entry.contract for entry in standing.values()))),
-        jobs_unfinished=sum(
+    return {
+        "jobs": len(standing),
+        "jobs_on_grid": sum(entry.contract.producer == GRID for entry in standing.values()),
+        "jobs_late": sum(delay_s > 0 for delay_s in delays_s),
+        "mean_delay_s": sum(delays_s) / len(delays_s) if delays_s else None,
+        "jobs_waited": sum(agreed_s > known_s[job_id] for job_id, agreed_s in first_agreed_s.items()),
+        "jobs_moved": _with_event(ledger, "amended"),
+        "jobs_cancelled": _with_event(ledger, "cancelled"),
+        "jobs_renegotiated": sum(contracts_of[job_id] > 1 for job_id in standing),
+        "jobs_lost": len({entry.contract.job_id for entry in ledger if entry.state == "lost"} - standing.keys()),
+        "jobs_overlapping": len(overlapping(jobs, (entry.contract for entry in standing.values()))),
+        "jobs_unfinished": sum(
             entry.contract.start_s + jobs[job_id].duration_s > end_s for job_id, entry in standing.items()
         ),
-        jobs_not_registered=not_registered,
-    )
+        "jobs_not_registered": not_registered,
+    }
 
 
 def _with_event(ledger: Iterable[LedgerEntry], what: str) -> int:
@@ -158,29 +130,29 @@ class Kpis:
     load_factor: float | None
     """Load factor of the consumption: average over peak."""
     jobs: int
-    """Those with a standing contract at the end."""
+    """Jobs with a standing contract."""
     jobs_on_grid: int
-    """Those that the grid supplies alone."""
+    """Jobs whose standing contract is with the grid."""
     jobs_late: int
-    """Those that start after the earliest time at which they still could when they became known."""
+    """Jobs that started later than possible: after earliest start, registration and the start of the run."""
     mean_delay_s: float | None
-    """How long after that time jobs start on average, seconds; None: there are none."""
+    """Mean delay of all starts after that moment, seconds; None if there are no jobs."""
     jobs_waited: int
-    """Those whose first contract was agreed after they had become known."""
+    """Jobs whose first contract was agreed later than they asked for it."""
     jobs_moved: int
-    """Those of which a contract was amended at least once."""
+    """Jobs with at least one amended contract."""
     jobs_cancelled: int
-    """Those of which a contract was cancelled at least once."""
+    """Jobs with at least one cancelled contract."""
     jobs_renegotiated: int
-    """Those with a standing contract that had another one before."""
+    """Jobs that lost a contract and got another, from a producer or the grid."""
     jobs_lost: int
-    """Those that lost their contract with their household and have no other one."""
+    """Jobs without a standing contract because their household stayed offline."""
     jobs_overlapping: int
-    """Those that start while another job of their device runs."""
+    """Jobs that started while another job of their device ran, because their windows left no alternative."""
     jobs_unfinished: int
-    """Those that still run when the run ends."""
+    """Jobs still running or not yet started when the run ended."""
     jobs_not_registered: int
-    """Those that become known only after the run has ended."""
+    """Jobs that would have been registered only after the end of the run."""
     bill_eur: float | None
     """Sum of all houses' bills; None without a tariff, as are the next three."""
     bill_without_eur: float | None
@@ -227,7 +199,6 @@ def compute_kpis(
     base_local_wh = float(settlement.base_load_supplied_wh.sum())
     local_wh = delivered_wh + base_local_wh
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
-    counts = count_jobs(scenario, entries, end_s, not_registered)
     billed = None
     if scenario.tariff:
         billed = (bills or bills_of(scenario, settlement, producer_houses(scenario))).values()
@@ -250,7 +221,7 @@ def compute_kpis(
         pooled_self_consumption=_ratio(covered_wh, produced_wh),
         pooled_self_sufficiency=_ratio(covered_wh, consumed_wh),
         **_powers(consumption_wh, production_wh, interval_s),
-        **asdict(counts),
+        **count_jobs(scenario, entries, end_s, not_registered),
         # Amounts in cents give an amount in cents.
         bill_eur=None if billed is None else round(sum(bill.with_eur for bill in billed), 9),
         bill_without_eur=None if billed is None else round(sum(bill.without_eur for bill in billed), 9),

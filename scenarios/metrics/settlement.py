@@ -188,11 +188,7 @@ def settle(
     producers = tuple(d.id for house in scenario.houses for d in house.devices if d.type == "producer")
     first_s, edges_s = _horizon(jobs, contracts, start_s, end_s)
     minutes = len(edges_s) - 1
-
-    produced_wh = np.zeros((len(producers), minutes))
-    for i, producer in enumerate(producers):
-        produced_wh[i] = real_production_wh(scenario.producers[producer], edges_s, end_s)
-
+    produced_wh = _produced(scenario, producers, edges_s, end_s)
     house_of = {house: i for i, house in enumerate(houses)}
     owner = np.array([house_of[h.id] for h in scenario.houses for d in h.devices if d.type == "producer"], np.int64)
     roofs = RoofProduction(produced_wh, owner, len(houses))
@@ -202,12 +198,7 @@ def settle(
     row_of = {producer: i for i, producer in enumerate(producers)}
     entry, supplier, contracted_wh = _split(jobs, contracts, row_of, job, consumed_wh)
     drawn_wh = _summed(supplier, minute[entry], contracted_wh, (len(producers), minutes))
-    delivered_wh = np.empty_like(drawn_wh)
-    for begin, end in blocks_of(drawn_wh.shape):
-        available_wh = produced_wh[begin:end]
-        if base is not None:
-            available_wh = np.maximum(available_wh - base.given(begin, end), 0.0)
-        np.minimum(available_wh, drawn_wh[begin:end], out=delivered_wh[begin:end])
+    delivered_wh = _delivered(produced_wh, drawn_wh, base)
     place = supplier, minute[entry]
     if promises:
         promised_wh = np.minimum(contracted_wh, _promised(jobs, promises, job, minute, consumed_wh, first_s)[entry])
@@ -294,6 +285,31 @@ class _Scattered:
         some = self.order[self._begins[begin] : self._begins[end]]
         shape = (end - begin, self._minutes)
         return _summed(self._house[some] - begin, self._minute[some], self._energy_wh[some], shape)
+
+
+def _produced(scenario: Scenario, producers: Sequence[str], edges_s: FloatArray, end_s: int) -> FloatArray:
+    """Return what each producer produced in each minute, Wh, shape (P, M)."""
+    produced_wh = np.zeros((len(producers), len(edges_s) - 1))
+    for i, producer in enumerate(producers):
+        produced_wh[i] = real_production_wh(scenario.producers[producer], edges_s, end_s)
+    return produced_wh
+
+
+def _delivered(produced_wh: FloatArray, drawn_wh: FloatArray, base: BaseLoadSupply | None) -> FloatArray:
+    """Return what each producer delivers to its jobs in each minute, Wh, shape (P, M).
+
+    Args:
+        produced_wh: What it produces, Wh, shape (P, M).
+        drawn_wh: What its jobs draw under their contracts, Wh, shape (P, M).
+        base: What its own house takes first; None: there are no base loads.
+    """
+    delivered_wh = np.empty_like(drawn_wh)
+    for begin, end in blocks_of(drawn_wh.shape):
+        available_wh = produced_wh[begin:end]
+        if base is not None:
+            available_wh = np.maximum(available_wh - base.given(begin, end), 0.0)
+        np.minimum(available_wh, drawn_wh[begin:end], out=delivered_wh[begin:end])
+    return delivered_wh
 
 
 def _jobs_of(scenario: Scenario, contracts: Sequence[Contract]) -> tuple[Job, ...]:

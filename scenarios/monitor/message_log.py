@@ -133,10 +133,14 @@ class MessageArchive:
         try:
             # Without a name it is a temporary file, created once it outgrows the cache.
             self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = OFF")
-            self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-            self._db.execute(f"PRAGMA max_page_count = {max(16, most_bytes // _PAGE_BYTES)}")
-            self._db.executescript(_TABLES)
+            try:
+                self._db.execute("PRAGMA journal_mode = OFF")
+                self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+                self._db.execute(f"PRAGMA max_page_count = {max(16, most_bytes // _PAGE_BYTES)}")
+                self._db.executescript(_TABLES)
+            except BaseException:
+                self._db.close()
+                raise
         except sqlite3.Error as error:
             raise ArchiveError(str(error)) from error
 

@@ -53,6 +53,7 @@ def check_job_of_request(house: str, device: str, window_s: tuple[int, int], pro
 def check_time(report: TimeReport) -> None:
     """Raise ValueError if a clock's report has a time or a number out of bounds."""
     check_moment(report.time)
+    check_moment(report.now_s)
     _check_counts(report.round, report.step, report.waiting_more)
     if not all(map(math.isfinite, (report.lag_wall_s, report.waiting_wall_s, report.every_wall_s))):
         raise ValueError("a duration is not finite")

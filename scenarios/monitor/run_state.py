@@ -403,7 +403,7 @@ class ObservedRun:
             start_s: Beginning, UNIX seconds.
             end_s: End, UNIX seconds.
         """
-        now_s = start_s - 1 if self.time is None else self.time.time
+        now_s = start_s - 1 if self.time is None else self.time.now_s
         # An observer who joined late has not received earlier messages.
         first_s = None if self.from_the_start else min((mark.at_s for mark in self.events), default=now_s)
         told = {mark: mark for mark in self.events if start_s <= mark.at_s < end_s}
@@ -454,7 +454,7 @@ class ObservedRun:
             return None
         if self.time.state == "ended" and not self.time.stopped_by:
             return 1.0
-        return min(1.0, max(0.0, (self.time.time - start_s) / (end_s - start_s)))
+        return min(1.0, max(0.0, (self.time.now_s - start_s) / (end_s - start_s)))
 
     def houses(self) -> list[str]:
         """Return the ids of the known houses, in natural order."""

@@ -1,4 +1,4 @@
-"""Summarises an agent's message in a few words that can be read at a glance."""
+"""Summarizes a message between agents in a few words that can be read at a glance."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ PySSMic's errors in arithmetic (uneven intervals, interpolation by position) are
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import fmean, stdev
@@ -46,6 +46,12 @@ class Baseline:
     """Its name, for users."""
     draws_wh: tuple[float, ...]
     """Delivered energy of each random draw; a single value where the strategy is deterministic."""
+    plans: tuple[Mapping[str, tuple[str, int]], ...]
+    """The plan of each draw: producer, which may be the grid, and start (UNIX seconds) by job id."""
+
+    def plans_above(self, limit_wh: float) -> list[Mapping[str, tuple[str, int]]]:
+        """Return the plans that deliver more than `limit_wh`, Wh."""
+        return [plan for plan, wh in zip(self.plans, self.draws_wh, strict=True) if wh > limit_wh]
 
     @property
     def delivered_wh(self) -> float:
@@ -72,12 +78,9 @@ def baselines(
     street = _Street(net_of_base_loads(scenario), end_s)
     rng = Random(f"{scenario.seed if seed is None else seed}/baselines")
     return (
-        Baseline("earliest start", (street.delivered_wh(street.first_fit(street.earliest_starts())),)),
-        Baseline(
-            "random start",
-            tuple(street.delivered_wh(street.first_fit(street.random_starts(rng))) for _ in range(draws)),
-        ),
-        Baseline("PySSMic's rule", tuple(street.delivered_wh(_pyssmic(street, rng)) for _ in range(draws))),
+        street.measured("earliest start", [street.first_fit(street.earliest_starts())]),
+        street.measured("random start", [street.first_fit(street.random_starts(rng)) for _ in range(draws)]),
+        street.measured("PySSMic's rule", [_pyssmic(street, rng) for _ in range(draws)]),
     )
 
 
@@ -175,6 +178,14 @@ class _Street:
                 room_wh[taker][minutes] -= draw_wh
             contracts.append(_contract(job, taker, start_s))
         return contracts
+
+    def measured(self, name: str, draws: Sequence[list[Contract]]) -> Baseline:
+        """Return the baseline of this name that made these contracts, draw by draw."""
+        return Baseline(
+            name,
+            tuple(self.delivered_wh(contracts) for contracts in draws),
+            tuple({made.job_id: (made.producer, made.start_s) for made in contracts} for contracts in draws),
+        )
 
     def delivered_wh(self, contracts: list[Contract]) -> float:
         """Return the energy that producers deliver, Wh, as a run's settlement counts it."""

@@ -79,8 +79,11 @@ def compare(
         of_run: dict[int, dict[str, Any]] = {number: dict(kept[number]) for number in runs}
         starts_s = [{job: start_s for job, (_, start_s) in plan.items()}]
         if supply != "shared":
-            optimum = clairvoyant_optimum(scenario, plan, limit_wall_s, progress, end_s=last_s)
-            without = [baseline_json(baseline, optimum) for baseline in baselines(scenario, end_s=last_s)]
+            rules = baselines(scenario, end_s=last_s)
+            reached_wh = max(delivered_wh[run] for run in runs)
+            better = [drawn for rule in rules for drawn in rule.plans_above(reached_wh)]
+            optimum = clairvoyant_optimum(scenario, plan, limit_wall_s, progress, end_s=last_s, also_known=better)
+            without = [baseline_json(baseline, optimum) for baseline in rules]
             for number, found in of_run.items():
                 found |= {"optimum": optimum_json(optimum, delivered_wh[number]), "baselines": without}
             starts_s.append({job: start_s for job, (_, start_s) in optimum.plan.items()})

@@ -8,10 +8,11 @@ found, and `carried_bound_wh` is an upper bound for all such plans.
 A run knows less: if a forecast was too high, its contracts deliver only in part. By luck such a run may deliver more
 than any fully covered plan. So there is a second bound, `bound_wh`, over all plans in which no producer is asked for
 more, in any minute, than it could have promised at some time, by a forecast or by its actual production. No run that
-keeps the rule of contracts can exceed it. If the given plan (the run's own) delivers more than any other known plan, it
-is the best known plan, so a run's share of `best_wh` never exceeds 1. If the forecasts are correct, both bounds
-coincide. (The alternative of counting only those contracts that were kept in full was rejected: a single cloudy minute
-during a wash would count as the loss of the whole wash.)
+keeps the rule of contracts can exceed it. If a plan that is known (the run's own, or that of a baseline) keeps this
+rule and delivers more than the best fully covered one, it is the best known plan, so the share of `best_wh` of none of
+them exceeds 1. If the forecasts are correct, both bounds coincide. PySSMic's rule promises more than any forecast, so
+its share may exceed 1 nevertheless. (The alternative of counting only those contracts that were kept in full was
+rejected: a single cloudy minute during a wash would count as the loss of the whole wash.)
 
 In every plan the jobs of one device follow one another, including those on grid power, unless their windows make that
 impossible. `bound_wh` does not require this, because it holds for runs, which learn of jobs one by one and may have had
@@ -25,7 +26,7 @@ mixed-integer program (`scenarios.optimum.milp`), which relies on HiGHS and incl
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -101,6 +102,7 @@ def clairvoyant_optimum(
     *,
     end_s: int | None = None,
     rounds: int = ROUNDS,
+    also_known: Sequence[Mapping[str, tuple[str, int]]] = (),
 ) -> Optimum:
     """Find the best plan for a scenario, and bound it.
 
@@ -114,6 +116,8 @@ def clairvoyant_optimum(
         progress: Called now and then with the energy of the best plan and the bound, Wh.
         end_s: End of the run, UNIX seconds; None: the scenario's own. Jobs registered later are left out.
         rounds: Search rounds at most.
+        also_known: Further plans, such as those of baselines. The search does not begin with them, but one that keeps
+            the rule of contracts is the best known plan if it delivers most.
     """
     started_wall_s = time.monotonic()
     given = {job: placement for job, placement in (start_plan or {}).items() if placement[0] != GRID}
@@ -131,11 +135,13 @@ def clairvoyant_optimum(
     search.improve(rng, rounds - first, until=1.0)
     plan = _plan(search.best)
     best_wh = delivered_wh(scenario, plan, end_s=end_s)
-    if (
-        not plan_problems(scenario, given, end_s=end_s, together=together)
-        and (given_wh := delivered_wh(scenario, given, end_s=end_s)) > best_wh
-    ):
-        plan, best_wh = given, given_wh
+    for known in (start_plan or {}, *also_known):
+        placed = {job: placement for job, placement in known.items() if placement[0] != GRID}
+        beside = together_in(scenario, {job: start_s for job, (_, start_s) in known.items()})
+        if (known_wh := delivered_wh(scenario, placed, end_s=end_s)) > best_wh and not plan_problems(
+            scenario, placed, end_s=end_s, together=beside
+        ):
+            plan, best_wh, together = placed, known_wh, beside
     problems = plan_problems(scenario, plan, end_s=end_s, together=together)
     if problems:
         raise AssertionError(f"the optimum's own plan breaks the rules: {'; '.join(problems)}")

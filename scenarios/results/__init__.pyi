@@ -77,11 +77,13 @@ from .rows import (
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
+    begins_negotiation as begins_negotiation,
     record_verdicts as record_verdicts,
 )
 from .run_end import (
     EndState as EndState,
     RecordedEnd as RecordedEnd,
+    end_without_days_s as end_without_days_s,
 )
 from .schema import (
     SWEEP_ID as SWEEP_ID,
@@ -138,9 +140,11 @@ __all__ = [
     "SimulationInfo",
     "SimulationSpec",
     "average_power_profile",
+    "begins_negotiation",
     "check_paper",
     "community_with_key",
     "create_results",
+    "end_without_days_s",
     "export_bills",
     "export_results",
     "glance",

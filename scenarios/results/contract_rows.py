@@ -229,6 +229,10 @@ def _kept_row(row: sqlite3.Row, shares: tuple[SupplierShare, ...]) -> ContractRo
     )
 
 
+SAME_WH_PER_S = 1e-9
+"""Powers that differ by no more, Wh per second, are the same in a series of shares."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShareSeries:
     """One supplier's part of a job's contract."""
@@ -277,8 +281,13 @@ def _series(
     producer: str, edges_s: np.ndarray[tuple[int, ...], np.dtype[np.int64]], given_wh: FloatArray
 ) -> ShareSeries:
     """Return a series without the points between which its power stays the same."""
-    power = given_wh / np.diff(edges_s)
     is_kept = np.ones(len(edges_s), dtype=bool)
-    is_kept[1:-1] = np.abs(np.diff(power)) > 1e-9
+    power = (given_wh / np.diff(edges_s)).tolist()
+    # Compared with the power at the last point kept, not with the minute before: small steps would add up.
+    level = power[0]
+    for i, now in enumerate(power[1:], start=1):
+        is_kept[i] = abs(now - level) > SAME_WH_PER_S
+        if is_kept[i]:
+            level = now
     cumulative_wh = np.concatenate([[0.0], np.cumsum(given_wh)])
     return ShareSeries(producer, tuple(edges_s[is_kept].tolist()), tuple(cumulative_wh[is_kept].tolist()))

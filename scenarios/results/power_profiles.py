@@ -12,8 +12,7 @@ from scenarios.metrics import DEFAULT_INTERVAL_S, IntArray, Settlement, mean_pow
 from scenarios.results.connection import ResultsError
 from scenarios.results.large_run_overviews import Minutes
 from scenarios.results.reader import ResultsReader
-
-DAY_S = 86_400
+from scenarios.zone import DAY_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ from scenarios.results.rows import (
     RecordedMessage,
     RunInfo,
     SimulationInfo,
+    begins_negotiation,
     checked_settings,
     read_happenings,
     read_ledger,
@@ -205,14 +206,21 @@ class ResultsReader:
         """Return the scenario as a run observed it: production, prices and jobs as realised."""
         return self.realised(run).scenario
 
-    def realised(self, run: int) -> Realised:
-        """Return the scenario as a run realised it, with its events and the requests and readings of real devices."""
+    def realised(self, run: int, until_s: int | None = None) -> Realised:
+        """Return the scenario as a run realised it, with its events and the requests and readings of real devices.
+
+        Args:
+            run: Number of the run.
+            until_s: Only with what took place up to this time, UNIX seconds; None: in the whole run.
+        """
         happenings, end_s = self.happenings(run), self.run(run).end_s
+        if until_s is not None:
+            happenings, end_s = tuple(one for one in happenings if one.at_s <= until_s), min(until_s, end_s)
         with self._reading():
             happened = as_happened(self.scenario, happenings, end_s)
             if not self.scenario.gateways:
                 return Realised(happened, happened)
-            said = read_realised(self._connection, run)
+            said = read_realised(self._connection, run, until_s)
             return realise(happened, said, is_shared=self.info.supply == "shared", known_until_s=end_s)
 
     def empty_places(self, run: int) -> frozenset[str]:
@@ -453,6 +461,17 @@ class ResultsReader:
         if counts is None:
             return None
         return sum(counts.values()) if kind is None else counts.get(kind, 0)
+
+    def count_negotiations(self, run: int, until_s: int) -> int | None:
+        """Return how often a job went looking for a supplier up to a time, UNIX seconds.
+
+        Returns:
+            None if the file does not keep the messages that say so.
+        """
+        if not is_kept("ProducersFor", self.info.settings.get("messages", "all")):
+            return None
+        asked = (message for message in self.messages(run, kind="ProducersFor") if message.time_s <= until_s)
+        return sum(begins_negotiation(message.body) for message in asked)
 
     def messages(
         self, run: int, *, after: int = 0, limit: int = -1, kind: str | None = None, job_id: str | None = None

@@ -261,15 +261,29 @@ def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, 
     )
 
 
-def read_realised(connection: sqlite3.Connection, run: int) -> list[Said]:
+def begins_negotiation(body: Mapping[str, Any]) -> bool:
+    """Return whether with this question for producers (`ProducersFor`) a job begins to look for a supplier."""
+    return body.get("part") == "first" and not body.get("asked")
+
+
+def read_realised(connection: sqlite3.Connection, run: int, until_s: int | None = None) -> list[Said]:
     """Return senders and bodies of a run's messages that say what real devices made of the scenario, in order.
+
+    Args:
+        connection: A results file.
+        run: Number of the run.
+        until_s: Only messages up to this time, UNIX seconds; None: all.
 
     Raises:
         ValueError: A row is not a message.
         sqlite3.Error: The rows cannot be read.
     """
-    query = "SELECT sender, body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) ORDER BY n"
-    return [(sender, json.loads(body)) for sender, body in connection.execute(query, (run, *sorted(KINDS)))]
+    query = (
+        "SELECT sender, body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) AND (? IS NULL OR time_s <= ?)"
+        " ORDER BY n"
+    )
+    rows = connection.execute(query, (run, *sorted(KINDS), until_s, until_s))
+    return [(sender, json.loads(body)) for sender, body in rows]
 
 
 def read_represented(connection: sqlite3.Connection, run: int) -> frozenset[str]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from agents import SHARED, FloatArray, LedgerEntry, ledger_sha256
+from agents import SHARED, FloatArray, Job, LedgerEntry, ledger_sha256
 from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
 from scenarios.realised_scenario import Realised
 from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
@@ -46,6 +46,22 @@ class RecordedEnd:
     """Hosts that it ended without."""
     disputes: Sequence[str] = ()
     """Statements of households that contradict the ledger or each other."""
+
+
+def end_without_days_s(last_message_s: int, jobs: Iterable[Job], entries: Iterable[LedgerEntry]) -> int:
+    """Return when a run without `days` has ended, UNIX seconds: its last job has run, and its last message was sent.
+
+    Timers that follow do not prolong it. How late they are depends on what only the agents themselves know, so a run
+    in one process and a deployment would end at different times.
+
+    Args:
+        last_message_s: When the last message was sent, UNIX seconds.
+        jobs: The jobs of the run.
+        entries: Its ledger.
+    """
+    durations_s = {job.job_id: job.duration_s for job in jobs}
+    standing = (entry.contract for entry in entries if entry.state == "standing")
+    return max([last_message_s, *(of.start_s + durations_s.get(of.job_id, 0) for of in standing)])
 
 
 class SettledRun:

@@ -41,7 +41,7 @@ from scenarios.results.rows import (
     read_realised,
     write_entries,
 )
-from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, write_end
+from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, end_without_days_s, write_end
 from scenarios.results.schema import has_table
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
@@ -175,17 +175,21 @@ class RunWriter:
         """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
-            self._inode = inode_of(self.path)
-            if resume:
-                self._wait_for_the_lock()
-                if self._take_up():
-                    return
-            with transaction(self._connection):
-                self._connection.execute(
-                    "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
-                    " VALUES (?, ?, ?, 'running', ?, ?, ?)",
-                    (run, run_id, seed, start_s, start_s, now_utc()),
-                )
+            try:
+                self._inode = inode_of(self.path)
+                if resume:
+                    self._wait_for_the_lock()
+                    if self._take_up():
+                        return
+                with transaction(self._connection):
+                    self._connection.execute(
+                        "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
+                        " VALUES (?, ?, ?, 'running', ?, ?, ?)",
+                        (run, run_id, seed, start_s, start_s, now_utc()),
+                    )
+            except BaseException:
+                self._connection.close()
+                raise
 
     @property
     def _is_shared(self) -> bool:
@@ -197,6 +201,11 @@ class RunWriter:
     def messages(self) -> int:
         """Number of recorded messages."""
         return self._message_count
+
+    @property
+    def last_message_s(self) -> int:
+        """When the last recorded message was sent, UNIX seconds; the run's start if there was none."""
+        return self._reached_s
 
     def _take_up(self) -> bool:
         key = (self.run,)
@@ -358,9 +367,8 @@ class RunWriter:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_write(self.path) as draft:
-                    copy = sqlite3.connect(draft)
-                    self._connection.backup(copy)
-                    copy.close()
+                    with closing(sqlite3.connect(draft)) as copy:
+                        self._connection.backup(copy)
                     # SQLite removes a log by its name: before the new file has one of that name.
                     self._connection.close()
             except OSError as error:
@@ -408,11 +416,7 @@ class RunWriter:
 
     def _last_s(self, entries: Sequence[LedgerEntry]) -> int:
         """Return when the last message was sent or the last job has run, UNIX seconds."""
-        durations_s = {job.job_id: job.duration_s for job in self._realised(None).scenario.jobs}
-        ends_s = (
-            of.contract.start_s + durations_s.get(of.contract.job_id, 0) for of in entries if of.state == "standing"
-        )
-        return max([self._reached_s, *ends_s])
+        return end_without_days_s(self._reached_s, self._realised(None).scenario.jobs, entries)
 
     def _realised(self, end_s: int | None) -> Realised:
         """Return the scenario as the run realised it; `end_s` is the run's end, UNIX seconds, if that is known."""

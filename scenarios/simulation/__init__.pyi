@@ -1,6 +1,6 @@
 from .agents import (
+    agents_by_host as agents_by_host,
     fastest_spread as fastest_spread,
-    homes_of as homes_of,
 )
 from .brokers import (
     OpenBroker as OpenBroker,
@@ -66,11 +66,11 @@ __all__ = [
     "ScoresFileError",
     "ScoresWriteError",
     "Simulation",
+    "agents_by_host",
     "cores",
     "described",
     "fastest_spread",
     "from_equal_scores",
-    "homes_of",
     "interrupts_left_to_this_process",
     "open_simulation",
     "read_recording",

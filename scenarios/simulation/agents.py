@@ -50,7 +50,7 @@ from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
-from scenarios.supply_prices import supply_prices
+from scenarios.simulation.supply_prices import supply_prices
 from scenarios.timeline import Director, Script, absent_at_start, counters_of
 from scenarios.zone import Zone
 
@@ -61,7 +61,7 @@ Homes = Mapping[str, tuple[str, ...]]
 """By host id, the ids of the agents that live there, sorted."""
 
 
-def homes_of(scenario: Scenario, hosts: int | None = None, *, has_script: bool = False) -> Homes:
+def agents_by_host(scenario: Scenario, hosts: int | None = None, *, has_script: bool = False) -> Homes:
     """Return which agent lives on which host.
 
     Args:
@@ -75,17 +75,17 @@ def homes_of(scenario: Scenario, hosts: int | None = None, *, has_script: bool =
     agents_of[MANAGER] = [MANAGER, *beside]
     homes = {
         host: tuple(sorted(agent for place in places for agent in agents_of[place]))
-        for host, places in places_of(scenario, hosts).items()
+        for host, places in houses_by_host(scenario, hosts).items()
     }
     return {host: agents for host, agents in homes.items() if agents}
 
 
-def places_of(scenario: Scenario, hosts: int | None = None) -> Mapping[str, tuple[str, ...]]:
+def houses_by_host(scenario: Scenario, hosts: int | None = None) -> Mapping[str, tuple[str, ...]]:
     """Return what shares a host: by host id, houses and, by its own id, the manager, which is on the first one.
 
     Args:
         scenario: The neighbourhood.
-        hosts: As in `homes_of`.
+        hosts: As in `agents_by_host`.
     """
     places = [MANAGER, *(house.id for house in scenario.houses)]
     if hosts is None:
@@ -115,13 +115,13 @@ def check_fits_broker(scenario: Scenario, hosts: int | None, *, has_script: bool
 
     Args:
         scenario: The neighbourhood.
-        hosts: As in `homes_of`.
-        has_script: As in `homes_of`.
+        hosts: As in `agents_by_host`.
+        has_script: As in `agents_by_host`.
 
     Raises:
         SsmicError: There are too many agents.
     """
-    homes = homes_of(scenario, hosts, has_script=has_script)
+    homes = agents_by_host(scenario, hosts, has_script=has_script)
     roster = Roster(hosts={host: Member(session=_SESSION, agents=agents) for host, agents in homes.items()})
     roster.payloads()
 

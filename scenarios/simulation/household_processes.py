@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from agents import MANAGER
 from broker import RunFailedError, RunSuspendedError, SsmicError
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import places_of
+from scenarios.simulation.agents import houses_by_host
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.run import run_hosts
 from scenarios.simulation.settings import RunSettings
@@ -36,14 +36,14 @@ def process_shares(scenario: Scenario, hosts: int | None, processes: int) -> lis
 
     Args:
         scenario: The neighbourhood.
-        hosts: As in `homes_of`.
+        hosts: As in `agents_by_host`.
         processes: At least 1; some remain without a host if there are fewer hosts.
     """
     with_devices = {house.id for house in scenario.houses if house.devices}
     shares: list[dict[str, tuple[str, ...]]] = [{} for _ in range(processes)]
     places = {
         host: tuple(place for place in shared if place == MANAGER or place in with_devices)
-        for host, shared in places_of(scenario, hosts).items()
+        for host, shared in houses_by_host(scenario, hosts).items()
     }
     for index, (host, shared) in enumerate((host, shared) for host, shared in places.items() if shared):
         shares[index % processes][host] = tuple(place for place in shared if place != MANAGER)

@@ -18,7 +18,7 @@ from broker import (
 )
 from broker.clock import Clock
 from scenarios.realised_scenario import realise
-from scenarios.results import DroppedHost, EndState, RecordedEnd
+from scenarios.results import DroppedHost, EndState, RecordedEnd, end_without_days_s
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
@@ -42,7 +42,7 @@ class RunOutcome:
     start_s: int
     """Start of virtual time, UNIX seconds."""
     end_s: int
-    """Virtual time at the end, UNIX seconds; the end that `days` gives if there is one."""
+    """Virtual time at the end, UNIX seconds; the end that `days` gives if there is one, else that of the last job."""
     not_registered: tuple[str, ...]
     """Jobs that the run ended before; they have no contract."""
     scores: Mapping[str, int]
@@ -90,7 +90,7 @@ class Ending:
     started_wall_s: float
     """When this process began with the run, seconds of `time.perf_counter`."""
     has_open_end: bool
-    """Whether the run is a deployment without an end: if it is done, its record ends with the last job."""
+    """Whether no end was given: if the run is done, it ends with its last job."""
 
     def finish(
         self, state: EndState, error: str = "", disputes: tuple[str, ...] = (), reached_s: int = 0
@@ -108,7 +108,7 @@ class Ending:
             self.recorder.finish(
                 RecordedEnd(
                     state,
-                    None if self.has_open_end and state == "done" else outcome.end_s,
+                    outcome.end_s,
                     negotiations=outcome.negotiations,
                     wall_s=outcome.wall_s,
                     not_registered=outcome.not_registered,
@@ -146,7 +146,7 @@ class Ending:
             state=state,
             ledger=tuple(manager.ledger.values()),
             start_s=self.scenario.start_s,
-            end_s=max(clock.now.time_s, reached_s),
+            end_s=self._end_s(state, reached_s),
             not_registered=tuple(job.job_id for job in jobs if job.registered_s > clock.acted_until_s),
             scores=manager.scores.by_producer(),
             messages=self.watch.messages,
@@ -159,6 +159,15 @@ class Ending:
                 for host, why in sorted(clock.membership.reasons.items())
             ),
         )
+
+    def _end_s(self, state: EndState, reached_s: int) -> int:
+        """Return the virtual time at the end, UNIX seconds."""
+        if not (self.has_open_end and state == "done"):
+            return max(self.clock.now.time_s, reached_s)
+        director, watch = self.cast.director, self.watch
+        happened = self.scenario if director is None else as_happened(self.scenario, director.happenings)
+        jobs = realise(happened, watch.realised, is_shared=self.cast.is_shared).scenario.jobs
+        return end_without_days_s(watch.last_message_s, jobs, self.cast.manager.ledger.values())
 
 
 def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
 from scenarios.events import Happening
 from scenarios.realised_scenario import KINDS, Said
-from scenarios.results import RecordedEnd
+from scenarios.results import RecordedEnd, begins_negotiation
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
 from scenarios.simulation.shared_invariants import HeardShares, SharedSides
@@ -47,6 +47,11 @@ class Recorder(Protocol):
     @property
     def messages(self) -> int:
         """How many messages are recorded."""
+        ...
+
+    @property
+    def last_message_s(self) -> int:
+        """When the last recorded message was sent, UNIX seconds."""
         ...
 
     @property
@@ -90,7 +95,7 @@ def _begins_negotiation(envelope: Envelope) -> bool:
     """Return whether with this question for producers a job begins to look for a supplier."""
     question = envelope.message
     if question is None:
-        return envelope.body.get("part") == "first" and not envelope.body.get("asked")
+        return begins_negotiation(envelope.body)
     return getattr(question, "part", "") == "first" and not getattr(question, "asked", ())
 
 
@@ -104,7 +109,7 @@ class Watch:
         self,
         scenario: Scenario,
         recorder: Recorder | None,
-        on_event: Callable[[Happening], None] | None = None,
+        on_event: Callable[[Happening, bool], None] | None = None,
         *,
         is_shared: bool = False,
     ) -> None:
@@ -113,7 +118,7 @@ class Watch:
         Args:
             scenario: The scenario.
             recorder: Where to write; None: count only.
-            on_event: Called with each event of the timeline when it takes place.
+            on_event: Called with each event of the timeline when it takes place, and whether it is replayed.
             is_shared: Whether jobs are supplied by shares.
         """
         self._scenario = scenario
@@ -122,6 +127,8 @@ class Watch:
         self._on_event = on_event
         self.messages = 0
         self.negotiations = 0
+        self.last_message_s = scenario.start_s
+        """When the last message was sent, UNIX seconds; at first, the run's start."""
         self.realised: list[Said] = []
         """Senders and bodies of the messages that say what real devices made of the scenario."""
         self._recorder = recorder
@@ -131,19 +138,19 @@ class Watch:
     def _listener(self) -> HeardSides | HeardShares:
         return HeardShares(self._scenario) if self._is_shared else HeardSides(self._scenario)
 
-    def round_ran(self, _host_id: str, record: RoundRecord) -> None:
+    def round_ran(self, _host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
         """See `broker.hosts.journal.RoundObserver`."""
         if self._heard is not None:
             for _, envelope in record.sent:
                 self._heard.hear(envelope)
         self._take_messages(envelope for _, envelope in record.sent)
         self._take_facts(record.publications)
-        self._tell_events(envelope for _, envelope in record.sent)
+        self._tell_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
 
-    def _tell_events(self, envelopes: Iterable[Envelope]) -> None:
+    def _tell_events(self, envelopes: Iterable[Envelope], *, is_replayed: bool) -> None:
         for envelope in envelopes if self._on_event is not None else ():
             if envelope.sender == TIMELINE and envelope.kind == "Happened" and self._on_event is not None:
-                self._on_event(happening_of(envelope.time, envelope.body))
+                self._on_event(happening_of(envelope.time, envelope.body), is_replayed)
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
@@ -151,6 +158,7 @@ class Watch:
             if not isinstance(kind, str):
                 continue  # no message of an agent: its receiver drops it
             self.messages += 1
+            self.last_message_s = max(self.last_message_s, e.time)
             if kind in KINDS:
                 self.realised.append((e.sender, e.body))
             self.negotiations += kind == "ProducersFor" and _begins_negotiation(e)
@@ -191,7 +199,7 @@ class WireWatch(Watch):
         self,
         scenario: Scenario,
         recorder: Recorder | None,
-        on_event: Callable[[Happening], None] | None = None,
+        on_event: Callable[[Happening, bool], None] | None = None,
         *,
         is_shared: bool = False,
     ) -> None:
@@ -208,10 +216,11 @@ class WireWatch(Watch):
         self._heard = None
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
+            self.last_message_s = max(self.last_message_s, recorder.last_message_s)
             self._seen = dict(recorder.seen)
             self.realised = list(recorder.realised)
 
-    def round_ran(self, _host_id: str, record: RoundRecord) -> None:
+    def round_ran(self, _host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
         """See `broker.hosts.journal.RoundObserver`.
 
         Messages of agents of this process are recorded immediately, since the manager may act on them before the clock
@@ -221,7 +230,7 @@ class WireWatch(Watch):
             for _, envelope in record.sent:
                 self._heard.hear(envelope)
         self._take_facts(record.publications)
-        self._tell_events(envelope for _, envelope in record.sent)
+        self._tell_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
 
     @property
     def sides(self) -> Sides | SharedSides | None:

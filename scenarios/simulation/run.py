@@ -13,6 +13,8 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import structlog
+
 from agents import MESSAGES
 from agents.scheduling import one_blas_thread
 from broker import RunFailedError, keep_in_large_pages, long_lived_objects, no_collections
@@ -27,12 +29,14 @@ from scenarios.realised_scenario import realise
 from scenarios.results import RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
-from scenarios.simulation.agents import Cast, homes_of, places_of
+from scenarios.simulation.agents import Cast, agents_by_host, houses_by_host
 from scenarios.simulation.outcome import Ending, RunOutcome, root_cause
 from scenarios.simulation.process_files import KeptFile, look_after, open_journals
 from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened
+
+log = structlog.get_logger(__name__)
 
 RESEND_WALL_S = 0.02
 """How soon missing messages are requested again if the timeline loses them on purpose; does not affect results."""
@@ -188,7 +192,7 @@ class _LocalRun:
         self._recorder = recorder
         self._callbacks = callbacks
         self._environment = environment
-        self._homes = homes_of(scenario, settings.hosts, has_script=environment.script is not None)
+        self._homes = agents_by_host(scenario, settings.hosts, has_script=environment.script is not None)
         """By host of the run, the agents that live there."""
         self._local = self._homes if local_hosts is None else {host: self._homes[host] for host in local_hosts}
         """The agents of the hosts of this process, by host."""
@@ -223,8 +227,10 @@ class _LocalRun:
         kind = WireWatch if self._remote else Watch
         return kind(self._scenario, self._recorder, on_event, is_shared=self._settings.supply.is_shared)
 
-    def _take_event(self, happening: Happening) -> None:
-        self._disturbances.begin_happening(happening)
+    def _take_event(self, happening: Happening, is_replayed: bool) -> None:  # noqa: FBT001 - a callback
+        if not is_replayed:
+            log.info("event of the timeline", n=happening.n, do=happening.action.do)
+        self._disturbances.begin_happening(happening, is_replayed=is_replayed)
         if self._callbacks.on_event is not None:
             self._callbacks.on_event(happening)
 
@@ -263,7 +269,7 @@ class _LocalRun:
         """Return the settings of the clock, with the limits by which it judges hosts of other processes."""
         scenario, settings, has_script = self._scenario, self._settings, self._environment.script is not None
         end_s = settings.end_s(scenario)
-        places = places_of(scenario, settings.hosts)
+        places = houses_by_host(scenario, settings.hosts)
         corrected_until_s = latest_s(scenario, end_s) if settings.supply.corrects_forecasts else None
         return ClockSettings(
             settings.run_id,
@@ -314,7 +320,6 @@ class _LocalRun:
             clock: The clock.
             started_wall_s: When this process began with the run, seconds of `time.perf_counter`.
         """
-        has_no_end = self._settings.end_s(self._scenario) is None
         return Ending(
             self._scenario,
             self._settings,
@@ -323,7 +328,7 @@ class _LocalRun:
             self._watch,
             self._recorder,
             started_wall_s,
-            has_open_end=bool(self._remote) and not self._environment.is_spread and has_no_end,
+            has_open_end=self._settings.end_s(self._scenario) is None,
         )
 
     async def until_ended(self, clock: Clock, hosts: Sequence[Host], files: Collection[KeptFile]) -> None:
@@ -429,7 +434,7 @@ class _Ports:
 
         Args:
             scenario: The scenario.
-            settings: How.
+            settings: How it is run.
             broker: Where the devices are.
             homes: By host of this process, the agents that live there.
             replay: Messages of devices in an earlier run; the devices themselves are not used then.

@@ -22,7 +22,7 @@ from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
 from scenarios.events import TimelineEvent
 from scenarios.scenario import MAX_DAYS, MOST_SEED, Scenario
-from scenarios.supply_prices import price_settings
+from scenarios.simulation.supply_prices import price_settings
 from scenarios.timeline import absent_at_start, counters_of
 
 CLOCK_JOURNAL = "clock"

@@ -12,8 +12,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -24,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Self
 
-from broker import SsmicError, new_loop
+from broker import SsmicError, end_with_parent, new_loop
 from broker.clock import ClockReport
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
@@ -128,20 +126,11 @@ class SpawnedProcess:
 
 def run_spawned(in_worker: Callable[[], None] | None, main: Coroutine[Any, Any, None]) -> None:
     """Do the work of a spawned process, in it: `in_worker` first, then `main` in an event loop."""
-    threading.Thread(target=_end_with_parent, name="ssmic-parent", daemon=True).start()
+    end_with_parent(STOP_WALL_S)  # also if a plug-in never returns to the event loop, which ends when the pipe closes
     if in_worker is not None:
         in_worker()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(main)
-
-
-def _end_with_parent() -> None:
-    """End this process soon after the one that spawned it, also if a plug-in never returns to the event loop."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        time.sleep(STOP_WALL_S)  # the pipe is closed, too: what can end in order does so first
-        os._exit(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Workers of a Dask cluster that do the runs of a sweep: on this machine, or of a scheduler with a URL.
+"""Workers of a Dask cluster for the runs of a sweep: on this machine, or those of a scheduler with a URL.
 
 Workers may come and go during a sweep, as the jobs of a batch system do. A run whose worker is lost is done again by
 another one, and without any worker the sweep waits.

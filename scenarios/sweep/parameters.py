@@ -27,6 +27,7 @@ from scenarios.files import (
     plain_value,
     takes_single_value,
 )
+from scenarios.whole_numbers import MOST_DIGITS, whole_number_of
 
 Value = str | int | float | bool
 """What a parameter can be set to."""
@@ -214,14 +215,14 @@ def _is_whole(kind: Kind | None, found: re.Match[str]) -> bool:
 
 def _range(key: str, found: re.Match[str], *, is_whole: bool) -> Range:
     low, high = float(found[1]), float(found[2])
-    count = None if found[3] is None else int(found[3])
+    count = None if found[3] is None else whole_number_of(found[3]) or 0
     is_log = found[4] is not None
     if not (math.isfinite(low) and math.isfinite(high)) or low >= high:
         raise ParameterError(f"{key}={found[0]}: the first number has to be less than the second")
     if is_log and low <= 0:
         raise ParameterError(f"{key}={found[0]}: a logarithmic range begins above 0")
     if count is not None and not 2 <= count <= _MOST_VALUES:
-        raise ParameterError(f"{key}={found[0]}: a range has from 2 to {_MOST_VALUES} values, not {count}")
+        raise ParameterError(f"{key}={found[0]}: a range has from 2 to {_MOST_VALUES} values, not {found[3]}")
     reach = Range(low, high, count, is_log, is_whole)
     if is_whole and len(set(reach.values())) < (count or 0):
         raise ParameterError(
@@ -254,7 +255,7 @@ def _value(key: str, text: str, kind: Kind | None, *, is_setting: bool) -> Value
 
 
 def _number(text: str) -> int | float | None:
-    if re.fullmatch(r"[-+]?\d+", text):
+    if re.fullmatch(rf"[-+]?\d{{1,{MOST_DIGITS + 1}}}", text):
         return int(text)
     return float(text) if re.fullmatch(_NUMBER, text) else None
 

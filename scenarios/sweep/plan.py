@@ -22,6 +22,7 @@ from agents.sharing import SupplySettings
 from scenarios.errors import suggest
 from scenarios.files import KeyPath, parse_content, put
 from scenarios.load import ScenarioContent, load, load_content
+from scenarios.notes import keys_without_effect, without_effect
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import MAX_DAYS, MOST_SEED, SCENARIO, Scenario
 from scenarios.simulation import MOST_HOSTS, RunSettings
@@ -252,7 +253,11 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         points=tuple(points),
         seeds=tuple(range(first, first + request.seeds)),
         variants=tuple(variants.scenarios),
-        notes=(*loaded.notes, *_without_effect(vary, fixed, points)),
+        notes=(
+            *loaded.notes,
+            *_without_effect(vary, fixed, points),
+            *_without_effect_by_supply(vary, fixed, variants.scenarios, points),
+        ),
     )
 
 
@@ -432,6 +437,18 @@ def _without_effect(vary: Sequence[Parameter], fixed: Sequence[Parameter], point
                 f"{parameter.key} belongs to {', '.join(owners)}; {' and '.join(others)} {have} no such setting, "
                 f"so its value changes nothing there"
             )
+
+
+def _without_effect_by_supply(
+    vary: Sequence[Parameter], fixed: Sequence[Parameter], scenarios: Sequence[Scenario], points: Sequence[Point]
+) -> Iterator[str]:
+    """Say which parameters decide nothing under a rule by which jobs are supplied in some of the runs."""
+    chosen = [parameter.key for parameter in (*vary, *fixed)]
+    rules = {_run_settings(0, 0, point.settings, scenarios[point.variant]).supply.rule for point in points}
+    for supply in map(SupplySettings, sorted(rules)):
+        unused = [key for key in chosen if key in keys_without_effect(supply)]
+        if unused:
+            yield without_effect(unused, supply)
 
 
 def default_file(plan: SweepPlan, folder: Path = DEFAULT_FOLDER) -> Path:

@@ -1,4 +1,4 @@
-"""Processes of this machine that do the runs of a sweep; they end when this process does."""
+"""Worker processes on this machine for the runs of a sweep; they end when this process does."""
 
 from __future__ import annotations
 

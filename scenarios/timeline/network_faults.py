@@ -44,9 +44,16 @@ class Disturbances:
         self._links: list[tuple[str, int, DisturbLink]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin_happening(self, happening: Happening) -> None:
-        """Begin what an event says that has just taken place, if it is about the network."""
-        self.begin(happening.action, happening.at_s)
+    def begin_happening(self, happening: Happening, *, is_replayed: bool = False) -> None:
+        """Begin what an event says, if it is about the network.
+
+        Args:
+            happening: The event.
+            is_replayed: Whether it took place in an earlier process: a disturbed link still is one, but a broker that
+                was restarted is not restarted again.
+        """
+        if not (is_replayed and isinstance(happening.action, RestartBroker)):
+            self.begin(happening.action, happening.at_s)
 
     def with_time(self, on_moment: Callable[[Moment], None] | None) -> Callable[[Moment], None]:
         """Return a function that takes note of each step's time, and passes it on."""

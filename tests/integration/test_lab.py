@@ -89,6 +89,17 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
 
 
 @pytest.mark.long
+def test_a_lab_and_a_run_with_shared_supply_have_the_optima_in_common(ssmic: Ssmic, lane_file: Path) -> None:
+    """The lab had the share of whole jobs only, the run that of shared supply only, so nothing compared them."""
+    lane_file.write_text(f"supply: shared\n{TEXT}", encoding="utf-8")
+    ended = ssmic("lab", lane_file, "--pace", "7200x", "--time-limit", "2", "--json")
+    found = json.loads(ended.out)
+    ran, negotiated = (found[one]["runs"][0] for one in ("results", "negotiated"))
+    for name in ("optimum", "shared_optimum"):
+        assert 0 <= ran[name]["share"] <= negotiated[name]["share"]
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["tasmota", pytest.param("zigbee2mqtt", marks=pytest.mark.long)])
 def test_jobs_that_cannot_start_at_their_latest_start_are_started_by_hand_later(
     ssmic: Ssmic, lane_file: Path, kind: str
@@ -121,7 +132,7 @@ def test_a_plug_that_does_not_carry_out_commands_is_switched_by_hand(ssmic: Ssmi
     """The button works, even if the plug reports that it is on because of a command."""
     lane_file.write_text(TEXT + "faults:\n  - {device: '*', fault: lies, obeys: false}\n")
     ended = ssmic(
-        "lab", lane_file, "--as", kind, "--pace", "1200x", "--paused", "--no-compare", "--json", "--time-limit", "5",
+        "lab", lane_file, "--as", kind, "--pace", "1200x", "--paused", "--no-compare", "--json",
         "--controller", f"{sys.executable} controller.py",
     )  # fmt: skip
     found = json.loads(ended.out)
@@ -253,7 +264,7 @@ async def test_a_second_lab_is_refused_and_an_interrupted_one_leaves_nothing(lan
             )
             _, told = await beside.communicate()
             assert beside.returncode == 1
-            assert b"run or lab 'first' already takes place at this broker (paused): end it first" in told
+            assert b"run or lab 'first' is already active at this broker (paused): end it first" in told
             assert not (folder / "results").exists()
             first.send_signal(signal.SIGINT)
             await first.communicate()

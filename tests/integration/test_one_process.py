@@ -37,6 +37,7 @@ class Heard:
 
     messages = 0
     negotiations = 0
+    last_message_s = 0
     seen: Mapping[str, int] = {}
     realised: Sequence[tuple[str, dict[str, Any]]] = ()
 

@@ -61,6 +61,7 @@ class _Heard:
 
     messages = 0
     negotiations = 0
+    last_message_s = 0
     seen: Mapping[str, int] = {}
     realised: Sequence[tuple[str, dict[str, Any]]] = ()
 

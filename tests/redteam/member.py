@@ -29,7 +29,7 @@ from broker.protocol.wire import Announcement, Batch, Grant, ResendRequest, Rost
 from broker.security.provision import login_folder
 from broker.transport.base import Bus, Content, Delivery
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import Cast, homes_of
+from scenarios.simulation.agents import Cast, agents_by_host
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.plain_client import PlainClient
@@ -242,7 +242,7 @@ class Member:
             asides: Called for what it says outside its rounds; None: nothing.
             negotiating: How jobs find a supplier; None: the default.
         """
-        homes = homes_of(scenario)
+        homes = agents_by_host(scenario)
         self.house = house
         self.run = run
         self.agents = homes[house]

@@ -318,6 +318,23 @@ def test_a_comparison_that_cannot_be_is_reported_before_the_run(options: dict[st
         ssmic.run("night", **given)
 
 
+def test_what_only_a_comparison_uses_is_refused_without_one() -> None:
+    """It would be ignored."""
+    with pytest.raises(ssmic.EmulationError, match="time_limit_wall_s 3: requires compare"):
+        ssmic.run("night", time_limit_wall_s=3)
+    with pytest.raises(ssmic.EmulationError, match=r"compare None: .* is expected"):
+        ssmic.run("night", compare=None)  # type: ignore[arg-type]  # as a user mistypes it
+    with pytest.raises(ssmic.SettingsError, match="workers 2: a Dask cluster has its own"):
+        ssmic.sweep("night", workers=2, dask="tcp://127.0.0.1:1")
+
+
+def test_a_run_is_compared_by_its_own_rule_of_supply() -> None:
+    """As `--compare` does: the optimum for whole jobs says little about shared supply."""
+    outcome = ssmic.run("night", supply="shared", compare=True, time_limit_wall_s=1)
+    assert outcome.optimum is not None
+    assert set(outcome.optimum) == {"shared_optimum"}
+
+
 async def test_a_job_that_an_event_adds_later_can_be_withdrawn() -> None:
     """Also one whose event waits for another job."""
     waiting = "{when: {job: wash-a, turn: agreed}, do: add_job, house: b, device: washer, id: late, latest_start: 9h}"
@@ -379,7 +396,8 @@ WRONG_OPTIONS: tuple[tuple[str, Any], ...] = (
     ("limit_wall_s", True), ("pace", 5), ("prefer", "cheapest"), ("prefer", 5), ("scores", 5), ("scores", {"pv": 1.5}),
     ("reset_scores", "yes"), ("hosts", True), ("hosts", "house"), ("ask_at_once", "a"), ("ask_at_once", 1.5),
     ("variables", "days=2"), ("variables", {5: 1}), ("broker", 5), ("patient", "no"), ("patient", None),
-    ("allow_outside", 1), ("run_id", 5), ("strategy", 5), ("user", 5),
+    ("allow_outside", 1), ("run_id", 5), ("strategy", 5), ("user", 5), ("guests", None), ("bus", []), ("bus", {}),
+    ("scores", "\0"),
 )  # fmt: skip
 
 
@@ -413,6 +431,8 @@ def test_what_names_no_scenario_is_reported(source: Any) -> None:
     for use in (ssmic.Emulation, ssmic.load_scenario, ssmic.sweep):
         with pytest.raises(ssmic.EmulationError, match="is not a scenario"):
             use(source)
+    with pytest.raises(ssmic.EmulationError, match="is not a file name"):
+        ssmic.Emulation("night", out="a\0b")
     with pytest.raises(ssmic.EmulationError, match="5 is not a file name"):
         ssmic.Emulation("night", out=5)  # type: ignore[arg-type]  # as a user mistypes it
 

@@ -129,6 +129,37 @@ def given(ctx: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def refuse_without(ctx: typer.Context, parameter: str, needed: str, *, is_there: bool) -> None:
+    """Refuse an option that does nothing without another one.
+
+    Options from the environment are not checked: they are meant for all commands.
+
+    Args:
+        ctx: The command.
+        parameter: Name of the option's parameter.
+        needed: What the option requires, as the user writes it.
+        is_there: Whether that is given.
+
+    Raises:
+        typer.BadParameter: The option is on the command line, and what it requires is not given.
+    """
+    if not is_there and given(ctx, parameter):
+        option = next(known.opts[0] for known in ctx.command.params if known.name == parameter)
+        raise typer.BadParameter(f"requires {needed}", param_hint=option)
+
+
+def refuse_before_subcommand(ctx: typer.Context) -> None:
+    """Refuse options of a group of commands before one of its commands, which does not know them.
+
+    Raises:
+        typer.BadParameter: There are some.
+    """
+    before = [option.opts[0] for option in ctx.command.params if option.name and given(ctx, option.name)]
+    if before:
+        what = f"belongs to `{ctx.command_path}` itself, not to `{ctx.command_path} {ctx.invoked_subcommand}`"
+        raise typer.BadParameter(what, param_hint=", ".join(before))
+
+
 def parse_id(value: str) -> str:
     """Return an id from the command line in canonical form (NFC).
 

@@ -22,6 +22,11 @@ MAX_PRODUCERS = 12
 MAX_DISPUTES = 10
 """Disputes that are listed for each run; the rest are counted."""
 
+_ABOVE_ALL = (
+    "PySSMic's rule promises more than the forecasts, which no contract does: neither the best plan nor the bound "
+    "limits it."
+)
+
 Json = Mapping[str, Any]
 
 
@@ -53,6 +58,8 @@ def show_outcome(console: Console, simulation: Json) -> None:
             console.print(f"The run is unfinished ({how}): its figures cover that part only.")
         for line in _notes(run, f"seed {run['seed']}" if len(runs) > 1 else "the run"):
             console.print(line, soft_wrap=True)
+    if len(runs) == 1 and any((baseline["share"] or 0.0) > 1.0 for baseline in runs[0].get("baselines", ())):
+        console.print(_ABOVE_ALL, soft_wrap=True)
 
 
 def _have_one_ledger(runs: Sequence[Json]) -> bool:
@@ -110,19 +117,20 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
         table.add_row("Jobs still running at the end", str(kpis["jobs_unfinished"]), "")
     table.add_row("Negotiations", str(run["negotiations"]), "")
     table.add_row("Messages", str(run["messages"]), "")
-    for row in _compared_rows(run):
+    for row in _compared_rows(run, simulation["supply"]):
         table.add_row(*row)
     if run["wall_s"] is not None:
         table.add_row("Run time", f"{run['wall_s']:.2f} s", "")
     return table
 
 
-def _compared_rows(run: Json) -> Iterator[tuple[str, str, str]]:
-    """Yield the rows that compare a run with the optima that it was compared with."""
+def _compared_rows(run: Json, supply: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows that compare a run, under a rule of supply, with the optima that it was compared with."""
     delivered = kwh(run["kpis"]["delivered_wh"])
     if "optimum" in run:
         optimum = run["optimum"]
-        yield ("Best plan known", kwh(optimum["best_wh"]), "")
+        of_rule = ", whole jobs" if supply == "shared" else ""
+        yield (f"Best plan known{of_rule}", kwh(optimum["best_wh"]), "")
         yield ("  proven upper bound", kwh(optimum["bound_wh"]), "")
         yield ("  reached by negotiation", delivered, percent(optimum["share"]))
         for baseline in run["baselines"]:
@@ -147,9 +155,9 @@ def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
         jobs: Number of jobs in the scenario.
     """
     table = figures_table(f"{scenario}, best plan with perfect knowledge")
-    table.add_row("Delivered by the best known plan", kwh(optimum.best_wh))
+    table.add_row("Best known plan that panels cover in full", kwh(optimum.best_wh))
     table.add_row("Upper bound for plans that panels cover in full", kwh(optimum.carried_bound_wh))
-    table.add_row("Upper bound for any run", kwh(optimum.bound_wh))
+    table.add_row("Upper bound for any run with whole jobs", kwh(optimum.bound_wh))
     table.add_row("Gap between plan and bound", "none (proven optimal)" if optimum.proven else percent(optimum.gap))
     table.add_row("Jobs supplied by panels", f"{len(optimum.plan)} of {jobs}")
     table.add_row("Run time", f"{optimum.wall_s:.2f} s")
@@ -238,7 +246,8 @@ _OF_BEST = {"optimum": "of best", "shared_optimum": "of shared\nbest"}
 
 
 def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> RenderableType:
-    compared = {name: title for name, title in _OF_BEST.items() if any(name in run for run in runs)}
+    titles_of = {**_OF_BEST, "optimum": "of whole\nbest"} if simulation["supply"] == "shared" else _OF_BEST
+    compared = {name: title for name, title in titles_of.items() if any(name in run for run in runs)}
     complete = [run for run in runs if run["complete"]]
     counted = plural(len(runs), "run") + ("" if len(complete) == len(runs) else f", {len(complete)} of them complete")
     left_out = {"self_consumption", "consumption_peak_to_average"} if len(compared) > 1 else {"self_consumption"}

@@ -17,12 +17,10 @@ from agents.ranking import ABOUT_RANKING, RANKINGS, NegotiationSettings, ranking
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, algorithm_name, scheduler_for
 from agents.sharing import SupplySettings
 from broker import PluginError
-from scenarios import Scenario, without_effect
+from scenarios import Scenario, keys_without_effect, without_effect
 from tui.cli.option_groups import AlgorithmOptions, NegotiationOptions, SupplyOptions, chosen_options
 from tui.cli.options import given
 from tui.safe_output import plugins_on_stderr
-
-_NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 
 
 def algorithm_settings(name: str | None, options: AlgorithmOptions) -> AlgorithmSettings:
@@ -172,8 +170,7 @@ def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
 
 def options_without_effect(ctx: typer.Context, supply: SupplySettings) -> tuple[str, ...]:
     """Return a note if options on the command line decide nothing under the rule by which jobs are supplied."""
-    considered = ("algorithm", *ALGORITHMS_WITH, *_NEGOTIATION) if supply.is_shared else ("prefer", "forecast")
-    options = [f"--{name.replace('_', '-')}" for name in considered if given(ctx, name)]
+    options = [f"--{name.replace('_', '-')}" for name in keys_without_effect(supply) if given(ctx, name)]
     return (without_effect(options, supply),) if options else ()
 
 

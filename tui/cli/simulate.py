@@ -23,9 +23,9 @@ from scenarios.files.series import forget_tables
 from scenarios.results import ResultsError, ResultsReader, simulation_json, whole_file
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
-from tui.cli.list_compare_bills_tables import show_comparison
 from tui.cli.outcome_tables import show_outcome
 from tui.cli.output import notes, optimum_progress, output, own_output, progress_of
+from tui.cli.results_tables import show_comparison
 from tui.exit_codes import FAILED, INTERRUPTED, UNMET, code_for, complain, complain_about
 from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers
@@ -257,6 +257,11 @@ async def _run_plan(plan: Plan, level: LogLevelName | None, files: list[Path]) -
             notes().print(
                 "Real devices cannot connect to this private broker, only this user's `ssmic` commands, such as "
                 "`ssmic lab`; --broker URL names the devices' broker",
+                soft_wrap=True,
+            )
+        if plan.home_assistant and plan.has_private_broker:
+            notes().print(
+                "Home Assistant cannot connect to this private broker; --broker URL names the broker that it uses",
                 soft_wrap=True,
             )
         if plan.has_open_end:

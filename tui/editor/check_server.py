@@ -1,4 +1,7 @@
-"""The process that validates large neighbourhoods: `python -m tui.editor.check_server`."""
+"""The process that validates large neighbourhoods: `python -m tui.editor.check_server`.
+
+A separate module, because the application could not unpickle classes of a module that runs as `__main__`.
+"""
 
 from __future__ import annotations
 

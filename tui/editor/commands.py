@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker import canonical, identifier_problem, plural, shown
-from scenarios import APPLIANCES, Appliance
+from scenarios import APPLIANCES, Appliance, whole_number_of
 from scenarios.files import RESERVED, KeyPath, YamlValue, format_after_start, format_iso
 from scenarios.importers import InputJob
 from tui.editor import tree_model
@@ -51,7 +51,7 @@ def _id_of(part: dict[str, Any]) -> str:
 
 def next_number(ids: Iterable[str]) -> str:
     """Return one more than the largest number among some ids."""
-    numbers = [int(id_) for id_ in ids if id_.isascii() and id_.isdigit()]
+    numbers = [number for id_ in ids if (number := whole_number_of(id_)) is not None]
     return str(max(numbers, default=0) + 1)
 
 

@@ -16,7 +16,7 @@ from textual.markup import escape
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from scenarios import APPLIANCES
+from scenarios import APPLIANCES, DAY_S
 from scenarios.files import format_after_start
 from scenarios.generate import Roof
 from scenarios.importers import START_S, STEP_S, clear_sky_steps_w
@@ -323,7 +323,6 @@ def item_of_profile(tree: Tree, name: str) -> str:
     return (_OWN if name in tree_model.profiles(tree) else _BUNDLED) + name
 
 
-_DAY_S = 86_400
 _MOST_DAYS = 366
 
 
@@ -342,7 +341,7 @@ class ClearSky:
         days = tree.get("days")
         count = min(days, _MOST_DAYS) if isinstance(days, int) and days > 0 else 1
         # One that rises in the run is known from its first minute on; nights between days are zeros.
-        steps = count * _DAY_S // STEP_S
+        steps = count * DAY_S // STEP_S
         power_w = clear_sky_steps_w(self.roof, start_s, steps)
         first = next((i for i, power in enumerate(power_w) if power), 0)
         last = max((i for i, power in enumerate(power_w) if power), default=steps - 1)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
 from broker import plural
-from scenarios import MAX_DAYS, EventMark, ProducerSeries, Zone
+from scenarios import DAY_S, MAX_DAYS, EventMark, ProducerSeries, Zone
 from scenarios.files import (
     LoadProfileEntry,
     ProblemCollector,
@@ -33,7 +33,6 @@ STEPS = 288
 _NO_SPAN = TimeAxis(0, 1)
 _MOST_SAID = 10
 """Events in the caption; the chart marks all of them."""
-_DAY_S = 86_400
 _HOUR_S = 3600
 Kept = dict[int, tuple[object, object, Production | None]]
 """By `id()` of an entry: further cache key, the entry itself, its production."""
@@ -134,13 +133,13 @@ class Artist:
             return Picture("No forecast yet")
         start_s, end_s = min(p.start_s for p in everything), max(p.end_s for p in everything)
         days, title = None, "Forecasts" if len(productions) > 1 else "Forecast"
-        if end_s - start_s > 2 * _DAY_S:
+        if end_s - start_s > 2 * DAY_S:
             # A year of forecasts in one chart would be illegible.
             origin_s = Origin.of(self.tree.get("start"), self.tree.get("zone")).start_s
             first_s = start_s if origin_s is None or origin_s >= end_s else origin_s
-            days = Days(first_s, -(-(end_s - first_s) // _DAY_S), self._zone)
+            days = Days(first_s, -(-(end_s - first_s) // DAY_S), self._zone)
             start_s, title = self._chosen(days, title)
-            end_s = start_s + _DAY_S
+            end_s = start_s + DAY_S
             productions = [p for p in productions if p.start_s < end_s and p.end_s > start_s][-len(_COLOURS) :]
         span = TimeAxis(start_s, end_s, self._zone)
         series = [
@@ -198,7 +197,7 @@ class Artist:
                 loads.append((earliest_s, profile))
         days = Days(origin.start_s, self._day_count(origin.start_s, loads), self._zone)
         start_s, title = self._chosen(days, "The day")
-        end_s = start_s + _DAY_S
+        end_s = start_s + DAY_S
         span = TimeAxis(start_s, end_s, self._zone)
         produced_w = self._produced_w(start_s, end_s, house)
         load_w = np.zeros(STEPS)
@@ -233,7 +232,7 @@ class Artist:
         if isinstance(days, int) and days > 0:
             return days
         last_s = max((earliest_s for earliest_s, _ in loads), default=start_s)
-        return max(1, min(MAX_DAYS, (last_s - start_s) // _DAY_S + 1))
+        return max(1, min(MAX_DAYS, (last_s - start_s) // DAY_S + 1))
 
     def _chosen(self, days: Days, title: str) -> tuple[int, str]:
         """Return the start of the chosen day, and the title, which names the day if there are several."""
@@ -247,7 +246,7 @@ class Artist:
         start_s = self._origin.start_s
         if at_s is None or start_s is None:
             return self.day(None)
-        return replace(self, day_index=(at_s - start_s) // _DAY_S).day(None)
+        return replace(self, day_index=(at_s - start_s) // DAY_S).day(None)
 
     def marks(self, start_s: int, end_s: int) -> tuple[EventMark, ...]:
         """Return what is due in a period: the events whose time is known before the run, and timed expectations.
@@ -284,10 +283,10 @@ class Artist:
         last_s = end_s - 1 if until_s is None else min(end_s - 1, until_s)
         at_once = max(1, (end_s - start_s) // STEPS // every_s)
         # Repetitions of whole days keep the time of day: clocks may have moved one into the period.
-        moved_s = _DAY_S if every_s >= _HOUR_S else 0
+        moved_s = DAY_S if every_s >= _HOUR_S else 0
         n = max(0, -(-(start_s - moved_s - first_s) // every_s))
         while not isinstance(times, int) or n < times:
-            days, rest_s = divmod(every_s * n, _DAY_S)
+            days, rest_s = divmod(every_s * n, DAY_S)
             at_s = first_s + every_s * n if rest_s else self._zone.days_later_s(first_s, days)
             if at_s > last_s:
                 return

@@ -76,7 +76,7 @@ class HostRows(Sequence[HostRow]):
             zone: Zone in which times are shown.
         """
         self._watched, self._zone = watched, zone
-        self._now_s = 0 if watched.time is None else watched.time.time
+        self._now_s = 0 if watched.time is None else watched.time.now_s
         self._jobs: dict[str, list[ObservedNegotiation]] = defaultdict(list)
         for job in watched.negotiations():
             self._jobs[job.consumer].append(job)

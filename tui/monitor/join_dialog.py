@@ -73,7 +73,7 @@ def _state(found: FoundRun) -> Cell:
 _COLUMNS: tuple[Column[FoundRun], ...] = (
     Column("run", lambda found: found.run_id),
     Column("state", _state, 34),
-    Column("virtual time (UTC)", lambda found: f"{Zone().at(found.report.time):%d %b %Y %H:%M}", 18),
+    Column("virtual time (UTC)", lambda found: f"{Zone().at(found.report.now_s):%d %b %Y %H:%M}", 18),
     Column("pace", lambda found: found.report.pace, 8, right=True),
 )
 

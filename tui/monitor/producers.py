@@ -10,12 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from broker import plural
-from scenarios import Zone
+from scenarios import DAY_S, Zone
 from scenarios.monitor import ObservedProducer, ObservedRun
 from tui.monitor.formatting import Pane, amount
 from tui.widgets import COMMITTED, FORECAST, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
-DAY_S = 86_400
 _BINS = 288
 
 
@@ -96,7 +95,7 @@ def day_bounds(watched: ObservedRun, zone: Zone, ago: int = 0) -> tuple[int, int
     """
     if watched.time is None:
         return None
-    now_s = watched.time.time
+    now_s = watched.time.now_s
     if watched.time.state in {"ended", "failed"}:
         ends_s = watched.ends_of_plans()
         now_s = min(now_s, max(ends_s, default=now_s)) - 1
@@ -130,12 +129,12 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
             drawn(COMMITTED, day.committed_wh * watts_per_wh),
         ),
         TimeAxis(*bounds, zone),
-        now_s=watched.time.time,
+        now_s=watched.time.now_s,
         marks=watched.events_between(*bounds),
     )
     forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())
     share = f" ({committed_wh / forecast_wh:.0%})" if forecast_wh > 0 else ""
-    to_come = day.edges_s[1:] > watched.time.time
+    to_come = day.edges_s[1:] > watched.time.now_s
     text = (
         f"{producer.id}, {zone.day(bounds[0])}: {amount(forecast_wh)} forecast, "
         f"{amount(committed_wh)} committed{share}, {amount(float(day.remaining_wh.sum()))} free"

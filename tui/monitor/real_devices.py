@@ -30,6 +30,10 @@ _STATES: dict[str | None, Cell] = {
     None: ("· no job", "muted"),
 }
 
+_SAME_IN_EACH_STATE = frozenset({"v", "device", "house", "type", "agent", "name", "adapter"})
+_LONGEST_STATE = 4096
+"""Characters; a longer payload is not one of ours."""
+
 
 def _state(device: ObservedDevice) -> Cell:
     if device.state.get("available") is False:
@@ -70,11 +74,25 @@ def _columns(zone: Zone) -> tuple[Column[ObservedDevice], ...]:
     )
 
 
+def in_short(message: DeviceMessage) -> str:
+    """Return a payload for a line of the table; a `state` without what is the same in each of them."""
+    if message.part != "state" or len(message.text) > _LONGEST_STATE:
+        return message.text
+    try:
+        content = json.loads(message.text)
+    except (ValueError, RecursionError):
+        return message.text
+    if not isinstance(content, dict):
+        return message.text
+    changing = {key: value for key, value in content.items() if key not in _SAME_IN_EACH_STATE}
+    return json.dumps(changing, ensure_ascii=False, separators=(",", ":"))
+
+
 def _message_columns(zone: Zone) -> tuple[Column[DeviceMessage], ...]:
     return (
         Column("heard", lambda message: ("" if message.time_s is None else moment(zone, message.time_s), "muted"), 15),
         Column("topic", lambda message: message.part, 12),
-        Column("payload", lambda message: message.text),
+        Column("payload", in_short),
     )
 
 

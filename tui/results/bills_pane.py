@@ -14,7 +14,7 @@ from textual.widgets import Select, Static
 from scenarios.metrics import ALLOCATION_KEYS
 from scenarios.results import BillRow, ResultsReader, community_with_key, total_row
 from tui.formatting import unfinished
-from tui.results.formatting import number_kwh
+from tui.results.formatting import READING, number_kwh
 from tui.shell import Guarded
 from tui.widgets import Cell, CellTable, Column, Words
 
@@ -155,7 +155,7 @@ class BillsPane(Guarded, Vertical):
         with Horizontal(classes="key"):
             yield Static("Allocation key")
             yield Select[str](options, id="allocation-key", compact=True, allow_blank=False)
-        yield CellTable[BillRow](_COLUMNS, key=lambda row: row.house, empty="No bills", id="bill-rows")
+        yield CellTable[BillRow](_COLUMNS, key=lambda row: row.house, empty="No bills", waiting=READING, id="bill-rows")
         yield Words(classes="detail")
 
     def show(self, sheet: BillsSheet) -> None:

@@ -98,7 +98,7 @@ class Contracts(Guarded, Vertical):
     Contracts .finding { height: 1; background: $surface; }
     Contracts .finding Input { width: 1fr; background: $boost; }
     Contracts .finding .count { width: auto; padding: 0 1; color: $text-muted; }
-    Contracts .detail { height: auto; max-height: 3; min-height: 1; padding: 0 1; background: $panel; }
+    Contracts .detail { height: auto; max-height: 6; min-height: 1; padding: 0 1; background: $panel; }
     .-short Contracts .detail { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     .-short .zoom-contracts Contracts .detail { max-height: 3; text-wrap: wrap; }
     """

@@ -16,7 +16,8 @@ from scenarios.results import RunInfo
 from tui.formatting import percent, ratio
 from tui.widgets import Cell
 
-DAY_S = 86_400
+READING = "Reading ..."
+"""In place of a view's content until it has been read for the first time."""
 
 STATES: dict[str, tuple[str, str]] = {
     "done": ("✓ done", "ok"),

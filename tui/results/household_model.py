@@ -197,7 +197,8 @@ def _neighbourhood_figures(view: Overview) -> tuple[tuple[str, str], ...]:
     if isinstance(shared, dict) and shared.get("share") is not None:
         figures.insert(2, ("Share of the shared optimum", percent(shared["share"])))
     if isinstance(optimum, dict) and optimum.get("share") is not None:
-        figures.insert(2, ("Share of the best plan", percent(optimum["share"])))
+        of_rule = "Share of the best plan" + (" for whole jobs" if isinstance(shared, dict) else "")
+        figures.insert(2, (of_rule, percent(optimum["share"])))
     figures += [
         ("Started after earliest time", f"{kpis.jobs_late:,} (mean {figure_text('s', kpis.mean_delay_s)})"),
         ("Load factor", ratio(kpis.load_factor)),

@@ -15,11 +15,11 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
-from scenarios import EventMark, Zone
+from scenarios import EventMark, Zone, whole_number_of
 from scenarios.results import PowerProfile
 from tui.formatting import kwh
 from tui.results.contracts import Contracts
-from tui.results.formatting import Figures
+from tui.results.formatting import READING, Figures
 from tui.results.household_model import EnergyTotal, Sheet
 from tui.results.households import Households
 from tui.shell import Days, Guarded, shown_zone
@@ -210,7 +210,7 @@ class SheetPane(Guarded, Vertical):
                 yield Figures()
             with Vertical(id="power"):
                 yield Static("", classes="day-title", markup=False)
-                yield DayChart(empty="No production or consumption")
+                yield DayChart(empty="No production or consumption", waiting=READING)
         with Horizontal(id="tables"):
             yield Households()
             yield Contracts()
@@ -304,7 +304,7 @@ class SheetPane(Guarded, Vertical):
     @on(Input.Changed, ".peaks Input")
     def _interval_changed(self, event: Input.Changed) -> None:
         event.stop()
-        minutes = int(event.value) if event.value.isdecimal() else 0
+        minutes = whole_number_of(event.value) or 0
         if 1 <= minutes <= MOST_MINUTES:
             self.post_message(self.IntervalChosen(minutes))
         else:

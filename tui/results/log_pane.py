@@ -18,6 +18,7 @@ from broker import plural
 from scenarios import Zone
 from scenarios.results import ResultsReader
 from tui.logs import log_file_of
+from tui.results.formatting import READING
 from tui.shell import Guarded
 from tui.widgets import Cell, CellTable, Column, VirtualTable, Words
 
@@ -139,7 +140,9 @@ class LogPane(Guarded, Vertical):
 
     def compose(self) -> ComposeResult:
         """The records, the one under the cursor in full, and where they are from."""
-        yield CellTable[LogRow](_columns(Zone()), key=lambda row: row.number, empty="No records", id="log-rows")
+        yield CellTable[LogRow](
+            _columns(Zone()), key=lambda row: row.number, empty="No records", waiting=READING, id="log-rows"
+        )
         yield Words(classes="record")
         yield Words(classes="detail")
 

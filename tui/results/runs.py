@@ -14,7 +14,7 @@ from scenarios import Zone
 from scenarios.metrics import SampleStatistics
 from scenarios.results import AveragePowerProfile, ResultsReader, RunInfo, average_power_profile, view_runs
 from tui.formatting import percent, ratio, unfinished
-from tui.results.formatting import number_kwh, state_cell
+from tui.results.formatting import READING, number_kwh, state_cell
 from tui.shell import Days, Guarded, shown_zone
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
@@ -194,10 +194,11 @@ class RunsPane(Guarded, Vertical):
             _COLUMNS,
             key=lambda row: row.title,
             empty="No run has begun yet",
+            waiting=READING,
             last=lambda row: row.run is None,
             id="runs",
         )
-        yield Chart(empty="No run has begun yet", id="average")
+        yield Chart(empty="No run has begun yet", waiting=READING, id="average")
         yield Words(classes="detail")
 
     def show(self, sheet: RunsSheet) -> None:

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 
 from scenarios.results import ResultsReader
 from scenarios.simulation import ScoresFile
+from tui.results.formatting import READING
 from tui.shell import Guarded
 from tui.widgets import Cell, CellTable, Column, Words
 
@@ -103,7 +104,9 @@ class ScoresPane(Guarded, Vertical):
 
     def compose(self) -> ComposeResult:
         """The producers, and what scores are."""
-        yield CellTable[ScoreRow](_COLUMNS, key=lambda row: row.producer, empty="No scores", id="score-rows")
+        yield CellTable[ScoreRow](
+            _COLUMNS, key=lambda row: row.producer, empty="No scores", waiting=READING, id="score-rows"
+        )
         yield Words(classes="detail")
 
     def show(self, sheet: ScoresSheet) -> None:

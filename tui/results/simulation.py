@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,7 +18,7 @@ from textual.widgets import Select, Static, TabbedContent, TabPane
 
 from broker import plural
 from scenarios.metrics import DEFAULT_INTERVAL_S
-from scenarios.results import RecordedMessage, RunInfo
+from scenarios.results import RecordedMessage, ResultsReader, RunInfo
 from tui.formatting import without
 from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
@@ -43,11 +45,15 @@ TABS = (
 )
 PAUSES = 5
 """A simulation in progress is read again after so many times the time that it took: the run needs the processor too."""
+_SLOW_WALL_S = 0.3
+"""After so many real seconds people are told that a view is being read."""
 MAX_NOTES = 3
 """Lines about hosts that a run ended without, and disputes; there is little room above the views."""
 _SHEETS = frozenset({"all", "house"})
 _OTHERS = "\0others"
 """Stands for all households that are not offered, as there are too many; no id is like it."""
+
+ContentT = TypeVar("ContentT")
 
 
 class SimulationPane(Reads):
@@ -57,7 +63,7 @@ class SimulationPane(Reads):
     DEFAULT_CSS = """
     SimulationPane { height: 1fr; }
     SimulationPane .heading { height: 1; background: $surface; }
-    SimulationPane .title { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+    SimulationPane .title { width: 1fr; padding-right: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     SimulationPane .heading Select { width: 30; }
     SimulationPane .heading #house-choice { width: 28; }
     SimulationPane .problem { height: auto; padding: 0 1; color: $text-error; display: none; }
@@ -90,6 +96,10 @@ class SimulationPane(Reads):
         """Allocation key of the bills; None: as the scenario says."""
         self._drawn: dict[str, object] = {}
         """The displayed content of each tab."""
+        self._being_read: tuple[str, object] | None = None
+        """The tab, and its content, that is read now or was read last."""
+        self._is_slow = False
+        """Whether it is being read for so long that people should know."""
 
     def compose(self) -> ComposeResult:
         """Heading, then a tab for each view."""
@@ -156,6 +166,7 @@ class SimulationPane(Reads):
         # A later simulation may have taken the place of a file: its runs, households and contracts are others.
         is_other = before is None or before.path != opened.path or before.info.created_utc != opened.info.created_utc
         self.opened = opened
+        self._is_slow = False
         self._drawn.clear()
         self.remove_class("troubled")
         self._say_title(opened)
@@ -183,7 +194,7 @@ class SimulationPane(Reads):
         planned = plural(len(info.seeds), "run")
         # Where there is no room for all, what the list of simulations says as well is cut.
         self.query_one(".title", Static).update(
-            f"{info.scenario} · times {shown_zone(self, opened.zone).name}"
+            f"{'reading ... · ' if self._is_slow else ''}{info.scenario} · times {shown_zone(self, opened.zone).name}"
             f"{'' if opened.knows_offset else ' (this file has no offset)'} · {info.algorithm} · {planned}"
         )
 
@@ -244,33 +255,54 @@ class SimulationPane(Reads):
             "log": (opened.stamp, self.run),
             "scores": (opened.stamp, self.run),
         }[tab]
-        if self._drawn.get(tab) == wanted:
+        if self._drawn.get(tab) == wanted or (self.is_reading("sheet") and self._being_read == (tab, wanted)):
             return
-        self._drawn[tab] = wanted
-        failed, show = partial(self._not_drawn, tab), partial(self._show_sheet, tab)
+        self._being_read = (tab, wanted)
+        show_sheet = partial(self._show_sheet, tab)
         if tab == "runs":
-            runs = partial(read_from, opened, lambda results: runs_sheet(results, interval_s))
-            self.read("sheet", runs, self._show_runs, failed)
+            self._read_view(opened, lambda results: runs_sheet(results, interval_s), self._show_runs)
         elif tab == "bills":
             key = self.key
-            bills = partial(read_from, opened, lambda results: bills_sheet(results, run, key))
-            self.read("sheet", bills, self.query_one(BillsPane).show, failed)
+            self._read_view(opened, lambda results: bills_sheet(results, run, key), self.query_one(BillsPane).show)
         elif tab == "log":
-            log = partial(read_from, opened, lambda results: log_sheet(results, run))
-            self.read("sheet", log, self.query_one(LogPane).show, failed)
+            self._read_view(opened, lambda results: log_sheet(results, run), self.query_one(LogPane).show)
         elif tab == "scores":
-            scores = partial(read_from, opened, lambda results: scores_sheet(results, run))
-            self.read("sheet", scores, self.query_one(ScoresPane).show, failed)
+            self._read_view(opened, lambda results: scores_sheet(results, run), self.query_one(ScoresPane).show)
         elif tab == "house":
-            one = partial(read_from, opened, lambda results: house_sheet(results, run, house, interval_s))
-            self.read("sheet", one, show, failed)
+            self._read_view(opened, lambda results: house_sheet(results, run, house, interval_s), show_sheet)
         else:
-            every = partial(read_from, opened, lambda results: neighbourhood_sheet(results, run, interval_s))
-            self.read("sheet", every, show, failed)
+            self._read_view(opened, lambda results: neighbourhood_sheet(results, run, interval_s), show_sheet)
+        self.set_timer(_SLOW_WALL_S, self._say_slow)
 
-    def _not_drawn(self, tab: str, error: BaseException) -> None:
-        self._drawn.pop(tab, None)
-        self._trouble(str(error))
+    def _read_view(
+        self, opened: OpenedSimulation, read: Callable[[ResultsReader], ContentT], show: Callable[[ContentT], None]
+    ) -> None:
+        """Read a view's content and show it, unless another view is asked for, or another file is open, by then."""
+        asked = self._being_read
+        assert asked is not None  # noqa: S101 - for mypy: it was just set
+
+        def then(content: ContentT) -> None:
+            self._say_read(opened)
+            if self.opened is opened:
+                self._drawn[asked[0]] = asked[1]
+                show(content)
+
+        def failed(error: BaseException) -> None:
+            self._say_read(opened)
+            self._trouble(str(error))
+
+        self.read("sheet", partial(read_from, opened, read), then, failed)
+
+    def _say_slow(self) -> None:
+        """Say that a view is being read: until then, what the tab shows is that of before, or nothing."""
+        if self.opened is not None and self.is_reading("sheet") and not self._is_slow:
+            self._is_slow = True
+            self._say_title(self.opened)
+
+    def _say_read(self, opened: OpenedSimulation) -> None:
+        if self._is_slow:
+            self._is_slow = False
+            self._say_title(self.opened or opened)
 
     def _show_sheet(self, tab: str, sheet: Sheet) -> None:
         pane = self.query_one(f"#tab-{tab} SheetPane", SheetPane)

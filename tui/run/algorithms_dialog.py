@@ -13,6 +13,8 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Static
 
 from agents.scheduling import ALGORITHMS
+from broker import shown
+from scenarios import whole_number_of
 from tui.shell import Dialog, Footer
 from tui.widgets import Tick
 
@@ -126,8 +128,8 @@ class AlgorithmsDialog(Dialog[Chosen | None]):
         problem = ""
         if not self._chosen:
             problem = "Tick at least one algorithm."
-        elif not runs.isdecimal() or int(runs) < 1:
-            problem = f"Seeds: {runs!r} is not a whole number, 1 or more."
+        elif not whole_number_of(runs):
+            problem = f"Seeds: {shown(runs)} is not a whole number, 1 or more."
         self.query_one(".problem", Static).update(problem)
         if not problem:
             self.dismiss(Chosen(self._chosen, runs))

@@ -91,7 +91,7 @@ class RunSummary:
     wall_s: float
     kpis: dict[str, float | None]
     share_of_best: float | None = None
-    """Share of the best known plan; None if it was not sought."""
+    """Share of the best plan known for the run's own rule of supply; None if it was not sought."""
     verdicts: tuple[Verdict, ...] = ()
     """On the scenario's expectations, in the order of the file."""
 

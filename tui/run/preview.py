@@ -10,13 +10,14 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from agents import FloatArray
-from scenarios import EventMark, EventMarks, Scenario, Zone, action_in_words
+from scenarios import DAY_S, EventMark, EventMarks, Scenario, Zone, action_in_words
 from scenarios.metrics import real_production_wh
 from scenarios.monitor import energy
 from tui.widgets import DEMAND, PRODUCTION, Chart, TimeAxis, drawn
 
 _BINS = 288
-_DAY_S = 86_400
+PREVIEW_LINES = 7
+"""With fewer lines the chart says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class FirstDay:
 
 def first_day(scenario: Scenario) -> FirstDay:
     """Return what a scenario's first day looks like."""
-    edges_s = np.linspace(scenario.start_s, scenario.start_s + _DAY_S, _BINS + 1)
+    edges_s = np.linspace(scenario.start_s, scenario.start_s + DAY_S, _BINS + 1)
     produced_wh, demand_wh = np.zeros(_BINS), np.zeros(_BINS)
     for producer in scenario.producers.values():
         produced_wh += real_production_wh(producer, edges_s)
@@ -63,7 +64,7 @@ class Preview(Vertical):
     """The preview chart; hidden if there is no room."""
 
     DEFAULT_CSS = """
-    Preview { height: 1fr; min-height: 8; padding: 0 1; }
+    Preview { height: 1fr; padding: 0 1; }
     Preview Static { height: 1; color: $text-muted; padding-left: 8; margin-top: 1; }
     """
 
@@ -79,7 +80,7 @@ class Preview(Vertical):
             words.update("")
             chart.show((), TimeAxis(0, 1))
             return
-        watts_per_wh = 3600 * _BINS / _DAY_S
+        watts_per_wh = 3600 * _BINS / DAY_S
         requested_wh = float(seen.demand_wh.sum()) - seen.base_load_wh
         base_load = f", {energy(seen.base_load_wh)} base load" if seen.base_load_wh else ""
         words.update(
@@ -95,6 +96,6 @@ class Preview(Vertical):
         )
         chart.show(
             (drawn(PRODUCTION, seen.sun_wh * watts_per_wh, "produced"), demand),
-            TimeAxis(seen.start_s, seen.start_s + _DAY_S, seen.zone),
+            TimeAxis(seen.start_s, seen.start_s + DAY_S, seen.zone),
             marks=seen.events,
         )

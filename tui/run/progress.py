@@ -252,6 +252,7 @@ _OF_BEST: Column[RunProgress] = Column(
     right=True,
     sort=lambda row: (row.summary.share_of_best if row.summary else None) or 0,
 )
+_OF_SHARED_BEST = replace(_OF_BEST, title="of shared", width=9, full="of shared best")
 _COLUMNS: tuple[Column[RunProgress], ...] = (
     _ALGORITHM,
     Column("run", lambda row: str(row.run), 3, right=True, sort=lambda row: row.run),
@@ -262,6 +263,7 @@ _COLUMNS: tuple[Column[RunProgress], ...] = (
     _percent("self_sufficiency"),
     Column("from grid", _grid, 11, 9, right=True, sort=lambda row: row.kpi("grid_wh") or 0),
     _OF_BEST,
+    _OF_SHARED_BEST,
     Column("peak/avg", _peak, 8, right=True, from_width=90),
     Column("messages", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
     Column("took", lambda row: f"{row.summary.wall_s:.1f} s" if row.summary else "", 8, right=True, from_width=84),
@@ -270,10 +272,13 @@ _COLUMNS: tuple[Column[RunProgress], ...] = (
 
 
 def columns_for(batch: SimulationBatch) -> tuple[Column[RunProgress], ...]:
-    """Return the columns; algorithm and share of the best plan only if they apply."""
+    """Return the columns; algorithm and share of the best plan, of the runs' own rule of supply, only if they apply."""
+    is_shared = batch.current.plan.supply_settings.rule == "shared"
+    is_sought = batch.current.optimum_wall_s is not None
     left_out = {
         _ALGORITHM: len(batch.plans) == 1,
-        _OF_BEST: batch.current.optimum_wall_s is None,
+        _OF_BEST: is_shared or not is_sought,
+        _OF_SHARED_BEST: not (is_shared and is_sought),
     }
     columns = (column for column in _COLUMNS if not left_out.get(column, False))
     room = 0 if all(left_out.values()) else _ROOMY

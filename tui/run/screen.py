@@ -23,7 +23,7 @@ from scenarios.simulation import Plan, from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.form import choices, plans_of
 from tui.run.form_view import RunForm
-from tui.run.preview import Preview, first_day
+from tui.run.preview import PREVIEW_LINES, Preview, first_day
 from tui.run.progress import ProgressPanel, RunProgress
 from tui.run.simulation_client import SimulationBatch, SimulationClient
 from tui.run.sweep_dialog import SweepDialog, SweepProcess
@@ -45,6 +45,8 @@ from tui.widgets import FieldHelp, VirtualTable
 
 _TYPING_WALL_S = 0.25
 """Delay after the last key before the scenario is loaded."""
+_LEAST_FORM_LINES = 5
+"""Lines of the form that stay in sight beside the progress."""
 _NOTES = 2
 """Maximum number of notes shown; the rest are counted."""
 
@@ -66,7 +68,7 @@ The same scenario, settings and seed give the same contracts with every transpor
 
 `m` chooses **several algorithms** and a number of seeds. They run one after another on the same seeds, each from fresh
 producer scores; at the end `r` compares them: means, 95 % intervals, differences on the same seeds. With *Optimum*,
-each run is compared with the clairvoyant optimum.
+each run is compared with the clairvoyant optimum of its own rule of supply: *of best*, or *of shared*.
 
 With *Supply* `shared by minute`, several roofs and the grid supply a job together; *Prefer* says what its consumers
 look for, most important first. With *Promise* `late`, jobs that use the production better may push others out.
@@ -90,7 +92,8 @@ Results are written during the run; if you stop it early, everything agreed so f
     DEFAULT_CSS = """
     RunScreen #split { height: 1fr; layout: vertical; }
     RunScreen ProgressPanel.gone { display: none; }
-    RunScreen.-short Preview { display: none; }
+    RunScreen.-short Preview, RunScreen.crowded Preview { display: none; }
+    RunScreen.-short ProgressPanel VirtualTable { max-height: 8; }
     RunScreen.-wide FieldHelp { height: 1; }
     RunScreen.-tall RunForm { height: auto; padding: 1 1 0 1; }
     RunScreen.-tall RunForm .row { margin-bottom: 1; }
@@ -396,6 +399,14 @@ Results are written during the run; if you stop it early, everything agreed so f
         if self.is_current and self._batch is not None:
             self.keys_follow_run()
             self.query_one(ProgressPanel).show(self._batch, self.ssmic.monitored_run)
+            self._share_lines()
+
+    def _share_lines(self) -> None:
+        """Keep the progress in sight: the day is drawn, and the form shown in full, only where lines are left."""
+        form, panel = self.query_one(RunForm), self.query_one(ProgressPanel)
+        lines = self.query_one("#split").size.height - panel.outer_size.height - self.query_one(FieldHelp).size.height
+        form.styles.max_height = max(_LEAST_FORM_LINES, lines)
+        self.set_class(lines - form.outer_size.height < PREVIEW_LINES, "crowded")
 
     def action_stop(self) -> None:
         """Stop all runs, after confirmation."""

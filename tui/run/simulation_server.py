@@ -185,7 +185,7 @@ async def _simulate(wanted: SimulationTask, parent: _Parent) -> None:
         problem = f"{type(error).__name__}: {error}"
     finally:
         listening.cancel()
-    parent.tell(Ended(() if results is None else _summaries(results), problem, interrupted))
+    parent.tell(Ended(() if results is None else summaries(results.results_file), problem, interrupted))
 
 
 async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -> None:
@@ -305,10 +305,13 @@ async def _steer(memory: MemoryBroker, run_id: str, controls: asyncio.Queue[Cont
             await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_AT_LEAST_ONCE)
 
 
-def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
-    with ResultsReader(simulation.results_file) as results:
-        runs = simulation_json(results)["runs"]
+def summaries(results_file: Path) -> tuple[RunSummary, ...]:
+    """Return the runs in a results file, as the application shows them."""
+    with ResultsReader(results_file) as results:
+        summary = simulation_json(results)
+        runs = summary["runs"]
         verdicts = {run["run"]: tuple(Verdict(**one) for one in results.verdicts(run["run"])) for run in runs}
+    optimum = "shared_optimum" if summary["supply"] == "shared" else "optimum"
     return tuple(
         RunSummary(
             run["run"],
@@ -319,7 +322,7 @@ def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
             run["negotiations"],
             run["wall_s"] or 0.0,
             {name: value for name, value in run["kpis"].items() if value is None or isinstance(value, int | float)},
-            run["optimum"]["share"] if "optimum" in run else None,
+            run[optimum]["share"] if optimum in run else None,
             verdicts[run["run"]],
         )
         for run in runs

@@ -15,16 +15,19 @@ import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, ProgressBar, Static
 
-from broker import SsmicError
+from broker import SsmicError, shown
+from scenarios import whole_number_of
 from scenarios.results import ResultsError
 from scenarios.results.comparison import mean_text
 from scenarios.sweep import SweepPlan, SweepRequest, SweepResults, compared_points, default_file, plan_sweep, read_sweep
@@ -166,10 +169,13 @@ done; starting the same sweep again continues from there. `ssmic results report 
     SweepDialog ProgressBar { margin-top: 1; width: 100%; }
     SweepDialog Bar { width: 1fr; }
     SweepDialog #state { height: auto; min-height: 1; }
-    SweepDialog .problem { color: $text-error; height: auto; }
-    SweepDialog #notes { color: $text-muted; height: auto; max-height: 3; }
-    SweepDialog VerticalScroll { height: auto; max-height: 12; overflow-x: auto; }
-    SweepDialog #points { height: auto; width: auto; }
+    SweepDialog .problem { color: $text-error; height: auto; display: none; }
+    SweepDialog #notes { color: $text-muted; height: auto; max-height: 3; display: none; }
+    SweepDialog VerticalScroll { height: auto; max-height: 12; overflow-x: auto; scrollbar-size-vertical: 1; }
+    SweepDialog #points { height: auto; width: auto; padding-right: 1; }  /* room for the scroll bar */
+    SweepDialog.-short ProgressBar { margin-top: 0; }
+    SweepDialog.-short.some > Vertical { height: 95%; }
+    SweepDialog.-short.some VerticalScroll { height: 1fr; max-height: 100%; }
     SweepDialog .buttons { height: auto; align-horizontal: right; }
     SweepDialog Button { margin-left: 2; }
     """
@@ -247,11 +253,11 @@ done; starting the same sweep again continues from there. `ssmic results report 
         try:
             self.sweep = prepared(self._request(), self._text("out"))
         except SsmicError as error:
-            problem.update(_with_labels(str(error)))
-            notes.update("")
+            _say(problem, _with_labels(str(error)))
+            _say(notes, "")
             return
-        problem.update("")
-        notes.update("\n".join(f"Note: {note}" for note in self.sweep.plan.notes))
+        _say(problem, "")
+        _say(notes, "\n".join(f"Note: {note}" for note in self.sweep.plan.notes))
         self._results = None
         self._begin(self.sweep)
         self._show()
@@ -274,8 +280,8 @@ done; starting the same sweep again continues from there. `ssmic results report 
     def _request(self) -> SweepRequest:
         seeds, sample = self._text("seeds"), self._text("sample")
         for label, text in (("Seeds", seeds), ("Sample", sample or "1")):
-            if not text.isdecimal() or int(text) < 1:
-                raise SsmicError(f"{label}: {text!r} is not a whole number, 1 or more")
+            if not whole_number_of(text):
+                raise SsmicError(f"{label}: {shown(text)} is not a whole number, 1 or more")
         return SweepRequest(
             self._text("source"),
             self._words("vary"),
@@ -316,7 +322,15 @@ done; starting the same sweep again continues from there. `ssmic results report 
         done = 0 if results is None else sum(row.state == "done" for row in results.rows)
         self.query_one("#sweep-progress", ProgressBar).update(total=sweep.plan.count, progress=done)
         self.query_one("#state", Static).update(state_of(sweep, done))
-        self.query_one("#points", Static).update("" if results is None or not done else points_of(results))
+        points = "" if results is None or not done else points_of(results)
+        self.query_one("#points", Static).update(points)
+        self.set_class(bool(points), "some")
+
+
+def _say(text: Static, words: str) -> None:
+    """Show words; without any, no empty line."""
+    text.update(words)
+    text.display = bool(words)
 
 
 def state_of(sweep: SweepProcess, done: int) -> str:
@@ -324,7 +338,7 @@ def state_of(sweep: SweepProcess, done: int) -> str:
     runs = f"{done} of {sweep.plan.count} runs"
     if sweep.goes_on:
         left_s = sweep.left_wall_s(done)
-        return f"{runs}{'' if left_s is None else f', about {left_s:.0f} s left'}"
+        return f"{runs}{'' if left_s is None else f', about {timedelta(seconds=round(left_s))} left'}"
     if sweep.code == 0 or (sweep.code == 130 and done == sweep.plan.count):
         return f"{runs} done: {sweep.path}"
     if sweep.code == 130:
@@ -348,9 +362,9 @@ def points_of(results: SweepResults) -> str:
         difference = "" if paired is None else mean_text(share, paired.figures[share.name], signed=True)
         means = [mean_text(figure, comparison.statistics_of(i, figure.name)) for figure in (share, grid)]
         rows.append([points[i], str(len(one.by_seed)), means[0], difference, means[1]])
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    widths = [max(cell_len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join(
-        "  ".join(cell.ljust(widths[k]) if k == 0 else cell.rjust(widths[k]) for k, cell in enumerate(row))
+        "  ".join(set_cell_size(row[0], widths[0]) if k == 0 else cell.rjust(widths[k]) for k, cell in enumerate(row))
         for row in rows
     )
 

@@ -8,10 +8,8 @@ from datetime import date
 
 from textual.screen import ModalScreen
 
-from scenarios import Zone
+from scenarios import DAY_S, Zone, whole_number_of
 from tui.shell.dialogs import AskText
-
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,9 @@ class Days:
 
     def _index_of(self, text: str) -> int | None:
         text = text.strip()
-        if text.isascii() and text.isdecimal():
-            index = int(text) - 1
+        number = whole_number_of(text)
+        if number is not None:
+            index = number - 1
         else:
             try:
                 asked = date.fromisoformat(text)

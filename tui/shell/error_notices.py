@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from textual.dom import DOMNode, NoScreen
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import OptionList
 from textual.worker import Worker
 
@@ -29,6 +31,8 @@ else:
 
 NOTICE_WALL_S = 10.0
 """How long error notices stay."""
+_Defect = tuple[type[BaseException], CodeType | None]
+"""Type of an unexpected error, and the code of the function that raised it."""
 MOST_CHARACTERS = 600
 """Maximum length of a notice: a hundred problems would cover the screen."""
 
@@ -43,10 +47,37 @@ def is_too_early(error: BaseException) -> bool:
     return isinstance(error, KeyError) and _raised_in(error) is OptionList._move_page.__code__  # noqa: SLF001 - Textual's
 
 
+def is_of_callback(error: BaseException) -> bool:
+    """Whether an error leaves the screen intact: that of a timer's callback, or of one that waited for something.
+
+    The screen draws itself by a timer too. A widget that cannot be drawn fails again and again, and no notice is seen.
+    """
+    codes = _codes(error)
+    callers = (Timer._tick.__code__, MessagePump._flush_next_callbacks.__code__)  # noqa: SLF001 - Textual's
+    drawing = Screen._on_timer_update.__code__  # noqa: SLF001 - Textual's
+    return bool(codes) and codes[0] in callers and drawing not in codes
+
+
+def _codes(error: BaseException) -> list[CodeType]:
+    """Return the code of the functions that an error passed, that which raised it last."""
+    return [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+
 def _raised_in(error: BaseException) -> CodeType | None:
     """Return the code of the function that raised an error."""
-    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    codes = _codes(error)
     return codes[-1] if codes else None
+
+
+def _is_repeated(app: App[Any], error: BaseException) -> bool:
+    """Whether the same defect is on the screen already: a timer or a moving mouse meets it many times a second."""
+    noticed: dict[_Defect, float] = getattr(app, "defects_noticed", {})
+    defect, now_wall_s = (type(error), _raised_in(error)), time.monotonic()
+    last_wall_s = noticed.get(defect)
+    if last_wall_s is not None and now_wall_s - last_wall_s < NOTICE_WALL_S:
+        return True
+    noticed[defect] = now_wall_s
+    return False
 
 
 class AdviceError(SsmicError):
@@ -72,7 +103,7 @@ def keep_details(error: BaseException) -> Path | None:
 
 
 def complain(app: App[Any], error: BaseException, title: str = "") -> None:
-    """Show an error as a notice; unexpected ones with the file that has the details.
+    """Show an error as a notice; unexpected ones with the file that has the details, and not while the last is shown.
 
     Args:
         app: The application that shows the notice.
@@ -85,6 +116,8 @@ def complain(app: App[Any], error: BaseException, title: str = "") -> None:
     if isinstance(error, SsmicError | OSError):
         text, title = str(error), title or "Error"
     else:
+        if _is_repeated(app, error):
+            return
         app.log.error(error)
         path = keep_details(error)
         where = f"Details: {path}" if path else ""

@@ -150,7 +150,7 @@ def parts_of(feed: Feed, monitored_run: MonitoredRun, *, utc: bool = False) -> l
     if time is None:
         return parts
     zone = Zone() if utc else watched.zone
-    parts.append((2, f"{zone.narrow(time.time, '%d %b %H:%M:%S')} {zone.name}", "foreground"))
+    parts.append((2, f"{zone.narrow(time.now_s, '%d %b %H:%M:%S')} {zone.name}", "foreground"))
     parts.append((5, f"round {time.round}", "foreground"))
     share = watched.share_done()
     if share is not None:
@@ -178,4 +178,4 @@ def short_status(monitored_run: MonitoredRun, *, utc: bool = False) -> str:
     done = "" if share is None else f" {share:.0%}"
     zone = Zone() if utc else feed.watched.zone
     said = f"{SIGNS[standing.kind]} " if standing.moves or standing.is_over else f"{escape(standing.text)} "
-    return f"[${colour}]{said}[/]{zone.narrow(feed.watched.time.time, '%H:%M')}{done}"
+    return f"[${colour}]{said}[/]{zone.narrow(feed.watched.time.now_s, '%H:%M')}{done}"

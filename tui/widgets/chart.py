@@ -25,7 +25,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from broker import plural, printable_line
-from scenarios import EventMark, Zone
+from scenarios import DAY_S, EventMark, Zone
 from tui.widgets.theme_colours import Look, SeriesStyle
 
 FloatArray = npt.NDArray[np.float64]
@@ -38,7 +38,6 @@ _LEFT_FILLED, _RIGHT_FILLED = (tuple(sum(dots[:count]) for count in range(5)) fo
 _ALL_DOTS = 0x28FF
 _AXIS_WIDTH = 8
 _HOUR_S = 3600
-_DAY_S = 86_400
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a time of the clock, in any zone
 _LAST_DAY_S = (datetime(9999, 12, 31) - _EPOCH).total_seconds()  # noqa: DTZ001 - as above
 _LEGEND_FORMS = ((_AXIS_WIDTH, 3, False), (1, 2, False), (_AXIS_WIDTH, 3, True), (1, 1, True))
@@ -112,7 +111,7 @@ class TimeAxis:
         begin, end = (self.label.at(time_s).replace(tzinfo=None) for time_s in (self.start_s, self.end_s))
         first = -(-(begin - _EPOCH).total_seconds() // step_s)
         # Clocks may go back before the end, by up to a day.
-        last = min((end - _EPOCH).total_seconds() + _DAY_S, _LAST_DAY_S) // step_s
+        last = min((end - _EPOCH).total_seconds() + DAY_S, _LAST_DAY_S) // step_s
         ticks: set[float] = set()
         for n in range(int(first), int(last) + 1):
             clock = (_EPOCH + timedelta(seconds=n * step_s)).replace(tzinfo=self.label.tzinfo)
@@ -173,17 +172,25 @@ class Chart(Widget, can_focus=True):
     """
 
     def __init__(
-        self, *, empty: str = "Nothing to draw yet", id: str | None = None, classes: str | None = None
+        self,
+        *,
+        empty: str = "Nothing to draw yet",
+        waiting: str = "",
+        id: str | None = None,
+        classes: str | None = None,
     ) -> None:
         """Make a chart.
 
         Args:
             empty: Text shown without data.
+            waiting: Text until data are shown for the first time; empty: that without data.
             id: See `textual.widget.Widget`.
             classes: As `id`.
         """
         super().__init__(id=id, classes=classes)
         self._empty = empty
+        self._instead = waiting or empty
+        """Text in place of data."""
         self._series: tuple[Series, ...] = ()
         self._span = TimeAxis(0, 1)
         self._now_s: float | None = None
@@ -214,6 +221,7 @@ class Chart(Widget, can_focus=True):
             marks: Events by their time, which the cursor reads.
         """
         self._top, self._marks = top, tuple(marks)
+        self._instead = self._empty
         self._series, self._span, self._now_s, self._unit = tuple(series), span, now_s, unit
         self._draw_again()
 
@@ -297,7 +305,7 @@ class Chart(Widget, can_focus=True):
         if not self._series or columns < 8 or rows < 2:
             style = base + self.get_component_rich_style("chart--empty", partial=True)
             blank = Strip.blank(width, base)
-            text = Strip([Segment(f"  {printable_line(self._empty)}"[:width], style)]).adjust_cell_length(width, base)
+            text = Strip([Segment(f"  {printable_line(self._instead)}"[:width], style)]).adjust_cell_length(width, base)
             return [blank, text, *[blank] * max(0, height - 2)]
         top = self._reach(columns)
         axis = base + self.get_component_rich_style("chart--axis", partial=True)

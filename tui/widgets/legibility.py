@@ -1,4 +1,4 @@
-"""Contrast of a theme's colours: those that are illegible on its own grounds are drawn darker, or lighter.
+"""Contrast of a theme's colours: those that are illegible on its backgrounds are drawn darker, or lighter.
 
 Textual's light themes have signs in orange and green on white, and know nothing of the colours of our charts.
 """

@@ -100,6 +100,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         *,
         key: Callable[[RowT], Any],
         empty: str = "Nothing here yet",
+        waiting: str = "",
         follow: bool = False,
         sortable: bool = True,
         id: str | None = None,
@@ -111,6 +112,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
             columns: From left to right.
             key: Identifies a row, so that the cursor stays with it.
             empty: Text of a table without rows.
+            waiting: Text until rows are shown for the first time; empty: that of a table without rows.
             follow: Whether the cursor stays at the end while rows come, as long as it is there.
             sortable: Whether people may sort it.
             id: See `textual.widget.Widget`.
@@ -125,6 +127,8 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         self._given: Sequence[RowT] = ()
         self._key = key
         self._empty = empty
+        self._instead = waiting or empty
+        """Text in place of rows."""
         self._follow = follow
         self._sortable = sortable
         self._told: Any = None
@@ -145,6 +149,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         at_end = self._follow and self.cursor >= len(self.rows) - 1
         before, cursor_before = self.row, self.cursor
         self._given = rows
+        self._instead = self._empty
         self.rows = self._in_order(rows)
         if at_end and self.sorted_by is None:
             self.cursor = max(0, len(self.rows) - 1)
@@ -316,7 +321,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
             return painter.titles(self.sorted_by, is_reversed=self.is_reversed)
         index = self.scroll_offset.y + y - 1
         if index >= len(self.rows):
-            return painter.words(self._empty) if not self.rows and y == 2 else painter.blank
+            return painter.words(self._instead) if not self.rows and y == 2 else painter.blank
         if index == self.cursor:
             return painter.row(self.rows[index], "cursor", self.marked_column)
         ground: Ground = "stripe" if index % 2 else ""
@@ -348,6 +353,7 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
         *,
         key: Callable[[RowT], Any],
         empty: str = "Nothing here yet",
+        waiting: str = "",
         last: Callable[[RowT], bool] | None = None,
         id: str | None = None,
     ) -> None:
@@ -357,10 +363,11 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
             columns: From left to right.
             key: Identifies a row.
             empty: Text of a table without rows.
+            waiting: As of `VirtualTable`.
             last: Identifies rows that stay at the end in any order.
             id: See `textual.widget.Widget`.
         """
-        super().__init__(columns, key=key, empty=empty, id=id)
+        super().__init__(columns, key=key, empty=empty, waiting=waiting, id=id)
         self._last = last
         self._column = 0
 

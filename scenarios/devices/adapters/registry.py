@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from scenarios.devices.adapter import Adapter, Guest, Language, MessageError, MissingLibraryError
+from scenarios.devices.adapter import (
+    Adapter,
+    Guest,
+    Language,
+    MissingLibraryError,
+    UnknownLanguageError,
+)
 from scenarios.devices.adapters.generic import Generic, GenericOptions
 from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenDtuOptions
 from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
@@ -74,7 +80,8 @@ def guest_of(device: str, payload: bytes) -> Guest:
         payload: The announcement, in our form or in another language.
 
     Raises:
-        MessageError: It is not as it should be, or in a language whose library is not installed.
+        MessageError: It is not as it should be.
+        UnknownLanguageError: It is in a language whose library is not installed.
     """
     if not is_s2(payload):
         said = announcement(payload)
@@ -83,7 +90,7 @@ def guest_of(device: str, payload: bytes) -> Guest:
         from scenarios.devices.s2 import guest  # noqa: PLC0415 - as above
     except ModuleNotFoundError:
         expected = "an announcement in ssmic's own form: ssmic[s2] is not installed here"
-        raise MessageError(f"device {device!r} speaks S2", expected) from None
+        raise UnknownLanguageError(f"device {device!r} speaks S2", expected) from None
     return guest(payload)
 
 
@@ -91,6 +98,20 @@ def adapter_for(gateway: Gateway) -> Adapter:
     """Return the adapter of a device that does not use our topics; its options must be valid."""
     kind = ADAPTERS[gateway.adapter]
     return kind.make(gateway, kind.options.model_validate(gateway.options))
+
+
+def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
+    """Return the adapters of devices that do not use our topics, by agent id."""
+    return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter not in {SSMIC, *LANGUAGES}}
+
+
+def languages_of(gateways: Iterable[Gateway]) -> dict[str, Language]:
+    """Return the payload formats of devices that use our topics with other payloads than ours, by agent id.
+
+    Raises:
+        MissingLibraryError: The library of one of them is not installed.
+    """
+    return {gateway.agent: language_for(gateway) for gateway in gateways if gateway.adapter in LANGUAGES}
 
 
 def address_of(gateway: Gateway) -> tuple[object, ...] | None:

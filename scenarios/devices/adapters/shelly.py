@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
+from scenarios.devices.adapters.message_order import MessageOrder, unix_s_of
+from scenarios.devices.adapters.message_sender import MessageSender
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -70,6 +72,8 @@ class Shelly:
         """Whether it has counted energy that flows back through it."""
         self._must_be_asked = False
         """Whether it has come online since it was last asked for its state."""
+        self._sender = MessageSender("src")
+        self._notified = {name: MessageOrder() for name in ("output", "apower", "aenergy", "ret_aenergy")}
         self._calls = 0
         self._asked: dict[int, bool | None] = {}
         """By call, what the switch is once it is answered; None: it was asked for its status."""
@@ -118,13 +122,35 @@ class Shelly:
         if topic == f"{self._prefix}/events/rpc":
             params = said.get("params")
             status = params.get(self._component) if isinstance(params, dict) else None
-            return self._status(status) if isinstance(status, dict) else []
+            if not isinstance(params, dict) or not isinstance(status, dict):
+                return []
+            self._sender.check(said.get("src"))
+            return self._status(self._newest(status, unix_s_of(params.get("ts"))))
         return self._status(said)
+
+    def _newest(self, status: dict[str, Any], at_s: float | None) -> dict[str, Any]:
+        """Return those values of a notification of which none has been notified that is newer.
+
+        Raises:
+            MessageError: There are none: the notification arrives late.
+        """
+        newest, late = dict(status), None
+        for name, order in self._notified.items():
+            if name in status:
+                try:
+                    order.check(at_s)
+                except MessageError as error:
+                    late = error
+                    del newest[name]
+        if late is not None and not newest.keys() & self._notified.keys():
+            raise late
+        return newest
 
     def _answered(self, said: dict[str, Any]) -> Sequence[DeviceEvent]:
         number = said.get("id")
         if not isinstance(number, int) or number not in self._asked:
             return []
+        self._sender.check(said.get("src"))
         is_on = self._asked.pop(number)
         error = said.get("error")
         if isinstance(error, dict):

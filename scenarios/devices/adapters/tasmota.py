@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import OutgoingMessage
+from scenarios.devices.adapters.message_order import MessageOrder, seconds_of
+from scenarios.devices.adapters.message_sender import MessageSender
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 
@@ -94,6 +96,8 @@ class Tasmota:
         self.is_switched = gateway.type == "consumer"
         self._options = options
         self._power = "POWER" if options.relay is None else f"POWER{options.relay}"
+        self._counter = MessageSender("TotalStartTime")
+        self._measured, self._stated = MessageOrder(), MessageOrder()
         self._uptime_s: float | None = None
         self._produces = gateway.type == "producer"
         self._returns = False
@@ -146,6 +150,9 @@ class Tasmota:
         said = next((part for key in _ANSWERS if isinstance(part := said.get(key), dict)), said)
         energy = said.get("ENERGY")
         energy = energy if isinstance(energy, dict) else {}
+        counts_since = energy.get("TotalStartTime")
+        self._counter.check(counts_since, is_new=self._measured.is_later(seconds_of(counts_since)))
+        (self._measured if energy else self._stated).check(seconds_of(said.get("Time")))
         uptime_s = said.get("UptimeSec")
         restarted = False
         if isinstance(uptime_s, int | float):

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import MessageError
+from scenarios.whole_numbers import whole_number_of
 
 Unit = Literal["W", "kW", "mW", "0.1 W", "Wh", "kWh", "mWh", "0.1 kWh", "J", "MJ"]
 SCALE: dict[Unit, float] = {
@@ -122,13 +123,19 @@ def path_parts(path: str) -> tuple[str, ...]:
     return tuple(part for part in path.replace("[", ".").replace("]", "").split(".") if part)
 
 
+def _position(part: str) -> int | None:
+    """Return a position in a list; negative: from its end. None: it is a key."""
+    number = whole_number_of(part.removeprefix("-"))
+    return -number if number is not None and part.startswith("-") else number
+
+
 def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
     """Return what is at a path such as `a.b[0].c` in JSON; None if there is nothing."""
     for part in path_parts(path):
         if isinstance(value, dict):
             value = value.get(part)
-        elif isinstance(value, list) and part.lstrip("-").isdigit() and -len(value) <= int(part) < len(value):
-            value = value[int(part)]
+        elif isinstance(value, list) and (index := _position(part)) is not None and -len(value) <= index < len(value):
+            value = value[index]
         else:
             return None
     return value

@@ -13,9 +13,8 @@ from agents import Job, Production
 from broker import first_few, plural
 from scenarios.files.problems import KeyPath
 from scenarios.scenario import ProducerSeries, Scenario
-from scenarios.zone import Zone
+from scenarios.zone import DAY_S, Zone
 
-DAY_S = 86_400
 _YEAR_S = 365 * DAY_S
 _NAMED = 3
 """Most producers that a remedy names."""

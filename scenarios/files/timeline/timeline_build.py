@@ -60,9 +60,8 @@ from scenarios.files.times import NOT_A_TIME, parse_moment
 from scenarios.files.validation import report_errors
 from scenarios.scenario import Expectation, Scenario
 from scenarios.timeline import as_planned, job_added
-from scenarios.zone import Zone
+from scenarios.zone import DAY_S, Zone
 
-DAY_S = 86_400
 _ENTRY: TypeAdapter[TimelineEntry] = TypeAdapter(TimelineEntry)
 MAX_EVENTS = 100_000
 """Maximum number of events of a timeline, including repetitions."""

@@ -17,12 +17,19 @@ from xml.etree import ElementTree as ET
 
 from broker import printable_line
 from scenarios.metrics import Figure, SampleStatistics
-from scenarios.results.comparison.compared_simulation import OF_BEST
+from scenarios.results.comparison.compared_simulation import OF_BEST, OF_SHARED_BEST
 from scenarios.results.comparison.comparison import SimulationComparison
 from scenarios.results.comparison.tables import mean_text, scaled, scenario_title, unit_of
 from scenarios.results.connection import FigureFormatError
 
-DRAWN_FIGURES = ("self_sufficiency", "self_consumption", "grid_wh", OF_BEST, "consumption_peak_to_average")
+DRAWN_FIGURES = (
+    "self_sufficiency",
+    "self_consumption",
+    "grid_wh",
+    OF_BEST,
+    OF_SHARED_BEST,
+    "consumption_peak_to_average",
+)
 """Figures that are drawn, where a simulation has them."""
 
 _WIDTH, _MARGIN, _ROW, _PANEL_GAP = 900.0, 18.0, 24.0, 62.0

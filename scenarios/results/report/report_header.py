@@ -1,4 +1,4 @@
-"""What heads every report, of a large run or of small ones: the header of each run, and the zone's offsets from UTC."""
+"""The header of each run in a report, and the zone's offsets from UTC; the same for large and for small runs."""
 
 from __future__ import annotations
 

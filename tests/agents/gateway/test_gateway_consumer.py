@@ -122,8 +122,8 @@ def measured_wh(washer: Stage, *readings: float, in_between: float | None = None
 @pytest.mark.parametrize(
     ("readings", "expected_wh"),
     [
-        ([5_000.0, 5_010.0, 3_000.0, 5_030.0, 5_060.0], [0.0, 10.0, 30.0, 30.0, 60.0]),
-        ([5_000.0, 3_001.0, 5_002.0, 3_003.0, 5_004.0], [0.0, 2.0, 2.0, 2.0, 4.0]),  # two devices on one topic
+        ([5_000.0, 5_010.0, 3_000.0, 5_030.0, 5_060.0], [0.0, 10.0, 10.0, 30.0, 60.0]),
+        ([5_000.0, 3_001.0, 5_002.0, 3_003.0, 5_004.0], [0.0, 0.0, 2.0, 2.0, 4.0]),  # two devices on one topic
         ([5_000.0, 5_010.0, 20.0, 50.0, 60.0], [0.0, 10.0, 30.0, 60.0, 70.0]),  # a reset
     ],
     ids=["wrong", "two", "reset"],
@@ -137,7 +137,7 @@ def test_nothing_remains_of_a_reading_that_was_passed_over_in_what_a_job_drew(
 
 def test_a_job_that_starts_at_a_wrong_reading_is_measured_from_the_next_one(washer: Stage) -> None:
     """Its 3,000 Wh were taken for what had been drawn before, so that the job drew nothing until the end."""
-    assert measured_wh(washer, 5_000.0, 5_010.0, 5_200.0, 5_400.0, in_between=3_000.0) == [0.0, 0.0, 190.0, 390.0]
+    assert measured_wh(washer, 5_000.0, 5_010.0, 5_200.0, 5_400.0, in_between=3_000.0) == [0.0, 10.0, 200.0, 400.0]
 
 
 @pytest.mark.parametrize(

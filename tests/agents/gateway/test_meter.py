@@ -40,7 +40,7 @@ def test_a_counter_that_falls_to_what_no_meter_can_have_counted_since_adds_nothi
         ([10_000, 5_000_000, 5_000_010, 5_000_020], 20.0, 1),  # another meter
         ([10_000, 1e12, 1e12, 10_001, 10_001], 1.0, 1),  # each reading on two topics
         ([10_000, 10_000, 0, 0, 10_001, 10_001], 1.0, 0),
-        ([10_000, 3_000, 3_000, 10_001], 1.0, 0),
+        ([10_000, 3_000, 3_000, 10_001], 1.0, 1),
         ([10_000, 10_000, 0, 0, 7, 7, 9, 9], 9.0, 0),
         ([10_000, 5_000_000, 5_000_000, 5_000_010, 5_000_010], 10.0, 1),
     ],
@@ -403,3 +403,24 @@ def test_a_counter_whose_unit_is_right_again_counts() -> None:
     by_power_wh = 2_000.0 * 20 / 60
     assert meter.energy_wh == pytest.approx(by_power_wh + 100.0, abs=30.0)
     assert meter.counter_wh == 5_120.0
+
+
+@pytest.mark.parametrize(
+    ("readings", "drawn_wh"),
+    [
+        ([400, 430, 300, 330, 360], 120.0),  # what it drew while 300 was doubted, by power
+        ([10_000, 10_030, *range(8_950, 9_600, 30)], 690.0),
+        ([10_000, 10_030, *range(9_600, 10_500, 30)], 930.0),
+        ([400, 430, 5, 35, 65], 95.0),  # it was reset, and its first reading shows how long ago
+        ([400, 430, 420, 460, 455, 490], 90.0),  # late readings
+    ],
+    ids=["small", "large", "slightly", "reset", "late"],
+)
+def test_a_plug_that_counts_on_from_what_it_had_stored_counts_nothing_twice(
+    readings: list[int], drawn_wh: float
+) -> None:
+    """After a power cut, 8,950 Wh were counted again; or nothing, until the counter had caught up."""
+    meter = Meter()
+    for number, reading in enumerate(readings):
+        meter.take(60 * number, 1_800.0, float(reading))
+    assert meter.energy_wh == pytest.approx(drawn_wh)

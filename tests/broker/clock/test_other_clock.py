@@ -58,5 +58,5 @@ async def test_a_run_that_reports_is_not_joined_by_another_clock() -> None:
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(report_later())
-        with pytest.raises(ClockTakenError, match="already takes place"):
+        with pytest.raises(ClockTakenError, match="is already active"):
             await check_alone(broker, "r")

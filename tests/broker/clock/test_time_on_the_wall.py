@@ -514,7 +514,7 @@ def test_a_second_clock_with_its_own_journal_is_refused(tmp_path: Path) -> None:
             await asyncio.sleep(10)
             with ClockJournal(tmp_path / "other.sqlite", {"run": RUN}) as journal:
                 second = Clock(street._settings, journal=journal)
-                with pytest.raises(ClockTakenError, match=r"already takes place at this broker \(running\)"):
+                with pytest.raises(ClockTakenError, match=r"is already active at this broker \(running\)"):
                     await second.run(street._broker)
             await street.ended()
             assert at(street, 6000) - street.begun_wall_s == pytest.approx(100, abs=0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,6 @@ def run(
         settings = ClockSettings(
             "r", {"a": ("ear",)}, 1_000, end_s=1_020, pace=Pace(1.0), timeouts=PATIENCE, is_open=not port.due
         )
-        opened = HostJournal(journal, {}) if journal else None
-        host = Host("a", "r", [Ear(heard)], MESSAGES, seed=1, timeouts=PATIENCE, port=port, journal=opened)
 
         async def outside() -> None:
             before = 0.0
@@ -97,10 +96,12 @@ def run(
                 before = at_wall_s
                 port.put(n)
 
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(host.run(broker))
-            tasks.create_task(outside())
-            await Clock(settings, moments.append).run(broker)
+        with HostJournal(journal, {}) if journal else nullcontext() as opened:
+            host = Host("a", "r", [Ear(heard)], MESSAGES, seed=1, timeouts=PATIENCE, port=port, journal=opened)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(host.run(broker))
+                tasks.create_task(outside())
+                await Clock(settings, moments.append).run(broker)
 
     with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         runner.run(main())
@@ -132,21 +133,13 @@ def test_a_restarted_host_remembers_input_from_outside(tmp_path: Path) -> None:
     run(Outside(), heard, (3.25, 7), journal=tmp_path / "journal")
     port = Outside()
     again: list[tuple[int, int]] = []
-    host = Host(
-        "a",
-        "r",
-        [Ear(again)],
-        MESSAGES,
-        seed=1,
-        timeouts=PATIENCE,
-        port=port,
-        journal=HostJournal(tmp_path / "journal", {}),
-    )
 
     async def replay() -> None:
-        async with asyncio.TaskGroup() as tasks:
-            await host._replay(tasks)
-            host._group.stop()
+        with HostJournal(tmp_path / "journal", {}) as journal:
+            host = Host("a", "r", [Ear(again)], MESSAGES, seed=1, timeouts=PATIENCE, port=port, journal=journal)
+            async with asyncio.TaskGroup() as tasks:
+                await host._replay(tasks)
+                host._group.stop()
 
     asyncio.run(replay())
     assert again == heard == [(1_003, 7)]

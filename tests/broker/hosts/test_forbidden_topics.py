@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
 from broker.clock.settings import ClockSettings
-from broker.errors import BrokerRefusedError, HostsMissingError
+from broker.errors import BrokerRefusedError, ClockMissingError, HostsMissingError
 from broker.hosts.clock_watch import ClockSigns, ClockWatch
 from broker.hosts.host import Host
 from broker.protocol import Envelope, TimeReport
@@ -124,6 +124,30 @@ def test_a_host_that_may_not_listen_to_the_clock_does_not_wait_for_ever() -> Non
             with pytest.raises(ExceptionGroup) as caught:
                 await host.run(RefusingBroker())
         assert caught.group_contains(BrokerRefusedError, match="refuses a subscription to 'ssmic/r/time'")
+
+    quickly(main())
+
+
+class OftenAway(MemoryBus):
+    """A connection that is down for 20 s of every 40 s."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is up."""
+        return asyncio.get_running_loop().time() % 40 < 20
+
+
+def test_a_host_whose_connection_breaks_often_gives_up_on_a_clock_that_is_gone() -> None:
+    """Time in which it could not hear the clock does not count, but the rest adds up."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        watch = ClockWatch(
+            RUN, "a", ClockSigns(), LIMIT_WALL_S, awaited_topic=lambda _step: None, why_missing=lambda: ""
+        )
+        async with asyncio.timeout(10 * LIMIT_WALL_S):
+            with pytest.raises(ClockMissingError):
+                await watch.keep_watching(broker, OftenAway(broker, "a", None, 100))
 
     quickly(main())
 

@@ -37,7 +37,7 @@ class CrashAt:
         self.step = step
         self.ran: list[int] = []
 
-    def round_ran(self, _host_id: str, record: RoundRecord) -> None:
+    def round_ran(self, _host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:  # noqa: ARG002 - of no interest here
         """Note the round, or crash."""
         if record.grant.step == self.step:
             raise DeathError

@@ -77,7 +77,7 @@ class Run:
     async def announce(self, session: str, *, ran: int = -1) -> Roster | None:
         """Announce a process; return what the roster says then, if it is published."""
         said = await self.say(topics.host(RUN, "a"), announced(session, ran=ran))
-        rosters = [delivery.payload for delivery in said if delivery.topic == topics.roster(RUN)]
+        rosters = [delivery.payload for delivery in said if delivery.topic == topics.roster(RUN) and delivery.payload]
         return Roster.model_validate_json(rosters[-1]) if rosters else None
 
     async def answer(self, session: str, step: int, next_s: int | None = None) -> list[int]:

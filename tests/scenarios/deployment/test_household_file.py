@@ -18,14 +18,14 @@ from scenarios.events import JoinDevice, TimelineEvent
 from scenarios.files import load_text
 from scenarios.load import bundled_names, bundled_text, load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation import RunSettings, homes_of, run_hosts, run_scenario
+from scenarios.simulation import RunSettings, agents_by_host, run_hosts, run_scenario
 from tests.virtual_time import new_virtual_loop
 from tui.cli.app import app
 
 
 def households_of(scenario: Scenario) -> list[str]:
     """Return the houses that are a host each."""
-    return [host for host in homes_of(scenario) if host != MANAGER]
+    return [host for host in agents_by_host(scenario) if host != MANAGER]
 
 
 def ledger_with_own_files(scenario: Scenario, supply: str) -> str:

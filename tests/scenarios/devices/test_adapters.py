@@ -14,7 +14,7 @@ import pytest
 from broker.protocol.wire import Control
 from broker.security import Guard, write_guard
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
-from scenarios.devices.link import device_access_of
+from scenarios.devices.device_access import device_access_of
 from scenarios.devices.scan import found_in
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import block_lines, to_yaml

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import pytest
 
 from agents import Availability, DeviceCommand, Reported
-from scenarios.devices.adapter import Adapter
+from scenarios.devices.adapter import Adapter, MessageError
 from scenarios.devices.adapters import adapter_for
 from scenarios.gateways import Gateway
 
 HOUR_S = 3600
+OWN = {"id": "d", "house": "adler", "device": "d", "type": "consumer", "agent": "adler/d"}
 
 
 def commanded(adapter: str, run_s: int, what: Literal["start", "renew"] = "start", **options: Any) -> dict[str, str]:
@@ -307,3 +309,104 @@ def test_a_device_that_comes_online_is_asked_for_its_state_once(
     made.concerns(presence, online.encode())
     assert [message.topic for message in made.new_questions()] == asked
     assert list(made.new_questions()) == []
+
+
+def shelly_message(sender: str, counter_wh: float) -> tuple[str, dict[str, Any]]:
+    """Return topic and payload of what a Shelly reports."""
+    status = {"id": 0, "apower": 0.0, "aenergy": {"total": counter_wh}}
+    return "plug/events/rpc", {"src": sender, "method": "NotifyStatus", "params": {"switch:0": status}}
+
+
+def tasmota_message(sender: str, counter_wh: float) -> tuple[str, dict[str, Any]]:
+    """Return topic and payload of what a Tasmota reports, whose counter began at a time of its own."""
+    energy = {"TotalStartTime": sender, "Total": counter_wh / 1000, "Power": 0}
+    return "tele/plug/SENSOR", {"Time": "2026-11-28T10:00:00", "ENERGY": energy}
+
+
+SENDERS = [("shelly", {"prefix": "plug"}, shelly_message), ("tasmota", {"topic": "plug"}, tasmota_message)]
+
+
+@pytest.mark.parametrize(("kind", "options", "message"), SENDERS)
+@pytest.mark.parametrize(
+    ("senders", "counted"),
+    [
+        ("abababab", "a-a-a-a-"),
+        ("aabbaabb", "aa--aa--"),
+        ("aabbbbb", "aa--bbb"),  # it was exchanged, or its counter was reset
+        ("ab" + "a" * 3 + "b" * 21, "a-" + "a" * 3 + "-" * 19 + "bb"),  # the first one has left
+        ("bbaba", "bb-b-"),
+    ],
+)
+def test_only_the_first_of_two_plugs_on_one_topic_counts(
+    kind: str, options: dict[str, str], message: Callable[[str, float], tuple[str, Any]], senders: str, counted: str
+) -> None:
+    """Their counters are so close to each other that nothing else tells them apart."""
+    adapter, taken = adapter_for(Gateway(**OWN, adapter=kind, options=options)), ""
+    for number, sender in enumerate(senders):
+        topic, payload = message(sender, 5000.0 + number)
+        try:
+            adapter.take(topic, json.dumps(payload).encode(), retained=False)
+        except MessageError:
+            taken += "-"
+        else:
+            taken += sender
+    assert taken == counted
+
+
+def tasmota_telemetry(time: str, counter_kwh: float) -> bytes:
+    """Return what a Tasmota measures."""
+    energy = {"TotalStartTime": "2025-01-01T00:00:00", "Total": counter_kwh, "Power": 100}
+    return json.dumps({"Time": time, "ENERGY": energy}).encode()
+
+
+@pytest.mark.parametrize(
+    ("times", "taken"),
+    [
+        (("10:00:00", "10:00:10", "10:00:05", "10:00:20"), "++-+"),
+        (("10:00:00", "10:00:10", "10:00:10", "10:00:09"), "++++"),  # repeated, and at the same time
+        (("02:59:50", "02:00:00", "02:00:10"), "+++"),  # summer time ends
+        (("10:00:00", *["09:55:00"] * 21), "+" + "-" * 20 + "+"),  # the clock was set back
+        (("", "10:00:00", "x", "10:00:10"), "++++"),
+    ],
+)
+def test_what_a_tasmota_has_measured_before_is_not_taken_after_newer_values(times: tuple[str, ...], taken: str) -> None:
+    """A small counter fell as after a reset, and added what it had counted again."""
+    adapter, found = adapter_for(Gateway(**OWN, adapter="tasmota", options={"topic": "plug"})), ""
+    for time in times:
+        try:
+            adapter.take("tele/plug/SENSOR", tasmota_telemetry(f"2026-10-25T{time}", 0.1), retained=False)
+        except MessageError:
+            found += "-"
+        else:
+            found += "+"
+    assert found == taken
+    state = b'{"Time": "2026-10-25T09:59:00", "POWER": "ON"}'
+    assert adapter.take("tele/plug/STATE", state, retained=False) == [Reported(is_on=True)]  # the newest of its kind
+
+
+def test_what_a_shelly_notifies_late_counts_only_where_nothing_newer_is_known() -> None:
+    """Notifications contain only what has changed."""
+    adapter = adapter_for(Gateway(**OWN, adapter="shelly", options={"prefix": "plug"}))
+
+    def take(at_s: float | None, **status: Any) -> Sequence[Any]:
+        payload = {"src": "s", "method": "NotifyStatus", "params": {"ts": at_s, "switch:0": {"id": 0, **status}}}
+        return adapter.take("plug/events/rpc", json.dumps(payload).encode(), retained=False)
+
+    assert take(1_782_021_660.0, aenergy={"total": 50.0}, output=True) == [Reported(is_on=True, counter_wh=50.0)]
+    late = {"apower": 7.0, "aenergy": {"total": 40.0}, "output": False}
+    assert take(1_782_021_600.5, **late) == [Reported(power_w=7.0)]
+    with pytest.raises(MessageError, match="a message that is 59 s older than the one before it"):
+        take(1_782_021_601.0, output=False)
+    assert take(None, output=False) == [Reported(is_on=False)]
+    assert take(5.2, output=True) == [Reported(is_on=True)]  # it has restarted, and does not know the time yet
+
+
+def test_a_tasmota_whose_counter_was_reset_is_not_another_one() -> None:
+    """Its counter began after the last message, so it cannot be that of a second plug."""
+    adapter = adapter_for(Gateway(**OWN, adapter="tasmota", options={"topic": "plug"}))
+    for time, since, kwh in (("10:00:00", "2025-01-01T00:00:00", 5.0), ("10:05:00", "2026-10-25T10:02:00", 0.01)):
+        energy = {"TotalStartTime": since, "Total": kwh, "Power": 100}
+        payload = json.dumps({"Time": f"2026-10-25T{time}", "ENERGY": energy}).encode()
+        assert adapter.take("tele/plug/SENSOR", payload, retained=False) == [
+            Reported(power_w=100.0, counter_wh=1000 * kwh)
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -41,6 +42,30 @@ def test_what_no_household_takes_for_its_own_is_answered(announced: object, prob
     found = answer(announced)
     assert found is not None
     assert problem in found
+
+
+@pytest.mark.parametrize(
+    ("house", "problem"),
+    [
+        ("adlr", "there is no house 'adlr'; did you mean 'adler'?"),
+        ("brandt", "house 'brandt' takes no guests"),
+        ("", "the announcement names no house"),
+    ],
+)
+def test_the_house_of_a_resource_manager_is_answered_without_the_library_of_s2(
+    house: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock's process, which needs no S2, said that it does not speak it, and nothing of the house."""
+    monkeypatch.setitem(sys.modules, "scenarios.devices.s2", None)  # as without s2-python
+    announced = {"message": {"message_type": "ResourceManagerDetails"}, "metadata": {"house": house}}
+    assert answer(announced) == problem
+    places = DevicePlaces(is_only_one=True)
+    for gateway in load_text(STREET, "test", None).gateways.values():
+        places.add(gateway)
+    refusal = places.welcome("heat-pump", "announce", json.dumps(announced).encode())
+    assert isinstance(refusal, PlaceRefusal)
+    assert refusal.problem.startswith("device 'heat-pump' speaks S2, and ")
+    assert refusal.expected.endswith("ssmic[s2] is not installed here; a house that is one of: adler")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from scenarios.expectations import condition_notes, condition_problems
-from scenarios.expectations.language import ConditionError, Name, Value, compute, parse
+from scenarios.expectations import condition_notes, condition_problems, quoted
+from scenarios.expectations.language import ConditionError, Name, Value, compute, names_in, parse
 
 RUN: dict[str, Value] = {
     "jobs": 5.0,
@@ -120,3 +120,18 @@ def test_a_long_condition_is_computed(text: str) -> None:
     """The limits leave room for every condition that somebody writes."""
     assert condition_problems(text, None) == []
     assert compute(parse(text), value_of) is True
+
+
+@pytest.mark.parametrize("of", ['the "big" car', "it's", '"', "''", "both \" and '", '""'])
+def test_any_id_can_be_named(of: str) -> None:
+    """Quotation marks within a text are doubled; a message writes the id so that it can be copied."""
+    node = parse(f"job({quoted(of)}).producer == {quoted(of)}")
+    assert names_in(node) == (Name("job", of, "producer"),)
+    assert parse(f"{names_in(node)[0]} == {quoted(of)}") == node
+    single = "'" + of.replace("'", "''") + "'"
+    assert parse(f"job({single}).producer == {single}") == node
+
+
+def test_a_text_that_is_not_closed_cannot_be_read() -> None:
+    """A doubled quotation mark does not close it."""
+    assert condition_problems('job("wash"").start == 1', None) == ['cannot be read from \'"wash"").start == 1\' on']

@@ -6,9 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agents import SHARED, Device, JobExecuted, Share
+import pytest
+
+from agents import SHARED, TIMELINE, Device, Happened, JobExecuted, Share
 from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
+from agents.messages import ProducersFor
 from agents.model import GRID
+from scenarios.events import ACTION, Action, ChangeTariff, CloudFront, TimelineEvent
 from scenarios.expectations import judge
 from scenarios.gateways import Gateway
 from scenarios.results import RecordedEnd, ResultsReader, RunWriter, SimulationSpec, create_results
@@ -35,14 +39,22 @@ MORNING = forecast(sun((0, 0), (2 * HOUR_S, 4000)))
 
 
 def values_of(
-    folder: Path, scenario: Scenario, ledger: list[LedgerEntry], said: list[tuple[str, dict[str, Any]]], *names: str
+    folder: Path,
+    scenario: Scenario,
+    ledger: list[LedgerEntry],
+    said: list[tuple[str, dict[str, Any]]],
+    *names: str,
+    said_h: float = 0,
 ) -> list[str]:
-    """Write a run of a scenario, and return the values by which conditions about these names are judged."""
+    """Write a run of a scenario, and return the values by which conditions about these names are judged.
+
+    What is said is said `said_h` hours after the start.
+    """
     scenario = replace(scenario, expectations=tuple(_expectation(name) for name in names))
     path = create_results(SimulationSpec(scenario, "insertion", seeds=(1,), broker="memory"), folder=folder)
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         for seq, (sender, body) in enumerate(said):
-            writer.message(START_S, 0, sender, seq, "manager", body["kind"], body)
+            writer.message(START_S + int(said_h * HOUR_S), 0, sender, seq, "manager", body["kind"], body)
         for entry in ledger:
             writer.entry(entry)
         writer.finish(RecordedEnd("done", START_S + 12 * HOUR_S, wall_s=0.0))
@@ -76,6 +88,41 @@ def test_a_device_that_starts_late_is_judged_by_its_real_start(tmp_path: Path) -
     assert values_of(
         tmp_path, scenario, [agreed(of)], said, "delivered_wh", "bill_eur", 'job("wash").delivered_wh'
     ) == ["delivered_wh = 0", "bill_eur = 0", 'job("wash").delivered_wh = 0']
+
+    earlier = ("delivered_wh @ 0.75", "delivered_wh @ 1", "delivered_wh")
+    found = values_of(tmp_path / "later", scenario, [agreed(of)], said, *earlier, said_h=1)
+    assert found == ["delivered_wh = 1000", "delivered_wh = 0", "delivered_wh = 0"]
+
+
+CLOUD = CloudFront(producers=("pv",), factor=0, ramp_s=0, duration_s=HOUR_S, travel_s=0, announced=False)
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "values"),
+    [
+        (CLOUD, 'producer("pv").produced_wh', ["4000", "2000"]),
+        (ChangeTariff(import_eur_per_kwh=4.0), 'house("b").bill_eur', ["0.2", "2"]),
+    ],
+)
+def test_a_condition_about_a_moment_knows_no_event_that_comes_later(
+    tmp_path: Path, action: Action, name: str, values: list[str]
+) -> None:
+    """A job that is under way is settled to its end, by what was known at the moment, as the run itself said then."""
+    scenario = replace(HOUSES, timeline=(TimelineEvent(at_s=START_S + HOUR_S, action=action),))
+    ledger = [agreed(contract(DRY, GRID, 2 * HOUR_S))]
+    happened = Happened(n=1, event=ACTION.dump_python(action, mode="json")).model_dump(mode="json")
+    found = values_of(
+        tmp_path, scenario, ledger, [(TIMELINE, happened)], f"{name} @ 0.99", f"{name} @ 1", "events @ 0.99", said_h=1
+    )
+    assert found == [*(f"{name} = {value}" for value in values), "events = 0"]
+
+
+def test_negotiations_are_counted_up_to_the_moment(tmp_path: Path) -> None:
+    """Only the first request of a job begins one."""
+    first, more = ProducersFor(job_id="wash"), ProducersFor(job_id="wash", asked=("pv",), part="last")
+    said = [(WASH.agent, message.model_dump(mode="json")) for message in (first, more)]
+    names = ("negotiations @ 0.99", "negotiations @ 1")
+    assert values_of(tmp_path, HOUSES, LEDGER, said, *names, said_h=1) == ["negotiations = 0", "negotiations = 1"]
 
 
 HOUSES = neighbourhood({"a": {"pv": MORNING}, "b": {}}, [WASH, DRY], tariff=TARIFF)

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.clock import Pace
 from broker.protocol import topics
+from broker.protocol.rejections import LOGGED_AT_ONCE
 from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import Bus, Delivery, MemoryBroker, MqttBroker
 from scenarios.device_state import DeviceState
 from scenarios.files import load_text
-from scenarios.home_assistant import Standing
+from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.home_assistant.discovery import STATES, devices_of, object_id
 from scenarios.home_assistant.states import real_consumer, states_at
 from scenarios.simulation import RunOutcome, RunSettings, run_scenario
@@ -154,6 +156,29 @@ async def test_a_run_reappears_after_a_birth_message_and_disappears_at_its_end()
             await reader.until(lambda: not [topic for topic in reader.retained if _is_ours(topic)])
     plain = await run_scenario(lane(), RunSettings(seed=1, run_id="x", days=1), MemoryBroker())
     assert outcome.ledger_sha256 == plain.ledger_sha256
+
+
+@pytest.mark.looptime
+async def test_a_flood_of_invented_messages_is_logged_a_few_times_and_counted() -> None:
+    """At a broker without logins, anyone can write them, and each was logged."""
+    sent = {
+        topics.device(RUN, "washer", "job"): b"{",
+        topics.device(RUN, "washer", "state"): b"[]",
+        f"ssmic/{RUN}/ha/nobody/start/set": b"PRESS",
+    }
+    broker = MemoryBroker()
+    standing = Standing(lane().start_s, (), {})
+    with capture_logs() as logs:
+        async with broker.connect("mallory") as mallory, shown_in_home_assistant(broker, lane(), RUN, lambda: standing):
+            await asyncio.sleep(1)
+            for _ in range(500):
+                for topic, payload in sent.items():
+                    await mallory.publish(topic, payload)
+            await asyncio.sleep(5)
+    for topic in sent:
+        told = [entry for entry in logs if entry.get("topic") == topic]
+        assert len(told) <= LOGGED_AT_ONCE + 2, topic
+        assert sum(1 + entry.get("more", 0) for entry in told) == 500, topic
 
 
 @pytest.mark.long

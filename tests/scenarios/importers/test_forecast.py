@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
+from scenarios.errors import ScenarioError
 from scenarios.importers.assumptions import Imported
 from scenarios.importers.detect import import_source
 from scenarios.importers.forecast import MANY, make_forecast
@@ -94,6 +95,19 @@ def test_one_row_after_the_time_of_issue_is_a_forecast(tmp_path: Path) -> None:
     """A day's energy in a single value."""
     found = imported(tmp_path, (ISSUED_S, [(ISSUED_S + DAY_S, 24_000.0)]))
     assert energies_wh(found, ISSUED_S, ISSUED_S + DAY_S // 2, ISSUED_S + DAY_S) == [12_000.0, 12_000.0]
+
+
+def test_one_row_is_noted_because_it_may_be_a_counter(tmp_path: Path) -> None:
+    """Nothing else in the file shows which of the two it is, also if it is an hour after the time of issue."""
+    found = imported(tmp_path, (ISSUED_S, [(ISSUED_S + 3600, 1_500.0)]))
+    what = "the only value is taken as the energy since the time of issue, and not as a counter's reading"
+    assert found.notes == (f"{what}: predictions/p0.csv (1,500 Wh)",)
+
+
+def test_one_row_that_no_roof_can_produce_is_refused(tmp_path: Path) -> None:
+    """It was taken as energy without a word: 5 MWh in an hour."""
+    with pytest.raises(ScenarioError, match="a mean of 5,000 kW since the time of issue; at most 100 kW"):
+        imported(tmp_path, (ISSUED_S, [(ISSUED_S + 3600, 5_000_000.0)]))
 
 
 def test_a_gap_does_not_say_how_long_a_step_is(tmp_path: Path) -> None:

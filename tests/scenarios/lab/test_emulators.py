@@ -47,6 +47,9 @@ def test_kinds_are_chosen_by_name_and_an_unknown_one_is_refused_with_the_known_o
     assert Kinds.parse([]) == Kinds(("tasmota",), ("opendtu",))
     with pytest.raises(LabKindError, match="--as tuya: expected one or several of tasmota, shelly"):
         Kinds.parse(["tuya"])
+    for nothing in ("", ", "):
+        with pytest.raises(LabKindError, match=f"--as '{nothing}': expected one or several of tasmota, shelly"):
+            Kinds.parse(["shelly", nothing])
 
 
 class TestTasmota:

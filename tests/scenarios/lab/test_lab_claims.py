@@ -69,7 +69,7 @@ async def test_a_second_lab_is_refused_and_the_error_names_the_first_and_its_dev
         )
         assert "already emulates adler/pv (solar/dtu/status): end it" in await begins(broker, "second", "shelly")
         assert not await begins(broker, "second", "shelly", "ahoydtu")
-        expected = "lab 'first' already takes place at this broker: end it first, or choose another --run"
+        expected = "lab 'first' is already active at this broker: end it first, or choose another --run"
         assert await begins(broker, "first", "shelly", "ahoydtu") == expected
         broker.restart()
         await asyncio.sleep(60)
@@ -131,5 +131,5 @@ async def test_the_topics_of_a_real_device_are_left_alone() -> None:
         beginning = asyncio.create_task(begins(broker, "first"))
         await asyncio.sleep(1)
         await bus.publish("ssmic/first/time", report, retain=True)
-        assert (await beginning).startswith("run 'first' already takes place at this broker")
+        assert (await beginning).startswith("run 'first' is already active at this broker")
         assert not await begins(broker, "first")

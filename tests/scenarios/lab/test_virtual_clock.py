@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from broker.clock.pacing import Pace
+import pytest
+
+from broker.clock.pacing import Pace, PaceError
+from scenarios.lab.lab import LabSettings
 from scenarios.lab.virtual_clock import Agenda, VirtualClock
 
 START_S = 1_782_021_600
@@ -19,3 +22,9 @@ async def test_what_was_to_happen_before_the_lab_began_happens_at_once_and_is_no
     await agenda.run()
     assert done == [START_S]
     assert max(agenda.lags_wall_s) < 360
+
+
+def test_a_pace_that_no_controller_can_follow_is_refused_before_a_broker_is_started() -> None:
+    """A private Mosquitto was started first, only to be ended at once."""
+    with pytest.raises(PaceError, match="a lab follows the wall clock"):
+        LabSettings("street", pace=Pace.parse("max"))

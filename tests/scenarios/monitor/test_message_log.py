@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -33,9 +35,10 @@ COUNT = 5 * IN_MEMORY + 123
 
 
 @pytest.fixture(scope="module")
-def long() -> MessageLog:
+def long() -> Iterator[MessageLog]:
     """One that does not fit in memory."""
-    return filled(COUNT)
+    with closing(filled(COUNT)) as stream:
+        yield stream
 
 
 def test_all_lines_can_be_read_from_memory_and_file(long: MessageLog) -> None:
@@ -69,19 +72,20 @@ def test_memory_holds_only_the_newest(long: MessageLog) -> None:
 def test_the_oldest_lines_are_dropped_at_the_limit() -> None:
     """They are counted; the others remain."""
     kept = 2 * IN_MEMORY
-    stream = filled(COUNT, kept=kept)
-    assert (len(stream), stream.dropped) == (kept, COUNT - kept)
-    assert list(stream.since(0)) == [line(n) for n in range(COUNT - kept, COUNT)]
-    assert stream.get(stream.first) == line(COUNT - kept)
-    assert stream.about("job-3", COUNT) == [line(n) for n in range(COUNT - kept, COUNT) if line(n).job_id == "job-3"]
+    with closing(filled(COUNT, kept=kept)) as stream:
+        assert (len(stream), stream.dropped) == (kept, COUNT - kept)
+        assert list(stream.since(0)) == [line(n) for n in range(COUNT - kept, COUNT)]
+        assert stream.get(stream.first) == line(COUNT - kept)
+        about = [line(n) for n in range(COUNT - kept, COUNT) if line(n).job_id == "job-3"]
+        assert stream.about("job-3", COUNT) == about
 
 
 def test_the_newest_lines_are_kept_on_a_full_disk() -> None:
     """Lines that do not fit are dropped and counted, without an error."""
-    stream = filled(COUNT, most_bytes=300_000)
-    assert IN_MEMORY <= len(stream) < COUNT
-    assert stream.dropped == COUNT - len(stream)
-    assert list(stream.since(0)) == [line(n) for n in range(stream.first, COUNT)]
+    with closing(filled(COUNT, most_bytes=300_000)) as stream:
+        assert IN_MEMORY <= len(stream) < COUNT
+        assert stream.dropped == COUNT - len(stream)
+        assert list(stream.since(0)) == [line(n) for n in range(stream.first, COUNT)]
 
 
 def test_the_minutes_of_a_share_are_said_in_the_zone_of_the_screen() -> None:

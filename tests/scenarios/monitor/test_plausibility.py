@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -104,9 +105,10 @@ def test_the_archive_takes_what_the_watcher_takes() -> None:
     watched = ObservedRun(RUN)
     for seq in range(IN_MEMORY + 600):
         watched.take(topics.inbox(RUN, "adler", "brandt"), message(seq=seq, round=2**53 - 1, time=253_402_214_400))
-    assert watched.refused == 0
-    assert watched.lines.get(0).round == 2**53 - 1
-    assert watched.lines.get(0).said(Zone(86_399))
+    with closing(watched.lines) as lines:
+        assert watched.refused == 0
+        assert lines.get(0).round == 2**53 - 1
+        assert lines.get(0).said(Zone(86_399))
 
 
 def test_numbers_of_any_length_are_sorted() -> None:

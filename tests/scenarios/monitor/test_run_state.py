@@ -401,6 +401,18 @@ def test_a_run_that_ended_before_its_latest_end_is_done(state: RunPhase, stopped
     assert watched.share_done() == share
 
 
+def test_time_passes_between_events_at_a_pace() -> None:
+    """A run at the pace of real devices may have no event for hours; where it stands is what the clock reports."""
+    scenario = neighbourhood({"a": {}}, [job_of("wash", "a", load((0, 0.0), (600, 50.0)))])
+    watched = ObservedRun("w", context_of_scenario(scenario, START_S + 4000))
+    event = TimeReport(time=START_S + 1000, round=0, step=9, pace="1x", lag_wall_s=0.0, state="running")
+    for report, share in ((event, 0.25), (event.model_copy(update={"reached": START_S + 2000}), 0.5)):
+        watched.take(topics.time("w"), report.encoded())
+        assert watched.share_done() == share
+        assert watched.time is not None
+        assert watched.time.now_s == START_S + 4000 * share
+
+
 @pytest.mark.parametrize("knows_the_scenario", [False, True])
 async def test_what_a_house_takes_itself_is_neither_offered_nor_free(*, knows_the_scenario: bool) -> None:
     """A roof of 1 kW, a base load of 200 W: a watcher sees 800 W, whether it has the scenario or not."""

@@ -290,3 +290,14 @@ def test_the_checker_refuses_a_start_before_the_job_is_known() -> None:
     scenario = street({"pv": forecast(DAY)}, late)
     assert plan_problems(scenario, {"wash-0": ("pv", START_S + 2 * HOUR_S)}) == []
     assert len(plan_problems(scenario, {"wash-0": ("pv", START_S + 2 * HOUR_S - 1)})) == 1
+
+
+def test_the_plan_of_a_baseline_that_was_lucky_is_the_best_plan_known() -> None:
+    """Its share never exceeds 100 %, as long as it promises no more than the forecast."""
+    real = sun((0, 0.0), (24 * HOUR_S, 19_200.0))
+    producer = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), real)
+    scenario = street({"pv": producer}, *at_hours((1, 2), (1, 2)))
+    lucky = {"wash-0": ("pv", START_S + HOUR_S), "wash-1": (GRID, START_S + 2 * HOUR_S)}
+    reckless = {"wash-0": ("pv", START_S + HOUR_S), "wash-1": ("pv", START_S + HOUR_S)}
+    assert clairvoyant_optimum(scenario, also_known=[reckless]).best_wh == 0.0
+    assert clairvoyant_optimum(scenario, also_known=[reckless, lucky]).best_wh == pytest.approx(800.0)

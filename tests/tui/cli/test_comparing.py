@@ -47,6 +47,14 @@ def test_the_list_says_scenario_algorithm_state_and_date_newest_first(ssmic: Ssm
     ]
 
 
+def test_results_of_another_folder_have_no_name_that_would_open_others(ssmic: Ssmic, two: tuple[Path, Path]) -> None:
+    """`latest` is always of `results/`; its own path is the same folder."""
+    Path("others").mkdir()
+    two[0].rename(Path("others") / two[0].name)
+    assert "latest" not in ssmic("results", "list", "--folder", "others").out
+    assert "latest" in ssmic("results", "list", "--folder", Path("results").absolute()).out
+
+
 def test_latest_names_the_newest_results_wherever_a_file_is_expected(
     ssmic: Ssmic, two: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -88,13 +88,21 @@ def test_each_algorithm_takes_the_settings_that_are_its_own(ssmic: Ssmic, small:
     assert (exact["penalty"], exact["node_limit"]) == (100, 7)
 
 
-def test_the_comparison_includes_the_optimum(ssmic: Ssmic, small: Path) -> None:
-    """It is shown as the share of the best plan, for each simulation."""
+@pytest.mark.parametrize(
+    ("supply", "figure", "label"),
+    [
+        ("whole", "share_of_best", "Share of the best plan"),
+        ("shared", "share_of_shared_best", "Share of the shared optimum"),
+    ],
+)
+def test_the_comparison_includes_the_optimum(ssmic: Ssmic, small: Path, supply: str, figure: str, label: str) -> None:
+    """It is shown and drawn as the share of the best plan under the runs' own rule of supply, for each simulation."""
     options = ("--algorithm", "insertion,fifty_fifty", "--days", "1", "--compare", "--time-limit", "5")
-    ended = run(ssmic, small, *options, "--runs", "2")
-    assert "Share of the best plan (%)" in ended.out
+    ended = run(ssmic, small, *options, "--runs", "2", "--supply", supply, "--to", "drawn.svg")
+    assert f"{label} (%)" in ended.out
+    assert f">{label}, %<" in Path("drawn.svg").read_text(encoding="utf-8")
     content = ssmic("results", "compare", "latest~1", "latest", "--json").json
-    shares = [one["statistics"]["share_of_best"]["mean"] for one in content["simulations"]]
+    shares = [one["statistics"][figure]["mean"] for one in content["simulations"]]
     assert shares[0] == pytest.approx(1)
     assert 0 <= shares[1] <= 1
 

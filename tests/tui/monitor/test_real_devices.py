@@ -8,11 +8,11 @@ from typing import Any
 from textual.widgets import Input, Static, TabbedContent
 
 from broker.transport import BrokerUrl, MemoryBroker, MqttBroker
-from scenarios.monitor import BusFeed, ObservedDevice, ObservedRun
+from scenarios.monitor import BusFeed, DeviceMessage, ObservedDevice, ObservedRun
 from scenarios.zone import Zone
 from tests.tui.driving import dialog, notices, the_app, until
 from tests.tui.monitor.test_screen import table
-from tui.monitor.real_devices import DeviceMessageDialog, JobAskedFor, _columns
+from tui.monitor.real_devices import DeviceMessageDialog, JobAskedFor, _columns, in_short
 from tui.shell import AskText
 
 STATE = {
@@ -71,3 +71,12 @@ def test_a_device_of_which_nothing_was_heard_says_so() -> None:
     assert heard.cell(device) == ""
     device.take("state", json.dumps({**STATE, "last_heard": None, "available": None}).encode(), None)
     assert heard.cell(device) == ("never", "warn")
+
+
+def test_a_state_in_the_table_says_what_changes() -> None:
+    """At 80 columns nothing else was seen of it than who the device is, which the table above says."""
+    state = {"v": 1, "device": "pv", "house": "1", "type": "producer", "agent": "pv", "name": "", "adapter": "opendtu"}
+    text = json.dumps({**state, "available": True, "power_w": 812.5})
+    assert in_short(DeviceMessage(1, 0, "state", text)) == '{"available":true,"power_w":812.5}'
+    for part, unchanged in (("command", text), ("state", "[1]"), ("state", "{"), ("state", "")):
+        assert in_short(DeviceMessage(1, 0, part, unchanged)) == unchanged

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import TabbedContent
 
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
@@ -14,6 +15,7 @@ from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from tests.tui.driving import until
 from tests.tui.results.driving import listed, opened_first, text, the_screen
+from tui.results.runs import RunsPane
 
 Opened = Any
 OUT = (DroppedHost("brandt", "its messages break the protocol", is_quarantined=True),)
@@ -50,3 +52,21 @@ async def test_the_displayed_run_names_quarantined_hosts_and_disputes(opened: Op
         the_screen(pilot).simulation.show_run(1)
         the_screen(pilot).simulation.show_tab("runs")
         await until(pilot, lambda: text(pilot, "#simulation .notes").startswith("Run 2: brandt was quarantined"))
+
+
+@pytest.mark.usefixtures("disputed_runs")
+async def test_a_view_that_is_left_while_it_is_read_is_read_when_it_is_opened_again(opened: Opened) -> None:
+    """It stayed empty, and said that no run had begun, for as long as the file did not change."""
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        simulation = the_screen(pilot).simulation
+        views, runs = simulation.query_one("#views", TabbedContent), simulation.query_one(RunsPane)
+        for tab in ("runs", "bills"):
+            views.active = f"tab-{tab}"
+            simulation.draw()
+        await until(pilot, lambda: not simulation.is_reading("sheet"))
+        assert runs.sheet is None
+        views.active = "tab-runs"
+        await until(pilot, lambda: runs.sheet is not None)
+        assert "reading" not in text(pilot, "#simulation .title")

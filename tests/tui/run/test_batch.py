@@ -92,10 +92,14 @@ async def test_ten_keys_lead_from_run_to_a_table_with_intervals_and_a_figure(ope
 
 
 @pytest.mark.long
-async def test_the_optimum_is_sought_and_shown(opened: Opened) -> None:
-    """The screen shows the search, then the share of each run."""
+@pytest.mark.parametrize(
+    ("supply", "title", "optimum"), [("whole", "of best", "optimum"), ("shared", "of shared", "shared_optimum")]
+)
+async def test_the_optimum_is_sought_and_shown(opened: Opened, supply: str, title: str, optimum: str) -> None:
+    """The screen shows the search, then the share of each run, of the best plan under its own rule of supply."""
     async with opened(first_area="run", size=(140, 45)) as pilot:
         screen = await ready(pilot)
+        screen.query_one("#supply", Select).value = supply
         screen.query_one("#optimum", Tick).value = True
         await until(pilot, lambda: screen.query_one("#optimum_s").display)
         screen.query_one("#optimum_s", Input).value = "0"
@@ -105,14 +109,14 @@ async def test_the_optimum_is_sought_and_shown(opened: Opened) -> None:
         await until(pilot, lambda: screen._batch is not None and screen._batch.is_over)
         assert screen._batch is not None
         assert (screen._batch.current.state, screen._batch.current.problem) == ("done", "")
-        assert "of best" in [column.title for column in columns_for(screen._batch)]
+        assert [of for column in columns_for(screen._batch) if (of := column.title).startswith("of ")] == [title]
         await until(pilot, lambda: rows(screen)[0].summary is not None)
         summary = rows(screen)[0].summary
         assert summary is not None
         assert summary.share_of_best is not None
         assert 0.5 < summary.share_of_best <= 1
         with ResultsReader(screen._batch.results[0]) as results:
-            assert results.runs()[0].comparison["optimum"]["share"] == summary.share_of_best
+            assert results.runs()[0].comparison[optimum]["share"] == summary.share_of_best
 
 
 def rows(screen: RunScreen) -> list[RunProgress]:

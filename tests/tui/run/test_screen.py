@@ -20,7 +20,8 @@ from tests.tui.driving import dialog, notices, steps, until
 from tests.tui.terminal import environment
 from tui.run.form import FormValues, about, plan_of
 from tui.run.form_view import RunForm
-from tui.run.preview import Preview, first_day
+from tui.run.preview import PREVIEW_LINES, Preview, first_day
+from tui.run.progress import ProgressPanel
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario
@@ -167,6 +168,30 @@ async def test_several_runs_show_their_figures(opened: Opened) -> None:
         rows: list[Any] = list(screen.query_one("#runs-table", VirtualTable).rows)
         assert [(row.seed, row.state) for row in rows] == [(1, "done"), (2, "done")]
         assert all(0 < (row.kpi("self_sufficiency") or 0) <= 1 for row in rows)
+
+
+@pytest.mark.long
+async def test_the_progress_of_many_runs_stays_in_sight_at_every_height(opened: Opened, tmp_path: Path) -> None:
+    """With 34 lines or a few more, the form and the day pushed the table of runs out of the screen."""
+    scenario = tmp_path / "expecting.yaml"
+    expectations = "\n".join(f'  - "jobs_lost <= {number}"' for number in range(6))
+    scenario.write_text(f"{TEXT}expect:\n{expectations}\n", encoding="utf-8")
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, bus="memory", runs="12", source=str(scenario))
+        await until(pilot, lambda: screen._scenario is not None and screen._scenario.expectations)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._batch is not None and screen._batch.is_over)
+        split, panel, form = (screen.query_one(kind) for kind in ("#split", ProgressPanel, RunForm))
+        for height in (24, 34, 36, 44, 60):
+            await pilot.resize_terminal(120, height)
+            await until(
+                pilot,
+                lambda: split.region.contains_region(panel.region) and split.size.height == screen.size.height - 2,
+            )
+            assert form.size.height >= 1
+            if (day := screen.query_one(Preview)).display:
+                assert day.size.height >= PREVIEW_LINES
+                assert form.max_scroll_y == 0
 
 
 @pytest.mark.long

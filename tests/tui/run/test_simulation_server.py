@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from asyncio.streams import FlowControlMixin
+from pathlib import Path
 
+import ssmic
 from tui.child_process import frame, read_frame_here
 from tui.run.ipc import Ended, Heard
-from tui.run.simulation_server import _Parent
+from tui.run.simulation_server import _Parent, summaries
 
 
 async def test_the_end_of_a_run_arrives_though_nothing_was_read_before() -> None:
@@ -32,3 +34,16 @@ async def test_the_end_of_a_run_arrives_though_nothing_was_read_before() -> None
         assert transport.get_write_buffer_size() == 0
         assert (first, second) == (heard, ended)
         transport.abort()
+
+
+async def test_a_run_has_the_share_of_the_best_plan_of_its_own_rule(tmp_path: Path) -> None:
+    """Under shared supply, too: the column *of best* was empty."""
+    file = tmp_path / "shared.sqlite"
+    outcome = await asyncio.to_thread(
+        lambda: ssmic.run("scarce", supply="shared", compare=True, time_limit_wall_s=0.5, out=file)
+    )
+    (run,) = summaries(file)
+    assert outcome.optimum is not None
+    assert run.share_of_best == outcome.optimum["shared_optimum"]["share"]
+    assert run.share_of_best is not None
+    assert run.share_of_best > 0

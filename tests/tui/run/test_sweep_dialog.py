@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, ProgressBar, Static
 
@@ -123,3 +124,33 @@ def test_a_sweep_whose_last_run_ends_while_it_is_stopped_is_done(tmp_path: Path)
     sweep = SweepProcess(plan, tmp_path / "s.sqlite", plan.fingerprint(), code=130)
     assert state_of(sweep, 2).startswith("2 of 2 runs done: ")
     assert state_of(sweep, 1).startswith("Stopped: 1 of 2 runs are kept")
+
+
+@pytest.mark.long
+async def test_buttons_and_all_points_are_in_reach_of_a_small_terminal(opened: Opened) -> None:
+    """The points pushed the buttons out of the dialog, and their own last lines and scroll bars with them."""
+    async with opened(first_area="run") as pilot:
+        sweep = await _opened(pilot)
+        _fill(sweep, source="night", vary="algorithm=insertion,fifty_fifty penalty=1:6:6", seeds="1")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "12 of 12 runs done" in _state(sweep))
+        scroll = sweep.query_one(VerticalScroll)
+        await until(pilot, lambda: scroll.max_scroll_y > 0)
+        box = sweep.query_one("SweepDialog > Vertical").content_region
+        buttons = sweep.query(Button)
+        assert all(box.contains_region(button.region) for button in buttons)
+        assert box.contains_region(scroll.region)
+        assert scroll.region.bottom <= min(button.region.y for button in buttons)
+
+
+async def test_no_point_is_cut_by_a_scroll_bar(opened: Opened) -> None:
+    """Textual shows no horizontal scroll bar for what only the vertical one hides: the last letters were cut off."""
+    async with opened(first_area="run") as pilot:
+        sweep = await _opened(pilot)
+        points, scroll = sweep.query_one("#points", Static), sweep.query_one(VerticalScroll)
+        for width in (74, 75, 76, 77):
+            points.update("\n".join("x" * width for _ in range(20)))
+            await until(pilot, lambda: points.content_size.width == len(str(points.content).splitlines()[0]))
+            await until(pilot, lambda: scroll.show_vertical_scrollbar)
+            seen = scroll.region.width - scroll.scrollbar_size_vertical
+            assert width <= seen or scroll.show_horizontal_scrollbar

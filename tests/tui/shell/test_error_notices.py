@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from rich.text import Text
 from textual.containers import Vertical
 from textual.css.query import NoMatches
 from textual.events import Click, MouseDown
@@ -12,8 +14,10 @@ from textual.widgets import OptionList, Static
 
 from tests.tui.conftest import Opened
 from tests.tui.driving import at_once, click, click_at_once, dialog, the_app, until
+from tui.editor.screen import NeighbourhoodsScreen
 from tui.shell import AreaScreen, Guarded, HelpScreen
 from tui.shell.error_notices import crash_file
+from tui.start import own_folder
 
 
 class View(Guarded, Vertical):
@@ -131,3 +135,62 @@ async def test_a_key_that_pages_through_a_hidden_list_does_nothing(opened: Opene
         await pilot.app.screen.mount(listed)
         listed.highlighted = 0
         await pilot.app.run_action("page_down", listed)
+
+
+class Ticking(Static):
+    """A widget with a defect in what a timer calls, and in what it asks to be called next."""
+
+    def on_mount(self) -> None:
+        """Let a timer call it, again and again."""
+        self.ticks = 0
+        self.set_interval(0.01, self.tick)
+        self.call_next(self.fail_once)
+
+    def tick(self) -> None:
+        """Fail."""
+        self.ticks += 1
+        raise ValueError("a timer's defect")
+
+    def fail_once(self) -> None:
+        """Fail."""
+        raise ValueError("a callback's defect")
+
+
+async def test_a_defect_of_a_callback_becomes_a_notice_not_one_for_each_call(opened: Opened) -> None:
+    """It ended the application; one notice at a time is enough, and the crash file does not grow by each call."""
+    async with opened() as pilot:
+        ticking = Ticking("tick")
+        await pilot.app.screen.mount(ticking, before=0)
+        await until(pilot, lambda: ticking.ticks > 10)
+        said = sorted(str(error) for error in the_app(pilot).unexpected)
+        assert said == ["a callback's defect", "a timer's defect"]
+        assert crash_file().read_text(encoding="utf-8").count("ValueError: a") == 2
+        await pilot.press("f1")
+        await dialog(pilot, HelpScreen)
+        the_app(pilot).unexpected.clear()
+
+
+class Undrawable(Static):
+    """A widget that cannot be drawn."""
+
+    def render(self) -> Text:
+        """Fail."""
+        raise ValueError("cannot be drawn")
+
+
+async def test_what_cannot_be_drawn_ends_the_application_with_the_work_rescued(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No notice would be seen, because nothing is drawn any more; and drawing fails again and again."""
+    monkeypatch.setenv("SSMIC_TUI_AS_USER", "1")
+    async with opened(first_area="neighbourhoods") as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, NeighbourhoodsScreen)
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: screen.work is not None)
+        await pilot.press("h", *"café")
+        screen.mount(Undrawable())
+        await until(pilot, lambda: not pilot.app.is_running)
+    assert pilot.app.return_code == 1
+    (rescued,) = own_folder().iterdir()
+    assert "café" in rescued.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from broker import plural
+from broker import first_few, plural
 from tui.cli.option_groups import LoginOptions, takes_groups
 from tui.cli.options import (
     AllowOutside,
@@ -20,12 +20,17 @@ from tui.cli.options import (
     complete_scenario,
     given,
     parse_id,
+    refuse_before_subcommand,
+    refuse_without,
 )
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 
 if TYPE_CHECKING:
     from broker.security import DeviceAccess, Owner, WrittenGuard
+
+_MOST_NAMED = 12
+"""Logins that the summary of `ssmic broker init` names."""
 
 INIT_EXAMPLES = """
 \b
@@ -38,6 +43,7 @@ Examples:
 
 
 def init(
+    ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to; created if missing.")],
     scenario: Annotated[
         str | None,
@@ -107,8 +113,8 @@ def init(
     from scenarios.load import load_scenario
 
     chosen = chosen_values(set_)
-    if chosen and scenario is None:
-        raise typer.BadParameter("requires a SCENARIO", param_hint="--set")
+    for option in ("set_", "allow_outside"):
+        refuse_without(ctx, option, "a SCENARIO", is_there=scenario is not None)
     houses = list(house or ())
     devices = tuple(_guest(text) for text in device or ())
     if scenario is not None:
@@ -158,33 +164,28 @@ def _summary(folder: Path, written: WrittenGuard) -> str:
 
     lines = [
         f"Mosquitto: mount {folder}/broker at /mosquitto/config, or run mosquitto -c {folder}/broker/{HOST_FILE}",
-        f"Logins, each with its password and certificate in {folder}/logins: {_listed(_typed(written.logins))}",
+        f"Logins, each with its password and certificate in {folder}/logins: {_typed(written.logins)}",
         f"Keep the certificate authority private: {folder}/authority",
     ]
     if written.new_logins and written.new_logins != written.logins:
-        lines.append(f"New logins: {_listed(_typed(written.new_logins))}")
+        lines.append(f"New logins: {_typed(written.new_logins)}")
     if written.new_certificates:
-        lines.append(f"New certificates: {_listed(_typed(written.new_certificates))}")
+        lines.append(f"New certificates: {_typed(written.new_certificates)}")
     lines.append(f"Clients reach the broker at mqtts://{_host(written.names[0])}:{written.port}")
     lines.append(f"See {folder}/README.md for the rest.")
     return "\n".join(lines)
 
 
-def _typed(logins: tuple[str, ...]) -> tuple[str, ...]:
-    """Return logins as they must be typed, with the household's id if that differs."""
+def _typed(logins: tuple[str, ...]) -> str:
+    """Return the first few logins as they must be typed, with the household's id if that differs."""
     from broker.protocol.topics import encode
 
     typed = ((login, encode(login)) for login in logins)
-    return tuple(name if name == login else f"{name} (household {login!r})" for login, name in typed)
+    return first_few((name if name == login else f"{name} (household {login!r})" for login, name in typed), _MOST_NAMED)
 
 
 def _host(name: str) -> str:
     return f"[{name}]" if ":" in name else name
-
-
-def _listed(names: tuple[str, ...], most: int = 12) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 if TYPE_CHECKING:
@@ -237,8 +238,7 @@ def clean(
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    if force and run is None:
-        raise typer.BadParameter("requires --run ID", param_hint="--force")
+    refuse_without(ctx, "force", "--run ID", is_there=run is not None)
     access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     if access is None:
         raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
@@ -341,6 +341,7 @@ def broker(
     The broker's URL is printed on standard output. (A broker that a run starts for itself always has a login.)
     """
     if ctx.invoked_subcommand is not None:
+        refuse_before_subcommand(ctx)
         return
     import asyncio
 

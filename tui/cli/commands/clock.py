@@ -148,6 +148,7 @@ def clock(
     from tui.cli.settings import (
         negotiation_settings,
         options_without_effect,
+        plugins_without_effect,
         refuse_foreign_settings,
         scenario_algorithm,
         supply_settings,
@@ -163,16 +164,20 @@ def clock(
     loaded = with_promise(with_strategy(found.scenario, strategy), promise)
     supplied = supply_settings(loaded, supply_options)
     notes = run_notes(loaded, days, supplied)
-    tell_notes((*found.notes, *(note.what for note in notes), *options_without_effect(ctx, supplied)))
     chosen = scenario_algorithm(loaded, algorithm, algorithm_options)
     refuse_foreign_settings(ctx, chosen.name)
+    negotiating = negotiation_settings(negotiation_options)
+    unused = [*options_without_effect(ctx, supplied), *plugins_without_effect([chosen], negotiating.ranking)]
+    if given(ctx, "catch_up") and catching_up.factor is not None and virtual_pace.factor is None:
+        unused.append(f"--catch-up {catch_up} has no effect as long as the pace is max: no time is lost")
+    tell_notes((*found.notes, *(note.what for note in notes), *unused))
     settings = RunSettings(
         run_id=run or loaded.name,
         seed=loaded.seed if seed is None else seed,
         algorithm=chosen,
         supply=supplied,
         patient=not impatient,
-        negotiating=negotiation_settings(negotiation_options),
+        negotiating=negotiating,
         patience=Timeouts(limit_wall_s=limit),
         journals=journal,
         days=days,

@@ -82,7 +82,7 @@ def compose(
     from broker.transport import parse_url
     from scenarios.deployment import ComposePlan, compose_text, missing_secrets, place_of, write_household_files
     from scenarios.load import load_scenario
-    from scenarios.simulation import homes_of
+    from scenarios.simulation import agents_by_host
 
     chosen = chosen_values(set_)
     if (broker is not None or central) and secrets is None:
@@ -97,7 +97,7 @@ def compose(
     if broker is not None and parse_url(broker).password is not None:
         raise typer.BadParameter("a Compose file must not contain a password", param_hint="--broker")
     loaded = load_scenario(scenario, chosen)
-    households = [host for host in homes_of(loaded) if host != MANAGER]
+    households = [host for host in agents_by_host(loaded) if host != MANAGER]
     unknown = [name for name in house or () if name not in households]
     if unknown:
         raise typer.BadParameter(

@@ -9,7 +9,7 @@ import typer
 
 from broker import plural
 from tui.cli.option_groups import LoginOptions, takes_groups
-from tui.cli.options import AsJson, given
+from tui.cli.options import AsJson, given, refuse_without
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 
@@ -65,6 +65,7 @@ def scan(
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
+    refuse_without(ctx, "force", "--to FILE", is_there=to is not None)
     configure_logs(log_level or ctx.obj)
     if to is not None:
         refuse_existing(to, overwrite=force)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from broker import shown
+from tui.cli.options import refuse_without
 
 if TYPE_CHECKING:
     from scenarios.generate import Generated, Site
@@ -35,6 +36,7 @@ def _day(text: str) -> Date:
 
 @app.command(epilog=_EXAMPLES)
 def generate(
+    ctx: typer.Context,
     houses: Annotated[int, typer.Option(min=1, help="Number of houses, at most 10,000.")],
     days: Annotated[int, typer.Option(min=1, help="Number of days.")] = 1,
     place: Annotated[str, typer.Option(metavar="LAT,LON", help="Degrees; north and east are positive.")] = "50.1,8.7",
@@ -119,6 +121,7 @@ def generate(
     from scenarios.results import refuse_existing
     from tui.cli.output import notes
 
+    refuse_without(ctx, "force", "--out FILE", is_there=out is not None)
     site = _site(place)
     if sun == "pvlib":
         _require_pvlib()
@@ -157,7 +160,7 @@ def generate(
             refuse_existing(table, overwrite=force)
     with write_series(made, target.parent, target.stem, kind) as tables:
         _write(generated_yaml(made, target.stem, kind), out)
-    notes().print(f"Series: {len(tables)} tables, {tables[0]} and the next", soft_wrap=True)
+    notes().print(f"Series: {len(tables)} tables: {tables[0]}, ...", soft_wrap=True)
 
 
 def _write(text: str, out: Path | None) -> None:

@@ -27,7 +27,7 @@ from tui.cli.options import (
     given,
     parse_id,
 )
-from tui.exit_codes import supervised
+from tui.exit_codes import supervised, tell_notes
 from tui.log_level import LogLevel
 from tui.safe_output import echo, listed
 
@@ -90,6 +90,7 @@ def host(
     from tui.cli.broker_access import deployed_broker
     from tui.cli.settings import (
         negotiation_settings,
+        options_without_effect,
         refuse_foreign_settings,
         scenario_algorithm,
         supply_settings,
@@ -105,13 +106,15 @@ def host(
     houses = list(dict.fromkeys(house))
     part = load_part(scenario, houses, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(part, strategy), promise)
+    supplied = supply_settings(loaded, supply_options)
+    tell_notes(options_without_effect(ctx, supplied))
     chosen = scenario_algorithm(loaded, algorithm, algorithm_options)
     refuse_foreign_settings(ctx, chosen.name)
     settings = RunSettings(
         run_id=run or loaded.name,
         seed=loaded.seed if seed is None else seed,
         algorithm=chosen,
-        supply=supply_settings(loaded, supply_options),
+        supply=supplied,
         patient=not impatient,
         negotiating=negotiation_settings(negotiation_options),
         patience=Timeouts(limit_wall_s=limit),

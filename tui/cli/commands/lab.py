@@ -25,6 +25,7 @@ from tui.cli.options import (
     SetVariables,
     chosen_values,
     given,
+    refuse_without,
 )
 from tui.log_level import LogLevel
 
@@ -141,13 +142,16 @@ def lab(
     """
     from broker.clock import Pace
     from scenarios.files import load_faults
-    from scenarios.lab import FigureExpectation, Kinds, LabSettings
+    from scenarios.lab import SHARE, FigureExpectation, Kinds, LabSettings
     from scenarios.load import load
     from scenarios.results import DEFAULT_FOLDER, check_writable
     from tui.cli.broker_access import chosen_access
     from tui.exit_codes import tell_notes
     from tui.logs import configure_logs
 
+    refuse_without(ctx, "time_limit", "--compare", is_there=compare)
+    if days is not None and until is not None:
+        raise typer.BadParameter("cannot be combined with --until, which ends the lab, too", param_hint="--days")
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
     for written in filter(None, (out or DEFAULT_FOLDER / "lab", junit)):
@@ -155,6 +159,8 @@ def lab(
     configure_logs(log_level or ctx.obj)
     access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     expectations = [FigureExpectation.parse(text) for text in expect or ()]
+    if not compare and any(expectation.figure == SHARE for expectation in expectations):
+        raise typer.BadParameter(f"{SHARE} requires --compare", param_hint="--expect")
     chosen_kinds, virtual_pace = Kinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
@@ -415,7 +421,8 @@ def _negotiated(order: _Order, lab_file: Path) -> Path:
 
     file = run_until_interrupted(negotiate())
     for one in (lab_file, file):
-        compare(one, order.compare_wall_s or 0.1)
+        # What a controller does has no rule of supply; with both optima, the two have a share in common.
+        compare(one, order.compare_wall_s or 0.1, supply="both" if scenario.supply == "shared" else None)
     return file
 
 
@@ -432,8 +439,8 @@ def _figures(file: Path) -> dict[str, float | None]:
 
 def _show_compared(lab_file: Path, negotiated: Path) -> None:
     from scenarios.results.comparison import compare_simulations
-    from tui.cli.list_compare_bills_tables import show_comparison
     from tui.cli.output import output
+    from tui.cli.results_tables import show_comparison
 
     console = output()
     show_comparison(console, compare_simulations([negotiated, lab_file]))

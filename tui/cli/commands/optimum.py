@@ -16,9 +16,8 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 _EXAMPLES = """
-Examples:
-
 \b
+Examples:
   ssmic optimum scarce --time-limit 120
   ssmic optimum scarce --supply shared
   ssmic optimum scarce --supply both --json

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import AsJson, CompareTo
+from tui.cli.options import AsJson, CompareTo, refuse_without
 from tui.exit_codes import complain
 from tui.safe_output import echo
 
@@ -48,8 +48,8 @@ def list_(
     Each is listed with its scenario, algorithm, state and date.
     """
     from scenarios.results import sweep_files
-    from tui.cli.list_compare_bills_tables import listed_json, show_listed
     from tui.cli.output import output
+    from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
     from tui.results import ResultsIndex
 
@@ -113,7 +113,6 @@ def show(
         ResultsReader,
         is_sweep_file,
         named_results,
-        simulation_json,
         view_house,
     )
     from tui.cli.household_tables import house_json, show_house
@@ -129,6 +128,8 @@ def show(
         _refuse_for_sweep(path, interval, utc=utc)
         _show_sweep(path, as_json=as_json)
         return
+    if utc and as_json:
+        raise typer.BadParameter("--json prints UNIX seconds, which are the same in every zone", param_hint="--utc")
     with ResultsReader(path) as results:
         zone = Zone() if utc else results.zone
         if house is not None:
@@ -139,18 +140,28 @@ def show(
                 _say_zone(results, utc=utc)
                 show_house(output(), view, zone)
             return
-        if run is not None:
-            results.run(run)  # the error lists the existing runs
-        summary = simulation_json(results, interval_s, brief=not as_json)
-        if run is not None:
-            summary["runs"] = [one for one in summary["runs"] if one["run"] == run]
+        summary = _summary(results, run, interval_s, brief=not as_json)
         if as_json:
             print_json(summary)
             return
+        if utc and len(summary["runs"]) > 1:
+            raise typer.BadParameter("several runs are listed without times; --run N shows one", param_hint="--utc")
         show_outcome(output(), summary)
         if len(summary["runs"]) == 1:
             _say_zone(results, utc=utc)
             _show_all_households(results, summary["runs"][0]["run"], interval_s, zone)
+
+
+def _summary(results: ResultsReader, run: int | None, interval_s: int, *, brief: bool) -> dict[str, Any]:
+    """Return a simulation as JSON, with one run or, without a number, with all of them."""
+    from scenarios.results import simulation_json
+
+    if run is not None:
+        results.run(run)  # the error lists the existing runs
+    summary = simulation_json(results, interval_s, brief=brief)
+    if run is not None:
+        summary["runs"] = [one for one in summary["runs"] if one["run"] == run]
+    return summary
 
 
 def _show_sweep(path: Path, *, as_json: bool) -> None:
@@ -210,6 +221,7 @@ Examples:
     "bills", epilog=_BILLS_EXAMPLES, short_help="Show what each house pays, with and without the neighbourhood."
 )
 def bills(
+    ctx: typer.Context,
     file: ResultsFile,
     run: Annotated[int, typer.Option(min=1, help="Run of the simulation, counted from 1.")] = 1,
     key: Annotated[
@@ -227,7 +239,7 @@ def bills(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write a CSV file for each house into this folder.", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what each house pays with and without the neighbourhood, and what is saved.
@@ -243,11 +255,12 @@ def bills(
         is_sweep_file,
         named_results,
     )
-    from tui.cli.list_compare_bills_tables import bills_json, show_bills
     from tui.cli.output import output
+    from tui.cli.results_tables import bills_json, show_bills
     from tui.cli.simulate import print_json
     from tui.formatting import unfinished
 
+    refuse_without(ctx, "force", "--to FOLDER", is_there=to is not None)
     if to is not None and as_json:
         raise typer.BadParameter("cannot be combined with --json", param_hint="--to")
     path = named_results(file)
@@ -292,6 +305,7 @@ Examples:
     short_help="Compare simulations: means, intervals, paired differences.",
 )
 def compare(
+    ctx: typer.Context,
     files: Annotated[
         list[str],
         typer.Argument(
@@ -300,7 +314,7 @@ def compare(
         ),
     ],
     to: CompareTo = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
     interval: Interval = DEFAULT_INTERVAL_MIN,
     as_json: AsJson = False,
 ) -> None:
@@ -310,13 +324,14 @@ def compare(
     """
     from scenarios.results import named_results
     from scenarios.results.comparison import check_files, compare_simulations, comparison_json, write_comparison
-    from tui.cli.list_compare_bills_tables import show_comparison
     from tui.cli.output import notes, output
+    from tui.cli.results_tables import show_comparison
     from tui.cli.simulate import print_json
 
     if len(files) < 2:
         raise typer.BadParameter("name two or more simulations to compare", param_hint="FILE")
     targets = to or []
+    refuse_without(ctx, "force", "--to FILE", is_there=bool(targets))
     check_files(targets, overwrite=force)
     comparison = compare_simulations([named_results(file) for file in files], 60 * interval)
     if as_json:

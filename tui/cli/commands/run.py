@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from broker import shown
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
@@ -26,6 +27,7 @@ from tui.cli.options import (
     chosen_values,
     given,
     parse_id,
+    refuse_without,
 )
 from tui.log_level import LogLevel
 
@@ -55,22 +57,32 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 """
 
 
-def _spread_of(hosts: str | None, processes: int | None, bus: str | None) -> int | Literal["houses"] | None:
+def _spread_of(
+    hosts: str | None, processes: int | None, workers: int | None, bus: str | None
+) -> int | Literal["houses"] | None:
     """Return what `--hosts` says.
 
     Raises:
-        typer.BadParameter: It is neither a number of at least 1 nor `houses`, or does not fit `--processes`.
+        typer.BadParameter: It is neither a number of at least 1 nor `houses`, or does not fit `--processes`; or that
+            does not fit `--bus` or `--workers`.
     """
     spread: int | Literal["houses"] | None = None
     if hosts == "houses":
         spread = "houses"
     elif hosts is not None:
-        spread = int(hosts) if hosts.isdecimal() else 0
+        from scenarios import whole_number_of
+
+        spread = whole_number_of(hosts)
         if not spread:
-            raise typer.BadParameter(f"{hosts!r} is neither a whole number above 0 nor 'houses'", param_hint="--hosts")
+            raise typer.BadParameter(
+                f"{shown(hosts)} is neither a whole number above 0 nor 'houses'", param_hint="--hosts"
+            )
     if processes is not None and processes > 1:
         if bus == "memory":
             raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
+        if workers is not None and workers > 1:
+            what = "cannot be combined with --processes, with which one run is executed after another"
+            raise typer.BadParameter(what, param_hint="--workers")
         if isinstance(spread, int) and spread < processes:
             raise typer.BadParameter(f"more than the {spread} hosts of --hosts", param_hint="--processes")
     return spread
@@ -84,8 +96,9 @@ def _broker_for(ctx: typer.Context, bus: str | None, broker: str | None, *, home
     """
     if bus != "memory":
         return broker
-    if broker is not None and given(ctx, "broker"):
-        raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
+    for option in ("broker", "keep"):
+        if given(ctx, option):
+            raise typer.BadParameter("goes with --bus mqtt only", param_hint=f"--{option}")
     if home_assistant:
         raise typer.BadParameter("goes with --bus mqtt only", param_hint="--home-assistant")
     return None
@@ -151,8 +164,8 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="Number of processes over which the households of each run are spread, on one broker; several runs "
-            "are then executed one after another. [default: one process per run]",
+            help="Number of processes over which the households of each run are spread, at most one per household, "
+            "on one broker; several runs are then executed one after another. [default: one process per run]",
         ),
     ] = None,
     limit: Annotated[
@@ -265,12 +278,16 @@ def run(
     broker = _broker_for(ctx, bus, broker, home_assistant=home_assistant)
     names = algorithm_names(algorithm)
     _refuse_to_overwrite(out, names)
-    spread = _spread_of(hosts, processes, bus)
+    spread = _spread_of(hosts, processes, workers, bus)
     targets = to or []
+    is_compared = compare or compare_supply is not None
+    refuse_without(ctx, "time_limit", "--compare", is_there=is_compared)
+    refuse_without(ctx, "force", "--to FILE", is_there=bool(targets))
     check_files(targets, overwrite=force)
     for written in filter(None, (out, junit, record)):
         check_writable(written)
     access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
+    refuse_without(ctx, "keep", "--broker URL: a private broker ends with the run", is_there=access is not None)
     level = log_level or ctx.obj
     configure_logs(level)
     for name in names:
@@ -286,6 +303,8 @@ def run(
     supplied = supply_settings(loaded, supply_options)
     notes = (note.what for note in run_notes(loaded, days, supplied))
     unused = plugins_without_effect(algorithms, negotiating.ranking)
+    if junit is not None and not loaded.expectations:
+        unused.append("the scenario has no expectations, so the report of --junit has no tests")
     tell_notes((*found.notes, *notes, *options_without_effect(ctx, supplied), *unused))
 
     first_seed = loaded.seed if seed is None else seed
@@ -320,7 +339,7 @@ def run(
         plans,
         level,
         as_json=as_json,
-        compare_wall_s=time_limit if compare or compare_supply else None,
+        compare_wall_s=time_limit if is_compared else None,
         compare_supply=compare_supply,
         to=targets,
         overwrite=force,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import AsJson
+from tui.cli.options import AsJson, refuse_before_subcommand
 from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -34,6 +34,7 @@ BundledName = Annotated[str, typer.Argument(metavar="NAME", help="A bundled scen
 def scenarios(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List, show and copy the bundled scenarios."""
     if ctx.invoked_subcommand is not None:
+        refuse_before_subcommand(ctx)
         return
     from scenarios.load import bundled_names, load_scenario
 

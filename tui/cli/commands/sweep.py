@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from broker import inode_of
-from tui.cli.options import AllowOutside, AsJson, CompareTo, ScenarioArgument
+from tui.cli.options import AllowOutside, AsJson, CompareTo, ScenarioArgument, refuse_without
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
@@ -120,6 +120,10 @@ def sweep(
     from tui.safe_output import plugins_on_stderr
 
     targets = to or []
+    refuse_without(ctx, "force", "--to FILE", is_there=bool(targets))
+    refuse_without(ctx, "sample_seed", "--sample N", is_there=sample is not None)
+    if workers is not None and dask not in {None, "local"}:
+        raise typer.BadParameter("cannot be combined with --dask URL: the cluster has its own", param_hint="--workers")
     check_files(targets, overwrite=force)
     configure_logs(log_level or ctx.obj)
     request = SweepRequest(
@@ -146,7 +150,9 @@ def sweep(
         elif results.rows:
             show_sweep(output(), results)
             output().print(f"Results: {path}", soft_wrap=True)
-        if targets and not failed:
+        if targets and failed:
+            complain(f"not written, because runs failed: {', '.join(map(str, targets))}")
+        elif targets:
             write_comparison(compared_points(results), targets, overwrite=force)
             for target in targets:
                 notes().print(f"Written: {target}", soft_wrap=True)

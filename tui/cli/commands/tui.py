@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.cli.options import AllowOutside
+from tui.cli.options import AllowOutside, refuse_without
 from tui.exit_codes import FAILED, USAGE, complain
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ Examples:
 
 @app.command(epilog=_EXAMPLES, short_help="Open the terminal application: build, run, watch, read results.")
 def tui(
+    ctx: typer.Context,
     scenario: Annotated[
         str | None,
         typer.Argument(
@@ -42,6 +43,8 @@ def tui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="With --serve: port.")] = 8000,
 ) -> None:
     """Build a neighbourhood, run it, watch it negotiate, read the results."""
+    for option in ("host", "port"):
+        refuse_without(ctx, option, "--serve", is_there=serve)
     if serve:
         _serve(scenario, host, port, allow_outside=allow_outside)
         return

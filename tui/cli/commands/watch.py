@@ -15,6 +15,7 @@ from tui.cli.options import (
     chosen_values,
     given,
     parse_id,
+    refuse_without,
 )
 from tui.exit_codes import USAGE, complain
 
@@ -71,8 +72,8 @@ def watch(
     from tui.cli.broker_access import chosen_access
 
     chosen = chosen_values(set_)
-    if chosen and scenario is None:
-        raise typer.BadParameter("requires --scenario", param_hint="--set")
+    for option in ("set_", "allow_outside"):
+        refuse_without(ctx, option, "--scenario", is_there=scenario is not None)
     if broker is None:
         broker = _own_broker()
     access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))

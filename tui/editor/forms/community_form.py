@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
+from scenarios import whole_number_of
 from scenarios.files import CommunityEntry, KeyPath, YamlValue
 from tui.editor import tree_model
 from tui.editor.edit_history import Change, Put, Remove, Step
@@ -172,8 +173,8 @@ def set_community_value(tree: Tree, path: KeyPath, value: YamlValue) -> Change |
         return None if is_empty else Change(label, (Put(COMMUNITY, {key: value}),))
     if key == "coefficients":
         return _set_share(community, path, value)
-    if key == "interval_s" and text(value).isdecimal():
-        value = int(value)
+    if key == "interval_s" and (number := whole_number_of(text(value))) is not None:
+        value = number
     return Change(label, (Remove(path) if is_empty else Put(path, value),))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from agents import Production
 from broker import plural
+from scenarios import DAY_S
 from scenarios.files import (
     KeyPath,
     MoveStart,
@@ -26,7 +27,6 @@ from tui.editor import tree_model
 from tui.editor.edit_history import Change, Put, Remove, Step
 from tui.editor.tree_model import Tree, at, text
 
-_DAY_S = 86_400
 _Read = Callable[[str], Production]
 """Reads the production that a file describes, by the file's name in the scenario."""
 
@@ -125,7 +125,7 @@ def _series_steps(place: KeyPath, entry: dict[str, Any], days: int, start_s: int
     elif isinstance(entry.get("file"), str):
         # The file is not changed: its data are copied into the neighbourhood at the new times.
         found = read(entry["file"])
-        times = (_written(time_s + days * _DAY_S, start_s) for time_s in found.times_s)
+        times = (_written(time_s + days * DAY_S, start_s) for time_s in found.times_s)
         yield Remove((*place, "file"))
         yield Put((*place, "points"), [list(point) for point in zip(times, found.cumulative_wh, strict=True)])
 
@@ -152,9 +152,9 @@ def shifted(value: YamlValue, days: int, start_s: int | None) -> YamlValue:
     if time_s is None:
         return value
     if isinstance(value, int):
-        return value + days * _DAY_S
+        return value + days * DAY_S
     if counts_from_start(value):
-        return _written(time_s + days * _DAY_S, start_s)
+        return _written(time_s + days * DAY_S, start_s)
     moved = (datetime.fromisoformat(value) + timedelta(days=days)).isoformat()
     return moved.replace("+00:00", "Z") if value.endswith(("Z", "z")) else moved
 

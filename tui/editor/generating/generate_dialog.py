@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Select, Static
 
 from broker import plural, writing_obstacle
+from scenarios import DAY_S
 from tui.editor.dialogs import YAML
 from tui.editor.generating.generator import (
     ALL_FIELDS,
@@ -44,7 +45,6 @@ from tui.widgets import (
 _PAUSE_WALL_S = 0.3
 """The preview is made once nothing was changed for so long."""
 _DAYS_DRAWN = 7
-_DAY_S = 86_400
 _FILE_HELP = (
     "Where it is saved, with its tables beside it; missing folders are created. It opens in the editor afterwards."
 )
@@ -215,18 +215,18 @@ The preview follows the fields: production, and all jobs at their earliest start
         self.made = made
         self._say(said_of(made))
         days = min(_DAYS_DRAWN, round(made.hours / 24))
-        share = days * _DAY_S / (made.hours * 3600)
+        share = days * DAY_S / (made.hours * 3600)
         chart.show(
             (
                 drawn(PRODUCTION, made.produced_w[: round(len(made.produced_w) * share)], "produced"),
                 drawn(
                     DEMAND,
-                    made.demand_w[: days * _DAY_S // STEP_S],
+                    made.demand_w[: days * DAY_S // STEP_S],
                     "jobs at their earliest start",
                     short_name="jobs, earliest",
                 ),
             ),
-            TimeAxis(made.start_s, made.start_s + days * _DAY_S, made.zone),
+            TimeAxis(made.start_s, made.start_s + days * DAY_S, made.zone),
         )
 
     def action_cancel(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from scenarios import whole_number_of
 from scenarios.files import KeyPath, ProductionEntry, YamlValue
 from tui.editor import tree_model
 from tui.editor.edit_history import Change, Insert, Put, Remove, Step
@@ -93,7 +94,8 @@ def _must_be_there(tree: Tree, ref: Ref, key: str) -> bool:
 
 def _time(value: YamlValue) -> YamlValue:
     """Return a typed time; a plain number means UNIX seconds."""
-    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    number = whole_number_of(value.strip()) if isinstance(value, str) else None
+    return value if number is None else number
 
 
 def _set_kind(tree: Tree, ref: Ref, kind: str) -> Change | None:

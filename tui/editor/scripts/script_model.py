@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from agents import known_strategies
 from agents.scheduling import ALGORITHMS
-from scenarios.expectations import COUNTS, FIELDS, KPIS
+from scenarios.expectations import COUNTS, FIELDS, KPIS, TEXT, quoted, unquoted
 from scenarios.files import EVENT_ENTRIES, JobIds, ProductionEntry, parse_moment
 from tui.editor import tree_model
 from tui.editor.forms import Origin
@@ -253,11 +253,12 @@ def _about(tree: Tree, ref: Ref, *, is_job: bool) -> tuple[str, str, str]:
 # Conditions.
 
 _LEFT = re.compile(
-    r"\s*(?P<word>[A-Za-z_]\w*)\s*(?:\(\s*(?P<of>\"[^\"]*\"|'[^']*')\s*\))?\s*(?:\.\s*(?P<field>\w+))?"
+    r"\s*(?P<word>[A-Za-z_]\w*)\s*(?:\(\s*(?P<of>"
+    rf"{TEXT})\s*\))?\s*(?:\.\s*(?P<field>\w+))?"
     r"\s*(?P<sign><=|>=|==|!=|<|>)\s*(?P<value>.*)",
     re.DOTALL,
 )
-_JOINED = re.compile(r"\"[^\"]*\"|'[^']*'|\b(and|or|not)\b|<|>|==|!=")
+_JOINED = re.compile(rf"{TEXT}|\b(and|or|not)\b|<|>|==|!=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +273,7 @@ class Parts:
     value: str
 
     def __str__(self) -> str:
-        of = f'("{self.of}")' if self.of is not None else ""
+        of = f"({quoted(self.of)})" if self.of is not None else ""
         field = f".{self.field}" if self.field else ""
         return f"{self.word}{of}{field} {self.sign} {self.value}".rstrip()
 
@@ -282,7 +283,7 @@ def parts_of(condition: str) -> Parts | None:
     found = _LEFT.fullmatch(condition)
     if found is None or any(joined.group(0)[0] not in "\"'" for joined in _JOINED.finditer(found["value"])):
         return None
-    of = None if found["of"] is None else found["of"][1:-1]
+    of = None if found["of"] is None else unquoted(found["of"])
     return Parts(found["word"], of, found["field"], found["sign"], found["value"])
 
 
@@ -307,9 +308,9 @@ def new_condition(tree: Tree, kind: str) -> str:
     other = next((name for name in ALGORITHMS if name != tree.get("algorithm")), "")
     return {
         "figure": "self_sufficiency >= 60 %",
-        "job": f'job("{job}").producer == "{producer}"',
-        "house": f'house("{house}").jobs_on_grid == 0',
-        "producer": f'producer("{producer}").shortfall_wh == 0 Wh',
+        "job": f"job({quoted(job)}).producer == {quoted(producer)}",
+        "house": f"house({quoted(house)}).jobs_on_grid == 0",
+        "producer": f"producer({quoted(producer)}).shortfall_wh == 0 Wh",
         "contracts": "contracts.cancelled == 0",
         "messages": "messages <= 1000",
         "algorithm": f'self_sufficiency >= algorithm("{other}").self_sufficiency',

@@ -16,7 +16,7 @@ from textual.widgets import Static, TabbedContent, TabPane
 
 from agents import GRID as GRID_SUPPLY
 from broker import plural
-from scenarios import Zone
+from scenarios import DAY_S, Zone
 from scenarios.metrics import DEFAULT_INTERVAL_S, SampleStatistics
 from scenarios.results import AveragePowerProfile, ContractRow
 from scenarios.results.comparison import mean_text, unit_of
@@ -24,7 +24,7 @@ from tui.results.comparison.comparison_model import ComparisonSheet, FigureRow, 
 from tui.results.comparison.interval_chart import Intervals
 from tui.results.file_access import Reads
 from tui.results.file_states import IndexEntry
-from tui.results.formatting import DAY_S, BackLink, stamp, state_cell
+from tui.results.formatting import BackLink, stamp, state_cell
 from tui.shell import Dialog, Footer
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
@@ -119,7 +119,7 @@ def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
 
     def of_side(i: int, side: Side) -> Column[FigureRow]:
         return Column(
-            f"{side.compared.label} {_LESS} {sides[0].letter}",
+            f"{side.letter} {_LESS} {sides[0].letter} {side.compared.label}",
             lambda row: _difference(row, i),
             _CELL + 2,
             _NARROW_CELL + 1,

@@ -29,7 +29,7 @@ function drawTiles() {
       figureTile("Jobs on the grid", "jobs_on_grid", "count"),
       DATA.tariff && figureTile("Total bill", "bill_eur", "eur"),
       meantRuns().some(run => run.comparison.optimum) && optimumTile("optimum", "Share of the best plan known"),
-      meantRuns().some(run => run.comparison.shared_optimum) && optimumTile("shared_optimum", "Share of what sun and windows allow"));
+      meantRuns().some(run => run.comparison.shared_optimum) && optimumTile("shared_optimum", "Share of the best plan known, shared supply"));
     return;
   }
   const energies = meantRuns().map(run => energyOf(run, chosen.house));

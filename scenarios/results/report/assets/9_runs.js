@@ -39,14 +39,21 @@ function peaksTable() {
       ["w", "ratio", "w", "ratio"].map((unit, i) => el("td", { class: "num" }, written(row[i + 1], unit))))))));
 }
 function optimumTable() {
-  const runs = meantRuns().filter(run => run.comparison.optimum);
+  const tables = [
+    optimumTableOf("optimum", "Compared with the optimum for whole jobs", "The clairvoyant optimum knows all jobs and the real production in advance; no run or plan that keeps the rules of contracts for whole jobs can be above the bound. The last columns: the shares that would have been reached without negotiation; PySSMic's rule promises more than the forecasts, which no contract does, so its share may exceed 100 %"),
+    optimumTableOf("shared_optimum", "Compared with the optimum for shared supply", "Here all panels supply the jobs together, minute by minute; no run can be above the bound"),
+  ].filter(Boolean);
+  return tables.length ? tables.flat() : null;
+}
+function optimumTableOf(kind, title, caption) {
+  const runs = meantRuns().filter(run => run.comparison[kind]);
   if (!runs.length) return null;
-  const of = run => run.comparison.optimum;
+  const of = run => run.comparison[kind];
   const cell = (value, unit) => el("td", { class: "num" }, written(value, unit));
-  const without = (runs[0].comparison.baselines || []).map(baseline => baseline.name);
+  const without = (kind === "optimum" && runs[0].comparison.baselines || []).map(baseline => baseline.name);
   const shareOf = (run, name) => (run.comparison.baselines.find(baseline => baseline.name === name) || { share: null }).share;
-  return [el("h3", {}, "Compared with the optimum"), el("div", { class: "scroll" }, el("table", {},
-    el("caption", {}, "The clairvoyant optimum knows all jobs and the real production in advance; no plan can be above the bound. The last columns: the shares that would have been reached without negotiation"),
+  return [el("h3", {}, title), el("div", { class: "scroll" }, el("table", {},
+    el("caption", {}, caption),
     el("thead", {}, el("tr", {}, ["Run", "Delivered", "Best plan known", "Proven bound", "Share of the best plan", ...without.map(name => `By ${name}`)].map((head, i) =>
       el("th", { scope: "col", class: i ? "num" : null }, head)))),
     el("tbody", {}, runs.map(run => el("tr", {}, el("th", { scope: "row" }, `Run ${run.run}`), cell(run.kpis.delivered_wh, "wh"),

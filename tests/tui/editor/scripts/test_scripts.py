@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from textual.widgets import OptionList, Select
 
 from scenarios.event_marks import EventMark
+from scenarios.expectations import condition_problems
 from scenarios.files.document import Document
 from scenarios.load import bundled_text
 from tests.tui.driving import focus
@@ -195,3 +197,14 @@ def test_marks_in_the_hour_that_occurs_twice_are_told_apart() -> None:
         "timeline:\n  - {at: +2h30m, do: note, text: Tick, repeat: {every: 1h, times: 2}}\n"
     ).value()
     assert Artist(tree, None).day(None).said.endswith("╎ 02:30+02:00 Tick, 02:30+01:00 Tick")
+
+
+def test_the_form_of_a_condition_knows_any_id() -> None:
+    """A job may have quotation marks in its id: picking it writes a condition that can be read."""
+    parts = script_model.parts_of('job("wash").energy_wh >= 1 kWh')
+    assert parts is not None
+    named = replace(parts, of='the "big" wash')
+    assert condition_problems(str(named), None) == []
+    assert script_model.parts_of(str(named)) == named
+    tree = {"jobs": [{"house": "a", "device": "b", "id": 'a "b"'}]}
+    assert condition_problems(script_model.new_condition(tree, "job"), {"job": ['a "b"']}) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 
-class SecondCounts:
+class CountsPerSecond:
     """How often each thing has happened in the present second; earlier seconds are forgotten."""
 
     __slots__ = ("_at_s", "_counts")

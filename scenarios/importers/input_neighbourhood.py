@@ -1,4 +1,4 @@
-"""Converts a PySSMic neighbourhood, from XML or pickle, into the content of a scenario file.
+"""Converts a neighbourhood of PySSMic (XML or pickle) or GreenCharge into the content of a scenario file.
 
 Such a neighbourhood is often incomplete. It becomes a scenario anyway, with notes on what was assumed:
 
@@ -44,11 +44,11 @@ from scenarios.importers.assumptions import (
     finish,
     scenario_name,
 )
+from scenarios.zone import DAY_S
 
 MAX_DEVICES = 100_000
 """Maximum number of devices in a neighbourhood."""
 _MAX_DAYS_OF_FORECAST = 366
-_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,8 +350,8 @@ def _job(assembly: _Assembly, job: InputJob, device: InputDevice, start_s: int) 
 
 
 def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
-    end_s = max((job.latest_start_s for job in assembly.given.jobs), default=start_s) + _DAY_S
-    clear_sky = clear_sky_forecast(start_s, min(end_s, start_s + _MAX_DAYS_OF_FORECAST * _DAY_S))
+    end_s = max((job.latest_start_s for job in assembly.given.jobs), default=start_s) + DAY_S
+    clear_sky = clear_sky_forecast(start_s, min(end_s, start_s + _MAX_DAYS_OF_FORECAST * DAY_S))
     of_house: dict[str, list[tuple[InputDevice, dict[str, Any], list[str]]]] = {}
     for device in assembly.given.devices:
         device_id = assembly.ids[device.house, device.user, device.id]

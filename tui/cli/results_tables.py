@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.results import IndexEntry
 from dataclasses import asdict
 
-from scenarios.results import BillRow, total_row
+from scenarios.results import DEFAULT_FOLDER, BillRow, total_row
 
 _STATES = {
     "done": "done",
@@ -79,10 +79,10 @@ def _line_printer(console: Console) -> Callable[[str], None]:
 
 
 def _numbered(entries: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
-    """Return the entries with the names that other commands accept."""
-    found, count = [], 0
+    """Return the entries with the names that other commands accept, which find results in the default folder only."""
+    found, count, default = [], 0, DEFAULT_FOLDER.resolve()
     for entry in entries:
-        if entry.listed.problem:
+        if entry.listed.problem or entry.path.parent.resolve() != default:
             found.append(("", entry))
         else:
             found.append((f"latest~{count}" if count else "latest", entry))

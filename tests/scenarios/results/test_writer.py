@@ -620,6 +620,18 @@ def test_a_run_is_written_once(results_file: Path, scenario: Scenario) -> None:
         RunWriter(results_file, scenario, run=1, run_id="again", seed=1, start_s=START_S)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list open files")
+def test_a_file_that_cannot_be_written_is_closed_while_its_error_is_reported(
+    results_file: Path, scenario: Scenario
+) -> None:
+    """The error refers to the writer as long as anyone shows it."""
+    with pytest.raises(ResultsError) as caught:
+        RunWriter(results_file, scenario, run=1, run_id="again", seed=1, start_s=START_S)
+    assert str(results_file) in str(caught.value)
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert not [link for link in links if str(link.resolve()).startswith(str(results_file))]
+
+
 def test_the_comparison_of_a_run_is_stored_with_it(results_file: Path) -> None:
     """The JSON has it under its own name."""
     optimum = {"best_wh": 10.0, "bound_wh": 11.0, "share": 0.9}

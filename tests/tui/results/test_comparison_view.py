@@ -39,6 +39,9 @@ async def test_two_marked_ones_are_compared(opened: Opened, results_folder: Path
         means = [spread["delivered_wh"].mean or 0.0 for spread in spreads]
         assert difference == pytest.approx(means[1] - means[0])
         assert means[1] > means[0] > 0
+        # Where labels are cut, letters still tell the columns apart.
+        titles = [column.title for column in table(pilot, "#differences-rows").columns]
+        assert titles == ["paired by seed", "B \N{MINUS SIGN} A insertion"]
         await pilot.press("escape")
         await until(pilot, lambda: the_screen(pilot).place == "catalogue")
 

@@ -1,0 +1,67 @@
+"""Recognizes messages that arrive late, after newer ones of the same device, by the times that they contain.
+
+A broker keeps the order of a topic, but a bridge, or a device that connects again, may send what it had already sent.
+A counter that is small falls then as after a reset, and an old state of the switch seems to be a new one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from broker.protocol import MAX_TIME_S
+from scenarios.devices.adapter import MessageError
+
+_SAME_S = 2.0
+"""Messages whose times differ by no more than this may arrive in any order, seconds."""
+_MOST_LATE_S = 3_000.0
+"""A clock that is further behind than this was set back: summer time has ended, or it begins in 1970; seconds."""
+_MOST_LATE = 20
+"""If more messages in a row seem to be late, the clock was set back."""
+
+
+@dataclass(slots=True)
+class MessageOrder:
+    """The newest time in the messages of a device about the same values, by its own clock."""
+
+    _newest_s: float | None = None
+    """UNIX seconds, or as a clock in the device's zone shows them."""
+    _late: int = 0
+    """Messages since then that seemed to be late."""
+
+    def is_later(self, at_s: float | None) -> bool:
+        """Return whether a time is not before the newest one; False also if one of them is not known."""
+        return at_s is not None and self._newest_s is not None and at_s >= self._newest_s - _SAME_S
+
+    def check(self, at_s: float | None) -> None:
+        """Take the time in a message; None: it has none.
+
+        Raises:
+            MessageError: The message is older than one that was taken before.
+        """
+        if at_s is None:
+            return
+        late_s = 0.0 if self._newest_s is None else self._newest_s - at_s
+        if _SAME_S < late_s <= _MOST_LATE_S and self._late < _MOST_LATE:
+            self._late += 1
+            raise MessageError(
+                f"a message that is {late_s:.0f} s older than the one before it", "messages in the order of their times"
+            )
+        self._newest_s, self._late = at_s, 0
+
+
+def seconds_of(text: object) -> float | None:
+    """Return an ISO 8601 time in seconds, as if a time without a zone was UTC; None: it is none."""
+    if isinstance(text, str):
+        with suppress(ValueError, OverflowError):
+            at = datetime.fromisoformat(text)
+            return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
+    return None
+
+
+def unix_s_of(value: object) -> float | None:
+    """Return a time in UNIX seconds; None: it is none, as before a device knows the time."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= MAX_TIME_S else None
