@@ -17,6 +17,24 @@ from scenarios.results.connection import refuse_existing, whole_file
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import contents_of_several, report_contents
 
+_SCRIPTS = (
+    "dom",
+    "model",
+    "save_chart",
+    "energy",
+    "power_chart",
+    "sortable_table",
+    "bills",
+    "houses",
+    "contracts",
+    "job_timeline",
+    "runs",
+    "comparison",
+    "main",
+)
+"""The parts of the page's script, in `assets/`. They are one script in the page, because a browser loads no modules of
+a page that was opened as a file; `main` runs last and draws it."""
+
 
 def write_report(
     results: ResultsReader | Sequence[ResultsReader],
@@ -55,8 +73,7 @@ def build_page(contents: dict[str, Any]) -> str:
     """Return the page for the content from `report_contents` or `contents_of_several`."""
     contents = _printable(contents)
     assets = resources.files(__package__) / "assets"
-    parts = sorted((part for part in assets.iterdir() if part.name.endswith(".js")), key=lambda part: part.name)
-    script = "\n".join(['"use strict";', *(part.read_text(encoding="utf-8") for part in parts)])
+    script = "\n".join(['"use strict";', *((assets / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)])
     simulations = contents.get("simulations", [contents])
     heading = html.escape(", ".join(dict.fromkeys(str(one["scenario"]) for one in simulations)))
     pieces = {
