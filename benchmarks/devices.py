@@ -89,7 +89,7 @@ async def measured(devices: int) -> tuple[np.ndarray, float]:
             running = asyncio.create_task(
                 run_scenario(
                     scenario,
-                    simulation.orders[0].settings,
+                    simulation.planned_runs[0].settings,
                     simulation.broker.for_run(),
                     callbacks=RunCallbacks(on_moment=moment),
                 )

@@ -18,7 +18,7 @@ from broker.transport import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunSettings, run_hosts, run_scenario
-from scenarios.simulation.agents import Cast, agents_by_host
+from scenarios.simulation.agents import AgentSet, agents_by_host
 from scenarios.simulation.run import _host
 from tests.operation.months import repeated
 
@@ -39,7 +39,7 @@ async def replay(street: Scenario, settings: RunSettings, house: str) -> float:
     homes = agents_by_host(street)
     assert journal is not None
     with journal:
-        host = _host(house, Cast(street, settings, set(homes[house])), homes[house], settings, journal, setup=setup)
+        host = _host(house, AgentSet(street, settings, set(homes[house])), homes[house], settings, journal, setup=setup)
         began = time.process_time()
         async with asyncio.TaskGroup() as tasks:
             await host._replay(tasks)  # noqa: SLF001 - what a restart does first

@@ -92,15 +92,15 @@ class Emulation:
         if self._run is not None:
             raise EmulationError("an Emulation runs once; make another one")
         simulation = await self._stack.enter_async_context(open_simulation(self._plan))
-        order, script = simulation.orders[0], Script()
+        planned, script = simulation.planned_runs[0], Script()
         script.stop_s = self.scenario.start_s
 
         async def perform() -> RunOutcome:
-            with record_run(self.scenario, order) as record:
+            with record_run(self.scenario, planned) as record:
                 outcome = record.ended(
                     await run_scenario(
                         self.scenario,
-                        order.settings,
+                        planned.settings,
                         simulation.broker.for_run(),
                         recorder=record.writer,
                         callbacks=RunCallbacks(on_moment=record.moment),
@@ -108,7 +108,7 @@ class Emulation:
                     )
                 )
             if outcome.state == "done" and self._plan.start_scores is None:
-                await self._plan.kept_scores().learn(order.settings.scores, outcome.scores)
+                await self._plan.kept_scores().learn(planned.settings.scores, outcome.scores)
             return outcome
 
         task = asyncio.create_task(perform(), name="ssmic.emulation")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from broker.clock.barrier import RoundBarrier
 from broker.clock.membership import Admission, Membership
-from broker.clock.missing_hosts import Owed, missing_error
+from broker.clock.missing_hosts_error import Owed, missing_error
 from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsGoneError, HostsMissingError

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from broker.clock.barrier import RoundBarrier
 from broker.clock.deadline import Deadline
-from broker.clock.missing_hosts import missing_error
+from broker.clock.missing_hosts_error import missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import MalformedError, ProtocolError
 from broker.hosts import check_session

@@ -18,7 +18,7 @@ from scenarios.results import (
     seal,
 )
 from scenarios.scenario import Scenario
-from scenarios.simulation import Order, RunRecord, RunSettings, described, record_run
+from scenarios.simulation import PlannedRun, RunRecord, RunSettings, described, record_run
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
         chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
         spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen)
         create_results(spec, path)
-    with record_run(scenario, Order(1, settings, path), resume=True) as record:
+    with record_run(scenario, PlannedRun(1, settings, path), resume=True) as record:
         yield record
     seal(path)
 

@@ -13,7 +13,7 @@ from .plan import (
     from_equal_scores as from_equal_scores,
 )
 from .recorded_run import (
-    Order as Order,
+    PlannedRun as PlannedRun,
     RunRecord as RunRecord,
     record_run as record_run,
 )
@@ -52,8 +52,8 @@ from .worker_processes import (
 __all__ = [
     "MOST_HOSTS",
     "OpenBroker",
-    "Order",
     "Plan",
+    "PlannedRun",
     "Recording",
     "RecordingError",
     "Replay",

@@ -126,7 +126,7 @@ def check_fits_broker(scenario: Scenario, hosts: int | None, *, has_script: bool
     roster.payloads()
 
 
-class Cast:
+class AgentSet:
     """The agents of a run that live in this process, by id; the manager separately, for readers of its ledger."""
 
     def __init__(

@@ -14,7 +14,7 @@ from agents import GRID, MANAGER, SHARED, TIMELINE, TOGETHER, Job, LedgerEntry, 
 from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import Cast
+from scenarios.simulation.agents import AgentSet
 from scenarios.simulation.shared_invariants import share_problems
 
 
@@ -100,11 +100,11 @@ class Sides:
     """The producers' side: start of each job, UNIX seconds, by producer id and job id."""
 
     @classmethod
-    def of(cls, cast: Cast) -> Sides:
+    def of(cls, agent_set: AgentSet) -> Sides:
         """Return what the agents of this process have."""
-        consumers = cast.consumers.values()
+        consumers = agent_set.consumers.values()
         held = {job: (c.producer, c.start_s) for consumer in consumers for job, c in consumer.contracts.items()}
-        return cls(held, {producer: dict(agent.promised_s) for producer, agent in cast.producers.items()})
+        return cls(held, {producer: dict(agent.promised_s) for producer, agent in agent_set.producers.items()})
 
 
 _OF_CONTRACTS = frozenset(

@@ -20,7 +20,7 @@ from broker.clock import Clock
 from scenarios.realised_scenario import realise
 from scenarios.results import DroppedHost, EndState, RecordedEnd, end_without_days_s
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import Cast
+from scenarios.simulation.agents import AgentSet
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
@@ -80,7 +80,7 @@ class Ending:
 
     scenario: Scenario
     settings: RunSettings
-    cast: Cast
+    agent_set: AgentSet
     """The agents of this process."""
     clock: Clock
     watch: Watch
@@ -129,7 +129,7 @@ class Ending:
         Raises:
             SsmicError: The ledger violates an invariant.
         """
-        defects, disputes = _violations(self.scenario, self.cast, self.clock, self.watch)
+        defects, disputes = _violations(self.scenario, self.agent_set, self.clock, self.watch)
         if defects:
             violation = SsmicError("the ledger violates an invariant:\n" + "\n".join(defects))
             self.finish("failed", str(violation))
@@ -139,7 +139,7 @@ class Ending:
         return self.finish("interrupted" if was_stopped else "done", disputes=tuple(disputes))
 
     def _outcome(self, state: EndState, disputes: tuple[str, ...], reached_s: int) -> RunOutcome:
-        clock, manager, jobs = self.clock, self.cast.manager, self.scenario.jobs
+        clock, manager, jobs = self.clock, self.agent_set.manager, self.scenario.jobs
         return RunOutcome(
             seed=self.settings.seed,
             run_id=self.settings.run_id,
@@ -164,13 +164,13 @@ class Ending:
         """Return the virtual time at the end, UNIX seconds."""
         if not (self.has_open_end and state == "done"):
             return max(self.clock.now.time_s, reached_s)
-        director, watch = self.cast.director, self.watch
+        director, watch = self.agent_set.director, self.watch
         happened = self.scenario if director is None else as_happened(self.scenario, director.happenings)
-        jobs = realise(happened, watch.realised, is_shared=self.cast.is_shared).scenario.jobs
-        return end_without_days_s(watch.last_message_s, jobs, self.cast.manager.ledger.values())
+        jobs = realise(happened, watch.realised, is_shared=self.agent_set.is_shared).scenario.jobs
+        return end_without_days_s(watch.last_message_s, jobs, self.agent_set.manager.ledger.values())
 
 
-def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:
+def _violations(scenario: Scenario, agent_set: AgentSet, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:
     """Return how the ledger and the agents violate the invariants of a run that has ended.
 
     An error of an agent in this process is a defect of this program. Households in other processes are responsible for
@@ -179,22 +179,22 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> t
     Returns:
         Defects, and disputes.
     """
-    ledger = list(cast.manager.ledger.values())
+    ledger = list(agent_set.manager.ledger.values())
     optional: frozenset[str] = frozenset()
-    if cast.director is not None:
-        scenario = as_happened(scenario, cast.director.happenings)
-        optional = optional_jobs(scenario, cast.director.happenings)
+    if agent_set.director is not None:
+        scenario = as_happened(scenario, agent_set.director.happenings)
+        optional = optional_jobs(scenario, agent_set.director.happenings)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
     # With the jobs as they were agreed: what was measured since changes no contract.
-    realised = realise(scenario, watch.realised, is_shared=cast.is_shared)
+    realised = realise(scenario, watch.realised, is_shared=agent_set.is_shared)
     scenario = realised.agreed
     defects = manager_problems(scenario, ledger)
     optional |= realised.withdrawn
     open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
     if not isinstance(watch, WireWatch):
-        defects += double_booked(scenario.jobs, ledger, forecasts_of(cast))
-        local: Sides | SharedSides = SharedSides.of(cast) if cast.is_shared else Sides.of(cast)
-        return defects + open_ends + _differences(ledger, local, scenario.jobs, cast.producers), []
+        defects += double_booked(scenario.jobs, ledger, forecasts_of(agent_set))
+        local: Sides | SharedSides = SharedSides.of(agent_set) if agent_set.is_shared else Sides.of(agent_set)
+        return defects + open_ends + _differences(ledger, local, scenario.jobs, agent_set.producers), []
     if watch.sides is None:
         return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])

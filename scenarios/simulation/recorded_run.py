@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PlannedRun:
     """A run to be done; goes to another process as it is."""
 
     run: int
@@ -84,33 +84,33 @@ class RunRecord:
 
 @contextmanager
 def record_run(
-    scenario: Scenario, order: Order, on_progress: Callable[[int], None] | None = None, *, resume: bool = False
+    scenario: Scenario, planned: PlannedRun, on_progress: Callable[[int], None] | None = None, *, resume: bool = False
 ) -> Iterator[RunRecord]:
     """Record a run for the duration of the context; its record states how it ended, in every case.
 
     Args:
         scenario: The scenario.
-        order: How, and where to.
+        planned: How, and where to.
         on_progress: Is given the virtual time, UNIX seconds, a few times a second.
         resume: Continue the run if the file already contains it, because its clock restarts after a crash.
 
     Raises:
         ResultsError: see `RunWriter`.
     """
-    settings = order.settings
+    settings = planned.settings
     record = RunRecord(scenario.start_s, on_progress)
-    with structlog.contextvars.bound_contextvars(run=order.run, run_id=settings.run_id, where=record):
+    with structlog.contextvars.bound_contextvars(run=planned.run, run_id=settings.run_id, where=record):
         log.info("run begins", scenario=scenario.name, seed=settings.seed, algorithm=settings.algorithm.name)
         try:
             with RunWriter(
-                order.results_file,
+                planned.results_file,
                 scenario,
-                run=order.run,
+                run=planned.run,
                 run_id=settings.run_id,
                 seed=settings.seed,
                 start_s=scenario.start_s,
                 resume=resume,
-                kept=order.kept_messages,
+                kept=planned.kept_messages,
             ) as record.writer:
                 yield record
         except asyncio.CancelledError:

@@ -29,7 +29,7 @@ from scenarios.realised_scenario import realise
 from scenarios.results import RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
-from scenarios.simulation.agents import Cast, agents_by_host, houses_by_host
+from scenarios.simulation.agents import AgentSet, agents_by_host, houses_by_host
 from scenarios.simulation.outcome import Ending, RunOutcome, root_cause
 from scenarios.simulation.process_files import KeptFile, look_after, open_journals
 from scenarios.simulation.recording import Recorder, Watch, WireWatch
@@ -197,7 +197,7 @@ class _LocalRun:
         self._local = self._homes if local_hosts is None else {host: self._homes[host] for host in local_hosts}
         """The agents of the hosts of this process, by host."""
         local_agents = {agent for agents in self._local.values() for agent in agents}
-        self._cast = Cast(scenario, settings, local_agents, environment.script)
+        self._agent_set = AgentSet(scenario, settings, local_agents, environment.script)
         host_of = {agent: host for host, agents in self._homes.items() for agent in agents}
         host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
         self._disturbances = Disturbances(broker, host_of_house, settings.seed, environment.restart_broker)
@@ -216,7 +216,7 @@ class _LocalRun:
     @property
     def _is_directed(self) -> bool:
         """Whether a timeline or a script acts on the run."""
-        return self._cast.director is not None
+        return self._agent_set.director is not None
 
     def _make_watch(self) -> Watch:
         """Return what observes the run: actions of remote hosts are visible only on the wire.
@@ -256,7 +256,7 @@ class _LocalRun:
         if self._environment.script is not None:
             self._environment.script.command = clock.command
         hosts = [
-            _host(host, self._cast, agents, settings, journals[host], watch=self._watch, port=self._ports.of(host))
+            _host(host, self._agent_set, agents, settings, journals[host], watch=self._watch, port=self._ports.of(host))
             for host, agents in self._local.items()
         ]
         opened.enter_context(long_lived_objects())
@@ -323,7 +323,7 @@ class _LocalRun:
         return Ending(
             self._scenario,
             self._settings,
-            self._cast,
+            self._agent_set,
             clock,
             self._watch,
             self._recorder,
@@ -394,13 +394,13 @@ class _LocalRun:
         if not self._settings.home_assistant:
             yield
             return
-        scenario, cast, run_id, keep = self._scenario, self._cast, self._settings.run_id, self._settings.keep
+        scenario, agent_set, run_id, keep = self._scenario, self._agent_set, self._settings.run_id, self._settings.keep
 
         def standing() -> Standing:
-            ledger = tuple(cast.manager.ledger.values())
-            happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
-            realised = realise(happened, self._watch.realised, is_shared=cast.is_shared)
-            return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
+            ledger = tuple(agent_set.manager.ledger.values())
+            happened = scenario if agent_set.director is None else as_happened(scenario, agent_set.director.happenings)
+            realised = realise(happened, self._watch.realised, is_shared=agent_set.is_shared)
+            return Standing(clock.now.time_s, ledger, agent_set.manager.scores.by_producer(), realised)
 
         async with shown_in_home_assistant(self._broker, scenario, run_id, standing, keep=keep):
             yield
@@ -496,7 +496,7 @@ async def run_hosts(
     homes = {host: sorted(agent for house in houses for agent in agents_of[house]) for host, houses in shared.items()}
     with one_blas_thread(), ExitStack() as opened:
         with no_collections():
-            cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
+            agent_set = AgentSet(scenario, settings, {agent for agents in homes.values() for agent in agents})
             ports = _Ports(scenario, settings, broker, homes, is_whole=False)
             setups = settings.fingerprints(scenario, shared)
             journals = open_journals(settings, setups, opened)
@@ -507,7 +507,7 @@ async def run_hosts(
                 for host_id in shared:
                     host = _host(
                         host_id,
-                        cast,
+                        agent_set,
                         homes[host_id],
                         settings,
                         journals[host_id],
@@ -534,7 +534,7 @@ def _open(journal: JournalT | None, journals: ExitStack) -> JournalT | None:
 
 def _host(
     host_id: str,
-    cast: Cast,
+    agent_set: AgentSet,
     agents: Sequence[str],
     settings: RunSettings,
     journal: HostJournal | None,
@@ -548,7 +548,7 @@ def _host(
     return Host(
         host_id,
         settings.run_id,
-        cast.living_at(agents),
+        agent_set.living_at(agents),
         MESSAGES,
         seed=settings.seed,
         timeouts=settings.patience,

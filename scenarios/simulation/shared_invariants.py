@@ -33,7 +33,7 @@ from agents import (
 )
 from broker.protocol import Envelope
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import Cast
+from scenarios.simulation.agents import AgentSet
 
 MINUTE_S = 60
 FORGET_EVERY_S = 86_400
@@ -68,12 +68,12 @@ class SharedSides:
         """The producers' side: start and share, by producer id and job id."""
 
     @classmethod
-    def of(cls, cast: Cast) -> SharedSides:
+    def of(cls, agent_set: AgentSet) -> SharedSides:
         """Return what the agents of this process have."""
         sides = cls()
-        for consumer in cast.consumers.values():
+        for consumer in agent_set.consumers.values():
             sides.contracts.update(consumer.contracts)
-        for producer, agent in cast.producers.items():
+        for producer, agent in agent_set.producers.items():
             if isinstance(agent.supply, SharedProducerSupply):
                 sides.promised[producer] = dict(agent.supply.shares)
         return sides
@@ -288,11 +288,11 @@ def double_booked(
     return problems
 
 
-def forecasts_of(cast: Cast) -> dict[str, PastForecasts]:
+def forecasts_of(agent_set: AgentSet) -> dict[str, PastForecasts]:
     """Return the forecasts of those producers of this process that have never been away, for `double_booked`."""
     return {
         producer: agent.supply.past_forecasts
-        for producer, agent in cast.producers.items()
+        for producer, agent in agent_set.producers.items()
         if isinstance(agent.supply, SharedProducerSupply) and not agent.supply.was_away
     }
 

@@ -14,7 +14,7 @@ from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.household_processes import household_processes, process_shares
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.plan import Plan
-from scenarios.simulation.recorded_run import Order, RunRecord, record_run
+from scenarios.simulation.recorded_run import PlannedRun, RunRecord, record_run
 from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
 from scenarios.simulation.settings import described
 from scenarios.simulation.worker_processes import cores, perform_all
@@ -23,19 +23,19 @@ from scenarios.simulation.worker_processes import cores, perform_all
 class Simulation:
     """A simulation with an open broker and a results file; created by `open_simulation`."""
 
-    def __init__(self, plan: Plan, broker: OpenBroker, results_file: Path, orders: Sequence[Order]) -> None:
+    def __init__(self, plan: Plan, broker: OpenBroker, results_file: Path, planned_runs: Sequence[PlannedRun]) -> None:
         """Create a simulation.
 
         Args:
             plan: What is run, and how often.
             broker: Open for the duration of the simulation.
             results_file: Exists already; the runs are added to it.
-            orders: One per run, with the ids that the runs have on the broker.
+            planned_runs: One per run, with the ids that the runs have on the broker.
         """
         self.plan = plan
         self.broker = broker
         self.results_file = results_file
-        self.orders = tuple(orders)
+        self.planned_runs = tuple(planned_runs)
         """One per run, with the ids that the runs have on the broker."""
 
     async def run(
@@ -59,25 +59,25 @@ class Simulation:
             SsmicError: a run failed; see `scenarios.simulation.run.run_scenario`. Other runs are interrupted.
         """
         processes = 1 if self.plan.replay is not None else self.plan.processes or 1
-        workers = 1 if processes > 1 else self.plan.workers or min(len(self.orders), cores())
+        workers = 1 if processes > 1 else self.plan.workers or min(len(self.planned_runs), cores())
         tell, report = on_progress or _ignore, on_report or _ignore
-        if workers == 1 or len(self.orders) == 1:
+        if workers == 1 or len(self.planned_runs) == 1:
             outcomes = []
-            for order in self.orders:
-                with record_run(self.plan.scenario, order, partial(tell, order.run)) as record:
-                    outcome = await self._run_once(order, record, processes, in_worker, partial(report, order.run))
+            for planned in self.planned_runs:
+                with record_run(self.plan.scenario, planned, partial(tell, planned.run)) as record:
+                    outcome = await self._run_once(planned, record, processes, in_worker, partial(report, planned.run))
                     outcomes.append(record.ended(outcome))
         else:
             outcomes = await perform_all(
-                self.plan.scenario, self.orders, self.broker, workers, tell, in_worker, on_report=report
+                self.plan.scenario, self.planned_runs, self.broker, workers, tell, in_worker, on_report=report
             )
         if outcomes[0].state == "done" and self.plan.start_scores is None:
-            await self.plan.kept_scores().learn(self.orders[0].settings.scores, outcomes[0].scores)
+            await self.plan.kept_scores().learn(self.planned_runs[0].settings.scores, outcomes[0].scores)
         return outcomes
 
     async def _run_once(
         self,
-        order: Order,
+        planned: PlannedRun,
         record: RunRecord,
         processes: int,
         in_worker: Callable[[], None] | None,
@@ -85,11 +85,11 @@ class Simulation:
     ) -> RunOutcome:
         """Perform a run in this process only, or with further processes, each for its share of the households."""
         scenario = self.plan.scenario
-        own, *others = process_shares(scenario, order.settings.hosts, processes)
-        async with household_processes(scenario, order.settings, self.broker, others, in_worker):
+        own, *others = process_shares(scenario, planned.settings.hosts, processes)
+        async with household_processes(scenario, planned.settings, self.broker, others, in_worker):
             return await run_scenario(
                 scenario,
-                order.settings,
+                planned.settings,
                 self.broker.for_run(),
                 None if processes == 1 else own,
                 recorder=record.writer,
@@ -128,9 +128,11 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
             chosen["messages"] = plan.kept_messages
         record = SimulationSpec(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
         results_file = create_results(record, plan.out, plan.folder)
-        orders = [Order(run, settings, results_file, plan.kept_messages) for run, settings in enumerate(runs, start=1)]
+        planned_runs = [
+            PlannedRun(run, settings, results_file, plan.kept_messages) for run, settings in enumerate(runs, start=1)
+        ]
         try:
-            yield Simulation(plan, broker, results_file, orders)
+            yield Simulation(plan, broker, results_file, planned_runs)
         finally:
             seal(results_file)
 

@@ -27,7 +27,7 @@ from broker.clock import ClockReport
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.recorded_run import Order, record_run
+from scenarios.simulation.recorded_run import PlannedRun, record_run
 from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
 
 STOP_WALL_S = 3.0
@@ -153,7 +153,7 @@ _Answer = _Progress | _RestartBroker | ClockReport | RunOutcome | _Failed
 
 async def perform_all(
     scenario: Scenario,
-    orders: Sequence[Order],
+    planned_runs: Sequence[PlannedRun],
     broker: OpenBroker,
     workers: int,
     on_progress: Callable[[int, int], None],
@@ -161,11 +161,11 @@ async def perform_all(
     *,
     on_report: Callable[[int, ClockReport], None],
 ) -> list[RunOutcome]:
-    """Carry out orders on worker processes; return the outcomes in the order of the orders.
+    """Carry out runs on worker processes; return the outcomes in the order of `planned_runs`.
 
     Args:
         scenario: The scenario.
-        orders: How, and where to; one a run.
+        planned_runs: How, and where to; one a run.
         broker: Where the hosts connect to.
         workers: How many processes; at least 1.
         on_progress: Called with (run, virtual time).
@@ -176,22 +176,22 @@ async def perform_all(
         SsmicError: the first run that failed; the others were interrupted.
         asyncio.CancelledError: all runs were interrupted, and no worker is left.
     """
-    waiting = deque(orders)
+    waiting = deque(planned_runs)
     outcomes: dict[int, RunOutcome] = {}
 
     async def work() -> None:
         async with _Worker(scenario, broker, in_worker) as worker:
             while waiting:
-                order = waiting.popleft()
-                outcomes[order.run] = await worker.carry_out(order, on_progress, on_report)
+                planned = waiting.popleft()
+                outcomes[planned.run] = await worker.carry_out(planned, on_progress, on_report)
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            for n in range(min(workers, len(orders))):
+            for n in range(min(workers, len(planned_runs))):
                 tasks.create_task(work(), name=f"worker[{n + 1}]")
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
-    return [outcomes[order.run] for order in orders]
+    return [outcomes[planned.run] for planned in planned_runs]
 
 
 class _Worker:
@@ -221,17 +221,20 @@ class _Worker:
             self._process.pipe.close()
 
     async def carry_out(
-        self, order: Order, on_progress: Callable[[int, int], None], on_report: Callable[[int, ClockReport], None]
+        self,
+        planned: PlannedRun,
+        on_progress: Callable[[int, int], None],
+        on_report: Callable[[int, ClockReport], None],
     ) -> RunOutcome:
         """Send a run to the worker, and await its outcome."""
-        self._process.pipe.send(order)
+        self._process.pipe.send(planned)
         while True:
-            answer: _Answer = await self._process.receive(f"run {order.run}: its process")
+            answer: _Answer = await self._process.receive(f"run {planned.run}: its process")
             match answer:
                 case _Progress(time_s):
-                    on_progress(order.run, time_s)
+                    on_progress(planned.run, time_s)
                 case ClockReport():
-                    on_report(order.run, answer)
+                    on_report(planned.run, answer)
                 case _RestartBroker():
                     if self._restart_broker is not None:
                         self._restart_broker()
@@ -266,13 +269,15 @@ async def _serve(pipe: Connection, scenario: Scenario, broker: OpenBroker) -> No
     try:
         while True:
             await wait_readable(pipe.fileno())
-            order: Order = pipe.recv()
-            pipe.send(await _perform(pipe, scenario, order, broker))
+            planned: PlannedRun = pipe.recv()
+            pipe.send(await _perform(pipe, scenario, planned, broker))
     except (EOFError, ConnectionError, asyncio.CancelledError):
         return  # no more tasks, or asked to end: work in progress has been recorded
 
 
-async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: OpenBroker) -> RunOutcome | _Failed:
+async def _perform(
+    pipe: Connection, scenario: Scenario, planned: PlannedRun, broker: OpenBroker
+) -> RunOutcome | _Failed:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - as above
     loop = asyncio.get_running_loop()
@@ -284,11 +289,11 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
     # During a run the parent sends nothing: a readable pipe means that it has ended.
     loop.add_reader(pipe.fileno(), parent_gone)
     try:
-        with record_run(scenario, order, lambda time_s: pipe.send(_Progress(time_s))) as record:
+        with record_run(scenario, planned, lambda time_s: pipe.send(_Progress(time_s))) as record:
             return record.ended(
                 await run_scenario(
                     scenario,
-                    order.settings,
+                    planned.settings,
                     broker.for_run(),
                     recorder=record.writer,
                     callbacks=RunCallbacks(on_moment=record.moment, on_report=pipe.send),
@@ -298,7 +303,7 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
                 )
             )
     except Exception as error:  # noqa: BLE001 - its parent raises it
-        return _Failed(fit_to_travel(error, f"run {order.run}: "))
+        return _Failed(fit_to_travel(error, f"run {planned.run}: "))
     finally:
         loop.remove_reader(pipe.fileno())
 

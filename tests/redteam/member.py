@@ -29,7 +29,7 @@ from broker.protocol.wire import Announcement, Batch, Grant, ResendRequest, Rost
 from broker.security.provision import login_folder
 from broker.transport.base import Bus, Content, Delivery
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import Cast, agents_by_host
+from scenarios.simulation.agents import AgentSet, agents_by_host
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.plain_client import PlainClient
@@ -265,7 +265,7 @@ class Member:
         self.negotiating = negotiating or NegotiationSettings()
         settings = RunSettings(seed, run, supply=scenario.supply_settings, negotiating=self.negotiating)
         self.setup = settings.fingerprint(scenario, [house])
-        agents = Cast(scenario, settings, set(self.agents)).living_at(self.agents) if acts else []
+        agents = AgentSet(scenario, settings, set(self.agents)).living_at(self.agents) if acts else []
         self._group = AgentGroup(agents, MESSAGES, seed=seed, session=self.session)
         self._held: dict[int, dict[tuple[str, int], tuple[str, Envelope]]] = {}
         self._published: dict[int, list[Sent]] = {}

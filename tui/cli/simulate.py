@@ -266,7 +266,9 @@ async def _run_plan(plan: Plan, level: LogLevelName | None, files: list[Path]) -
             )
         if plan.has_open_end:
             notes().print("Real devices take part until the run is stopped (Ctrl-C); --days N ends it", soft_wrap=True)
-        if scores := _scores_note(plan, has_earlier=any(order.settings.scores for order in simulation.orders)):
+        if scores := _scores_note(
+            plan, has_earlier=any(planned.settings.scores for planned in simulation.planned_runs)
+        ):
             notes().print(scores, soft_wrap=True)
         with progress_of(plan) as (on_progress, on_report):
             outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file), on_report)

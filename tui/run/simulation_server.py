@@ -224,8 +224,8 @@ def _began(simulation: Simulation) -> Began:
         broker.description,
         broker.url,
         broker.tls,
-        tuple(order.run_id for order in simulation.orders),
-        tuple(order.settings.scores for order in simulation.orders),
+        tuple(planned.run_id for planned in simulation.planned_runs),
+        tuple(planned.settings.scores for planned in simulation.planned_runs),
     )
 
 
@@ -247,12 +247,12 @@ async def _listen(
 async def _watched(simulation: Simulation, parent: _Parent, controls: asyncio.Queue[Control]) -> AsyncIterator[None]:
     """Pass on what goes over the memory bus of a single run, and what is asked of its clock; a broker needs no help."""
     broker = simulation.broker
-    if broker.url is not None or len(simulation.orders) > 1:
+    if broker.url is not None or len(simulation.planned_runs) > 1:
         yield
         return
     shared = _Shared(broker.name, broker.description, None)
     simulation.broker = shared
-    run_id = simulation.orders[0].run_id
+    run_id = simulation.planned_runs[0].run_id
     watcher = _Watcher(shared.memory, run_id, parent)
     async with asyncio.TaskGroup() as tasks:
         passing = [

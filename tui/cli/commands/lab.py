@@ -176,7 +176,7 @@ def lab(
         faults=found.scenario.faults if faults is None else load_faults(faults, found.scenario),
         is_paused=paused,
     )
-    order = _Order(
+    request = _LabRequest(
         whole,
         settings,
         broker,
@@ -188,11 +188,11 @@ def lab(
         time_limit if compare else None,
         out,
     )
-    _perform(order, as_json=as_json)
+    _perform(request, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class _LabRequest:
     scenario: Scenario
     settings: LabSettings
     broker: str | None
@@ -256,7 +256,7 @@ def _between(scenario: Scenario, begin: str | None, until: str | None, days: int
     return replace(scenario, start_s=first_s, jobs=jobs, days=None), last_s
 
 
-def _perform(order: _Order, *, as_json: bool) -> None:
+def _perform(request: _LabRequest, *, as_json: bool) -> None:
     from scenarios.lab import write_junit
     from tui.cli.output import notes, own_output
     from tui.cli.simulate import interruption_told
@@ -266,22 +266,22 @@ def _perform(order: _Order, *, as_json: bool) -> None:
     with own_output():
         found: list[_Found] = []
         with interruption_told() as codes:
-            codes.append(run_until_interrupted(_run(order, found)))
+            codes.append(run_until_interrupted(_run(request, found)))
         code = max(codes, default=0)
         if not found:
             raise typer.Exit(code)
         ended = found[0]
-        negotiated = _negotiated(order, ended.file) if order.compare_wall_s is not None and not code else None
+        negotiated = _negotiated(request, ended.file) if request.compare_wall_s is not None and not code else None
         figures = _figures(ended.file) | ended.figures
-        cases = [*ended.cases(order.expectations, figures), *ended.extra]
-        if order.junit is not None:
-            write_junit(order.junit, f"lab.{order.scenario.name}", cases, {"results": ended.file, **figures})
-            notes().print(f"Written: {order.junit}", soft_wrap=True)
+        cases = [*ended.cases(request.expectations, figures), *ended.extra]
+        if request.junit is not None:
+            write_junit(request.junit, f"lab.{request.scenario.name}", cases, {"results": ended.file, **figures})
+            notes().print(f"Written: {request.junit}", soft_wrap=True)
         if as_json:
             _print_json(ended, negotiated, cases)
         else:
             _show(ended.file, negotiated, cases)
-        if not code and (order.junit is not None or order.expectations) and any(case.failure for case in cases):
+        if not code and (request.junit is not None or request.expectations) and any(case.failure for case in cases):
             code = FAILED
         if code:
             raise typer.Exit(code)
@@ -323,31 +323,31 @@ class _Found:
     extra: tuple[Case, ...]
 
 
-async def _run(order: _Order, found: list[_Found]) -> int:
+async def _run(request: _LabRequest, found: list[_Found]) -> int:
     """Run the lab, add its outcome to `found` however it ends once it has begun, and return the exit code."""
     from scenarios.lab import Lab, open_lab_broker
     from tui.cli.output import notes
     from tui.exit_codes import FAILED, INTERRUPTED, complain
 
-    must_restart = any(fault.kind == "broker" for fault in order.settings.faults)
+    must_restart = any(fault.kind == "broker" for fault in request.settings.faults)
     async with open_lab_broker(
-        order.broker if order.access is None else order.access.url,
-        tls=None if order.access is None else order.access.tls,
+        request.broker if request.access is None else request.access.url,
+        tls=None if request.access is None else request.access.tls,
         must_restart=must_restart,
-        lost_after_wall_s=order.limit_wall_s,
+        lost_after_wall_s=request.limit_wall_s,
     ) as broker:
         notes().print(f"Broker: {broker.description}", soft_wrap=True)
-        the_lab = Lab(order.scenario, order.settings, broker)
+        the_lab = Lab(request.scenario, request.settings, broker)
         began_wall_s = time.monotonic()
         extra: list[Case] = []
         is_complete = False
         try:
-            await _with_controller(the_lab, order.command, extra)
+            await _with_controller(the_lab, request.command, extra)
             is_complete = not the_lab.stopped_by
         finally:
             if the_lab.has_begun:
                 wall_s = time.monotonic() - began_wall_s
-                found.append(_record(the_lab, order, extra, is_complete=is_complete, wall_s=wall_s))
+                found.append(_record(the_lab, request, extra, is_complete=is_complete, wall_s=wall_s))
     if the_lab.stopped_by:
         complain(f"stopped before the end by {the_lab.stopped_by}")
         return FAILED if extra else INTERRUPTED
@@ -384,10 +384,10 @@ async def _with_controller(the_lab: Lab, command: Sequence[str], extra: list[Cas
             ]
 
 
-def _record(the_lab: Lab, order: _Order, extra: Sequence[Case], *, is_complete: bool, wall_s: float) -> _Found:
+def _record(the_lab: Lab, request: _LabRequest, extra: Sequence[Case], *, is_complete: bool, wall_s: float) -> _Found:
     from scenarios.lab import cases_of, lab_figures, write_results
 
-    file = write_results(the_lab, is_complete=is_complete, wall_s=wall_s, out=order.out)
+    file = write_results(the_lab, is_complete=is_complete, wall_s=wall_s, out=request.out)
     return _Found(
         file,
         lab_figures(the_lab).as_dict(),
@@ -396,14 +396,14 @@ def _record(the_lab: Lab, order: _Order, extra: Sequence[Case], *, is_complete: 
     )
 
 
-def _negotiated(order: _Order, lab_file: Path) -> Path:
+def _negotiated(request: _LabRequest, lab_file: Path) -> Path:
     """Run the same scenario negotiated, find the optimum of both, and return the results file."""
     from agents.scheduling import AlgorithmSettings
     from scenarios.optimum import compare
     from scenarios.simulation import Plan, open_simulation
     from tui.signals import run_until_interrupted
 
-    scenario = order.scenario
+    scenario = request.scenario
     plan = Plan(
         scenario=scenario,
         seeds=(scenario.seed,),
@@ -422,7 +422,7 @@ def _negotiated(order: _Order, lab_file: Path) -> Path:
     file = run_until_interrupted(negotiate())
     for one in (lab_file, file):
         # What a controller does has no rule of supply; with both optima, the two have a share in common.
-        compare(one, order.compare_wall_s or 0.1, supply="both" if scenario.supply == "shared" else None)
+        compare(one, request.compare_wall_s or 0.1, supply="both" if scenario.supply == "shared" else None)
     return file
 
 
