@@ -34,6 +34,7 @@ from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
 from tui.shell import Answer, ChooseOne, Confirm, shown_zone
 from tui.street_groups import MOST_LISTED
+from tui.widgets import Chart, VirtualTable
 
 TABS = (
     ("A", "all", "All households"),
@@ -289,6 +290,9 @@ class SimulationPane(Reads):
 
         def failed(error: BaseException) -> None:
             self._say_read(opened)
+            tab = self.query_one(f"#tab-{asked[0]}", TabPane)
+            for unread in (*tab.query(VirtualTable), *tab.query(Chart)):
+                unread.stop_waiting()
             self._trouble(str(error))
 
         self.read("sheet", partial(read_from, opened, read), then, failed)

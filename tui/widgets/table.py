@@ -140,6 +140,11 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         """The row under the cursor."""
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
+    def stop_waiting(self) -> None:
+        """Show that there are no rows: what they were to be made of cannot be read."""
+        self._instead = self._empty
+        self.refresh()
+
     def show_rows(self, rows: Sequence[RowT]) -> None:
         """Show other rows; the cursor stays on the row that it is on, or at the end where it follows.
 
