@@ -169,7 +169,7 @@ class LabClaims:
             )
         if living or self._run_lives:
             what = "lab" if living else "run"
-            return f"{what} {self._run!r} already takes place at this broker: end it first, or choose another --run"
+            return f"{what} {self._run!r} is already active at this broker: end it first, or choose another --run"
         left = {topic for other in self._others.values() for topic in other.devices}
         online = {topic: said for topic, said in self._online.items() if topic not in left}
         if not online:

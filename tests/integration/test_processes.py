@@ -37,7 +37,7 @@ def test_each_household_is_in_one_process_and_the_manager_in_the_first() -> None
     [
         (("--bus", "memory", "--processes", "2"), "goes with --bus mqtt only"),
         (("--hosts", "2", "--processes", "3"), "more than the 2 hosts of --hosts"),
-        (("--hosts", "none"), "'none' is neither a whole number above 0 nor 'houses'"),
+        (("--hosts", "none"), "'none' is neither a whole number from 1 to 100000 nor 'houses'"),
     ],
 )
 @pytest.mark.long

@@ -51,7 +51,7 @@ _NO_BROKER = ("--broker", "mqtt://127.0.0.1:1")
         (["run", "night", "--bus", "memory", "--seed", _HUGE], "seed 9223372036854775808: expected a whole number"),
         (["run", "night", "--bus", "memory", "--seed", str(2**63 - 1), "--runs", "2"], "from 0 to 2^63 - 1"),
         (["run", "night", "--bus", "memory", "--days", "3661"], "days 3661: expected a whole number from 1 to 3660"),
-        (["run", "night", "--bus", "memory", "--hosts", _HUGE], f"hosts {_HUGE}: expected a whole number from 1"),
+        (["run", "night", "--bus", "memory", "--hosts", _HUGE], f"'{_HUGE}' is neither a whole number from 1 to"),
         (["run", "night", "--bus", "memory", "--runs", _HUGE], "a whole number from 1 to 1,000,000 is expected"),
         (["sweep", "night", "--set", "days=3661"], "days=3661: a whole number from 1 to 3660 is expected"),
         (["sweep", "night", "--set", f"hosts={_HUGE}"], "a whole number from 1 to 100000 is expected"),

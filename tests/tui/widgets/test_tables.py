@@ -76,7 +76,7 @@ def test_a_column_that_takes_the_rest_is_not_crowded_out_by_wide_ones(columns: S
 
 def test_titles_are_not_cut_if_they_fit() -> None:
     """The titles of the runs' figures fit at 80 columns; other columns keep their width."""
-    shown = {columns.title_in(width) for columns, width in _placed(RUN_COLUMNS[1:8] + RUN_COLUMNS[10:11], 80)}
+    shown = {columns.title_in(width) for columns, width in _placed(RUN_COLUMNS[1:8] + RUN_COLUMNS[11:12], 80)}
     assert {"self-consumption", "self-sufficiency", "from grid", "messages"} <= shown
     two: tuple[Column[str], ...] = (Column("self-s.", str, 7, full="self-sufficiency"), Column("file", str))
     assert [column.title_in(width) for column, width in _placed(two, 30)] == ["self-s.", "file"]

@@ -71,12 +71,12 @@ def _spread_of(
         spread = "houses"
     elif hosts is not None:
         from scenarios import whole_number_of
+        from scenarios.simulation import MOST_HOSTS
 
         spread = whole_number_of(hosts)
-        if not spread:
-            raise typer.BadParameter(
-                f"{shown(hosts)} is neither a whole number above 0 nor 'houses'", param_hint="--hosts"
-            )
+        if not spread or spread > MOST_HOSTS:
+            what = f"{shown(hosts)} is neither a whole number from 1 to {MOST_HOSTS} nor 'houses'"
+            raise typer.BadParameter(what, param_hint="--hosts")
     if processes is not None and processes > 1:
         if bus == "memory":
             raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
