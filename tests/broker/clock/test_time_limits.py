@@ -207,6 +207,26 @@ def test_a_machine_that_sleeps_for_hours_in_the_middle_of_a_step_fails_no_run() 
     quickly(main())
 
 
+@pytest.mark.parametrize("asleep_wall_s", [50, 70, 8 * 3600])
+def test_a_machine_that_sleeps_before_the_run_has_its_hosts_waited_for(asleep_wall_s: float) -> None:
+    """They may have slept too, and need time to come, even if the limit was not over when it woke up."""
+
+    async def main() -> None:
+        broker, machine = MemoryBroker(), Machine()
+
+        async def sleep_and_join() -> None:
+            await asyncio.sleep(4)
+            machine.suspended_wall_s += asleep_wall_s
+            await asyncio.sleep(30)
+            await Member(broker, "a", answers("a")).live()
+
+        joining = asyncio.create_task(sleep_and_join())
+        await clock_of("a").run(broker)
+        joining.cancel()
+
+    quickly(main())
+
+
 def test_a_machine_that_sleeps_while_messages_are_under_way_fails_no_run() -> None:
     """What its peers have sent arrives when it has woken up."""
 
