@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from broker.clock.barrier import RoundBarrier
 from broker.clock.clock import Clock
+from broker.clock.deadline import Deadline
 from broker.clock.settings import ClockSettings
 from broker.errors import HostsMissingError
 from broker.protocol import Announcement, Done, Envelope, Envelopes, Grant, topics
@@ -223,6 +225,24 @@ def test_a_machine_that_sleeps_before_the_run_has_its_hosts_waited_for(asleep_wa
         joining = asyncio.create_task(sleep_and_join())
         await clock_of("a").run(broker)
         joining.cancel()
+
+    quickly(main())
+
+
+def test_a_time_that_is_left_out_for_two_reasons_counts_once() -> None:
+    """The connection is down while the process is suspended: otherwise the limits would never be reached."""
+
+    async def main() -> None:
+        barrier, machine, cycles = RoundBarrier({"a": ("a's",)}), Machine(), 0
+        barrier.begin(0, ["a"])
+        barrier.deadline = Deadline(LIMIT_WALL_S)
+        while not (barrier.deadline.is_over and barrier.timed_out(LIMIT_WALL_S)):
+            cycles += 1
+            assert 2 * cycles <= LISTENED_MOST_WALL_S
+            await asyncio.sleep(2)
+            machine.suspended_wall_s += 30
+            for away_wall_s in (30, 31):
+                barrier.leave_out(["a"], away_wall_s)
 
     quickly(main())
 
