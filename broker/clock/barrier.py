@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 
 from broker.clock.deadline import Deadline
 from broker.clock.next_round import Counts, ScheduledRound
@@ -120,6 +121,8 @@ class RoundBarrier:
         and that have not answered since."""
         self._away_in_step_wall_s = 0.0
         """For how long the clock could hear nothing in the step."""
+        self._left_out_until_wall_s = -inf
+        """The end of the last time in which it could hear nothing, loop time."""
         self.deadline: Deadline | None = None
         """The end of a wait for something else than answers; None: there is no such wait."""
         self._asked_wall_s: dict[str, float] = {}
@@ -295,13 +298,16 @@ class RoundBarrier:
         """Do not count as silence that this process could receive nothing until now.
 
         The silence of a host begins anew, because its connection may have broken too, but only once until it gives a
-        sign of life. After that, only the time itself is left out; see `Deadline`.
+        sign of life. After that, only the time itself is left out, each moment once, even if both the process was
+        suspended and its connection down; see `Deadline`.
 
         Args:
             hosts: The hosts.
             away_wall_s: For how long it could receive nothing, wall-clock seconds.
         """
         now_wall_s = asyncio.get_running_loop().time()
+        away_wall_s = now_wall_s - max(now_wall_s - away_wall_s, self._left_out_until_wall_s)
+        self._left_out_until_wall_s = now_wall_s
         for host in hosts:
             since_wall_s = self._silent_since_wall_s(host) + away_wall_s if host in self._excused else now_wall_s
             self._last_sign_wall_s[host] = min(now_wall_s, since_wall_s)

@@ -534,7 +534,7 @@ class Clock:
             wake_wall_s = loop.time() + backoff.pause_wall_s
             has_sign = await backoff.wait(self._barrier.activity)
             if (late_wall_s := loop.time() - wake_wall_s) > AWAY_AFTER_WALL_S:
-                deadline.leave_out(late_wall_s)
+                self._barrier.leave_out((), late_wall_s)
             if not has_sign:
                 for host in senders:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)

@@ -446,6 +446,7 @@ class Admission:
         """
         if self._members.missing:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
+        loop = asyncio.get_running_loop()
         self._barrier.deadline = deadline = Deadline(self._timeouts.limit_wall_s)
         while self._members.missing:
             quarantine_offenders()
@@ -455,12 +456,13 @@ class Admission:
             if self._on_missing is not None and self._reported_missing != missing:
                 self._reported_missing = missing
                 self._on_missing(missing)
-            if await self._barrier.wait(deadline.at_wall_s):
+            # For a short time, to notice whether this process was suspended meanwhile.
+            wake_wall_s = min(deadline.at_wall_s, loop.time() + self._timeouts.resend_most_wall_s)
+            if await self._barrier.wait(wake_wall_s):
                 continue
-            late_wall_s = asyncio.get_running_loop().time() - deadline.at_wall_s
-            if late_wall_s > AWAY_AFTER_WALL_S:
-                deadline.leave_out(late_wall_s)  # this process was suspended meanwhile
-            elif not drop_missing(missing):
+            if (late_wall_s := loop.time() - wake_wall_s) > AWAY_AFTER_WALL_S:
+                self._barrier.leave_out((), late_wall_s)
+            elif wake_wall_s >= deadline.at_wall_s and not drop_missing(missing):
                 raise missing_error(
                     self._run, missing, self._timeouts.limit_wall_s, "announcement", own=self._own_hosts
                 )

@@ -60,6 +60,8 @@ class PacedReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt has no ty
         """How many messages have been read and not passed on."""
         self._none_waits = asyncio.Event()
         self._none_waits.set()
+        self._leaves_by_wall_s: float | None = None
+        """Until when the client's end is held back, loop time; None: it has not come."""
 
     async def read(self, n: int = -1) -> bytes:
         """See `ReaderAdapter`; a cancelled read takes nothing from the stream."""
@@ -113,7 +115,12 @@ class PacedReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt has no ty
         return first
 
     async def _until_none_waits(self) -> None:
-        """Wait until the broker has passed all messages on; not forever, because it drops malformed ones."""
+        """Wait until the broker has passed all messages on; not forever, because it drops malformed ones.
+
+        The time is that of all waits together: amqtt gives a read up after each keep-alive interval.
+        """
+        if self._leaves_by_wall_s is None:
+            self._leaves_by_wall_s = asyncio.get_running_loop().time() + _LEAVING_WALL_S
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LEAVING_WALL_S):
+            async with asyncio.timeout_at(self._leaves_by_wall_s):
                 await self._none_waits.wait()

@@ -156,6 +156,7 @@ class RunWriter:
         self._scenario = scenario
         self._start_s = start_s
         self._reached_s = start_s
+        self._last_message_s = start_s
         self._condenser = Condenser(scenario)
         self._kept: KeptMessages = kept
         moments_s = [one.at_s for one in scenario.expectations if one.at_s is not None]
@@ -205,7 +206,7 @@ class RunWriter:
     @property
     def last_message_s(self) -> int:
         """When the last recorded message was sent, UNIX seconds; the run's start if there was none."""
-        return self._reached_s
+        return self._last_message_s
 
     def _take_up(self) -> bool:
         key = (self.run,)
@@ -226,8 +227,11 @@ class RunWriter:
                 if has_table(self._connection, table):
                     self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own names
             forget_overview(self._connection, self.run)
-        by_sender = "SELECT sender, max(seq) FROM messages WHERE run = ? GROUP BY sender"
-        self.seen = dict(self._connection.execute(by_sender, key).fetchall())
+        by_sender = "SELECT sender, max(seq), max(time_s) FROM messages WHERE run = ? GROUP BY sender"
+        for sender, seq, time_s in self._connection.execute(by_sender, key):
+            self.seen[sender] = seq
+            # A clock that was shut down may have reached a later time without a message.
+            self._last_message_s = max(self._last_message_s, time_s)
         self.realised = read_realised(self._connection, self.run)
         new = (
             "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
@@ -269,6 +273,7 @@ class RunWriter:
             self._counts.add(kind, time_s)
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
+        self._last_message_s = max(self._last_message_s, time_s)
 
     def message(
         self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
@@ -416,7 +421,7 @@ class RunWriter:
 
     def _last_s(self, entries: Sequence[LedgerEntry]) -> int:
         """Return when the last message was sent or the last job has run, UNIX seconds."""
-        return end_without_days_s(self._reached_s, self._realised(None).scenario.jobs, entries)
+        return end_without_days_s(self._last_message_s, self._realised(None).scenario.jobs, entries)
 
     def _realised(self, end_s: int | None) -> Realised:
         """Return the scenario as the run realised it; `end_s` is the run's end, UNIX seconds, if that is known."""

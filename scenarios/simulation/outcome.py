@@ -42,7 +42,8 @@ class RunOutcome:
     start_s: int
     """Start of virtual time, UNIX seconds."""
     end_s: int
-    """Virtual time at the end, UNIX seconds; the end that `days` gives if there is one, else that of the last job."""
+    """Virtual time at the end, UNIX seconds: the end that `days` gives, if there is one, else that of the last job or
+    message."""
     not_registered: tuple[str, ...]
     """Jobs that the run ended before; they have no contract."""
     scores: Mapping[str, int]
@@ -89,8 +90,8 @@ class Ending:
     """Writes the results; None: nothing is recorded."""
     started_wall_s: float
     """When this process began with the run, seconds of `time.perf_counter`."""
-    has_open_end: bool
-    """Whether no end was given: if the run is done, it ends with its last job."""
+    is_without_days: bool
+    """Whether no `days` are given: if the run is done, it has ended with its last job or message."""
 
     def finish(
         self, state: EndState, error: str = "", disputes: tuple[str, ...] = (), reached_s: int = 0
@@ -162,7 +163,7 @@ class Ending:
 
     def _end_s(self, state: EndState, reached_s: int) -> int:
         """Return the virtual time at the end, UNIX seconds."""
-        if not (self.has_open_end and state == "done"):
+        if not (self.is_without_days and state == "done"):
             return max(self.clock.now.time_s, reached_s)
         director, watch = self.agent_set.director, self.watch
         happened = self.scenario if director is None else as_happened(self.scenario, director.happenings)

@@ -328,7 +328,7 @@ class _LocalRun:
             self._watch,
             self._recorder,
             started_wall_s,
-            has_open_end=self._settings.end_s(self._scenario) is None,
+            is_without_days=self._settings.end_s(self._scenario) is None,
         )
 
     async def until_ended(self, clock: Clock, hosts: Sequence[Host], files: Collection[KeptFile]) -> None:

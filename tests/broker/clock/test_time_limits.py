@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from broker.clock.barrier import RoundBarrier
 from broker.clock.clock import Clock
+from broker.clock.deadline import Deadline
 from broker.clock.settings import ClockSettings
 from broker.errors import HostsMissingError
 from broker.protocol import Announcement, Done, Envelope, Envelopes, Grant, topics
@@ -203,6 +205,44 @@ def test_a_machine_that_sleeps_for_hours_in_the_middle_of_a_step_fails_no_run() 
 
         async with living(Member(broker, "a", react)):
             await clock_of("a").run(broker)
+
+    quickly(main())
+
+
+@pytest.mark.parametrize("asleep_wall_s", [50, 70, 8 * 3600])
+def test_a_machine_that_sleeps_before_the_run_has_its_hosts_waited_for(asleep_wall_s: float) -> None:
+    """They may have slept too, and need time to come, even if the limit was not over when it woke up."""
+
+    async def main() -> None:
+        broker, machine = MemoryBroker(), Machine()
+
+        async def sleep_and_join() -> None:
+            await asyncio.sleep(4)
+            machine.suspended_wall_s += asleep_wall_s
+            await asyncio.sleep(30)
+            await Member(broker, "a", answers("a")).live()
+
+        joining = asyncio.create_task(sleep_and_join())
+        await clock_of("a").run(broker)
+        joining.cancel()
+
+    quickly(main())
+
+
+def test_a_time_that_is_left_out_for_two_reasons_counts_once() -> None:
+    """The connection is down while the process is suspended: otherwise the limits would never be reached."""
+
+    async def main() -> None:
+        barrier, machine, cycles = RoundBarrier({"a": ("a's",)}), Machine(), 0
+        barrier.begin(0, ["a"])
+        barrier.deadline = Deadline(LIMIT_WALL_S)
+        while not (barrier.deadline.is_over and barrier.timed_out(LIMIT_WALL_S)):
+            cycles += 1
+            assert 2 * cycles <= LISTENED_MOST_WALL_S
+            await asyncio.sleep(2)
+            machine.suspended_wall_s += 30
+            for away_wall_s in (30, 31):
+                barrier.leave_out(["a"], away_wall_s)
 
     quickly(main())
 

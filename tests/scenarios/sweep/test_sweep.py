@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -14,7 +16,7 @@ import pytest
 import ssmic
 from agents.errors import SettingsError
 from scenarios.results import ResultsError, ResultsExistError, ResultsLockedError, ResultsReader
-from scenarios.scenario import Scenario
+from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import Plan, RunSettings, open_simulation
 from scenarios.sweep import (
     SweepPlan,
@@ -30,7 +32,7 @@ from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import FIGURES, SweepRow, perform
 from tests.scenarios.files.series.test_coverage import TEXT
 from tests.scenarios.sweep.small_sweep import REQUEST, content, sweep
-from tests.scenarios.timeline.two_roofs import TWO_ROOFS
+from tests.scenarios.timeline.two_roofs import SUN, TWO_ROOFS
 
 
 class StopNowError(Exception):
@@ -319,3 +321,18 @@ def test_a_scenario_with_real_devices_is_not_swept(tmp_path: Path) -> None:
     file.write_text(TEXT.replace("type: consumer", "type: consumer, gateway: {adapter: tasmota, topic: tasmota_A1}", 1))
     with pytest.raises(SettingsError, match="real devices, which take part in one run at a time, and not in a sweep"):
         plan_sweep(SweepRequest(str(file), seeds=1))
+
+
+@pytest.mark.parametrize("days", [None, 1])
+def test_a_sweep_whose_runs_lasted_longer_in_an_earlier_version_is_another_one(
+    tmp_path: Path, days: int | None
+) -> None:
+    """Without `days` they lasted until the evening's forecast: its file is not to have figures of both kinds."""
+    text = TWO_ROOFS.replace("days: 1\n", "" if days is None else f"days: {days}\n")
+    file = tmp_path / "evening.yaml"
+    file.write_text(text.replace(f'issued: "00:00", {SUN}', f'issued: "00:00", {SUN}}}, {{issued: "23:00", {SUN}'))
+    plan = plan_sweep(SweepRequest(str(file), ("algorithm=insertion,exact",)))
+    points = [(point.number, point.values, point.variant, dict(point.settings)) for point in plan.points]
+    rest = json.dumps([plan.keys, points, plan.seeds], sort_keys=True).encode()
+    of_earlier_version = hashlib.sha256(b"".join(SCENARIO.dump_json(one) + b"\0" for one in plan.variants) + rest)
+    assert (plan.fingerprint() == of_earlier_version.hexdigest()[:32]) is (days is not None)
