@@ -101,6 +101,8 @@ class Meter:
     """Whether the device is offline."""
     _gap_s: int = 0
     """How long it was offline since the last reading of power, seconds."""
+    _offline_wh: float = 0.0
+    """Part of `_uncounted_wh` that was added for the time offline, Wh."""
     _has_other_unit: bool = False
     """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
     _below_since_s: int | None = None
@@ -216,7 +218,7 @@ class Meter:
     def _forget_counter(self) -> None:
         """Forget what the counter has shown so far."""
         self.counter_wh = self._counted_s = self._without_counter_s = None
-        self._uncounted_wh = self._ahead_wh = 0.0
+        self._uncounted_wh = self._offline_wh = self._ahead_wh = 0.0
         self._suspect_wh = self._before_reset = self._below_since_s = None
         self._has_other_unit = False
         self._unit_change.forget()
@@ -296,9 +298,12 @@ class Meter:
         """Add the energy of the time offline; `power_w` is the power after it, W."""
         if self._gap_s:
             before_w, hours = self.power_w or 0.0, self._gap_s / _HOUR_S
-            self._add_by_power(min(before_w, power_w) * hours)
+            drawn_wh = min(before_w, power_w) * hours
+            self._add_by_power(drawn_wh)
             if self.counter_wh is None:
                 self.unknown_wh += abs(before_w - power_w) * hours
+            else:
+                self._offline_wh += drawn_wh
         self._gap_s = 0
 
     def _add_by_power(self, energy_wh: float) -> None:
@@ -334,11 +339,13 @@ class Meter:
             self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
         ):
             before_wh, goes_on = suspect_wh, False  # another meter, or another unit
+            if self.bounds_resets and not self._has_other_unit:
+                self._take_back_offline()
             if self.judges_each:
                 self._count_ahead()  # the new meter does not include what was drawn before it
             if self._has_other_unit and suspect_wh is not None:
                 self._unit_change.since = CounterReading(self._doubtful_since_s, suspect_wh)
-        self._uncounted_wh = 0.0
+        self._uncounted_wh = self._offline_wh = 0.0
         if before_wh is not None:
             if counter_wh < before_wh:
                 self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
@@ -356,6 +363,13 @@ class Meter:
             # A counter that was reset does not include what was counted by power before.
             self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on else 0.0
         self.counter_wh = counter_wh
+
+    def _take_back_offline(self) -> None:
+        """Take back what was added for the time offline: a device whose counter began elsewhere had no power then."""
+        self._uncounted_wh -= self._offline_wh
+        wrong_wh = min(self._offline_wh, max(0.0, self._ahead_wh - self._uncounted_wh))
+        self.energy_wh -= wrong_wh
+        self._ahead_wh -= wrong_wh
 
     def _spend(self, rise_wh: float) -> None:
         """Note by how much more the counter rises, for long, than a device can draw, Wh."""
