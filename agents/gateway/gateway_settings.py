@@ -42,7 +42,7 @@ device is declared does not count, and neither does one that rises for long as n
 that is too high is passed over even if a household could have drawn as much; and a job without an answer says whether
 anything was ever heard of its device. 11: a counter that falls to more than its device can have drawn since the
 reading before was not reset, but counts on from what it had stored, and so does one that has shown slightly less for a
-while."""
+while; its device has drawn nothing while it was offline. And a job whose device has vanished says how that showed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,8 @@ class JobCourse:
         if now_s < started_s + self.job.duration_s + grace_s:
             return None
         if is_lost or (self.readings > 1 and silent_s > grace_s):
-            return End("ABORTED", "vanished")
+            reason = "its device is offline" if is_lost else "its device sends nothing more"
+            return End("ABORTED", "vanished", reason if gateway.rules >= 11 else "")
         return self._overdue(now_s, gateway, 0.0 if self.idle_since_s is not None else meter.power_w or 0.0)
 
     def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> End | None:

@@ -425,7 +425,11 @@ class JobExecutor:
         meter.settle(until_s)
         course.add_point(until_s, meter)
         doubt = course.doubt(meter)
-        course.is_doubtful, course.reason = bool(doubt), course.reason or doubt
+        course.is_doubtful = bool(doubt)
+        if self._gateway.rules >= 11:
+            course.reason = "; ".join(part for part in (course.reason, doubt) if part)
+        else:
+            course.reason = course.reason or doubt
 
     def _look_at_unit(self, course: JobCourse) -> None:
         """Report a counter without power beside it that seems to count in kWh; the next job is not planned by it."""

@@ -21,8 +21,11 @@ MAX_COUNTER_WH = 1e12
 """No household's meter has ever counted more than this."""
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
-STAYS_S = 120
-"""A counter that shows slightly less than before for so long, in all its readings, counts on from there, seconds."""
+LATE_S = 120
+"""A counter that shows slightly less than before for so long, in all its readings, is not only read late, seconds."""
+STAYS_S = 900
+"""It counts on from there after so long, seconds; before, it may be that of a second plug on the topic, while the first
+one reports every 5 minutes."""
 RESET_STEP_WH = 10.0
 """Counters rise in steps of up to this; so much may be in the first reading after a reset in any case."""
 ROUNDING_WH = 1.0
@@ -101,6 +104,8 @@ class Meter:
     """Whether the device is offline."""
     _gap_s: int = 0
     """How long it was offline since the last reading of power, seconds."""
+    _offline_wh: float = 0.0
+    """Part of `_uncounted_wh` that was added for the time offline, Wh."""
     _has_other_unit: bool = False
     """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
     _below_since_s: int | None = None
@@ -216,7 +221,7 @@ class Meter:
     def _forget_counter(self) -> None:
         """Forget what the counter has shown so far."""
         self.counter_wh = self._counted_s = self._without_counter_s = None
-        self._uncounted_wh = self._ahead_wh = 0.0
+        self._uncounted_wh = self._offline_wh = self._ahead_wh = 0.0
         self._suspect_wh = self._before_reset = self._below_since_s = None
         self._has_other_unit = False
         self._unit_change.forget()
@@ -296,9 +301,12 @@ class Meter:
         """Add the energy of the time offline; `power_w` is the power after it, W."""
         if self._gap_s:
             before_w, hours = self.power_w or 0.0, self._gap_s / _HOUR_S
-            self._add_by_power(min(before_w, power_w) * hours)
+            drawn_wh = min(before_w, power_w) * hours
+            self._add_by_power(drawn_wh)
             if self.counter_wh is None:
                 self.unknown_wh += abs(before_w - power_w) * hours
+            else:
+                self._offline_wh += drawn_wh
         self._gap_s = 0
 
     def _add_by_power(self, energy_wh: float) -> None:
@@ -324,7 +332,7 @@ class Meter:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
         if self.knows_repeats and self._repeats(counter_wh):
             return
-        self._below_since_s = None
+        was_below = self._ends_below()
         suspect_wh, self._suspect_wh = self._suspect_wh, None
         before_reset, self._before_reset = self._before_reset, None
         before_wh, goes_on = self.counter_wh, True
@@ -334,11 +342,12 @@ class Meter:
             self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
         ):
             before_wh, goes_on = suspect_wh, False  # another meter, or another unit
-            if self.judges_each:
-                self._count_ahead()  # the new meter does not include what was drawn before it
+            self._count_before(is_other_unit=self._has_other_unit)
             if self._has_other_unit and suspect_wh is not None:
                 self._unit_change.since = CounterReading(self._doubtful_since_s, suspect_wh)
-        self._uncounted_wh = 0.0
+        elif was_below:
+            self._count_before()  # it has caught up with itself, and does not include what it had lost
+        self._uncounted_wh = self._offline_wh = 0.0
         if before_wh is not None:
             if counter_wh < before_wh:
                 self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
@@ -354,8 +363,26 @@ class Meter:
                 self._doubtful_since_s = self.at_s or 0
             self.energy_wh += max(0.0, rise_wh - self._ahead_wh)
             # A counter that was reset does not include what was counted by power before.
-            self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on else 0.0
+            self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on and not was_below else 0.0
         self.counter_wh = counter_wh
+
+    def _ends_below(self) -> bool:
+        """Return whether the counter had shown slightly less than before for a while, and note that it does no more."""
+        since_s, self._below_since_s = self._below_since_s, None
+        return since_s is not None and (self.at_s or 0) - since_s >= LATE_S
+
+    def _count_before(self, *, is_other_unit: bool = False) -> None:
+        """Count by power what a counter does not include that goes on from elsewhere, as a new one does.
+
+        It is not counted for the time offline: the device had no power then, unless only the unit is another one.
+        """
+        if self.bounds_resets and not is_other_unit:
+            self._uncounted_wh -= self._offline_wh
+            wrong_wh = min(self._offline_wh, max(0.0, self._ahead_wh - self._uncounted_wh))
+            self.energy_wh -= wrong_wh
+            self._ahead_wh -= wrong_wh
+        if self.judges_each:
+            self._count_ahead()
 
     def _spend(self, rise_wh: float) -> None:
         """Note by how much more the counter rises, for long, than a device can draw, Wh."""
@@ -471,7 +498,7 @@ class Meter:
         return problem
 
     def _stays_below(self, now_s: int) -> bool:
-        """Return whether a counter has shown less than before for longer than readings are late, and note that it does.
+        """Return whether a counter has shown less than before for `STAYS_S`, and note that it does.
 
         A plug that lost power may count on from what it had stored some time before.
         """

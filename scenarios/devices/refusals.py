@@ -51,10 +51,10 @@ class AnsweredStrangers:
         """Return whether a problem is to be answered to an unknown device, and note that it is answered."""
         if device not in self._answered and len(self._answered) >= MAX_STRANGERS:
             return False
-        answered = self._answered.setdefault(device, set())
-        if problem in answered or len(answered) >= MAX_ANSWERS_TO_STRANGER:
+        answered, shown = self._answered.setdefault(device, set()), problem[:MAX_TEXT_SHOWN]
+        if shown in answered or len(answered) >= MAX_ANSWERS_TO_STRANGER:
             return False
-        answered.add(problem)
+        answered.add(shown)
         return True
 
     def forget(self) -> None:

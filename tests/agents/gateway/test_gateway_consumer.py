@@ -298,6 +298,22 @@ def test_a_device_without_a_counter_draws_the_lower_power_while_it_is_offline(
     assert (end.outcome, end.reason) == ("on_time", doubt)
 
 
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        (10, "while offline, it may have drawn up to 1933 Wh more"),
+        (11, "its device is offline; while offline, it may have drawn up to 1933 Wh more"),
+    ],
+)
+def test_a_job_whose_device_vanished_says_why_and_what_is_not_known(rules: int, reason: str) -> None:
+    """The ledger said only that it had vanished."""
+    offline = [(600, GONE), (3_000, BACK)]
+    end = ending(
+        rules, (0, RUNS), *watts(3_000.0, 0, 300), *offline, *watts(100.0, 3_000), (3_060, GONE), (9_000, GONE)
+    )
+    assert (end.outcome, end.reason) == ("vanished", reason)
+
+
 @pytest.mark.parametrize(("away", "back"), [(GONE, BACK), (Occupied(run="other"), Vacated())])
 def test_the_power_of_a_device_is_not_known_while_nothing_is_heard_of_it(
     washer: Stage, away: DeviceEvent, back: DeviceEvent

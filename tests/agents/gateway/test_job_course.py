@@ -48,8 +48,10 @@ def test_a_device_that_is_silent_long_after_its_time_has_vanished(course: JobCou
     """One on stand-by is followed for twice its duration and an hour, one that draws more at times for longer."""
     _reads(course, (60, 2000, 30), (HOUR_S, 2000, 1000))
     late_s = HOUR_S + course.grace_s
-    assert _end(course, late_s, silent_s=course.grace_s + 1) == End("ABORTED", "vanished")
-    assert _end(course, late_s, is_lost=True) == End("ABORTED", "vanished")
+    assert _end(course, late_s, silent_s=course.grace_s + 1) == End(
+        "ABORTED", "vanished", "its device sends nothing more"
+    )
+    assert _end(course, late_s, is_lost=True) == End("ABORTED", "vanished", "its device is offline")
     _reads(course, (2 * HOUR_S, 8, 1100))
     assert _end(course, 3 * HOUR_S - 1, power_w=8) is None
     assert _end(course, 3 * HOUR_S, power_w=8) == End("FINISHED", "", "it still draws power")

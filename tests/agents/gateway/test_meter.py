@@ -424,3 +424,29 @@ def test_a_plug_that_counts_on_from_what_it_had_stored_counts_nothing_twice(
     for number, reading in enumerate(readings):
         meter.take(60 * number, 1_800.0, float(reading))
     assert meter.energy_wh == pytest.approx(drawn_wh)
+
+
+@pytest.mark.parametrize("period_s", [60, 300])
+@pytest.mark.parametrize("stored", [8_950, 9_600], ids=["large", "slightly"])
+def test_a_plug_that_was_without_power_has_drawn_nothing_meanwhile(stored: int, period_s: int) -> None:
+    """It was `offline`, and drew as much before as afterwards, so that it seemed to have lost its connection only."""
+    meter, rise = Meter(), period_s // 2
+    for number, reading in enumerate([10_000, 10_000 + rise]):
+        meter.take(period_s * number, 1_800.0, float(reading))
+    meter.go_offline(period_s)
+    meter.come_online(period_s + 7200)
+    for number in range(20):
+        meter.take(period_s * (number + 1) + 7200, 1_800.0, float(stored + rise * number))
+    assert meter.energy_wh == pytest.approx(20 * rise)
+
+
+@pytest.mark.parametrize("below_wh", [10, 30, 100])
+def test_a_second_plug_that_reports_more_often_and_shows_slightly_less_adds_nothing(below_wh: int) -> None:
+    """Each reading of the first one, which reports every 5 minutes, added the difference between their counters."""
+    meter = Meter()
+    for now_s in range(0, 7201, 60):
+        if now_s % 300 == 0:
+            meter.take(now_s, 100.0, float(5_000 + 100 * now_s // 3600))
+        else:
+            meter.take(now_s, 60.0, float(5_000 - below_wh + 60 * now_s // 3600))
+    assert meter.energy_wh == pytest.approx(200.0, abs=10.0)

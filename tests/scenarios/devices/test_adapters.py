@@ -369,7 +369,7 @@ async def test_a_plug_that_vanishes_is_recorded_in_its_contract(make: Callable[[
         assert device.on("job")[-1]["outcome"] == "vanished"
         outcome = await run.stop()
     entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
-    assert (entry.history[-1].what, entry.history[-1].reason) == ("aborted", "vanished")
+    assert (entry.history[-1].what, entry.history[-1].reason) == ("aborted", "vanished: its device is offline")
 
 
 @needs_mosquitto

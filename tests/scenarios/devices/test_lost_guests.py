@@ -10,7 +10,7 @@ import pytest
 from broker.transport.base import Delivery
 from scenarios.devices.device_places import DevicePlaces, named_house
 from scenarios.devices.lost_guests import LostGuests
-from scenarios.devices.refusals import PlaceRefusal
+from scenarios.devices.refusals import MAX_TEXT_SHOWN, AnsweredStrangers, PlaceRefusal
 from scenarios.files.scenario_from_text import load_text
 from tests.scenarios.devices.session import RUN, STREET
 
@@ -66,6 +66,15 @@ def test_the_house_of_a_resource_manager_is_answered_without_the_library_of_s2(
     assert isinstance(refusal, PlaceRefusal)
     assert refusal.problem.startswith("device 'heat-pump' speaks S2, and ")
     assert refusal.expected.endswith("ssmic[s2] is not installed here; a house that is one of: adler")
+
+
+def test_of_the_problems_of_strangers_no_more_is_remembered_than_is_shown() -> None:
+    """A thousand of them could fill the memory with the names of houses, each of 60 kB."""
+    strangers = AnsweredStrangers()
+    name = "x" * MAX_TEXT_SHOWN
+    assert strangers.is_news("kettle", f"there is no house {name}1")
+    assert not strangers.is_news("kettle", f"there is no house {name}2")
+    assert strangers.is_news("kettle", "there is no house 2")
 
 
 @pytest.mark.parametrize(
