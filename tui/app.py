@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import CodeType
 from typing import Any, ClassVar, NoReturn
 
 import structlog
@@ -38,6 +37,7 @@ from tui.safe_output import make_textual_safe
 from tui.shell import (
     REFRESH_WALL_S,
     AreaScreen,
+    Defect,
     Guarded,
     HelpScreen,
     IdleCollector,
@@ -146,8 +146,8 @@ class SsmicApp(Guarded, App[None]):
         self.stylesheet = ParsedStyles(variables=self.get_css_variables())
         self.unexpected: list[BaseException] = []
         """Errors that were shown as notices and should not have happened."""
-        self.defects_noticed: dict[tuple[type[BaseException], CodeType | None], float] = {}
-        """When each of them was shown last, by type and the code that raised it; monotonic clock, s."""
+        self.defects_noticed: dict[Defect, float] = {}
+        """When each of them was shown last; monotonic clock, s."""
         self.before_quit: list[Callable[[], str | None]] = []
         """Each returns why quitting now would lose something, or None."""
         self.rescues: list[Rescue] = []

@@ -49,8 +49,9 @@ def compare(
         ResultsError: The file cannot be read or written.
     """
     with ResultsReader(results_file) as results:
+        shares = results.info.settings.get("supply") == "shared"
         if supply is None:
-            supply = "shared" if results.info.settings.get("supply") == "shared" else "whole"
+            supply = "shared" if shares else "whole"
         kept = {run.run: run.comparison for run in results.runs()}
         scenarios = {run.run: _scenario_of(results, run.run) for run in results.runs()}
         delivered_wh: dict[int, float] = {}
@@ -80,7 +81,8 @@ def compare(
         starts_s = [{job: start_s for job, (_, start_s) in plan.items()}]
         if supply != "shared":
             rules = baselines(scenario, end_s=last_s)
-            reached_wh = max(delivered_wh[run] for run in runs)
+            # Runs that share supply have no plan for whole jobs that could be the best one.
+            reached_wh = 0.0 if shares else max(delivered_wh[run] for run in runs)
             better = [drawn for rule in rules for drawn in rule.plans_above(reached_wh)]
             optimum = clairvoyant_optimum(scenario, plan, limit_wall_s, progress, end_s=last_s, also_known=better)
             without = [baseline_json(baseline, optimum) for baseline in rules]

@@ -101,7 +101,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         """Search above; list and picture below."""
         with Vertical() as box:
             box.border_title = escape(self._title)
-            yield Input(compact=True, placeholder="type to search: titles, descriptions, synonyms")
+            yield Input(compact=True, placeholder="type to search")
             with Horizontal():
                 yield OptionList(compact=True)
                 if self._picture is not None:

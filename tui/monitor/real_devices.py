@@ -16,12 +16,12 @@ from typing_extensions import override
 
 from scenarios import Zone
 from scenarios.monitor import DeviceMessage, ObservedDevice, ObservedRun
-from tui.monitor.formatting import Pane, clock, moment
+from tui.monitor.formatting import STATES, Pane, clock, moment
 from tui.shell import AskText, Dialog, Footer
 from tui.widgets import Cell, Column, VirtualTable
 
 _STATES: dict[str | None, Cell] = {
-    "NOT_SCHEDULED": ("… looking", "muted"),
+    "NOT_SCHEDULED": STATES["waiting"],
     "SCHEDULED": ("◷ scheduled", "accent"),
     "EXECUTING": ("▶ executing", "ok"),
     "INTERRUPTED": ("‖ interrupted", "warn"),

@@ -99,6 +99,8 @@ class SimulationPane(Reads):
         """The displayed content of each tab."""
         self._being_read: tuple[str, object] | None = None
         """The tab, and its content, that is read now or was read last."""
+        self._wanted: dict[str, object] = {}
+        """The content of each tab that was asked for last."""
         self._is_slow = False
         """Whether it is being read for so long that people should know."""
 
@@ -256,6 +258,7 @@ class SimulationPane(Reads):
             "log": (opened.stamp, self.run),
             "scores": (opened.stamp, self.run),
         }[tab]
+        self._wanted[tab] = wanted
         if self._drawn.get(tab) == wanted or (self.is_reading("sheet") and self._being_read == (tab, wanted)):
             return
         self._being_read = (tab, wanted)
@@ -278,14 +281,16 @@ class SimulationPane(Reads):
     def _read_view(
         self, opened: OpenedSimulation, read: Callable[[ResultsReader], ContentT], show: Callable[[ContentT], None]
     ) -> None:
-        """Read a view's content and show it, unless another view is asked for, or another file is open, by then."""
+        """Read a view's content and show it, unless other content is asked for, or another file is open, by then."""
         asked = self._being_read
         assert asked is not None  # noqa: S101 - for mypy: it was just set
+        tab, wanted = asked
 
         def then(content: ContentT) -> None:
             self._say_read(opened)
-            if self.opened is opened:
-                self._drawn[asked[0]] = asked[1]
+            # What was chosen before may have been chosen again: it is displayed, and was not read again.
+            if self.opened is opened and self._wanted.get(tab) == wanted:
+                self._drawn[tab] = wanted
                 show(content)
 
         def failed(error: BaseException) -> None:

@@ -180,7 +180,9 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
     pace = reader.take("pace", lambda: Pace.parse(form.pace.strip() or "max"))
     algorithm = _algorithm(form, scenario, reader)
     url, tls = None, None
-    if form.bus == "url":
+    if form.bus == "url" and not form.broker.strip():
+        reader.problems["broker"] = "the URL of a broker, such as mqtt://broker.example"
+    elif form.bus == "url":
         access = reader.take(
             "broker", lambda: with_own_login(access_to(form.broker.strip(), AccessOptions(), environment))
         )

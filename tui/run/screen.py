@@ -270,7 +270,7 @@ Results are written during the run; if you stop it early, everything agreed so f
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Enable the actions that apply now."""
         if action == "start":
-            return None if self.is_busy else True
+            return not self.is_busy
         if action == "results":
             return self._batch is not None and self._batch.is_over and bool(self._batch.results)
         if action == "stop":

@@ -18,6 +18,7 @@ from .dialogs import (
 )
 from .error_notices import (
     AdviceError as AdviceError,
+    Defect as Defect,
     Guarded as Guarded,
     complain as complain,
     guard_handlers as guard_handlers,
@@ -94,6 +95,7 @@ __all__ = [
     "CompareResults",
     "Confirm",
     "Days",
+    "Defect",
     "Dialog",
     "EditScenario",
     "EmptyState",

@@ -31,8 +31,8 @@ else:
 
 NOTICE_WALL_S = 10.0
 """How long error notices stay."""
-_Defect = tuple[type[BaseException], CodeType | None]
-"""Type of an unexpected error, and the code of the function that raised it."""
+Defect = tuple[type[BaseException], tuple[tuple[CodeType, int], ...]]
+"""Type of an unexpected error, and the code and lines that it passed: one function may meet the defects of several."""
 MOST_CHARACTERS = 600
 """Maximum length of a notice: a hundred problems would cover the screen."""
 
@@ -71,8 +71,9 @@ def _raised_in(error: BaseException) -> CodeType | None:
 
 def _is_repeated(app: App[Any], error: BaseException) -> bool:
     """Whether the same defect is on the screen already: a timer or a moving mouse meets it many times a second."""
-    noticed: dict[_Defect, float] = getattr(app, "defects_noticed", {})
-    defect, now_wall_s = (type(error), _raised_in(error)), time.monotonic()
+    noticed: dict[Defect, float] = getattr(app, "defects_noticed", {})
+    passed = tuple((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
+    defect, now_wall_s = (type(error), passed), time.monotonic()
     last_wall_s = noticed.get(defect)
     if last_wall_s is not None and now_wall_s - last_wall_s < NOTICE_WALL_S:
         return True

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from agents.energy import Prediction
 from agents.model import GRID
+from agents.scheduling.settings import AlgorithmSettings
+from agents.sharing import SupplySettings
 from scenarios.optimum import compare
 from scenarios.results import RecordedEnd, ResultsReader, RunWriter, SimulationSpec, create_results
 from scenarios.scenario import ProducerSeries
+from scenarios.simulation.plan import Plan
+from scenarios.simulation.simulation import open_simulation
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, sun
 from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, street
 
@@ -36,3 +41,26 @@ def test_all_runs_are_compared_with_the_best_of_their_plans_and_nothing_known_is
     assert lucky["optimum"]["best_wh"] == unlucky["optimum"]["best_wh"] == pytest.approx(800.0)
     assert [one["optimum"]["share"] for one in (lucky, unlucky)] == pytest.approx([1.0, 0.0])
     assert [one["shared_optimum"]["share"] for one in (lucky, unlucky)] == pytest.approx([1.0, 0.0])
+
+
+def test_a_lucky_baseline_is_known_beside_a_run_that_shares_supply_and_delivers_no_less(tmp_path: Path) -> None:
+    """The run has no plan for whole jobs; what it delivered kept the baseline's plan from being considered."""
+    producer = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), sun((0, 0.0), (24 * HOUR_S, 24 * 800.0)))
+    scenario = street({"pv": producer}, *at_hours((1, 1), (2, 2)))
+    path = tmp_path / "r.sqlite"
+    supply = SupplySettings("shared")
+    plan = Plan(scenario, (1,), AlgorithmSettings(), bus="memory", workers=1, supply=supply, out=path, folder=tmp_path)
+
+    async def simulate() -> None:
+        async with open_simulation(plan) as simulation:
+            await simulation.run()
+
+    asyncio.run(simulate())
+    compare(path, 2.0, supply="both")
+    with ResultsReader(path) as results:
+        (run,) = results.runs()
+        delivered_wh = results.kpis(1).delivered_wh
+    optimum, rule = run.comparison["optimum"], run.comparison["baselines"][-1]
+    assert rule["name"] == "PySSMic's rule"
+    assert delivered_wh == pytest.approx(rule["delivered_wh"]) == pytest.approx(1600.0)
+    assert (optimum["best_wh"], rule["share"]) == pytest.approx((1600.0, 1.0))

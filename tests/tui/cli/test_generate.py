@@ -78,6 +78,15 @@ def test_tables_that_exist_are_kept(ssmic: Ssmic, tmp_path: Path) -> None:
     assert table.read_text(encoding="utf-8") != "measured"
 
 
+def test_the_tables_are_named_and_counted(ssmic: Ssmic, tmp_path: Path) -> None:
+    """One was called `1 tables`, with dots after it."""
+    options = ("generate", "--houses", "1", "--series", "csv", "--out", tmp_path / "one.yaml")
+    ended = ssmic(*options, "--roofs", "0")
+    assert "".join(ended.err.split()).endswith(f"Series:{tmp_path}/one.base-load.csv")
+    ended = ssmic(*options, "--roofs", "1", "--force")
+    assert "and 5 other tables" in " ".join(ended.err.split())
+
+
 @pytest.mark.long
 def test_a_thousand_houses_load_and_run(tmp_path: Path) -> None:
     """A large neighbourhood is a scenario like any other."""

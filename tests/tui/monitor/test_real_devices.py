@@ -12,6 +12,7 @@ from scenarios.monitor import BusFeed, DeviceMessage, ObservedDevice, ObservedRu
 from scenarios.zone import Zone
 from tests.tui.driving import dialog, notices, the_app, until
 from tests.tui.monitor.test_screen import table
+from tui.monitor.formatting import STATES
 from tui.monitor.real_devices import DeviceMessageDialog, JobAskedFor, _columns, in_short
 from tui.shell import AskText
 
@@ -62,6 +63,14 @@ async def test_a_request_without_a_connection_is_answered_with_the_reason(opened
         await until(pilot, lambda: any("no connection to a broker [/b]" in said for _, said in notices(pilot)))
         await pilot.pause()  # it is drawn
     assert not the_app(pilot).unexpected
+
+
+def test_a_job_that_looks_for_a_supplier_is_called_as_it_is_in_the_other_tables() -> None:
+    """It was looking here, and waiting there."""
+    state = next(column for column in _columns(Zone()) if column.title == "state")
+    device = ObservedDevice("washer")
+    device.take("state", json.dumps({**STATE, "available": True, "state": "NOT_SCHEDULED"}).encode(), None)
+    assert state.cell(device) == STATES["waiting"]
 
 
 def test_a_device_of_which_nothing_was_heard_says_so() -> None:

@@ -70,3 +70,21 @@ async def test_a_view_that_is_left_while_it_is_read_is_read_when_it_is_opened_ag
         views.active = "tab-runs"
         await until(pilot, lambda: runs.sheet is not None)
         assert "reading" not in text(pilot, "#simulation .title")
+
+
+@pytest.mark.usefixtures("disputed_runs")
+async def test_a_run_that_is_chosen_again_while_another_is_read_stays_displayed(opened: Opened) -> None:
+    """The other one took its place, below the name of the first."""
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        simulation = the_screen(pilot).simulation
+        for run in (2, 1):
+            simulation.run = run
+            simulation.draw()
+        assert simulation.is_reading("sheet")
+        await until(pilot, lambda: not simulation.is_reading("sheet"))
+        pane = simulation.sheet_pane
+        assert pane is not None
+        assert pane.sheet is not None
+        assert pane.sheet.run.run == 1

@@ -134,13 +134,11 @@ async def test_buttons_and_all_points_are_in_reach_of_a_small_terminal(opened: O
         _fill(sweep, source="night", vary="algorithm=insertion,fifty_fifty penalty=1:6:6", seeds="1")
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "12 of 12 runs done" in _state(sweep))
-        scroll = sweep.query_one(VerticalScroll)
+        scroll, box = sweep.query_one(VerticalScroll), sweep.query_one("SweepDialog > Vertical")
         await until(pilot, lambda: scroll.max_scroll_y > 0)
-        box = sweep.query_one("SweepDialog > Vertical").content_region
-        buttons = sweep.query(Button)
-        assert all(box.contains_region(button.region) for button in buttons)
-        assert box.contains_region(scroll.region)
-        assert scroll.region.bottom <= min(button.region.y for button in buttons)
+        seen = [scroll, *sweep.query(Button)]
+        await until(pilot, lambda: all(box.content_region.contains_region(widget.region) for widget in seen))
+        await until(pilot, lambda: scroll.region.bottom <= min(button.region.y for button in sweep.query(Button)))
 
 
 async def test_no_point_is_cut_by_a_scroll_bar(opened: Opened) -> None:
@@ -152,5 +150,10 @@ async def test_no_point_is_cut_by_a_scroll_bar(opened: Opened) -> None:
             points.update("\n".join("x" * width for _ in range(20)))
             await until(pilot, lambda: points.content_size.width == len(str(points.content).splitlines()[0]))
             await until(pilot, lambda: scroll.show_vertical_scrollbar)
-            seen = scroll.region.width - scroll.scrollbar_size_vertical
-            assert width <= seen or scroll.show_horizontal_scrollbar
+            await until(
+                pilot,
+                lambda: (
+                    scroll.show_horizontal_scrollbar
+                    or points.content_size.width <= scroll.region.width - scroll.scrollbar_size_vertical
+                ),
+            )

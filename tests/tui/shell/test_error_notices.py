@@ -170,6 +170,35 @@ async def test_a_defect_of_a_callback_becomes_a_notice_not_one_for_each_call(ope
         the_app(pilot).unexpected.clear()
 
 
+class Needing(Static):
+    """A widget with two defects, which one method meets."""
+
+    def first(self) -> None:
+        """Fail."""
+        self.need("first")
+
+    def second(self) -> None:
+        """Fail."""
+        self.need("second")
+
+    def need(self, what: str) -> None:
+        """Fail."""
+        raise LookupError(what)
+
+
+async def test_two_defects_that_one_function_meets_are_both_shown(opened: Opened) -> None:
+    """The later one was taken for the earlier one: as long as that came again, it was neither shown nor kept."""
+    async with opened() as pilot:
+        unexpected, needing = the_app(pilot).unexpected, Needing()
+        await pilot.app.screen.mount(needing, before=0)
+        needing.call_next(needing.first)
+        await until(pilot, lambda: len(unexpected) == 1)
+        needing.call_next(needing.second)
+        await until(pilot, lambda: len(unexpected) == 2)
+        assert [str(error) for error in unexpected] == ["first", "second"]
+        unexpected.clear()
+
+
 class Undrawable(Static):
     """A widget that cannot be drawn."""
 

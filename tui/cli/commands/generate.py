@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from broker import shown
+from broker import plural, shown
 from tui.cli.options import refuse_without
 
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ def generate(
             refuse_existing(table, overwrite=force)
     with write_series(made, target.parent, target.stem, kind) as tables:
         _write(generated_yaml(made, target.stem, kind), out)
-    notes().print(f"Series: {len(tables)} tables: {tables[0]}, ...", soft_wrap=True)
+    others = f" and {plural(len(tables) - 1, 'other table')}" if len(tables) > 1 else ""
+    notes().print(f"Series: {tables[0]}{others}", soft_wrap=True)
 
 
 def _write(text: str, out: Path | None) -> None:
