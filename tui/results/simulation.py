@@ -295,8 +295,8 @@ class SimulationPane(Reads):
 
         def failed(error: BaseException) -> None:
             self._say_read(opened)
-            tab = self.query_one(f"#tab-{asked[0]}", TabPane)
-            for unread in (*tab.query(VirtualTable), *tab.query(Chart)):
+            pane = self.query_one(f"#tab-{tab}", TabPane)
+            for unread in (*pane.query(VirtualTable), *pane.query(Chart)):
                 unread.stop_waiting()
             self._trouble(str(error))
 
