@@ -90,13 +90,16 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
 
 @pytest.mark.long
 def test_a_lab_and_a_run_with_shared_supply_have_the_optima_in_common(ssmic: Ssmic, lane_file: Path) -> None:
-    """The lab had the share of whole jobs only, the run that of shared supply only, so nothing compared them."""
+    """The lab had the share of whole jobs only, the run that of shared supply only, so nothing compared them.
+
+    Shares are rounded, hence the tolerance.
+    """
     lane_file.write_text(f"supply: shared\n{TEXT}", encoding="utf-8")
     ended = ssmic("lab", lane_file, "--pace", "7200x", "--time-limit", "2", "--json")
     found = json.loads(ended.out)
     ran, negotiated = (found[one]["runs"][0] for one in ("results", "negotiated"))
     for name in ("optimum", "shared_optimum"):
-        assert 0 <= ran[name]["share"] <= negotiated[name]["share"]
+        assert 0 <= ran[name]["share"] <= negotiated[name]["share"] + 1e-9
 
 
 @pytest.mark.long
