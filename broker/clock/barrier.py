@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from math import inf
 
 from broker.clock.deadline import Deadline
@@ -123,7 +124,7 @@ class RoundBarrier:
         """For how long the clock could hear nothing in the step."""
         self._left_out_until_wall_s = -inf
         """The end of the last time in which it could hear nothing, loop time."""
-        self.deadline: Deadline | None = None
+        self._deadline: Deadline | None = None
         """The end of a wait for something else than answers; None: there is no such wait."""
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
@@ -294,6 +295,32 @@ class RoundBarrier:
         self._last_sign_wall_s[host] = since_wall_s
         self._excused.add(host)
 
+    @contextmanager
+    def limited_wait(self, limit_wall_s: float) -> Iterator[Deadline]:
+        """Limit a wait for something else than answers; times in which the clock can hear nothing are left out of it.
+
+        Args:
+            limit_wall_s: How long it may take, wall-clock seconds.
+        """
+        self._deadline = deadline = Deadline(limit_wall_s)
+        try:
+            yield deadline
+        finally:
+            self._deadline = None
+
+    def leave_out_suspension(self, hosts: Iterable[str], wake_wall_s: float) -> bool:
+        """Return whether this process was suspended while it waited, and received nothing; if so, leave that time out.
+
+        Args:
+            hosts: The hosts whose silence it is not.
+            wake_wall_s: When the wait should have been over at the latest, loop time.
+        """
+        late_wall_s = asyncio.get_running_loop().time() - wake_wall_s
+        if late_wall_s <= AWAY_AFTER_WALL_S:
+            return False
+        self.leave_out(hosts, late_wall_s)
+        return True
+
     def leave_out(self, hosts: Iterable[str], away_wall_s: float) -> None:
         """Do not count as silence that this process could receive nothing until now.
 
@@ -313,8 +340,8 @@ class RoundBarrier:
             self._last_sign_wall_s[host] = min(now_wall_s, since_wall_s)
             self._excused.add(host)
         self._away_in_step_wall_s += away_wall_s
-        if self.deadline is not None:
-            self.deadline.leave_out(away_wall_s)
+        if self._deadline is not None:
+            self._deadline.leave_out(away_wall_s)
         self._sign_wall_s = now_wall_s
         self.activity.set()
 
@@ -389,7 +416,7 @@ class RoundBarrier:
             if host in self.awaited and self._asked_again_wall_s.get(host, asked_wall_s) <= until_wall_s
         }
 
-    def timed_out(self, limit_wall_s: float, most_wall_s: float = float("inf")) -> set[str]:
+    def timed_out(self, limit_wall_s: float, most_wall_s: float = inf) -> set[str]:
         """Return the awaited hosts that have kept the step waiting for too long.
 
         Args:

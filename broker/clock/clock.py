@@ -20,7 +20,6 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier
-from broker.clock.deadline import Deadline
 from broker.clock.incoming_messages import IncomingMessages
 from broker.clock.journal import ClockJournal, ProgressKeeper
 from broker.clock.lost_hosts import LostHosts
@@ -493,8 +492,7 @@ class Clock:
         while barrier.awaited:
             wake_wall_s = loop.time() + backoff.pause_wall_s
             has_sign = await barrier.wait_for_answers(backoff.pause_wall_s)
-            if (late_wall_s := loop.time() - wake_wall_s) > AWAY_AFTER_WALL_S:
-                barrier.leave_out(barrier.awaited, late_wall_s)  # this process was suspended, and received nothing
+            barrier.leave_out_suspension(barrier.awaited, wake_wall_s)
             if has_sign:
                 again = barrier.pop_returned() | barrier.unasked(self.settings.timeouts.resend_most_wall_s)
             else:
@@ -529,20 +527,18 @@ class Clock:
         request = ResendRequest(step=self._step.step)
         loop = asyncio.get_running_loop()
         self._missing_since_wall_s = since_wall_s = loop.time()
-        self._barrier.deadline = deadline = Deadline(self.settings.timeouts.limit_wall_s)
-        while senders := self._barrier.missing_senders():
-            wake_wall_s = loop.time() + backoff.pause_wall_s
-            has_sign = await backoff.wait(self._barrier.activity)
-            if (late_wall_s := loop.time() - wake_wall_s) > AWAY_AFTER_WALL_S:
-                self._barrier.leave_out((), late_wall_s)
-            if not has_sign:
-                for host in senders:
-                    topic = topics.resend(self.settings.run, host, topics.CLOCK)
-                    await bus.publish(topic, request, qos=topics.QOS_AT_MOST_ONCE)
-            lost += self._lost_hosts.quarantine_offenders()
-            if deadline.is_over:
-                lost += self._lost_hosts.drop_those_without_messages(self._step.step)
-        self._barrier.deadline = None
+        with self._barrier.limited_wait(self.settings.timeouts.limit_wall_s) as deadline:
+            while senders := self._barrier.missing_senders():
+                wake_wall_s = loop.time() + backoff.pause_wall_s
+                has_sign = await backoff.wait(self._barrier.activity)
+                self._barrier.leave_out_suspension((), wake_wall_s)
+                if not has_sign:
+                    for host in senders:
+                        topic = topics.resend(self.settings.run, host, topics.CLOCK)
+                        await bus.publish(topic, request, qos=topics.QOS_AT_MOST_ONCE)
+                lost += self._lost_hosts.quarantine_offenders()
+                if deadline.is_over:
+                    lost += self._lost_hosts.drop_those_without_messages(self._step.step)
         now_wall_s = loop.time()
         if now_wall_s - since_wall_s >= AWAY_AFTER_WALL_S:
             self._run_control.leave_out(since_wall_s, now_wall_s)

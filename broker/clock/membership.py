@@ -11,9 +11,7 @@ import structlog
 from pydantic_core import to_json
 
 from broker.clock.barrier import RoundBarrier
-from broker.clock.deadline import Deadline
 from broker.clock.missing_hosts_error import missing_error
-from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import MalformedError, ProtocolError
 from broker.hosts import check_session
 from broker.journal_file import setup_differences, setup_parts
@@ -446,27 +444,24 @@ class Admission:
         """
         if self._members.missing:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
-        loop = asyncio.get_running_loop()
-        self._barrier.deadline = deadline = Deadline(self._timeouts.limit_wall_s)
-        while self._members.missing:
-            quarantine_offenders()
-            missing = self._members.missing
-            if not missing:
-                break  # the last that was missing has just been quarantined
-            if self._on_missing is not None and self._reported_missing != missing:
-                self._reported_missing = missing
-                self._on_missing(missing)
-            # For a short time, to notice whether this process was suspended meanwhile.
-            wake_wall_s = min(deadline.at_wall_s, loop.time() + self._timeouts.resend_most_wall_s)
-            if await self._barrier.wait(wake_wall_s):
-                continue
-            if (late_wall_s := loop.time() - wake_wall_s) > AWAY_AFTER_WALL_S:
-                self._barrier.leave_out((), late_wall_s)
-            elif wake_wall_s >= deadline.at_wall_s and not drop_missing(missing):
-                raise missing_error(
-                    self._run, missing, self._timeouts.limit_wall_s, "announcement", own=self._own_hosts
-                )
-        self._barrier.deadline = None
+        with self._barrier.limited_wait(self._timeouts.limit_wall_s) as deadline:
+            while self._members.missing:
+                quarantine_offenders()
+                missing = self._members.missing
+                if not missing:
+                    break  # the last that was missing has just been quarantined
+                if self._on_missing is not None and self._reported_missing != missing:
+                    self._reported_missing = missing
+                    self._on_missing(missing)
+                # For a short time, to notice whether this process was suspended meanwhile.
+                soon_wall_s = asyncio.get_running_loop().time() + self._timeouts.resend_most_wall_s
+                wake_wall_s = min(deadline.at_wall_s, soon_wall_s)
+                if await self._barrier.wait(wake_wall_s) or self._barrier.leave_out_suspension((), wake_wall_s):
+                    continue
+                if wake_wall_s >= deadline.at_wall_s and not drop_missing(missing):
+                    raise missing_error(
+                        self._run, missing, self._timeouts.limit_wall_s, "announcement", own=self._own_hosts
+                    )
         await self.publish(bus)
 
     def changed(self) -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from broker.clock.barrier import RoundBarrier
 from broker.clock.clock import Clock
-from broker.clock.deadline import Deadline
 from broker.clock.settings import ClockSettings
 from broker.errors import HostsMissingError
 from broker.protocol import Announcement, Done, Envelope, Envelopes, Grant, topics
@@ -235,14 +234,14 @@ def test_a_time_that_is_left_out_for_two_reasons_counts_once() -> None:
     async def main() -> None:
         barrier, machine, cycles = RoundBarrier({"a": ("a's",)}), Machine(), 0
         barrier.begin(0, ["a"])
-        barrier.deadline = Deadline(LIMIT_WALL_S)
-        while not (barrier.deadline.is_over and barrier.timed_out(LIMIT_WALL_S)):
-            cycles += 1
-            assert 2 * cycles <= LISTENED_MOST_WALL_S
-            await asyncio.sleep(2)
-            machine.suspended_wall_s += 30
-            for away_wall_s in (30, 31):
-                barrier.leave_out(["a"], away_wall_s)
+        with barrier.limited_wait(LIMIT_WALL_S) as deadline:
+            while not (deadline.is_over and barrier.timed_out(LIMIT_WALL_S)):
+                cycles += 1
+                assert 2 * cycles <= LISTENED_MOST_WALL_S
+                await asyncio.sleep(2)
+                machine.suspended_wall_s += 30
+                for away_wall_s in (30, 31):
+                    barrier.leave_out(["a"], away_wall_s)
 
     quickly(main())
 
