@@ -30,8 +30,8 @@ class RecordedEnd:
     """How a run ended, as its results file says it."""
 
     state: EndState
-    end_s: int | None
-    """Virtual time reached, UNIX seconds; None: the run lasted until its last job had run."""
+    end_s: int
+    """Virtual time reached, UNIX seconds."""
     negotiations: int = 0
     """How often a job went looking for a supplier."""
     wall_s: float | None = None

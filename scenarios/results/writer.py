@@ -9,7 +9,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -41,7 +41,7 @@ from scenarios.results.rows import (
     read_realised,
     write_entries,
 )
-from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, end_without_days_s, write_end
+from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, write_end
 from scenarios.results.schema import has_table
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
@@ -392,9 +392,8 @@ class RunWriter:
                 that the clock has to be started again; if a run that can be resumed has failed, only the log does.
         """
         entries = tuple(self._ledger[contract_id] for contract_id in sorted(self._ledger))
-        end_s = self._last_s(entries) if end.end_s is None else end.end_s
         settled = SettledRun(
-            self._realised(end_s), entries, self._start_s, end_s, not_registered=len(end.not_registered)
+            self._realised(end.end_s), entries, self._start_s, end.end_s, not_registered=len(end.not_registered)
         )
         busy_wall_s = _RESUMED_BUSY_WALL_S if self._can_resume else BUSY_WALL_S
         if end.state == "interrupted":
@@ -419,12 +418,8 @@ class RunWriter:
             self._has_ended()
             raise ResultsWriteError(f"{self.path}: stayed locked by another process; the whole run is in {beside}")
 
-    def _last_s(self, entries: Sequence[LedgerEntry]) -> int:
-        """Return when the last message was sent or the last job has run, UNIX seconds."""
-        return end_without_days_s(self._last_message_s, self._realised(None).scenario.jobs, entries)
-
-    def _realised(self, end_s: int | None) -> Realised:
-        """Return the scenario as the run realised it; `end_s` is the run's end, UNIX seconds, if that is known."""
+    def _realised(self, end_s: int) -> Realised:
+        """Return the scenario as the run realised it until its end, `end_s`, UNIX seconds."""
         happened = as_happened(self._scenario, self._happenings, end_s)
         return realise(happened, self.realised, is_shared=self._is_shared, known_until_s=end_s)
 

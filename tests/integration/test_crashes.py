@@ -113,7 +113,7 @@ def test_the_results_of_another_run_are_not_touched(street: Scenario, tmp_path: 
     results_file = tmp_path / "r.sqlite"
     assert journal is not None
     with open_record(results_file, street, replace(settings, journals=tmp_path / "none")) as record, journal:
-        record.writer.finish(RecordedEnd("done", None, negotiations=0, wall_s=0.0, not_registered=(), error=""))
+        record.writer.finish(RecordedEnd("done", street.start_s, wall_s=0.0))
     before = results_file.read_bytes()
     with pytest.raises(JournalError, match="another run"), open_record(results_file, street, replace(settings, seed=2)):
         pytest.fail("opened")

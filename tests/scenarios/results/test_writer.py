@@ -31,7 +31,7 @@ from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWrite
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import DroppedHost, record_verdicts
-from scenarios.results.run_end import EndState, RecordedEnd
+from scenarios.results.run_end import EndState, RecordedEnd, end_without_days_s
 from scenarios.results.summary import run_json, simulation_json
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Community, Scenario, Tariff
@@ -420,13 +420,15 @@ def test_a_run_that_breaks_off_says_so_and_keeps_its_contracts(
         assert len(results.ledger(1)) == 1
 
 
-def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path, simulation: SimulationSpec) -> None:
+def test_a_run_without_days_lasts_until_its_last_job_has_run(tmp_path: Path, simulation: SimulationSpec) -> None:
     """No event follows the start of the last job, but the job still draws."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash = simulation.scenario.jobs[0]
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
-        writer.entry(agreed(contract(wash, "pv", 600)))
-        writer.finish(RecordedEnd("done", None))
+        entry = agreed(contract(wash, "pv", 600))
+        writer.entry(entry)
+        end_s = end_without_days_s(writer.last_message_s, simulation.scenario.jobs, [entry])
+        writer.finish(RecordedEnd("done", end_s))
 
     with ResultsReader(path) as results:
         assert results.run(1).end_s == START_S + 600 + wash.duration_s
@@ -448,7 +450,7 @@ def test_a_resumed_run_continues_its_ledger_and_counts(tmp_path: Path, simulatio
         assert writer.seen == {"a": 7}
         writer.message(START_S, 0, "a", 8, "b", "Declined", {})
         writer.entry(second)
-        writer.finish(RecordedEnd("done", None))
+        writer.finish(RecordedEnd("done", START_S + 10800))
 
     with ResultsReader(path) as results:
         assert results.run(1).ledger_sha256 == ledger_sha256([first, second])
@@ -488,12 +490,18 @@ def test_a_run_that_is_resumed_after_it_was_ended_is_as_if_it_had_not_been(
                     assert ended.fetchone() == ("running", None, None, None, "")
                 writer.entry(entry)
                 if state == "done":
-                    writer.finish(RecordedEnd("done", None))
+                    writer.finish(RecordedEnd("done", START_S + 10800))
                 elif state:
                     scores = {"pv": (1, 2)}
                     writer.finish(
                         RecordedEnd(
-                            "interrupted", None, wall_s=1.0, error="why", without=out, disputes="b", scores=scores
+                            "interrupted",
+                            START_S + 10800,
+                            wall_s=1.0,
+                            error="why",
+                            without=out,
+                            disputes="b",
+                            scores=scores,
                         )
                     )
                     record_comparison(path, 1, {"optimum": {}})
@@ -596,7 +604,7 @@ def test_a_file_with_many_messages_opens_at_once(tmp_path: Path, simulation: Sim
         for i in range(100_000):
             body = {"kind": "Decline", "job_id": "dry" if i % 100 else "wash", "reason": "no sun is left"}
             writer.message(START_S + i // 10, i % 10, "pv", i, "b/machine", "Decline", body)
-        writer.finish(RecordedEnd("done", None))
+        writer.finish(RecordedEnd("done", START_S + 10800))
 
     thousands_of_steps = 0
 

@@ -15,7 +15,7 @@ from agents.model import GRID, Contract
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
-from scenarios.results.run_end import RecordedEnd
+from scenarios.results.run_end import RecordedEnd, end_without_days_s
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.plan import Plan
@@ -82,9 +82,11 @@ def told_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = create_results(plan, folder / name)
         for run, seed in enumerate(seeds, start=1):
             with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=seed, start_s=scenario.start_s) as writer:
-                for entry in _plan(scenario, 3600 * (run if name == INSERTION else 4)):
+                entries = _plan(scenario, 3600 * (run if name == INSERTION else 4))
+                for entry in entries:
                     writer.entry(entry)
-                writer.finish(RecordedEnd("done", None, negotiations=len(scenario.jobs), wall_s=run * 0.5))
+                end_s = end_without_days_s(scenario.start_s, scenario.jobs, entries)
+                writer.finish(RecordedEnd("done", end_s, negotiations=len(scenario.jobs), wall_s=run * 0.5))
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE simulation SET created_utc = ?", (MADE_UTC[name],))
         connection.close()

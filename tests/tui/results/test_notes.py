@@ -31,7 +31,7 @@ def disputed_runs(tmp_path: Path) -> Path:
     for run in (1, 2):
         with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=scenario.start_s) as writer:
             disputes = [f"job 'j{n}': it lies" for n in range(4)] if run == 2 else []
-            writer.finish(RecordedEnd("done", None, without=OUT if run == 2 else (), disputes=disputes))
+            writer.finish(RecordedEnd("done", scenario.start_s, without=OUT if run == 2 else (), disputes=disputes))
     return path
 
 
