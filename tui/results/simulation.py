@@ -261,29 +261,38 @@ class SimulationPane(Reads):
         self._wanted[tab] = wanted
         if self._drawn.get(tab) == wanted or (self.is_reading("sheet") and self._being_read == (tab, wanted)):
             return
-        self._being_read = (tab, wanted)
+        self._being_read = asked = (tab, wanted)
         show_sheet = partial(self._show_sheet, tab)
         if tab == "runs":
-            self._read_view(opened, lambda results: runs_sheet(results, interval_s), self._show_runs)
+            self._read_view(opened, asked, lambda results: runs_sheet(results, interval_s), self._show_runs)
         elif tab == "bills":
-            key = self.key
-            self._read_view(opened, lambda results: bills_sheet(results, run, key), self.query_one(BillsPane).show)
+            key, pane = self.key, self.query_one(BillsPane)
+            self._read_view(opened, asked, lambda results: bills_sheet(results, run, key), pane.show)
         elif tab == "log":
-            self._read_view(opened, lambda results: log_sheet(results, run), self.query_one(LogPane).show)
+            self._read_view(opened, asked, lambda results: log_sheet(results, run), self.query_one(LogPane).show)
         elif tab == "scores":
-            self._read_view(opened, lambda results: scores_sheet(results, run), self.query_one(ScoresPane).show)
+            self._read_view(opened, asked, lambda results: scores_sheet(results, run), self.query_one(ScoresPane).show)
         elif tab == "house":
-            self._read_view(opened, lambda results: house_sheet(results, run, house, interval_s), show_sheet)
+            self._read_view(opened, asked, lambda results: house_sheet(results, run, house, interval_s), show_sheet)
         else:
-            self._read_view(opened, lambda results: neighbourhood_sheet(results, run, interval_s), show_sheet)
+            self._read_view(opened, asked, lambda results: neighbourhood_sheet(results, run, interval_s), show_sheet)
         self.set_timer(_SLOW_WALL_S, self._say_slow)
 
     def _read_view(
-        self, opened: OpenedSimulation, read: Callable[[ResultsReader], ContentT], show: Callable[[ContentT], None]
+        self,
+        opened: OpenedSimulation,
+        asked: tuple[str, object],
+        read: Callable[[ResultsReader], ContentT],
+        show: Callable[[ContentT], None],
     ) -> None:
-        """Read a view's content and show it, unless other content is asked for, or another file is open, by then."""
-        asked = self._being_read
-        assert asked is not None  # noqa: S101 - for mypy: it was just set
+        """Read a view's content and show it, unless other content is asked for, or another file is open, by then.
+
+        Args:
+            opened: The file.
+            asked: The tab, and its content.
+            read: Reads the content; called in a thread.
+            show: Shows it.
+        """
         tab, wanted = asked
 
         def then(content: ContentT) -> None:

@@ -16,9 +16,10 @@ from scenarios.devices.adapter import MessageError
 _SAME_S = 2.0
 """Messages whose times differ by no more than this may arrive in any order, seconds."""
 _MOST_LATE_S = 3_000.0
-"""A clock that is further behind than this was set back: summer time has ended, or it begins in 1970; seconds."""
+"""A message that seems later than this is not late, seconds: the device's clock was set back, because summer time has
+ended, or because it has begun again in 1970."""
 _MOST_LATE = 20
-"""If more messages in a row seem to be late, the clock was set back."""
+"""Most messages in a row that are late; after more, the device's clock was set back."""
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ class MessageOrder:
     _newest_s: float | None = None
     """UNIX seconds, or as a clock in the device's zone shows them."""
     _late: int = 0
-    """Messages since then that seemed to be late."""
+    """Number of messages since then that seemed to be late."""
 
     def is_later(self, at_s: float | None) -> bool:
         """Return whether a time is not before the newest one; False also if one of them is not known."""

@@ -1,4 +1,4 @@
-"""Tells the devices apart that publish on the same topics, where their messages say of which device they are.
+"""Distinguishes devices that publish on the same topics, if their messages name the device that sends them.
 
 The topic of a plug is copied with its configuration. Two such plugs are seen as one, which draws what either of them
 does, is on and off at the same time, and whose counter alternates. Counters alone show that only after a while, or not
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from scenarios.devices.adapter import MessageError
 
 _MOST_OF_OTHER = 2
-"""So many messages of another device in a row may come before it counts: the first one was exchanged, or reset."""
+"""Most messages of another device in a row that are rejected. After more, that device counts: the first one was
+exchanged, or reset."""
 _MOST_OF_OTHERS = 19
-"""The same number once both have been read: two devices that report at their own times."""
+"""The same for two devices whose messages have alternated, because each reports at its own times."""
 
 
 @dataclass(slots=True)
@@ -26,9 +27,9 @@ class MessageSender:
     _own: object = None
     """As its messages name it; None: none has yet."""
     _earlier: object = None
-    """The one whose place it has taken; None: none."""
+    """The device that counted before it, as messages name it; None: there was none."""
     _are_several: bool = False
-    """Whether messages of two have alternated."""
+    """Whether messages of two devices have alternated."""
     _others: int = 0
     """Messages of other devices since its last one."""
 
