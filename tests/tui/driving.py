@@ -54,6 +54,23 @@ async def focus(pilot: Pilot[Any], widget: Widget) -> None:
 
 async def click(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = (0, 0), times: int = 1) -> None:
     """Click a widget as soon as it is where the mouse can reach it, and has stopped moving."""
+    await _in_place(pilot, widget, offset)
+    await pilot.click(widget, offset=offset, times=times)
+
+
+async def click_at_once(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = (0, 0), times: int) -> None:
+    """Click several times before the application has obeyed the first click, as a terminal does on a slow line."""
+    await _in_place(pilot, widget, offset)
+    x, y = widget.content_region.offset + offset
+    for _ in range(times):
+        for kind in (MouseDown, MouseUp):
+            pilot.app.post_message(
+                kind(None, x, y, delta_x=0, delta_y=0, button=1, shift=False, meta=False, ctrl=False)
+            )
+
+
+async def _in_place(pilot: Pilot[Any], widget: Widget, offset: tuple[int, int]) -> None:
+    """Wait until the mouse can reach a point of a widget that has stopped moving."""
     before: Region | None = None
 
     def is_still_there() -> bool:
@@ -66,17 +83,6 @@ async def click(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = 
         return is_in_sight and widget in pilot.app.get_widget_at(x, y)[0].ancestors_with_self
 
     await until(pilot, is_still_there)
-    await pilot.click(widget, offset=offset, times=times)
-
-
-def click_at_once(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = (0, 0), times: int) -> None:
-    """Click several times before the application has obeyed the first click, as a terminal does on a slow line."""
-    x, y = widget.content_region.offset + offset
-    for _ in range(times):
-        for kind in (MouseDown, MouseUp):
-            pilot.app.post_message(
-                kind(None, x, y, delta_x=0, delta_y=0, button=1, shift=False, meta=False, ctrl=False)
-            )
 
 
 async def still(pilot: Pilot[Any]) -> str:

@@ -15,7 +15,7 @@ from textual.widgets import Input, Select, Tab
 
 import tui
 from scenarios.monitor.run_state import ObservedRun
-from tests.tui.driving import dialog, focus, until
+from tests.tui.driving import click, dialog, focus, until
 from tui.app import SsmicApp
 from tui.keys import KEYS, page
 from tui.shell.footer import Footer
@@ -106,7 +106,7 @@ async def test_help_opens_from_a_field(opened: Opened, way: str) -> None:
         if way == "key":
             await pilot.press("f1")
         else:
-            await pilot.click(footer, offset=(str(footer.render()).index("Help"), 0))
+            await click(pilot, footer, offset=(str(footer.render()).index("Help"), 0))
         await dialog(pilot, HelpScreen)
         assert field.value == before
 

@@ -20,7 +20,7 @@ from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
-from tests.tui.driving import dialog, notices, until
+from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.household_view import SheetPane
 from tui.shell.dialogs import PickPath
@@ -191,7 +191,7 @@ async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: len(table(pilot, "#entries").rows) == 2)
         assert pilot.app.screen.query_one("#listing Input", Input).value == ""
-        await pilot.click("#entries", offset=(3, 0))
+        await click(pilot, table(pilot, "#entries"), offset=(3, 0))
         await until(pilot, lambda: [row.path.name for row in table(pilot, "#entries").rows] == [INSERTION, FIFTY])
 
 

@@ -105,17 +105,17 @@ async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
     """A title sorts, a second click turns it round; a click chooses the cell; the way back is clicked."""
     async with opened(first_area="results") as pilot:
         await listed(pilot)
-        await pilot.click("#entries", offset=(5, 1), times=2)
+        await click(pilot, table(pilot, "#entries"), offset=(5, 1), times=2)
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
         await drawn(pilot, lambda sheet: sheet.contracts)
         rows = table(pilot, CONTRACTS)
-        await pilot.click(CONTRACTS, offset=(2, 0))
+        await click(pilot, table(pilot, CONTRACTS), offset=(2, 0))
         await until(pilot, lambda: [row.job_id for row in rows.rows] == sorted(row.job_id for row in rows.rows))
-        await pilot.click(CONTRACTS, offset=(2, 0))
+        await click(pilot, table(pilot, CONTRACTS), offset=(2, 0))
         await until(
             pilot, lambda: [row.job_id for row in rows.rows] == sorted((row.job_id for row in rows.rows), reverse=True)
         )
-        await pilot.click(CONTRACTS, offset=(2, 3))
+        await click(pilot, table(pilot, CONTRACTS), offset=(2, 3))
         await pilot.press("c")
         await until(pilot, lambda: pilot.app.clipboard == rows.rows[int(rows.scroll_offset.y) + 2].job_id)
         await click(pilot, pilot.app.screen.query_one("#simulation BackLink"))
@@ -155,8 +155,8 @@ async def test_one_household_is_chosen_by_keys_and_by_mouse(opened: Opened, resu
     async with opened(first_area="results", size=WIDE) as pilot:
         await listed(pilot)
         await opened_first(pilot)
-        await pilot.click("#tab-all #households", offset=(2, 1 + houses.index("brandt")))
-        await pilot.click("#tab-all #households", offset=(2, 1 + houses.index("brandt")), times=2)
+        await click(pilot, table(pilot, "#tab-all #households"), offset=(2, 1 + houses.index("brandt")))
+        await click(pilot, table(pilot, "#tab-all #households"), offset=(2, 1 + houses.index("brandt")), times=2)
         sheet = await drawn(pilot, lambda sheet: sheet.house == "brandt")
         assert sheet.wholes[0].wh == pytest.approx(view.split.consumed_wh)
         assert {c.contract_id for c in sheet.contracts} == {c.contract_id for c in (*view.contracts, *view.supplied)}

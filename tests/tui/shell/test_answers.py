@@ -28,10 +28,10 @@ async def test_a_double_click_leaves_the_dialog_that_the_first_click_opens(opene
 
         app.push_screen(Picker("Pick", [Item("a", "A"), Item("b", "B")]), ask_again)
         picker = await dialog(pilot, Picker)
-        click_at_once(pilot, picker.query_one(OptionList), times=3)
+        await click_at_once(pilot, picker.query_one(OptionList), times=3)
         sure = await dialog(pilot, Confirm)
         assert answers == ["a"]
-        click_at_once(pilot, sure.query_one(Button), times=3)
+        await click_at_once(pilot, sure.query_one(Button), times=3)
         await until(pilot, lambda: isinstance(app.screen, AreaScreen))
         await pilot.pause()
         assert answers == ["a", "yes"]
@@ -54,7 +54,7 @@ async def test_a_double_click_beside_the_palette_closes_it(opened: Opened) -> No
     async with opened(size=(120, 40)) as pilot:
         await pilot.press("ctrl+p")
         palette = await dialog(pilot, CommandPalette)
-        click_at_once(pilot, palette, offset=(1, 35), times=3)
+        await click_at_once(pilot, palette, offset=(1, 35), times=3)
         await until(pilot, lambda: isinstance(pilot.app.screen, AreaScreen))
         await pilot.pause()
 
@@ -68,7 +68,7 @@ async def test_a_double_click_in_the_palette_runs_a_command_once(opened: Opened)
         found = palette.query_one(CommandList)
         await until(pilot, lambda: found.option_count and "Light" in str(found.get_option_at_index(0).prompt))
         before = pilot.app.theme
-        click_at_once(pilot, found, times=2)
+        await click_at_once(pilot, found, times=2)
         await until(pilot, lambda: isinstance(pilot.app.screen, AreaScreen))
         await until(pilot, lambda: pilot.app.theme != before)
         await pilot.pause()

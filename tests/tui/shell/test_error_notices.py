@@ -70,7 +70,7 @@ async def test_keys_and_clicks_that_come_while_the_application_ends_are_no_error
     async with opened() as pilot:
         app = the_app(pilot)
         at_once(pilot, *"kkk" * 20)
-        click_at_once(pilot, app.screen, times=20)
+        await click_at_once(pilot, app.screen, times=20)
     assert not crash_file().exists()
 
 

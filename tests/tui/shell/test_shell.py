@@ -80,14 +80,13 @@ async def test_a_click_on_a_key_in_the_footer_does_what_the_key_does(opened: Ope
         await pilot.hover(footer, offset=(help_at, 0))
         await pilot.pause()
         assert footer.tooltip == "Help for this screen"
-        await pilot.click(footer, offset=(help_at, 0))
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, HelpScreen)
+        await click(pilot, footer, offset=(help_at, 0))
+        await dialog(pilot, HelpScreen)
         assert "Close" in str(pilot.app.screen.query_one(Footer).render())
         await pilot.press("escape")
-        await pilot.click(pilot.app.screen.query_one(Footer), offset=(footer.size.width - 4, 0))
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, CommandPalette)
+        await until(pilot, lambda: isinstance(pilot.app.screen, AreaScreen))
+        await click(pilot, pilot.app.screen.query_one(Footer), offset=(footer.size.width - 4, 0))
+        await dialog(pilot, CommandPalette)
 
 
 @pytest.mark.parametrize("area", [area.id for area in AREAS])
