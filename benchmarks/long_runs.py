@@ -103,7 +103,7 @@ def _series(power_w: FloatArray, start_s: int) -> Production:
     )
 
 
-class Watch:
+class DayMeter:
     """Notes when each day of the run is over: processor time, and the memory that the process takes."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def cost_a_day_s(watch: Watch, first: int, last: int) -> float:
+def cost_a_day_s(watch: DayMeter, first: int, last: int) -> float:
     """Return the median processor time of a day between two days of the run."""
     days = sorted(watch.cpu_s)
     return statistics.median(
@@ -161,7 +161,7 @@ async def main(houses: int, days: int, supply: SupplyRule, folder: Path) -> None
     print(f"{houses} houses, {days} days, supply {supply}, forecasts and measured sun in minutes (processor time)")
     scenario = scenario_of(houses, days)
     print(f"  the scenario in memory, {len(scenario.jobs)} jobs {'':24} {peak_mb():6.0f} MB at most")
-    watch, path = Watch(), folder / "long.sqlite"
+    watch, path = DayMeter(), folder / "long.sqlite"
     settings = RunSettings(seed=1, run_id="long", supply=SupplySettings(supply))
     simulation = SimulationSpec(scenario, "insertion", seeds=(1,), broker="memory")
     timed("the results file is begun", lambda: create_results(simulation, path))

@@ -19,9 +19,9 @@ from .event_marks import (
 from .events import (
     Action as Action,
     AddJobs as AddJobs,
-    Happening as Happening,
     JoinDevice as JoinDevice,
     LeaveDevice as LeaveDevice,
+    RunEvent as RunEvent,
     TimelineEvent as TimelineEvent,
     action_in_words as action_in_words,
 )
@@ -71,11 +71,11 @@ __all__ = [
     "EventMarks",
     "FigureKind",
     "FigureKindError",
-    "Happening",
     "JoinDevice",
     "LeaveDevice",
     "Problem",
     "ProducerSeries",
+    "RunEvent",
     "Scenario",
     "ScenarioError",
     "ScenarioWriteError",

@@ -244,8 +244,8 @@ class TimelineEvent(_Frozen):
     action: Action
 
 
-class Happening(_Frozen):
-    """An event that took place in a run."""
+class RunEvent(_Frozen):
+    """An event, and when it takes place in a run."""
 
     n: int
     """Counts the run's events from 1."""

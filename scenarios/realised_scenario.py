@@ -80,7 +80,7 @@ def _seen_later(series_mwh: IntArray, late: int, minutes: int) -> IntArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Realised:
+class RealisedScenario:
     """A scenario as one run realised it."""
 
     scenario: Scenario
@@ -138,7 +138,7 @@ Said = tuple[str, dict[str, Any]]
 
 def realise(
     scenario: Scenario, messages: Iterable[Said], *, is_shared: bool = False, known_until_s: int | None = None
-) -> Realised:
+) -> RealisedScenario:
     """Return a scenario as a run realised it. Messages of a gateway apply only to its own device.
 
     Args:
@@ -169,7 +169,7 @@ def realise(
             case ProductionMeasured() as measured if measured.producer == sender:
                 given.setdefault(measured.producer, []).append(measured.production)
     if not (added or executed or given):
-        return Realised(scenario, scenario, frozenset(withdrawn))
+        return RealisedScenario(scenario, scenario, frozenset(withdrawn))
     known = (*scenario.jobs, *added.values())
     loads = {job_id: e.measured for job_id, e in executed.items() if e.measured is not None}
     jobs = tuple(
@@ -181,7 +181,7 @@ def realise(
         else series
         for producer, series in scenario.producers.items()
     }
-    return Realised(
+    return RealisedScenario(
         replace(scenario, jobs=_ordered(jobs), producers=producers),
         replace(scenario, jobs=_ordered(known)),
         frozenset(withdrawn),

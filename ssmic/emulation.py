@@ -21,9 +21,9 @@ from scenarios import (
     MAX_NAME_LENGTH,
     Action,
     AddJobs,
-    Happening,
     JoinDevice,
     LeaveDevice,
+    RunEvent,
     Scenario,
     TimelineEvent,
     fingerprint,
@@ -41,7 +41,7 @@ from scenarios.simulation import (
     record_run,
     run_scenario,
 )
-from scenarios.timeline import Script, absent_at_start
+from scenarios.timeline import ScriptControl, absent_at_start
 from ssmic.arguments import EmulationError, SpanLike, TimeLike, check_part, file_path, moment_s, plain_list, span_s
 from ssmic.handles import HouseHandle, JobHandle, ProducerHandle
 from ssmic.options import RunOptions, plan_of
@@ -92,7 +92,7 @@ class Emulation:
         if self._run is not None:
             raise EmulationError("an Emulation runs once; make another one")
         simulation = await self._stack.enter_async_context(open_simulation(self._plan))
-        planned, script = simulation.planned_runs[0], Script()
+        planned, script = simulation.planned_runs[0], ScriptControl()
         script.stop_s = self.scenario.start_s
 
         async def perform() -> RunOutcome:
@@ -147,7 +147,7 @@ class Run:
         scenario: Scenario,
         results_file: Path,
         task: asyncio.Task[RunOutcome],
-        script: Script,
+        script: ScriptControl,
         emulation: Emulation,
         plan: Plan,
     ) -> None:
@@ -299,9 +299,9 @@ class Run:
         return {entry.contract.job_id: entry.contract for entry in self.ledger if entry.state == "standing"}
 
     @property
-    def events(self) -> tuple[Happening, ...]:
+    def events(self) -> tuple[RunEvent, ...]:
         """The events that took place, those of the scenario's timeline included."""
-        return tuple(self._script.director.happenings)
+        return tuple(self._script.director.run_events)
 
     @property
     def outcome(self) -> RunOutcome:

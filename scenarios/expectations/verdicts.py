@@ -159,7 +159,7 @@ class _Run:
             case "negotiations":
                 return self._negotiations()
             case "events":
-                return sum(one.at_s <= self._end_s for one in self._results.happenings(self._info.run))
+                return sum(one.at_s <= self._end_s for one in self._results.run_events(self._info.run))
             case "contracts":
                 return self._contracts(name.field or "")
             case "optimum" | "shared_optimum" | "algorithm":

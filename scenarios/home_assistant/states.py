@@ -12,7 +12,7 @@ import numpy as np
 from agents import GRID, SHARED, Contract, FloatArray, Job, LedgerEntry
 from scenarios.device_state import DeviceState
 from scenarios.metrics import MINUTE_S, PromisedLoad, Settlement, real_production_wh, settle
-from scenarios.realised_scenario import Realised
+from scenarios.realised_scenario import RealisedScenario
 from scenarios.scenario import ProducerSeries, Scenario
 
 
@@ -26,7 +26,7 @@ class Standing:
     """All contracts, including cancelled ones."""
     scores: Mapping[str, int]
     """By producer."""
-    realised: Realised | None = None
+    realised: RealisedScenario | None = None
     """The scenario as realised so far; None: as in its file."""
 
 

@@ -21,7 +21,7 @@ from scenarios.monitor.negotiations import KEPT_STEPS, Negotiations, ObservedNeg
 from scenarios.monitor.producers import ContractSide, EnergyBins, ObservedProducer, SignedContracts, profile_of
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario
-from scenarios.timeline import happening_of
+from scenarios.timeline import run_event_of
 from scenarios.zone import Zone, zone_info
 
 
@@ -274,8 +274,8 @@ class ObservedRun:
         elif kind in _SCORED and (kind != "Scored" or envelope.sender == MANAGER):
             self._score(envelope.sender, kind, body)
         elif kind == "Happened" and envelope.sender == TIMELINE:
-            happening = happening_of(envelope.time, body)
-            self.events.add(happening.at_s, action_in_words(happening.action)[: plausibility.MOST_TEXT])
+            run_event = run_event_of(envelope.time, body)
+            self.events.add(run_event.at_s, action_in_words(run_event.action)[: plausibility.MOST_TEXT])
 
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)

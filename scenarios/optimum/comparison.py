@@ -102,7 +102,7 @@ def _scenario_of(results: ResultsReader, run: int) -> Scenario:
     """Return the scenario as a run observed it, without jobs that were not to run."""
     realised = results.realised(run)
     scenario = realised.scenario
-    optional = optional_jobs(scenario, results.happenings(run)) | realised.withdrawn
+    optional = optional_jobs(scenario, results.run_events(run)) | realised.withdrawn
     if not optional:
         return scenario
     ran = {entry.contract.job_id for entry in results.ledger(run) if entry.state == "standing"}

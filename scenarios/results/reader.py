@@ -20,7 +20,7 @@ from agents import LedgerEntry
 from broker.protocol import first_problem
 from scenarios.devices import is_guest_producer
 from scenarios.errors import suggest
-from scenarios.events import Happening
+from scenarios.events import RunEvent
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     CommunityAccount,
@@ -33,7 +33,7 @@ from scenarios.metrics import (
     producer_houses,
     settle,
 )
-from scenarios.realised_scenario import Realised, realise
+from scenarios.realised_scenario import RealisedScenario, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, damage_of, open_for_reading, translate_read_errors
 from scenarios.results.contract_rows import ContractRow, read_contract_rows
@@ -53,10 +53,10 @@ from scenarios.results.rows import (
     SimulationInfo,
     begins_negotiation,
     checked_settings,
-    read_happenings,
     read_ledger,
     read_realised,
     read_represented,
+    read_run_events,
     read_verdicts,
     restored_scenario,
 )
@@ -188,14 +188,14 @@ class ResultsReader:
             return True  # to search the scenario of 10,000 houses takes a while
         return '"utc_offset_s":' in self._scenario_json()
 
-    def happenings(self, run: int) -> tuple[Happening, ...]:
+    def run_events(self, run: int) -> tuple[RunEvent, ...]:
         """Return the events of the timeline that took place in a run, in order."""
         planned = self._meta("timeline")
         has_timeline = bool(self.scenario.timeline) if planned is None else planned != "0"
         if not has_timeline and not self.info.settings.get("script"):
             return ()  # searching a million messages takes a while
         with self._reading():
-            return read_happenings(self._connection, run)
+            return read_run_events(self._connection, run)
 
     def verdicts(self, run: int) -> tuple[dict[str, Any], ...]:
         """Return the verdicts on the scenario's expectations, in their order; empty if it has none."""
@@ -206,20 +206,20 @@ class ResultsReader:
         """Return the scenario as a run observed it: production, prices and jobs as realised."""
         return self.realised(run).scenario
 
-    def realised(self, run: int, until_s: int | None = None) -> Realised:
+    def realised(self, run: int, until_s: int | None = None) -> RealisedScenario:
         """Return the scenario as a run realised it, with its events and the requests and readings of real devices.
 
         Args:
             run: Number of the run.
             until_s: Only with what took place up to this time, UNIX seconds; None: in the whole run.
         """
-        happenings, end_s = self.happenings(run), self.run(run).end_s
+        run_events, end_s = self.run_events(run), self.run(run).end_s
         if until_s is not None:
-            happenings, end_s = tuple(one for one in happenings if one.at_s <= until_s), min(until_s, end_s)
+            run_events, end_s = tuple(one for one in run_events if one.at_s <= until_s), min(until_s, end_s)
         with self._reading():
-            happened = as_happened(self.scenario, happenings, end_s)
+            happened = as_happened(self.scenario, run_events, end_s)
             if not self.scenario.gateways:
-                return Realised(happened, happened)
+                return RealisedScenario(happened, happened)
             said = read_realised(self._connection, run, until_s)
             return realise(happened, said, is_shared=self.info.supply == "shared", known_until_s=end_s)
 

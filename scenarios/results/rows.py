@@ -13,12 +13,12 @@ from typing import Any, Literal, NamedTuple
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from agents.sharing import SUPPLY_RULES
 from broker import shown
-from scenarios.events import Happening
+from scenarios.events import RunEvent
 from scenarios.realised_scenario import KINDS, Said
 from scenarios.results.connection import UnknownWordError, open_for_writing, transaction, translate_sqlite_errors
 from scenarios.results.schema import SHARE_TABLES, has_table
 from scenarios.scenario import Scenario
-from scenarios.timeline import happening_of
+from scenarios.timeline import run_event_of
 
 COMPRESSED_FROM_CHARACTERS = 4_000_000
 """A scenario's JSON is compressed from this length: that of 10,000 houses has 270 MB, because each of its 50,000 jobs
@@ -415,7 +415,7 @@ def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
     )
 
 
-def read_happenings(connection: sqlite3.Connection, run: int) -> tuple[Happening, ...]:
+def read_run_events(connection: sqlite3.Connection, run: int) -> tuple[RunEvent, ...]:
     """Return the events of the timeline, or of a script, that took place in a run, in order.
 
     Raises:
@@ -424,7 +424,7 @@ def read_happenings(connection: sqlite3.Connection, run: int) -> tuple[Happening
     """
     query = "SELECT time_s, body_json FROM messages WHERE run = ? AND sender = ? AND kind = 'Happened' ORDER BY n"
     rows = connection.execute(query, (run, TIMELINE)).fetchall()
-    return tuple(happening_of(time_s, json.loads(body)) for time_s, body in rows)
+    return tuple(run_event_of(time_s, json.loads(body)) for time_s, body in rows)
 
 
 def write_entries(

@@ -13,7 +13,7 @@ import numpy as np
 
 from agents import SHARED, FloatArray, Job, LedgerEntry, ledger_sha256
 from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
-from scenarios.realised_scenario import Realised
+from scenarios.realised_scenario import RealisedScenario
 from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
 from scenarios.results.connection import now_utc
 from scenarios.results.contract_rows import ContractRow, contract_rows
@@ -68,7 +68,13 @@ class SettledRun:
     """A run that is over: its energy, settled, and the figures and bills that follow from it."""
 
     def __init__(
-        self, realised: Realised, entries: tuple[LedgerEntry, ...], start_s: int, end_s: int, *, not_registered: int
+        self,
+        realised: RealisedScenario,
+        entries: tuple[LedgerEntry, ...],
+        start_s: int,
+        end_s: int,
+        *,
+        not_registered: int,
     ) -> None:
         """Settle the energy of a run.
 

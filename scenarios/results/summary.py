@@ -92,7 +92,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         "expectations": list(results.verdicts(run.run)),
         "events": [
             {"n": one.n, "time": one.at_s, "do": one.action.do, "what": action_in_words(one.action)}
-            for one in results.happenings(run.run)
+            for one in results.run_events(run.run)
         ],
         "by_house": {house: asdict(of) for house, of in split.by_house.items()},
         "by_device": [

@@ -19,8 +19,8 @@ import structlog
 
 from agents import TIMELINE, LedgerEntry
 from broker import atomic_write, inode_of
-from scenarios.events import Happening
-from scenarios.realised_scenario import KINDS, Realised, Said, realise
+from scenarios.events import RunEvent
+from scenarios.realised_scenario import KINDS, RealisedScenario, Said, realise
 from scenarios.results.connection import (
     BUSY_WALL_S,
     ResultsWriteError,
@@ -36,15 +36,15 @@ from scenarios.results.rows import (
     Condenser,
     WrittenHistory,
     job_of,
-    read_happenings,
     read_ledger,
     read_realised,
+    read_run_events,
     write_entries,
 )
 from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, write_end
 from scenarios.results.schema import has_table
 from scenarios.scenario import Scenario
-from scenarios.timeline import as_happened, happening_of
+from scenarios.timeline import as_happened, run_event_of
 
 _log = structlog.get_logger(__name__)
 MAX_WAITING_MESSAGES = 2000
@@ -165,7 +165,7 @@ class RunWriter:
         self._waiting = _WaitingRecords(run)
         self._message_count = 0
         self._ledger: dict[str, LedgerEntry] = {}
-        self._happenings: list[Happening] = []
+        self._run_events: list[RunEvent] = []
         self._ended = False
         self._busy_until_wall_s = 0.0
         self.seen: dict[str, int] = {}
@@ -215,7 +215,7 @@ class RunWriter:
             return False
         self._message_count, self._reached_s = row
         self._ledger = {entry.contract.contract_id: entry for entry in read_ledger(self._connection, self.run)}
-        self._happenings = list(read_happenings(self._connection, self.run))
+        self._run_events = list(read_run_events(self._connection, self.run))
         with transaction(self._connection):
             # A clock that was shut down properly has finished the run too early.
             self._connection.execute(
@@ -293,7 +293,7 @@ class RunWriter:
             self.realised.append((sender, body))
         self._count(kind, time_s)
         if sender == TIMELINE and kind == "Happened":
-            self._happenings.append(happening_of(time_s, body))
+            self._run_events.append(run_event_of(time_s, body))
         text = _encoded(self._condenser.condensed(body))
         row = (time_s, round_, sender, seq, to, kind, job_of(body), text)
         self._waiting.messages.append((self.run, self._message_count, *row))
@@ -418,9 +418,9 @@ class RunWriter:
             self._has_ended()
             raise ResultsWriteError(f"{self.path}: stayed locked by another process; the whole run is in {beside}")
 
-    def _realised(self, end_s: int) -> Realised:
+    def _realised(self, end_s: int) -> RealisedScenario:
         """Return the scenario as the run realised it until its end, `end_s`, UNIX seconds."""
-        happened = as_happened(self._scenario, self._happenings, end_s)
+        happened = as_happened(self._scenario, self._run_events, end_s)
         return realise(happened, self.realised, is_shared=self._is_shared, known_until_s=end_s)
 
     def _has_ended(self) -> None:

@@ -51,17 +51,17 @@ from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.supply_prices import supply_prices
-from scenarios.timeline import Director, Script, absent_at_start, counters_of
+from scenarios.timeline import Director, ScriptControl, absent_at_start, counters_of
 from scenarios.zone import Zone
 
 _SESSION = "0" * 16
 """A session id, as long as those that hosts draw."""
 
-Homes = Mapping[str, tuple[str, ...]]
+AgentPlacement = Mapping[str, tuple[str, ...]]
 """By host id, the ids of the agents that live there, sorted."""
 
 
-def agents_by_host(scenario: Scenario, hosts: int | None = None, *, has_script: bool = False) -> Homes:
+def agents_by_host(scenario: Scenario, hosts: int | None = None, *, has_script: bool = False) -> AgentPlacement:
     """Return which agent lives on which host.
 
     Args:
@@ -130,7 +130,7 @@ class AgentSet:
     """The agents of a run that live in this process, by id; the manager separately, for readers of its ledger."""
 
     def __init__(
-        self, scenario: Scenario, settings: RunSettings, agents: Collection[str], script: Script | None = None
+        self, scenario: Scenario, settings: RunSettings, agents: Collection[str], script: ScriptControl | None = None
     ) -> None:
         """Make the agents.
 

@@ -1,4 +1,4 @@
-"""Invariants of every ledger: each job has exactly one standing contract, and all sides agree on it.
+"""Invariants of every ledger: each job has exactly one standing contract, and all parties agree on it.
 
 A device runs one job at a time, unless its consumer said with the contract that there was no other way.
 """
@@ -91,7 +91,7 @@ def _said_of_start(entry: LedgerEntry) -> set[str]:
 
 
 @dataclass(slots=True)
-class Sides:
+class PartyContracts:
     """The contracts as consumers and producers have them, which the ledger must agree with."""
 
     contracts: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Sides:
     """The producers' side: start of each job, UNIX seconds, by producer id and job id."""
 
     @classmethod
-    def of(cls, agent_set: AgentSet) -> Sides:
+    def of(cls, agent_set: AgentSet) -> PartyContracts:
         """Return what the agents of this process have."""
         consumers = agent_set.consumers.values()
         held = {job: (c.producer, c.start_s) for consumer in consumers for job, c in consumer.contracts.items()}
@@ -118,10 +118,10 @@ _OF_CONTRACTS = frozenset(
         "ContractCancelled",
     }
 )
-"""Kinds of messages from which the sides follow."""
+"""Kinds of messages from which the contracts of the parties follow."""
 
 
-class HeardSides:
+class ReportedContracts:
     """The contracts as all agents see them, derived from their messages to the manager.
 
     Only messages of the responsible agent are used: a consumer's on the contracts of its jobs, a producer's on its
@@ -134,7 +134,7 @@ class HeardSides:
         Args:
             scenario: The scenario, which names the owner of each job.
         """
-        self.sides = Sides()
+        self.parties = PartyContracts()
         self._owners = {job.job_id: job.agent for job in scenario.jobs}
         self._gateways = frozenset(scenario.gateways)
         self._reported: dict[str, tuple[str, str]] = {}
@@ -144,15 +144,15 @@ class HeardSides:
         self._promised: set[tuple[str, str, int]] = set()
         """Job, producer and start, as producers have promised them."""
 
-    def hear(self, envelope: Envelope) -> None:
+    def record(self, envelope: Envelope) -> None:
         """Record a message; other kinds of messages do not concern contracts."""
         match envelope.kind:
             case "AddJob":
-                self._hear_added(envelope)
+                self._record_added(envelope)
             case kind if kind in _OF_CONTRACTS:
                 self._hear(envelope)
 
-    def _hear_added(self, envelope: Envelope) -> None:
+    def _record_added(self, envelope: Envelope) -> None:
         """Record the owner of a job that the timeline, or the gateway of a real device, adds."""
         sender = envelope.sender
         match envelope.body:
@@ -163,7 +163,7 @@ class HeardSides:
                     self._owners.setdefault(job_id, owner)
 
     def _hear(self, envelope: Envelope) -> None:
-        contracts, promised_s, sender = self.sides.contracts, self.sides.promised_s, envelope.sender
+        contracts, promised_s, sender = self.parties.contracts, self.parties.promised_s, envelope.sender
         match envelope.body:
             case {"kind": "Promised", "job_id": str(job_id), "start_s": int(start_s)}:
                 promised_s[sender][job_id] = start_s
@@ -201,7 +201,7 @@ class HeardSides:
 
     def _report(self, contract_id: str, start_s: int) -> None:
         job_id, producer = self._reported[contract_id]
-        self.sides.contracts[job_id] = (producer, start_s)
+        self.parties.contracts[job_id] = (producer, start_s)
         self._said.add((job_id, producer, start_s))
 
     def _is_of(self, contract_id: str, consumer: str) -> bool:
@@ -209,13 +209,13 @@ class HeardSides:
 
 
 def disagreements(
-    ledger: Iterable[LedgerEntry], sides: Sides, jobs: Iterable[Job], producers: Iterable[str]
+    ledger: Iterable[LedgerEntry], parties: PartyContracts, jobs: Iterable[Job], producers: Iterable[str]
 ) -> list[str]:
     """Return where consumers, producers and the ledger differ at the end of a run; empty if all agree.
 
     Args:
         ledger: All entries.
-        sides: The contracts as consumers and producers see them.
+        parties: The contracts as consumers and producers see them.
         jobs: Those whose consumers' side is known.
         producers: Ids of those whose side is known.
     """
@@ -223,16 +223,16 @@ def disagreements(
     in_ledger = {job_id: (contract.producer, contract.start_s) for job_id, contract in standing.items()}
     known = {job.job_id: job.agent for job in jobs}
     problems = [
-        f"job {job_id!r}: its consumer {known[job_id]!r} reports {_told(sides.contracts.get(job_id))}, "
+        f"job {job_id!r}: its consumer {known[job_id]!r} reports {_told(parties.contracts.get(job_id))}, "
         f"the ledger has {_told(in_ledger.get(job_id))}"
-        for job_id in sorted(known.keys() & (in_ledger.keys() | sides.contracts.keys()))
-        if in_ledger.get(job_id) != sides.contracts.get(job_id)
+        for job_id in sorted(known.keys() & (in_ledger.keys() | parties.contracts.keys()))
+        if in_ledger.get(job_id) != parties.contracts.get(job_id)
     ]
     supplied_by: dict[str, dict[str, int]] = defaultdict(dict)
     for job_id, (supplier, start_s) in in_ledger.items():
         supplied_by[supplier][job_id] = start_s
     for producer in producers:
-        promised_s = sides.promised_s.get(producer, {})
+        promised_s = parties.promised_s.get(producer, {})
         supplied_s = supplied_by.get(producer, {})
         problems += [
             f"job {job_id!r}: producer {producer!r} promises {_told_start(promised_s.get(job_id))}, "

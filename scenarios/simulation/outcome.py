@@ -21,10 +21,10 @@ from scenarios.realised_scenario import realise
 from scenarios.results import DroppedHost, EndState, RecordedEnd, end_without_days_s
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import AgentSet
-from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
-from scenarios.simulation.recording import Recorder, Watch, WireWatch
+from scenarios.simulation.invariants import PartyContracts, consumer_problems, disagreements, manager_problems
+from scenarios.simulation.recording import DistributedRunObserver, Recorder, RunObserver
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.shared_invariants import SharedSides, double_booked, forecasts_of, share_disagreements
+from scenarios.simulation.shared_invariants import PartyShares, double_booked, forecasts_of, share_disagreements
 from scenarios.timeline import as_happened, optional_jobs
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class RunOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RunFinisher:
     """Judges and records a run, however it ends."""
 
     scenario: Scenario
@@ -84,7 +84,7 @@ class Ending:
     agent_set: AgentSet
     """The agents of this process."""
     clock: Clock
-    watch: Watch
+    observer: RunObserver
     """What the agents of this process have said and agreed."""
     recorder: Recorder | None
     """Writes the results; None: nothing is recorded."""
@@ -130,7 +130,7 @@ class Ending:
         Raises:
             SsmicError: The ledger violates an invariant.
         """
-        defects, disputes = _violations(self.scenario, self.agent_set, self.clock, self.watch)
+        defects, disputes = _violations(self.scenario, self.agent_set, self.clock, self.observer)
         if defects:
             violation = SsmicError("the ledger violates an invariant:\n" + "\n".join(defects))
             self.finish("failed", str(violation))
@@ -150,8 +150,8 @@ class Ending:
             end_s=self._end_s(state, reached_s),
             not_registered=tuple(job.job_id for job in jobs if job.registered_s > clock.acted_until_s),
             scores=manager.scores.by_producer(),
-            messages=self.watch.messages,
-            negotiations=self.watch.negotiations,
+            messages=self.observer.messages,
+            negotiations=self.observer.negotiations,
             rounds=clock.now.step + 1,
             disputes=disputes,
             wall_s=clock.earlier_wall_s + time.perf_counter() - self.started_wall_s,
@@ -165,13 +165,15 @@ class Ending:
         """Return the virtual time at the end, UNIX seconds."""
         if not (self.is_without_days and state == "done"):
             return max(self.clock.now.time_s, reached_s)
-        director, watch = self.agent_set.director, self.watch
-        happened = self.scenario if director is None else as_happened(self.scenario, director.happenings)
-        jobs = realise(happened, watch.realised, is_shared=self.agent_set.is_shared).scenario.jobs
-        return end_without_days_s(watch.last_message_s, jobs, self.agent_set.manager.ledger.values())
+        director, observer = self.agent_set.director, self.observer
+        happened = self.scenario if director is None else as_happened(self.scenario, director.run_events)
+        jobs = realise(happened, observer.realised, is_shared=self.agent_set.is_shared).scenario.jobs
+        return end_without_days_s(observer.last_message_s, jobs, self.agent_set.manager.ledger.values())
 
 
-def _violations(scenario: Scenario, agent_set: AgentSet, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:
+def _violations(
+    scenario: Scenario, agent_set: AgentSet, clock: Clock, observer: RunObserver
+) -> tuple[list[str], list[str]]:
     """Return how the ledger and the agents violate the invariants of a run that has ended.
 
     An error of an agent in this process is a defect of this program. Households in other processes are responsible for
@@ -183,31 +185,36 @@ def _violations(scenario: Scenario, agent_set: AgentSet, clock: Clock, watch: Wa
     ledger = list(agent_set.manager.ledger.values())
     optional: frozenset[str] = frozenset()
     if agent_set.director is not None:
-        scenario = as_happened(scenario, agent_set.director.happenings)
-        optional = optional_jobs(scenario, agent_set.director.happenings)
+        scenario = as_happened(scenario, agent_set.director.run_events)
+        optional = optional_jobs(scenario, agent_set.director.run_events)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
     # With the jobs as they were agreed: what was measured since changes no contract.
-    realised = realise(scenario, watch.realised, is_shared=agent_set.is_shared)
+    realised = realise(scenario, observer.realised, is_shared=agent_set.is_shared)
     scenario = realised.agreed
     defects = manager_problems(scenario, ledger)
     optional |= realised.withdrawn
     open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
-    if not isinstance(watch, WireWatch):
+    if not isinstance(observer, DistributedRunObserver):
         defects += double_booked(scenario.jobs, ledger, forecasts_of(agent_set))
-        local: Sides | SharedSides = SharedSides.of(agent_set) if agent_set.is_shared else Sides.of(agent_set)
+        local: PartyContracts | PartyShares = (
+            PartyShares.of(agent_set) if agent_set.is_shared else PartyContracts.of(agent_set)
+        )
         return defects + open_ends + _differences(ledger, local, scenario.jobs, agent_set.producers), []
-    if watch.sides is None:
+    if observer.party_contracts is None:
         return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
-    return defects, open_ends + _differences(ledger, watch.sides, there.jobs, there.producers)
+    return defects, open_ends + _differences(ledger, observer.party_contracts, there.jobs, there.producers)
 
 
 def _differences(
-    ledger: Sequence[LedgerEntry], sides: Sides | SharedSides, jobs: Sequence[Job], producers: Iterable[str]
+    ledger: Sequence[LedgerEntry],
+    party_contracts: PartyContracts | PartyShares,
+    jobs: Sequence[Job],
+    producers: Iterable[str],
 ) -> list[str]:
-    if isinstance(sides, SharedSides):
-        return share_disagreements(ledger, sides, jobs, producers)
-    return disagreements(ledger, sides, jobs, producers)
+    if isinstance(party_contracts, PartyShares):
+        return share_disagreements(ledger, party_contracts, jobs, producers)
+    return disagreements(ledger, party_contracts, jobs, producers)
 
 
 def root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -11,13 +11,13 @@ from broker import SsmicError
 from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
-from scenarios.events import Happening
+from scenarios.events import RunEvent
 from scenarios.realised_scenario import KINDS, Said
 from scenarios.results import RecordedEnd, begins_negotiation
 from scenarios.scenario import Scenario
-from scenarios.simulation.invariants import HeardSides, Sides
-from scenarios.simulation.shared_invariants import HeardShares, SharedSides
-from scenarios.timeline import happening_of
+from scenarios.simulation.invariants import PartyContracts, ReportedContracts
+from scenarios.simulation.shared_invariants import PartyShares, ReportedShares
+from scenarios.timeline import run_event_of
 
 COMMIT_EVERY_WALL_S = 1.0
 """Messages are written at least this often; contracts at the end of the round that agreed on them."""
@@ -99,21 +99,22 @@ def _begins_negotiation(envelope: Envelope) -> bool:
     return getattr(question, "part", "") == "first" and not getattr(question, "asked", ())
 
 
-class Watch:
-    """Counts what agents say and has it recorded; for hosts of this process (`broker.hosts.journal.RoundObserver`).
+class RunObserver:
+    """Counts and records what the agents of a run in this process say and publish.
 
-    During the run, it checks that no contract enters the ledger to which its parties have not both agreed.
+    A `broker.hosts.journal.RoundObserver`. During the run, it checks that no contract enters the ledger to which its
+    parties have not both agreed.
     """
 
     def __init__(
         self,
         scenario: Scenario,
         recorder: Recorder | None,
-        on_event: Callable[[Happening, bool], None] | None = None,
+        on_event: Callable[[RunEvent, bool], None] | None = None,
         *,
         is_shared: bool = False,
     ) -> None:
-        """Make a watch.
+        """Make an observer of a run from its beginning.
 
         Args:
             scenario: The scenario.
@@ -123,7 +124,7 @@ class Watch:
         """
         self._scenario = scenario
         self._is_shared = is_shared
-        self._heard: HeardSides | HeardShares | None = self._listener()
+        self._reported: ReportedContracts | ReportedShares | None = self._empty_reports()
         self._on_event = on_event
         self.messages = 0
         self.negotiations = 0
@@ -135,22 +136,22 @@ class Watch:
         self._selective = recorder if isinstance(recorder, SelectiveRecorder) else None
         self._committed_wall_s = time.monotonic()
 
-    def _listener(self) -> HeardSides | HeardShares:
-        return HeardShares(self._scenario) if self._is_shared else HeardSides(self._scenario)
+    def _empty_reports(self) -> ReportedContracts | ReportedShares:
+        return ReportedShares(self._scenario) if self._is_shared else ReportedContracts(self._scenario)
 
     def round_ran(self, _host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
         """See `broker.hosts.journal.RoundObserver`."""
-        if self._heard is not None:
+        if self._reported is not None:
             for _, envelope in record.sent:
-                self._heard.hear(envelope)
+                self._reported.record(envelope)
         self._take_messages(envelope for _, envelope in record.sent)
-        self._take_facts(record.publications)
-        self._tell_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
+        self._take_publications(record.publications)
+        self._report_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
 
-    def _tell_events(self, envelopes: Iterable[Envelope], *, is_replayed: bool) -> None:
+    def _report_events(self, envelopes: Iterable[Envelope], *, is_replayed: bool) -> None:
         for envelope in envelopes if self._on_event is not None else ():
             if envelope.sender == TIMELINE and envelope.kind == "Happened" and self._on_event is not None:
-                self._on_event(happening_of(envelope.time, envelope.body), is_replayed)
+                self._on_event(run_event_of(envelope.time, envelope.body), is_replayed)
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
@@ -169,7 +170,7 @@ class Watch:
             else:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 
-    def _take_facts(self, facts: Iterable[RetainedPublication]) -> None:
+    def _take_publications(self, facts: Iterable[RetainedPublication]) -> None:
         """Check and record what the agents of a host published.
 
         Raises:
@@ -177,7 +178,7 @@ class Watch:
         """
         agreed = [fact.content for fact in facts if isinstance(fact.content, LedgerEntry)]
         for entry in agreed:
-            if self._heard is not None and (problem := self._heard.unsigned(entry)):
+            if self._reported is not None and (problem := self._reported.unsigned(entry)):
                 raise UnsignedContractError(problem)
         if self._recorder is None:
             return
@@ -189,31 +190,32 @@ class Watch:
             self._committed_wall_s = now_wall_s
 
 
-class WireWatch(Watch):
-    """The same where not all hosts are in this process: contracts from the manager's, messages as the clock reads them.
+class DistributedRunObserver(RunObserver):
+    """Observes a run of which some hosts are in other processes.
 
-    Also a `broker.clock.settings.StepObserver`.
+    Contracts are those that the manager's host publishes, which is in this process; messages are those that the clock
+    reads (`broker.clock.settings.StepObserver`).
     """
 
     def __init__(
         self,
         scenario: Scenario,
         recorder: Recorder | None,
-        on_event: Callable[[Happening, bool], None] | None = None,
+        on_event: Callable[[RunEvent, bool], None] | None = None,
         *,
         is_shared: bool = False,
     ) -> None:
-        """Create a watch, which continues from the records before a restart of the clock.
+        """Create an observer, which continues from the records before a restart of the clock.
 
         Args:
             scenario: The scenario.
             recorder: Where to write; None: count only.
-            on_event: See `Watch`.
-            is_shared: See `Watch`.
+            on_event: See `RunObserver`.
+            is_shared: See `RunObserver`.
         """
         super().__init__(scenario, recorder, on_event, is_shared=is_shared)
         self._seen: dict[str, int] = {}
-        self._heard = None
+        self._reported = None
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
             self.last_message_s = max(self.last_message_s, recorder.last_message_s)
@@ -226,24 +228,24 @@ class WireWatch(Watch):
         Messages of agents of this process are recorded immediately, since the manager may act on them before the clock
         has read them; they are recorded again in their order among the messages of the step, which finally decides.
         """
-        if self._heard is not None:
+        if self._reported is not None:
             for _, envelope in record.sent:
-                self._heard.hear(envelope)
-        self._take_facts(record.publications)
-        self._tell_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
+                self._reported.record(envelope)
+        self._take_publications(record.publications)
+        self._report_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
 
     @property
-    def sides(self) -> Sides | SharedSides | None:
+    def party_contracts(self) -> PartyContracts | PartyShares | None:
         """The contracts as all agents see them; None: the clock restarted and has not received everything."""
-        return None if self._heard is None else self._heard.sides
+        return None if self._reported is None else self._reported.parties
 
     def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
         """See `broker.clock.settings.StepObserver`."""
         if moment.step == 0:
-            self._heard = self._listener()
-        if self._heard is not None:
+            self._reported = self._empty_reports()
+        if self._reported is not None:
             for envelope in sent:
-                self._heard.hear(envelope)
+                self._reported.record(envelope)
         # A clock that restarted runs its last step again, whose messages may be written already.
         self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
 

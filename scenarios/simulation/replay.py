@@ -17,7 +17,7 @@ from agents.sharing import SupplySettings
 from broker import SsmicError, atomic_write, missing_folders
 from broker.protocol import MAX_TIME_S, first_problem
 from scenarios.devices import Saying
-from scenarios.events import Happening, TimelineEvent
+from scenarios.events import RunEvent, TimelineEvent
 from scenarios.results import ResultsReader, RunInfo
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
 from scenarios.simulation.plan import Plan
@@ -174,7 +174,7 @@ def _recorded(path: Path, run: int) -> Recording:
         info, settings = results.run(run), results.info.settings
         chosen = _those_in(settings, AlgorithmSettings)
         return Recording(
-            scenario=_with_script(results.scenario, results.happenings(run)),
+            scenario=_with_script(results.scenario, results.run_events(run)),
             seed=info.seed,
             algorithm=AlgorithmSettings(**{**chosen, "name": results.info.algorithm}),
             patient=bool(settings.get("patient", True)),
@@ -192,9 +192,9 @@ def _recorded(path: Path, run: int) -> Recording:
         )
 
 
-def _with_script(scenario: Scenario, happenings: Iterable[Happening]) -> Scenario:
+def _with_script(scenario: Scenario, run_events: Iterable[RunEvent]) -> Scenario:
     """Return the scenario with the actions of a script, if one acted on the run, as events of its timeline."""
-    acted = [TimelineEvent(at_s=each.at_s, action=each.action) for each in happenings if each.is_scripted]
+    acted = [TimelineEvent(at_s=each.at_s, action=each.action) for each in run_events if each.is_scripted]
     return replace(scenario, timeline=(*scenario.timeline, *acted)) if acted else scenario
 
 

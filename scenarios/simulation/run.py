@@ -23,18 +23,18 @@ from broker.hosts import ClockSigns, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
 from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of, answering_lost_guests
-from scenarios.events import DisturbLink, Happening
+from scenarios.events import DisturbLink, RunEvent
 from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised_scenario import realise
 from scenarios.results import RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import AgentSet, agents_by_host, houses_by_host
-from scenarios.simulation.outcome import Ending, RunOutcome, root_cause
+from scenarios.simulation.outcome import RunFinisher, RunOutcome, root_cause
 from scenarios.simulation.process_files import KeptFile, look_after, open_journals
-from scenarios.simulation.recording import Recorder, Watch, WireWatch
+from scenarios.simulation.recording import DistributedRunObserver, Recorder, RunObserver
 from scenarios.simulation.settings import RunSettings
-from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened
+from scenarios.timeline import DisturbedBroker, NetworkFaults, ScriptControl, as_happened
 
 log = structlog.get_logger(__name__)
 
@@ -153,7 +153,7 @@ class RunCallbacks:
     """Is given the ids of the hosts that have not come yet, whenever they change before the start."""
     on_report: Callable[[ClockReport], None] | None = None
     """Is given the state of the run, every few seconds at least."""
-    on_event: Callable[[Happening], None] | None = None
+    on_event: Callable[[RunEvent], None] | None = None
     """Is given each event of the timeline when it takes place."""
 
 
@@ -163,7 +163,7 @@ class RunEnvironment:
 
     replay: Replay | None = None
     """Messages of devices in an earlier run; the devices themselves are not used then."""
-    script: Script | None = None
+    script: ScriptControl | None = None
     """The script that acts on the run besides the scenario's timeline."""
     restart_broker: Callable[[], None] | None = None
     """Restarts the broker when the timeline asks for it; None: only one in memory can be."""
@@ -200,8 +200,8 @@ class _LocalRun:
         self._agent_set = AgentSet(scenario, settings, local_agents, environment.script)
         host_of = {agent: host for host, agents in self._homes.items() for agent in agents}
         host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
-        self._disturbances = Disturbances(broker, host_of_house, settings.seed, environment.restart_broker)
-        self._watch = self._make_watch()
+        self._disturbances = NetworkFaults(broker, host_of_house, settings.seed, environment.restart_broker)
+        self._observer = self._make_observer()
         self._ports = _Ports(scenario, settings, broker, self._local, environment.replay, is_whole=not self._remote)
         self.is_cut = False
         """Whether it was interrupted and did not end in order, although it can be repeated only if it had."""
@@ -218,21 +218,21 @@ class _LocalRun:
         """Whether a timeline or a script acts on the run."""
         return self._agent_set.director is not None
 
-    def _make_watch(self) -> Watch:
+    def _make_observer(self) -> RunObserver:
         """Return what observes the run: actions of remote hosts are visible only on the wire.
 
         If all hosts are local, the clock need not read it.
         """
         on_event = self._take_event if self._is_directed else None
-        kind = WireWatch if self._remote else Watch
+        kind = DistributedRunObserver if self._remote else RunObserver
         return kind(self._scenario, self._recorder, on_event, is_shared=self._settings.supply.is_shared)
 
-    def _take_event(self, happening: Happening, is_replayed: bool) -> None:  # noqa: FBT001 - a callback
+    def _take_event(self, run_event: RunEvent, is_replayed: bool) -> None:  # noqa: FBT001 - a callback
         if not is_replayed:
-            log.info("event of the timeline", n=happening.n, do=happening.action.do)
-        self._disturbances.begin_happening(happening, is_replayed=is_replayed)
+            log.info("event of the timeline", n=run_event.n, do=run_event.action.do)
+        self._disturbances.begin_run_event(run_event, is_replayed=is_replayed)
         if self._callbacks.on_event is not None:
-            self._callbacks.on_event(happening)
+            self._callbacks.on_event(run_event)
 
     def open(self, opened: ExitStack) -> tuple[Clock, list[Host], list[KeptFile]]:
         """Open the journals; return the clock, the local hosts and the files that they write.
@@ -249,14 +249,22 @@ class _LocalRun:
             self._disturbances.with_time(callbacks.on_moment) if self._is_directed else callbacks.on_moment,
             on_missing=callbacks.on_missing,
             on_report=callbacks.on_report,
-            observer=self._watch if isinstance(self._watch, WireWatch) else None,
+            observer=self._observer if isinstance(self._observer, DistributedRunObserver) else None,
             journal=clock_journal,
             messages=None if self._environment.is_spread else MESSAGES,
         )
         if self._environment.script is not None:
             self._environment.script.command = clock.command
         hosts = [
-            _host(host, self._agent_set, agents, settings, journals[host], watch=self._watch, port=self._ports.of(host))
+            _host(
+                host,
+                self._agent_set,
+                agents,
+                settings,
+                journals[host],
+                observer=self._observer,
+                port=self._ports.of(host),
+            )
             for host, agents in self._local.items()
         ]
         opened.enter_context(long_lived_objects())
@@ -313,19 +321,19 @@ class _LocalRun:
         """Whether the run repeats one that was stopped."""
         return self._stop_after_s is not None
 
-    def ending(self, clock: Clock, started_wall_s: float) -> Ending:
+    def ending(self, clock: Clock, started_wall_s: float) -> RunFinisher:
         """Return what judges and records the run, however it ends.
 
         Args:
             clock: The clock.
             started_wall_s: When this process began with the run, seconds of `time.perf_counter`.
         """
-        return Ending(
+        return RunFinisher(
             self._scenario,
             self._settings,
             self._agent_set,
             clock,
-            self._watch,
+            self._observer,
             self._recorder,
             started_wall_s,
             is_without_days=self._settings.end_s(self._scenario) is None,
@@ -398,8 +406,8 @@ class _LocalRun:
 
         def standing() -> Standing:
             ledger = tuple(agent_set.manager.ledger.values())
-            happened = scenario if agent_set.director is None else as_happened(scenario, agent_set.director.happenings)
-            realised = realise(happened, self._watch.realised, is_shared=agent_set.is_shared)
+            happened = scenario if agent_set.director is None else as_happened(scenario, agent_set.director.run_events)
+            realised = realise(happened, self._observer.realised, is_shared=agent_set.is_shared)
             return Standing(clock.now.time_s, ledger, agent_set.manager.scores.by_producer(), realised)
 
         async with shown_in_home_assistant(self._broker, scenario, run_id, standing, keep=keep):
@@ -539,7 +547,7 @@ def _host(
     settings: RunSettings,
     journal: HostJournal | None,
     *,
-    watch: Watch | None = None,
+    observer: RunObserver | None = None,
     setup: str = "",
     port: Port | None = None,
     clock_limit_wall_s: float | None = None,
@@ -552,7 +560,7 @@ def _host(
         MESSAGES,
         seed=settings.seed,
         timeouts=settings.patience,
-        observer=watch,
+        observer=observer,
         journal=journal,
         setup=setup,
         port=port,

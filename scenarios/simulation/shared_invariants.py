@@ -58,7 +58,7 @@ _OF_SHARES = frozenset(
 """Kinds of messages from which the shares follow."""
 
 
-class SharedSides:
+class PartyShares:
     """The contracts as consumers and producers have them, which the ledger must agree with."""
 
     def __init__(self) -> None:
@@ -68,18 +68,18 @@ class SharedSides:
         """The producers' side: start and share, by producer id and job id."""
 
     @classmethod
-    def of(cls, agent_set: AgentSet) -> SharedSides:
+    def of(cls, agent_set: AgentSet) -> PartyShares:
         """Return what the agents of this process have."""
-        sides = cls()
+        parties = cls()
         for consumer in agent_set.consumers.values():
-            sides.contracts.update(consumer.contracts)
+            parties.contracts.update(consumer.contracts)
         for producer, agent in agent_set.producers.items():
             if isinstance(agent.supply, SharedProducerSupply):
-                sides.promised[producer] = dict(agent.supply.shares)
-        return sides
+                parties.promised[producer] = dict(agent.supply.shares)
+        return parties
 
 
-class HeardShares:
+class ReportedShares:
     """The shares as all agents see them, derived from their messages to the manager.
 
     Only messages of the responsible agent are used: a consumer's on the contracts of its jobs, a producer's on its
@@ -92,7 +92,7 @@ class HeardShares:
         Args:
             scenario: The scenario, which names the owner of each job.
         """
-        self.sides = SharedSides()
+        self.parties = PartyShares()
         self._jobs = {job.job_id: job for job in scenario.jobs}
         self._gateways = frozenset(scenario.gateways)
         self._said: dict[str, set[Contract]] = defaultdict(set)
@@ -102,7 +102,7 @@ class HeardShares:
         self._forgot_s = 0
         """When statements on earlier jobs were forgotten last, UNIX seconds."""
 
-    def hear(self, envelope: Envelope) -> None:
+    def record(self, envelope: Envelope) -> None:
         """Record a message; other kinds of messages do not concern contracts."""
         if envelope.kind not in _OF_SHARES:
             return
@@ -110,23 +110,23 @@ class HeardShares:
             self._forget(envelope.time)
         match envelope.message:
             case SharePromised() as promise:
-                self._hear_share(envelope.sender, promise)
+                self._record_share(envelope.sender, promise)
             case (ContractAgreed() | SharesAmended()) as report:
-                self._hear_contract(envelope.sender, report.contract)
+                self._record_contract(envelope.sender, report.contract)
             case _:
-                self._hear_body(envelope)
+                self._record_body(envelope)
 
-    def _hear_share(self, producer: str, promise: SharePromised) -> None:
+    def _record_share(self, producer: str, promise: SharePromised) -> None:
         job_id, share = promise.job_id, (promise.start_s, promise.minutes_mwh)
         if promise.minutes_mwh:
-            self.sides.promised[producer][job_id] = share
+            self.parties.promised[producer][job_id] = share
             self._promised[job_id].add((producer, *share))
         else:
-            self.sides.promised[producer].pop(job_id, None)
+            self.parties.promised[producer].pop(job_id, None)
 
-    def _hear_contract(self, sender: str, contract: Contract) -> None:
+    def _record_contract(self, sender: str, contract: Contract) -> None:
         if self._owner(contract.job_id) == sender:
-            self.sides.contracts[contract.job_id] = contract
+            self.parties.contracts[contract.job_id] = contract
             self._said[contract.job_id].add(contract)
 
     def _forget(self, now_s: int) -> None:
@@ -145,34 +145,34 @@ class HeardShares:
 
     def _share_runs(self, job_id: str) -> None:
         """Keep what producers and the consumer of a job say in the same words only once."""
-        contract = self.sides.contracts.get(job_id)
+        contract = self.parties.contracts.get(job_id)
         if contract is None:
             return
         for share in contract.shares:
-            promised, agreed = self.sides.promised.get(share.producer, {}), (contract.start_s, share.minutes_mwh)
+            promised, agreed = self.parties.promised.get(share.producer, {}), (contract.start_s, share.minutes_mwh)
             if promised.get(job_id) == agreed:
                 promised[job_id] = agreed
 
-    def _hear_body(self, envelope: Envelope) -> None:
+    def _record_body(self, envelope: Envelope) -> None:
         """Record a message by its JSON: one that came over the wire, or of a rare kind."""
-        sender, sides = envelope.sender, self.sides
+        sender, parties = envelope.sender, self.parties
         match envelope.body:
             case {"kind": "SharePromised"}:
-                self._hear_share(sender, SharePromised.model_validate(envelope.body))
+                self._record_share(sender, SharePromised.model_validate(envelope.body))
             case {"kind": "ContractAgreed" | "SharesAmended", "contract": dict(reported)}:
-                self._hear_contract(sender, Contract.model_validate(reported))
+                self._record_contract(sender, Contract.model_validate(reported))
             case {"kind": "ShareVoid", "job_id": str(job_id)} if sender == MANAGER:
-                sides.promised[envelope.to].pop(job_id, None)
+                parties.promised[envelope.to].pop(job_id, None)
             case {"kind": "AddJob", "job": dict(added)} if sender == TIMELINE or sender in self._gateways:
-                self._hear_added(sender, added)
+                self._record_added(sender, added)
             case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
-                sides.contracts.pop(job_id, None)
+                parties.contracts.pop(job_id, None)
             case {"kind": "ContractCancelled", "contract_id": str(id_)}:
                 job_id = id_.rpartition("/")[0]
                 if self._owner(job_id) == sender:
-                    sides.contracts.pop(job_id, None)
+                    parties.contracts.pop(job_id, None)
 
-    def _hear_added(self, sender: str, added: dict[str, Any]) -> None:
+    def _record_added(self, sender: str, added: dict[str, Any]) -> None:
         """Record a job that the timeline, or the gateway of a real device, adds."""
         try:
             job = Job.model_validate(added)
@@ -186,12 +186,12 @@ class HeardShares:
         contract = entry.contract
         if entry.state != "standing":
             return ""
-        job_id, last = contract.job_id, self.sides.contracts.get(contract.job_id)
+        job_id, last = contract.job_id, self.parties.contracts.get(contract.job_id)
         if contract != last and contract not in self._said.get(job_id, ()):
             owner = self._owner(contract.job_id)
             return f"contract {contract.contract_id!r} stands, but consumer {owner!r} has not reported it so"
         for producer, (start_s, runs) in given_by(contract, self._jobs[contract.job_id]).items():
-            share = self.sides.promised.get(producer, {}).get(job_id)
+            share = self.parties.promised.get(producer, {}).get(job_id)
             if share != (start_s, runs) and (producer, start_s, runs) not in self._promised.get(job_id, ()):
                 return f"contract {contract.contract_id!r} stands, but {producer!r} has not promised its share"
         return ""
@@ -202,23 +202,23 @@ class HeardShares:
 
 
 def share_disagreements(
-    ledger: Iterable[LedgerEntry], sides: SharedSides, jobs: Iterable[Job], producers: Iterable[str]
+    ledger: Iterable[LedgerEntry], parties: PartyShares, jobs: Iterable[Job], producers: Iterable[str]
 ) -> list[str]:
     """Return where consumers, producers and the ledger differ at the end of a run; empty if all agree.
 
     Args:
         ledger: All entries.
-        sides: The contracts as consumers and producers see them.
+        parties: The contracts as consumers and producers see them.
         jobs: Those whose consumers' side is known.
         producers: Ids of those whose side is known.
     """
     standing = {entry.contract.job_id: entry.contract for entry in ledger if entry.state == "standing"}
     known = {job.job_id: job for job in jobs}
     problems = [
-        f"job {job_id!r}: its consumer {known[job_id].agent!r} reports {_told(sides.contracts.get(job_id))}, "
+        f"job {job_id!r}: its consumer {known[job_id].agent!r} reports {_told(parties.contracts.get(job_id))}, "
         f"the ledger has {_told(standing.get(job_id))}"
-        for job_id in sorted(known.keys() & (standing.keys() | sides.contracts.keys()))
-        if standing.get(job_id) != sides.contracts.get(job_id)
+        for job_id in sorted(known.keys() & (standing.keys() | parties.contracts.keys()))
+        if standing.get(job_id) != parties.contracts.get(job_id)
     ]
     in_ledger: dict[str, Given] = defaultdict(dict)
     for job_id, contract in standing.items():
@@ -226,7 +226,7 @@ def share_disagreements(
             for producer, given in given_by(contract, known[job_id]).items():
                 in_ledger[producer][job_id] = given
     for producer in producers:
-        promised, signed = sides.promised.get(producer, {}), in_ledger.get(producer, {})
+        promised, signed = parties.promised.get(producer, {}), in_ledger.get(producer, {})
         problems += [
             f"job {job_id!r}: producer {producer!r} gives {_told_share(promised.get(job_id))}, "
             f"the ledger has {_told_share(signed.get(job_id))} from it"

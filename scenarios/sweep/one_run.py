@@ -18,7 +18,7 @@ import structlog
 
 from broker import SsmicError, new_loop
 from broker.transport import MemoryBroker
-from scenarios.events import Happening
+from scenarios.events import RunEvent
 from scenarios.metrics import Kpis, compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunCallbacks, RunSettings, fastest_spread, run_scenario
@@ -77,9 +77,9 @@ def perform(scenario: Scenario, order: SweepRun) -> SweepRow:
 async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, float | None], str]:
     if settings.hosts is None:
         settings = replace(settings, hosts=fastest_spread(scenario))
-    happenings: list[Happening] = []
-    outcome = await run_scenario(scenario, settings, MemoryBroker(), callbacks=RunCallbacks(on_event=happenings.append))
-    happened = as_happened(scenario, happenings, outcome.end_s)
+    run_events: list[RunEvent] = []
+    outcome = await run_scenario(scenario, settings, MemoryBroker(), callbacks=RunCallbacks(on_event=run_events.append))
+    happened = as_happened(scenario, run_events, outcome.end_s)
     entries = sorted(outcome.ledger, key=lambda entry: entry.contract.contract_id)
     standing = [entry.contract for entry in entries if entry.state == "standing"]
     settled = settle(happened, standing, outcome.start_s, outcome.end_s)

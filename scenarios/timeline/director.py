@@ -43,10 +43,10 @@ from scenarios.events import (
     ForecastError,
     GiveForecast,
     GoOffline,
-    Happening,
     JoinDevice,
     LeaveDevice,
     ReturnOnline,
+    RunEvent,
     SwitchAlgorithm,
     SwitchPatience,
     SwitchStrategy,
@@ -73,7 +73,7 @@ OFFLINE = "its household is offline"
 """Reason of contracts that are cancelled because a producer's household cannot be reached."""
 
 
-class Script:
+class ScriptControl:
     """Lets a script stop a run at moments of virtual time, and act there."""
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ class Director(Agent[AnyMessage]):
         self,
         scenario: Scenario,
         end_s: int,
-        script: Script | None = None,
+        script: ScriptControl | None = None,
         *,
         consumers_compare_costs: bool = False,
         producers_read_counters: bool = False,
@@ -159,9 +159,9 @@ class Director(Agent[AnyMessage]):
         super().__init__(TIMELINE)
         self._consumers_compare_costs = consumers_compare_costs
         self._producers_read_counters = producers_read_counters
-        self.happenings: list[Happening] = []
+        self.run_events: list[RunEvent] = []
         """What took place so far."""
-        self._causes: list[Happening] = []
+        self._causes: list[RunEvent] = []
         """Those of them that do not follow from others."""
         self._scenario = scenario
         self._end_s = end_s
@@ -275,18 +275,18 @@ class Director(Agent[AnyMessage]):
 
     def _perform(self, action: Action, *, is_planned: bool = False, is_scripted: bool = False) -> None:
         """Record that an event takes place, and carry it out, if there is something left that it could be about."""
-        completed = complete(self._scenario, self.happenings, action, self.now_s)
+        completed = complete(self._scenario, self.run_events, action, self.now_s)
         if completed is None or (isinstance(action, ReturnOnline) and self._is_offline(action.house)):
             return
-        happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=completed, is_scripted=is_scripted)
-        self.happenings.append(happening)
+        run_event = RunEvent(n=len(self.run_events) + 1, at_s=self.now_s, action=completed, is_scripted=is_scripted)
+        self.run_events.append(run_event)
         if not (isinstance(completed, GiveForecast) and completed.is_derived):
-            self._causes.append(happening)
+            self._causes.append(run_event)
         event = ACTION.dump_python(completed, mode="json")
-        self.send(MANAGER, Happened(n=happening.n, event=event, is_scripted=is_scripted))
+        self.send(MANAGER, Happened(n=run_event.n, event=event, is_scripted=is_scripted))
         if self._producers_read_counters and not is_planned:
             for producer in self._scenario.producers:
-                if producer not in self._scenario.gateways and changes_counter(happening, self._scenario, producer):
+                if producer not in self._scenario.gateways and changes_counter(run_event, self._scenario, producer):
                     self.send(producer, ProductionChanged(event=event))
         self._carry_out(completed)
 
@@ -375,8 +375,8 @@ class Director(Agent[AnyMessage]):
 
     def _gone(self) -> frozenset[str]:
         gone = set(absent_at_start(self._scenario))
-        for happening in self.happenings:
-            match happening.action:
+        for run_event in self.run_events:
+            match run_event.action:
                 case LeaveDevice(house=house, device=device):
                     gone.add(self._agent_of[house, device])
                 case JoinDevice(house=house, device=device):
@@ -385,7 +385,7 @@ class Director(Agent[AnyMessage]):
 
     def _expected(self, producer: str) -> Production | None:
         """Return what a producer expects at present."""
-        return outlook(as_happened(self._scenario, self.happenings).producers[producer], self.now_s)
+        return outlook(as_happened(self._scenario, self.run_events).producers[producer], self.now_s)
 
     def _announce_front(self, producer: str, front: CloudFront) -> None:
         expected = self._expected(producer)

@@ -18,9 +18,9 @@ from scenarios.events import (
     CloudFront,
     ForecastError,
     GiveForecast,
-    Happening,
     JoinDevice,
     LeaveDevice,
+    RunEvent,
     WithdrawJob,
 )
 from scenarios.scenario import ProducerSeries, Scenario, Tariff, TariffChange
@@ -32,7 +32,7 @@ _CORRELATION = 0.9
 """Of the relative error from one hour to the next."""
 
 
-def happening_of(time_s: int, body: dict[str, Any]) -> Happening:
+def run_event_of(time_s: int, body: dict[str, Any]) -> RunEvent:
     """Return the event that a `Happened` message is about.
 
     Args:
@@ -42,7 +42,7 @@ def happening_of(time_s: int, body: dict[str, Any]) -> Happening:
     Raises:
         ValueError: It describes no event.
     """
-    return Happening(
+    return RunEvent(
         n=body["n"],
         at_s=time_s,
         action=ACTION.validate_python(body["event"], strict=False),
@@ -52,27 +52,27 @@ def happening_of(time_s: int, body: dict[str, Any]) -> Happening:
 
 def as_planned(scenario: Scenario) -> Scenario:
     """Return the scenario with the effect of all events whose time is known before the run."""
-    return as_happened(scenario, planned_happenings(scenario))
+    return as_happened(scenario, planned_run_events(scenario))
 
 
-def planned_happenings(scenario: Scenario) -> tuple[Happening, ...]:
+def planned_run_events(scenario: Scenario) -> tuple[RunEvent, ...]:
     """Return the events whose time is known before the run, in order, with all that they depend on."""
     timed = [(event.at_s, event.action) for event in scenario.timeline if event.at_s is not None]
     ordered = sorted(timed, key=lambda one: one[0])
-    happenings: list[Happening] = []
+    run_events: list[RunEvent] = []
     for n, (at_s, action) in enumerate(ordered, start=1):
-        completed = complete(scenario, happenings, action, at_s)
+        completed = complete(scenario, run_events, action, at_s)
         if completed is not None:
-            happenings.append(Happening(n=n, at_s=at_s, action=completed))
-    return tuple(happenings)
+            run_events.append(RunEvent(n=n, at_s=at_s, action=completed))
+    return tuple(run_events)
 
 
-def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action, now_s: int) -> Action | None:
+def complete(scenario: Scenario, run_events: Sequence[RunEvent], action: Action, now_s: int) -> Action | None:
     """Return an action with all that it depends on; None if there is nothing left that it could be about.
 
     Args:
         scenario: The scenario.
-        happenings: The events that took place before.
+        run_events: The events that took place before.
         action: A forecast may be given as a factor, of what its producer expects at the time.
         now_s: When it takes place, UNIX seconds.
     """
@@ -80,37 +80,37 @@ def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action
         return action
     if action.production is not None:
         return action.model_copy(update={"production": action.production.as_sent})
-    ahead = outlook(as_happened(scenario, happenings).producers[action.producer], now_s)
+    ahead = outlook(as_happened(scenario, run_events).producers[action.producer], now_s)
     production = None if ahead is None else scaled(ahead, now_s, action.factor or 0.0)
     return None if production is None else action.model_copy(update={"production": production.as_sent, "factor": None})
 
 
-def as_happened(scenario: Scenario, happenings: Sequence[Happening], known_until_s: int | None = None) -> Scenario:
+def as_happened(scenario: Scenario, run_events: Sequence[RunEvent], known_until_s: int | None = None) -> Scenario:
     """Return the scenario as a run observed it: production, forecasts, prices and jobs after all its events.
 
     Args:
         scenario: The scenario of the run.
-        happenings: The events that took place, in order.
+        run_events: The events that took place, in order.
         known_until_s: The run's end, UNIX seconds: forecasts issued later are no production; None: it has not ended.
     """
     absent = absent_at_start(scenario)
-    if not happenings and not absent:
+    if not run_events and not absent:
         return scenario
     known = {job.job_id for job in scenario.jobs}
     added = [
         job_added(h.action, h.at_s)
-        for h in happenings
+        for h in run_events
         if isinstance(h.action, AddJobs) and h.action.job_id not in known
     ]
     jobs = sorted((*scenario.jobs, *added), key=lambda job: (job.registered_s, job.job_id))
     producers = {
         producer: series_after(
-            scenario, producer, happenings, is_absent=producer in absent, known_until_s=known_until_s
+            scenario, producer, run_events, is_absent=producer in absent, known_until_s=known_until_s
         )
         for producer in scenario.producers
     }
     return replace(
-        scenario, jobs=tuple(jobs), producers=producers, tariff_changes=_tariff_changes(scenario.tariff, happenings)
+        scenario, jobs=tuple(jobs), producers=producers, tariff_changes=_tariff_changes(scenario.tariff, run_events)
     )
 
 
@@ -142,15 +142,15 @@ def absent_at_start(scenario: Scenario) -> frozenset[str]:
     )
 
 
-def optional_jobs(scenario: Scenario, happenings: Iterable[Happening]) -> frozenset[str]:
+def optional_jobs(scenario: Scenario, run_events: Iterable[RunEvent]) -> frozenset[str]:
     """Return the jobs that a run need not have done: withdrawn ones, and those of devices that were not there."""
     withdrawn: set[str] = set()
     devices: set[tuple[str, str]] = set()
     for event in scenario.timeline:
         if isinstance(event.action, JoinDevice):
             devices.add((event.action.house, event.action.device))
-    for happening in happenings:
-        match happening.action:
+    for run_event in run_events:
+        match run_event.action:
             case WithdrawJob(job=job):
                 withdrawn.add(job)
             case JoinDevice(house=house, device=device) | LeaveDevice(house=house, device=device):
@@ -251,19 +251,19 @@ def tariff_after(tariff: Tariff, change: ChangeTariff) -> Tariff:
     )
 
 
-def _tariff_changes(tariff: Tariff | None, happenings: Sequence[Happening]) -> tuple[TariffChange, ...]:
+def _tariff_changes(tariff: Tariff | None, run_events: Sequence[RunEvent]) -> tuple[TariffChange, ...]:
     changes: list[TariffChange] = []
-    for happening in happenings:
-        if isinstance(happening.action, ChangeTariff) and tariff is not None:
-            tariff = tariff_after(tariff, happening.action)
-            changes.append(TariffChange(happening.at_s, tariff))
+    for run_event in run_events:
+        if isinstance(run_event.action, ChangeTariff) and tariff is not None:
+            tariff = tariff_after(tariff, run_event.action)
+            changes.append(TariffChange(run_event.at_s, tariff))
     return tuple(changes)
 
 
 def series_after(
     scenario: Scenario,
     producer: str,
-    happenings: Sequence[Happening],
+    run_events: Sequence[RunEvent],
     *,
     is_absent: bool,
     known_until_s: int | None = None,
@@ -273,15 +273,15 @@ def series_after(
     Args:
         scenario: The scenario of the run, or the part of it that has the producer.
         producer: Its id.
-        happenings: The events that took place, in order.
+        run_events: The events that took place, in order.
         is_absent: Whether it was absent at the start of the run.
         known_until_s: See `as_happened`.
     """
     series = scenario.producers[producer]
-    given = [h for h in happenings if isinstance(h.action, GiveForecast) and h.action.producer == producer]
+    given = [h for h in run_events if isinstance(h.action, GiveForecast) and h.action.producer == producer]
     told = [h for h in given if isinstance(h.action, GiveForecast) and not h.action.is_derived]
     actual = series.actual
-    own = [h for h in happenings if _changes_production(h, scenario, producer)]
+    own = [h for h in run_events if _changes_production(h, scenario, producer)]
     affected = is_absent or bool(own)
     if affected and actual is None:
         actual = outlook(_with_forecasts(series, told), known_until_s)
@@ -290,18 +290,18 @@ def series_after(
     return replace(_with_forecasts(series, given), actual=actual)
 
 
-def _with_forecasts(series: ProducerSeries, given: Iterable[Happening]) -> ProducerSeries:
+def _with_forecasts(series: ProducerSeries, given: Iterable[RunEvent]) -> ProducerSeries:
     """Return a series with the forecasts that events gave, which are in the order of their time."""
     predictions: list[Prediction] = []
     own_until_s: int | None = None
     """From when on the scenario's own forecasts are void, UNIX seconds: those issued later. None: all are valid."""
-    for happening in given:
-        action = happening.action
+    for run_event in given:
+        action = run_event.action
         if not isinstance(action, GiveForecast) or action.production is None:
             continue
         if action.replaces_later and own_until_s is None:
-            own_until_s = happening.at_s
-        predictions.append(Prediction(issued_s=happening.at_s, production=action.production))
+            own_until_s = run_event.at_s
+        predictions.append(Prediction(issued_s=run_event.at_s, production=action.production))
     own = [known for known in series.predictions if own_until_s is None or known.issued_s <= own_until_s]
     return replace(series, predictions=tuple(sorted([*own, *predictions], key=lambda known: known.issued_s)))
 
@@ -314,21 +314,21 @@ def is_known_before(action: Action) -> bool:
     return not isinstance(action, GiveForecast) or action.production is not None
 
 
-def changes_counter(happening: Happening, scenario: Scenario, producer: str) -> bool:
+def changes_counter(run_event: RunEvent, scenario: Scenario, producer: str) -> bool:
     """Return whether an event may change what a producer's inverter counts.
 
     A producer whose scenario gives no actual production produces what it forecasts, also by the forecasts that events
     give to it.
     """
-    action = happening.action
+    action = run_event.action
     if isinstance(action, GiveForecast):
         is_told = action.producer == producer and not action.is_derived
         return is_told and scenario.producers[producer].actual is None
-    return _changes_production(happening, scenario, producer)
+    return _changes_production(run_event, scenario, producer)
 
 
-def _changes_production(happening: Happening, scenario: Scenario, producer: str) -> bool:
-    match happening.action:
+def _changes_production(run_event: RunEvent, scenario: Scenario, producer: str) -> bool:
+    match run_event.action:
         case CloudFront(producers=producers) | ForecastError(producers=producers):
             return producer in producers
         case JoinDevice(house=house, device=device) | LeaveDevice(house=house, device=device):
@@ -346,26 +346,26 @@ def _is_producer(scenario: Scenario, house: str, device: str) -> bool:
 
 
 def _as_it_was(
-    actual: Production, producer: str, happenings: Sequence[Happening], *, absent_since_s: int | None
+    actual: Production, producer: str, run_events: Sequence[RunEvent], *, absent_since_s: int | None
 ) -> Production:
     """Return a producer's production after all that changed it.
 
     Args:
         actual: Its production without them.
         producer: Its id.
-        happenings: The events that changed it, in order.
+        run_events: The events that changed it, in order.
         absent_since_s: Start of the run if it was absent then, UNIX seconds; None: it was present.
     """
     gone_since_s = absent_since_s
     gone: list[tuple[int, int]] = []
-    for happening in happenings:
-        match happening.action:
+    for run_event in run_events:
+        match run_event.action:
             case CloudFront(producers=producers) as front:
-                actual = under_front(actual, front, happening.at_s + front.travel_s * producers.index(producer))
+                actual = under_front(actual, front, run_event.at_s + front.travel_s * producers.index(producer))
             case LeaveDevice() if gone_since_s is None:
-                gone_since_s = happening.at_s
+                gone_since_s = run_event.at_s
             case JoinDevice() if gone_since_s is not None:
-                gone.append((gone_since_s, happening.at_s))
+                gone.append((gone_since_s, run_event.at_s))
                 gone_since_s = None
     if gone_since_s is not None:
         gone.append((gone_since_s, actual.end_s))

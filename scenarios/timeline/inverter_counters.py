@@ -16,13 +16,13 @@ from pydantic import ValidationError
 
 from agents import Production
 from broker.protocol import first_problem
-from scenarios.events import ACTION, GiveForecast, Happening
+from scenarios.events import ACTION, GiveForecast, RunEvent
 from scenarios.scenario import Scenario
 from scenarios.timeline.effects import (
     absent_at_start,
     changes_counter,
     is_known_before,
-    planned_happenings,
+    planned_run_events,
     series_after,
 )
 
@@ -30,9 +30,9 @@ from scenarios.timeline.effects import (
 class InverterCounter:
     """The counter of one roof."""
 
-    __slots__ = ("_happenings", "_is_absent", "_producer", "_scenario", "differs_from_s", "production")
+    __slots__ = ("_is_absent", "_producer", "_run_events", "_scenario", "differs_from_s", "production")
 
-    def __init__(self, scenario: Scenario, producer: str, planned: Sequence[Happening], *, is_absent: bool) -> None:
+    def __init__(self, scenario: Scenario, producer: str, planned: Sequence[RunEvent], *, is_absent: bool) -> None:
         """Create a counter that knows the planned events.
 
         Args:
@@ -43,7 +43,7 @@ class InverterCounter:
         """
         self._scenario = scenario
         self._producer = producer
-        self._happenings = planned
+        self._run_events = planned
         self._is_absent = is_absent
         self.production: Production | None
         """What the roof produces; None: what it forecasts."""
@@ -57,20 +57,20 @@ class InverterCounter:
             action = ACTION.validate_python(event, strict=False)
         except ValidationError as error:
             raise ValueError(first_problem(error)) from None
-        happening = Happening(n=0, at_s=at_s, action=action)
-        if not changes_counter(happening, self._scenario, self._producer):
+        run_event = RunEvent(n=0, at_s=at_s, action=action)
+        if not changes_counter(run_event, self._scenario, self._producer):
             raise ValueError(f"{action.do} does not change what {self._producer} produces")
-        happenings = list(self._happenings)
-        insort(happenings, happening, key=lambda one: one.at_s)
-        self._happenings = happenings
+        run_events = list(self._run_events)
+        insort(run_events, run_event, key=lambda one: one.at_s)
+        self._run_events = run_events
         self._update()
 
     def _update(self) -> None:
         scenario, producer = self._scenario, self._producer
-        self.production = series_after(scenario, producer, self._happenings, is_absent=self._is_absent).actual
+        self.production = series_after(scenario, producer, self._run_events, is_absent=self._is_absent).actual
         self.differs_from_s = scenario.start_s
         if scenario.producers[producer].actual is None and not self._is_absent:
-            changes = (one.at_s for one in self._happenings if changes_counter(one, scenario, producer))
+            changes = (one.at_s for one in self._run_events if changes_counter(one, scenario, producer))
             self.differs_from_s = next(changes, scenario.start_s)
 
 
@@ -86,7 +86,7 @@ def counters_of(scenario: Scenario) -> dict[str, InverterCounter]:
         if is_known_before(event.action)
         and (not isinstance(event.action, GiveForecast) or event.action.producer in scenario.producers)
     )
-    planned, absent = planned_happenings(replace(scenario, timeline=own)), absent_at_start(scenario)
+    planned, absent = planned_run_events(replace(scenario, timeline=own)), absent_at_start(scenario)
     return {
         producer: InverterCounter(scenario, producer, planned, is_absent=producer in absent)
         for producer in scenario.producers

@@ -16,12 +16,12 @@ import structlog
 from broker import BrokerLostError
 from broker.clock import Moment
 from broker.transport import Broker, Bus, Content, Delivery, MemoryBroker, Reconnected, Will
-from scenarios.events import Action, DisturbLink, Happening, RestartBroker
+from scenarios.events import Action, DisturbLink, RestartBroker, RunEvent
 
 log = structlog.get_logger(__name__)
 
 
-class Disturbances:
+class NetworkFaults:
     """The faults of one run, as far as its connections are in this process."""
 
     def __init__(
@@ -44,16 +44,16 @@ class Disturbances:
         self._links: list[tuple[str, int, DisturbLink]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin_happening(self, happening: Happening, *, is_replayed: bool = False) -> None:
+    def begin_run_event(self, run_event: RunEvent, *, is_replayed: bool = False) -> None:
         """Begin what an event says, if it is about the network.
 
         Args:
-            happening: The event.
+            run_event: The event.
             is_replayed: Whether it took place in an earlier process: a disturbed link still is one, but a broker that
                 was restarted is not restarted again.
         """
-        if not (is_replayed and isinstance(happening.action, RestartBroker)):
-            self.begin(happening.action, happening.at_s)
+        if not (is_replayed and isinstance(run_event.action, RestartBroker)):
+            self.begin(run_event.action, run_event.at_s)
 
     def with_time(self, on_moment: Callable[[Moment], None] | None) -> Callable[[Moment], None]:
         """Return a function that takes note of each step's time, and passes it on."""
@@ -122,7 +122,7 @@ class Disturbances:
 class DisturbedBroker:
     """A broker as one host reaches it over its link."""
 
-    def __init__(self, broker: Broker, host: str, disturbances: Disturbances) -> None:
+    def __init__(self, broker: Broker, host: str, disturbances: NetworkFaults) -> None:
         """Create it.
 
         Args:
@@ -147,7 +147,7 @@ class DisturbedBroker:
 class _DisturbedBus:
     """See `broker.transport.Bus`."""
 
-    def __init__(self, bus: Bus, host: str, disturbances: Disturbances) -> None:
+    def __init__(self, bus: Bus, host: str, disturbances: NetworkFaults) -> None:
         self._bus = bus
         self._host = host
         self._disturbances = disturbances

@@ -133,7 +133,7 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
 
 
 def _events(results: ResultsReader, run: int) -> tuple[EventMark, ...]:
-    return tuple(EventMarks((one.at_s, action_in_words(one.action)) for one in results.happenings(run)))
+    return tuple(EventMarks((one.at_s, action_in_words(one.action)) for one in results.run_events(run)))
 
 
 def _verdicts(results: ResultsReader, run: int) -> list[tuple[str, str]]:

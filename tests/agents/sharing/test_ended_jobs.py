@@ -26,7 +26,7 @@ from agents.producer import Producer
 from agents.shares import load_mwh, packed
 from agents.sharing import SharedConsumerSupply, SharedProducerSupply, SharedSupplyScheme, SupplySettings
 from broker.protocol import Envelope
-from scenarios.simulation.shared_invariants import HeardShares
+from scenarios.simulation.shared_invariants import ReportedShares
 from tests.agents.stage import on_stage, to
 from tests.scenarios.neighbourhoods import START_S, agreed, forecast, job, load, neighbourhood, sun
 
@@ -117,7 +117,7 @@ def test_the_manager_forgets_who_signed_and_keeps_the_contract() -> None:
 
 def test_a_contract_of_an_ended_job_still_counts_as_signed() -> None:
     """A device that ran for days reports its end, which the manager enters when older statements are forgotten."""
-    heard = HeardShares(neighbourhood({"a": {"roof": forecast(sun((0, 0.0), (7_200, 900.0)))}}, [WASH]))
+    reported = ReportedShares(neighbourhood({"a": {"roof": forecast(sun((0, 0.0), (7_200, 900.0)))}}, [WASH]))
     amended = CONTRACT.model_copy(update={"start_s": START_S + 60})
     later = PROMISED.model_copy(update={"start_s": START_S + 60})
     for at_s, sender, message in (
@@ -127,11 +127,11 @@ def test_a_contract_of_an_ended_job_still_counts_as_signed() -> None:
         (0, WASH.agent, SharesAmended(contract=amended, reason="better")),
         (3 * DAY_S, "roof", PROMISED.model_copy(update={"job_id": "other"})),
     ):
-        heard.hear(
+        reported.record(
             Envelope(
                 session="s", step=0, time=START_S + at_s, round=0, sender=sender, seq=0, to=MANAGER, message=message
             )
         )
 
-    assert heard.unsigned(agreed(amended)) == ""
-    assert "not reported it so" in heard.unsigned(agreed(CONTRACT))
+    assert reported.unsigned(agreed(amended)) == ""
+    assert "not reported it so" in reported.unsigned(agreed(CONTRACT))

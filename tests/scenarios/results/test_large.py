@@ -143,7 +143,7 @@ def test_a_large_run_shows_what_a_small_one_shows_without_reading_its_scenario(t
         assert other.bills(1) == one.bills(1)
         assert other.zone == scenario.zone
         assert [house for house, _ in other.houses] == ["a", "b"]
-        assert other.happenings(1) == ()
+        assert other.run_events(1) == ()
         assert other.parsed_scenario is None
         # Exports settle the run again, so they have every minute.
         rows = {table.name: list(table.rows()) for table in tables(other)}

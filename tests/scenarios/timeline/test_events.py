@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents import Production
-from scenarios.events import AddJobs, ForecastError, GiveForecast, Happening, Note, ReturnOnline
+from scenarios.events import AddJobs, ForecastError, GiveForecast, Note, ReturnOnline, RunEvent
 from scenarios.metrics import compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
@@ -65,10 +65,10 @@ def test_a_new_forecast_cancels_contracts_that_it_does_not_cover() -> None:
 def test_forecasts_with_errors_are_issued_for_the_duration_of_the_event() -> None:
     """Every hour, to each producer."""
     scenario = scripted("{at: '08:00', do: forecast_error, growth_per_h: 0.02, every: 1h, duration: 3h}")
-    happenings: list[Happening] = []
-    run(scenario, on_event=happenings.append)
+    run_events: list[RunEvent] = []
+    run(scenario, on_event=run_events.append)
 
-    issued_h = [(h.at_s - scenario.start_s) / 3600 for h in happenings if isinstance(h.action, GiveForecast)]
+    issued_h = [(h.at_s - scenario.start_s) / 3600 for h in run_events if isinstance(h.action, GiveForecast)]
     assert issued_h == [8, 8, 9, 9, 10, 10]
 
 
@@ -102,12 +102,12 @@ def test_forecasts_of_the_error_model_replace_the_later_ones_of_the_file() -> No
     scenario = scripted(text=TWO_ROOFS.replace(f"{SUN}}}]", f"{SUN}}}{more}]", 1))
     forecast = scenario.producers["pv-a"].predictions[0].production
     issued_s = [scenario.start_s + hour * 3600 for hour in (11, 13)]
-    happenings = [
-        Happening(n=n, at_s=at_s, action=GiveForecast(producer="pv-a", production=forecast, replaces_later=True))
+    run_events = [
+        RunEvent(n=n, at_s=at_s, action=GiveForecast(producer="pv-a", production=forecast, replaces_later=True))
         for n, at_s in enumerate(issued_s, start=1)
     ]
 
-    known = as_happened(scenario, happenings).producers["pv-a"].predictions
+    known = as_happened(scenario, run_events).producers["pv-a"].predictions
 
     assert [(one.issued_s - scenario.start_s) // 3600 for one in known] == [0, 10, 11, 13]
 
@@ -203,12 +203,12 @@ def test_an_event_waits_for_the_start_that_a_job_really_has() -> None:
         {when: {job: wash-a, turn: starts}, do: note, text: it starts}
         {at: '09:30', do: cloud, factor: 0.1, ramp: 0, duration: 3h, announced: true}
     """)
-    happenings: list[Happening] = []
-    outcome = run(scenario, on_event=happenings.append)
+    run_events: list[RunEvent] = []
+    outcome = run(scenario, on_event=run_events.append)
     starts_s = {event.start_s for e in outcome.ledger if e.contract.job_id == "wash-a" for event in e.history}
 
     assert len(starts_s) > 1
-    noted_h = [(h.at_s - scenario.start_s) / 3600 for h in happenings if isinstance(h.action, Note)]
+    noted_h = [(h.at_s - scenario.start_s) / 3600 for h in run_events if isinstance(h.action, Note)]
     assert noted_h == [starts_h(outcome)["wash-a"]]
 
 
@@ -232,7 +232,7 @@ def test_an_event_waits_for_each_turn_of_a_job() -> None:
 def test_nothing_happens_after_the_end_of_the_run(event: str) -> None:
     """The job of an offline house takes grid power in the last rounds; a job added for that reason failed the run."""
     text = TWO_ROOFS.replace('latest_start: "15:00"', 'latest_start: "2d 06:00"')
-    happenings: list[Happening] = []
+    run_events: list[RunEvent] = []
     outcome = run(
         scripted(
             f"""
@@ -243,11 +243,11 @@ def test_nothing_happens_after_the_end_of_the_run(event: str) -> None:
             text=text,
         ),
         days=1,
-        on_event=happenings.append,
+        on_event=run_events.append,
     )
 
     assert suppliers(outcome) == {"wash-a": "pv-a", "wash-b": "grid"}
-    assert [one.action.do for one in happenings] == ["patience", "offline"]
+    assert [one.action.do for one in run_events] == ["patience", "offline"]
 
 
 def test_a_device_that_leaves_in_the_second_in_which_its_job_is_registered_does_not_run_it() -> None:
@@ -274,11 +274,11 @@ def test_a_house_is_offline_until_the_last_of_its_outages_is_over(duration: str,
         {{at: '08:00', do: offline, house: a, duration: 4h}}
         {{at: '09:00', do: offline, house: a, {duration}}}
     """)
-    happenings: list[Happening] = []
-    run(scenario, on_event=happenings.append)
+    run_events: list[RunEvent] = []
+    run(scenario, on_event=run_events.append)
 
     assert [
-        (one.at_s - scenario.start_s) / 3600 for one in happenings if isinstance(one.action, ReturnOnline)
+        (one.at_s - scenario.start_s) / 3600 for one in run_events if isinstance(one.action, ReturnOnline)
     ] == returns_h
 
 

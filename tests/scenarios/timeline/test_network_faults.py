@@ -18,7 +18,7 @@ from broker.transport import MqttBroker
 from broker.transport.memory import MemoryBroker
 from scenarios.simulation.run import RunCallbacks, run_scenario
 from scenarios.simulation.settings import RunSettings
-from scenarios.timeline.network_faults import Disturbances, DisturbedBroker
+from scenarios.timeline.network_faults import DisturbedBroker, NetworkFaults
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.timeline.two_roofs import scripted
 from tests.virtual_time import new_virtual_loop
@@ -29,7 +29,7 @@ async def test_a_host_behind_a_disturbed_link_knows_when_the_broker_is_away() ->
     """Otherwise it would take a broker's outage for the silence of its clock, and give up."""
     async with managed_mosquitto() as running:
         broker = MqttBroker(running.url)
-        disturbed = DisturbedBroker(broker, "a", Disturbances(broker, {"a": "a"}, seed=1, restart=None))
+        disturbed = DisturbedBroker(broker, "a", NetworkFaults(broker, {"a": "a"}, seed=1, restart=None))
         async with disturbed.connect("a") as bus:
             assert bus.is_connected
             assert running.pid is not None

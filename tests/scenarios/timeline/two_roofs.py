@@ -10,7 +10,7 @@ from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from broker.protocol import Timeouts
 from broker.transport import Broker, MemoryBroker
-from scenarios.events import Happening
+from scenarios.events import RunEvent
 from scenarios.files import load_text
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunCallbacks, RunOutcome, RunSettings, run_scenario
@@ -55,7 +55,7 @@ def run(
     algorithm: str = "insertion",
     negotiating: NegotiationSettings | None = None,
     days: int | None = None,
-    on_event: Callable[[Happening], None] | None = None,
+    on_event: Callable[[RunEvent], None] | None = None,
 ) -> RunOutcome:
     """Run it in an event loop whose wall clock jumps when nothing happens."""
     settings = RunSettings(
