@@ -150,7 +150,7 @@ class LoadProfile(CumulativeSeries):
         """
         return self._tables.per_minute_wh(phase_s)
 
-    def needed(self, phase_s: int, tolerance_wh: float) -> Needed:
+    def needed(self, phase_s: int, tolerance_wh: float) -> RequiredEnergy:
         """Return what must be left in each minute that the run touches. Cached: the same object for equal profiles.
 
         Args:
@@ -192,7 +192,7 @@ class LoadProfile(CumulativeSeries):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Needed:
+class RequiredEnergy:
     """What must be left in each minute that a run touches."""
 
     load_wh: FloatArray
@@ -204,7 +204,7 @@ class Needed:
     minute in which the run draws most, and the first and last one in which it draws half as much."""
 
     @classmethod
-    def of(cls, load_wh: FloatArray, tolerance_wh: float) -> Needed:
+    def of(cls, load_wh: FloatArray, tolerance_wh: float) -> RequiredEnergy:
         """Return what is needed for a load.
 
         Args:
@@ -240,7 +240,7 @@ class _LoadTables:
         self._duration_s = load.duration_s
         self._until_wh = load.times_array, load.cumulative_array
         self._per_minute_wh: dict[int, FloatArray] = {}
-        self._needed: dict[tuple[int, float], Needed] = {}
+        self._needed: dict[tuple[int, float], RequiredEnergy] = {}
         self._least_peaks_wh: dict[int, FloatArray] = {}
         self._least_needed_wh: dict[tuple[int, float, np.dtype[np.floating]], npt.NDArray[np.floating]] = {}
         self._least_peak_wh: float | None = None
@@ -264,11 +264,11 @@ class _LoadTables:
             self._per_minute_wh[phase_s] = kept
         return kept
 
-    def needed(self, phase_s: int, tolerance_wh: float) -> Needed:
+    def needed(self, phase_s: int, tolerance_wh: float) -> RequiredEnergy:
         """See `LoadProfile.needed`."""
         kept = self._needed.get((phase_s, tolerance_wh))
         if kept is None:
-            kept = Needed.of(self.per_minute_wh(phase_s), tolerance_wh)
+            kept = RequiredEnergy.of(self.per_minute_wh(phase_s), tolerance_wh)
             self._needed[phase_s, tolerance_wh] = kept
         return kept
 

@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.energy import FloatArray, IntArray
-from agents.job_needs import MARGIN_WH, Need, may_run_at
+from agents.job_needs import MARGIN_WH, JobNeeds, may_run_at
 from agents.model import TimeS
 from agents.scheduling import (
     BIN_S,
@@ -123,7 +123,7 @@ class Uncommitted:
         """The bounds of all stretches."""
         return Bounds.of(self)
 
-    def may_serve(self, need: Need) -> bool:
+    def may_serve(self, need: JobNeeds) -> bool:
         """Return whether the producer could accept a job; the same as by `bounds`, in less time for a few jobs."""
         blocks = len(self.free_wh)
         row, column = stretch(need, self.from_s, self.block_s, blocks)
@@ -198,7 +198,7 @@ class PublishedHeadroom:
         now = uncommitted_of(state, is_fine=True)
         if now is self._of_this_round:  # published when another job of the same round was declined
             return None
-        need = Need.of(task, state.now_s)
+        need = JobNeeds.of(task, state.now_s)
         return self._publish(now) if not now.may_serve(need) and self.view.bounds.may_serve(need) else None
 
     def _publish(self, now: Uncommitted) -> View:
@@ -240,11 +240,11 @@ class Bounds:
         peak_wh = np.maximum.accumulate(peak_wh, axis=1)
         return cls(view.from_s, view.block_s, blocks, left_wh, peak_wh, view.slot_s, slots_wh)
 
-    def stretch(self, need: Need) -> tuple[int, int]:
+    def stretch(self, need: JobNeeds) -> tuple[int, int]:
         """Return the smallest stretch that holds all possible runs of a job, as row and column."""
         return stretch(need, self.from_s, self.block_s, self.blocks)
 
-    def may_serve(self, need: Need) -> bool:
+    def may_serve(self, need: JobNeeds) -> bool:
         """Return whether a producer with this view could accept a job."""
         at = self.stretch(need)
         if self.energy_wh[at] + MARGIN_WH < need.energy_wh or self.peak_wh[at] + MARGIN_WH < need.peak_wh:
@@ -298,7 +298,7 @@ def _within_wh(promised: Iterable[tuple[int, int, float]], blocks: int) -> Float
     return np.cumsum(np.cumsum(within_wh[::-1], axis=0)[::-1], axis=1)
 
 
-def stretch(need: Need, from_s: int, block_s: int, blocks: int) -> tuple[int, int]:
+def stretch(need: JobNeeds, from_s: int, block_s: int, blocks: int) -> tuple[int, int]:
     """Return the smallest stretch of blocks that holds all possible runs of a job: its first block, and the one after.
 
     Args:
@@ -375,7 +375,7 @@ def _promised(
     for commitment in movable:
         task = commitment.task
         first_s, last_s = task.open_starts[0][0], task.open_starts[-1][1]
-        need = Need(first_s, last_s + task.load.duration_s, task.load.energy_wh, 0.0)
+        need = JobNeeds(first_s, last_s + task.load.duration_s, task.load.energy_wh, 0.0)
         at = stretch(need, from_s, block_s, blocks)
         found[at] = found.get(at, 0.0) + need.energy_wh
     return tuple((*at, float(np.floor(wh * _DIGITS) / _DIGITS)) for at, wh in sorted(found.items()))

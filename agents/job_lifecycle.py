@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from agents.device_calendar import Calendar
 from agents.messages import AnyMessage, Withdraw
 from agents.model import MANAGER, Contract, Job
-from broker.hosts import Channel, Received, TimeUp
+from broker.hosts import Channel, Received, TimedOut
 
 WITHDRAWN = "its household no longer wants it"
 """Reason, in the ledger, of the cancelled contract of a job that was withdrawn."""
@@ -202,7 +202,7 @@ class JobLifecycle:
         consumer, record = self._consumer, self._record
         while consumer.is_away and not record.is_dropped:
             event = RunEnds() if record.run_ends else await record.channel.get(until_s=record.job.latest_start_s)
-            if not isinstance(event, TimeUp | RunEnds):
+            if not isinstance(event, TimedOut | RunEnds):
                 continue
             record.run_ends |= isinstance(event, RunEnds)
             if consumer.is_gone:

@@ -23,7 +23,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class JobNeeds:
     """The needs of a job. Times in UNIX seconds."""
 
     begin_s: int
@@ -37,7 +37,7 @@ class Need:
     """The load profile of its run; None: not known."""
 
     @classmethod
-    def of(cls, task: Task, now_s: int) -> Need:
+    def of(cls, task: Task, now_s: int) -> JobNeeds:
         """Return what a task needs from now on, UNIX seconds."""
         first_s, end_s = max(task.earliest_start_s, now_s), task.latest_start_s + task.load.duration_s
         return cls(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
@@ -48,7 +48,7 @@ class Need:
         return self.end_s - (0 if self.load is None else self.load.duration_s)
 
 
-def may_run_at(need: Need, from_s: int, slot_s: int, slots_wh: npt.NDArray[np.floating]) -> bool:
+def may_run_at(need: JobNeeds, from_s: int, slot_s: int, slots_wh: npt.NDArray[np.floating]) -> bool:
     """Return whether one producer has enough in the best minute of each slot; as `may_run`, in a third of the time.
 
     Args:
@@ -118,7 +118,7 @@ def _is_covered_by_minute(
     return any(covers(begins[at : at + block]) for at in range(0, len(begins), block))
 
 
-def may_run(need: Need, from_s: IntArray, slot_s: int, slots_wh: npt.NDArray[np.floating]) -> BoolArray:
+def may_run(need: JobNeeds, from_s: IntArray, slot_s: int, slots_wh: npt.NDArray[np.floating]) -> BoolArray:
     """Return which producers have enough in the best minute of each slot, for some start of a job.
 
     Args:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.model import TIMELINE, Job
 
 DIGEST_CHARACTERS = 24
@@ -90,7 +90,7 @@ class RegisteredJob:
     sent: Job
     """The job as it is sent in requests."""
 
-    def need(self, first_start_s: int | None, last_start_s: int | None, now_s: int) -> Need:
+    def need(self, first_start_s: int | None, last_start_s: int | None, now_s: int) -> JobNeeds:
         """Return what the job needs, if its device has time for it between two starts only.
 
         Args:
@@ -101,7 +101,9 @@ class RegisteredJob:
         first_s = self.earliest_start_s if first_start_s is None else max(first_start_s, self.earliest_start_s)
         last_s = self.latest_start_s if last_start_s is None else min(last_start_s, self.latest_start_s)
         load = self.sent.load_profile
-        return Need(max(first_s, now_s), max(last_s, now_s) + load.duration_s, load.energy_wh, load.least_peak_wh, load)
+        return JobNeeds(
+            max(first_s, now_s), max(last_s, now_s) + load.duration_s, load.energy_wh, load.least_peak_wh, load
+        )
 
     def may_start_at(self, start_s: int, now_s: int) -> bool:
         """Return whether a start is within the job's window and not in the past."""

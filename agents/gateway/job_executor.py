@@ -20,7 +20,7 @@ from agents.gateway.published_jobs import PublishedJobs
 from agents.gateway.represented_device import RepresentedDevice
 from agents.messages import AnyMessage, JobExecuted
 from agents.model import MANAGER, Job
-from broker.hosts import Channel, TimeUp
+from broker.hosts import Channel, TimedOut
 
 _HOUR_S = 3600
 _MINUTES_PER_HOUR = 60
@@ -348,7 +348,7 @@ class JobExecutor:
                 self._command(course, attempt)
             until_s = self._agent.now_s + self._gateway.answer_s
             while course.started_s is None and course.ended_by is None and not self._agent.is_closing:
-                if isinstance(await course.changed.get(until_s), TimeUp):
+                if isinstance(await course.changed.get(until_s), TimedOut):
                     break
             if course.started_s is not None:
                 course.outcome = course.outcome or ("on_time" if attempt == 1 else "late")

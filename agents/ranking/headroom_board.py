@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from agents.energy import FloatArray, IntArray
 from agents.headroom import MAX_BLOCKS, MIN_BLOCK_S, SLOTS_A_BLOCK, View, coarse_slots_wh
-from agents.job_needs import MARGIN_WH, Need, may_run, may_run_at
+from agents.job_needs import MARGIN_WH, JobNeeds, may_run, may_run_at
 from agents.ranking.scores import BoolArray
 from agents.scheduling import BIN_S
 
@@ -32,7 +32,7 @@ class _FineSlots:
     slots_wh: npt.NDArray[np.float32]
     """In the best minute of each, Wh, shape (slots,)."""
 
-    def within(self, need: Need) -> tuple[int, npt.NDArray[np.float32]]:
+    def within(self, need: JobNeeds) -> tuple[int, npt.NDArray[np.float32]]:
         """Return the begin, UNIX seconds, and the energies of the slots that a job's runs can touch."""
         first = min(max((need.begin_s - self.from_s) // self.slot_s, 0), len(self.slots_wh))
         end = min(max(-(-(need.end_s - self.from_s) // self.slot_s), first), len(self.slots_wh))
@@ -49,7 +49,7 @@ class _Most:
     views: int
     """How many views have been taken into account."""
 
-    def covers(self, need: Need) -> BoolArray:
+    def covers(self, need: JobNeeds) -> BoolArray:
         """Return which producers have enough for a job."""
         found: BoolArray = (self.energy_wh >= need.energy_wh) & (self.peak_wh >= need.peak_wh)
         return found
@@ -98,7 +98,7 @@ class HeadroomBoard:
         self._slot_s[number], self._slots_wh[number] = slot_s, 0.0
         self._slots_wh[number, : len(slots_wh)] = slots_wh
 
-    def may_serve(self, need: Need, producers: IntArray) -> BoolArray:
+    def may_serve(self, need: JobNeeds, producers: IntArray) -> BoolArray:
         """Return which producers may serve a job; all that have published no view.
 
         Args:
@@ -110,7 +110,7 @@ class HeadroomBoard:
             return self._most(need, producers).covers(need)
         return self._most_of_all(need).covers(need)[producers]
 
-    def _most_of_all(self, need: Need) -> _Most:
+    def _most_of_all(self, need: JobNeeds) -> _Most:
         """Return the most that each producer may have for a job, by number.
 
         The many jobs that run between the same hours share the result, because reading the arrays of all hours takes
@@ -130,7 +130,7 @@ class HeadroomBoard:
         self._within[hours] = most
         return most
 
-    def _most(self, need: Need, producers: IntArray) -> _Most:
+    def _most(self, need: JobNeeds, producers: IntArray) -> _Most:
         """Return the most that some producers may have for a job; infinite for those that have published no view."""
         blocks = self._blocks[producers]
         from_s, block_s = self._from_s[producers], self._block_s[producers]
@@ -142,7 +142,7 @@ class HeadroomBoard:
         energy_wh[blocks < 0] = peak_wh[blocks < 0] = np.inf
         return _Most(energy_wh, peak_wh, self.views)
 
-    def may_run(self, need: Need, producers: IntArray) -> BoolArray:
+    def may_run(self, need: JobNeeds, producers: IntArray) -> BoolArray:
         """Return which producers have enough for a job in each slot, for some start; all that have published no view.
 
         This takes longer than `may_serve`, which leaves out most; so it is for producers that may serve the job.
@@ -161,7 +161,7 @@ class HeadroomBoard:
         self._look_at_minutes(need, producers, found)
         return found
 
-    def _look_at_minutes(self, need: Need, producers: IntArray, found: BoolArray) -> None:
+    def _look_at_minutes(self, need: JobNeeds, producers: IntArray, found: BoolArray) -> None:
         """Remove the producers from those `found` whose fine views show that they have too little for a job."""
         fine: dict[tuple[int, int], list[int]] = {}
         for place in np.flatnonzero(found).tolist():

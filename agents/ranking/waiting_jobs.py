@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 
 from agents.energy import FloatArray, IntArray, LoadProfile
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.ranking.headroom_board import HeadroomBoard
 from agents.ranking.scores import BoolArray
 from agents.ranking.short_list import MAX_LOOK
@@ -27,7 +27,7 @@ class _Waiting:
     """A job that no producer could serve."""
 
     consumer: str
-    need: Need
+    need: JobNeeds
     asked: set[int]
     """Producers that it has asked, or that were named to it while it waited: they inform it of openings themselves."""
     told_s: int | None = None
@@ -74,7 +74,7 @@ def _places_to_look_at(board: HeadroomBoard, job: _Waiting, producers: IntArray)
     return is_to_look_at.nonzero()[0]
 
 
-def _alike(needs: Sequence[Need]) -> list[tuple[LoadProfile, IntArray]]:
+def _alike(needs: Sequence[JobNeeds]) -> list[tuple[LoadProfile, IntArray]]:
     """Return each load that at least `JOBS_A_GROUP` jobs share, and the places of these jobs, shape (jobs,)."""
     found: dict[str, tuple[LoadProfile, list[int]]] = {}
     for place, need in enumerate(needs):
@@ -94,7 +94,7 @@ class WaitingJobs:
         self._alike: list[tuple[LoadProfile, IntArray]] = []
         """Each load that several jobs share, and the places of these jobs; rebuilt with `_columns`."""
 
-    def add(self, job_id: str, consumer: str, need: Need, asked: Iterable[int]) -> None:
+    def add(self, job_id: str, consumer: str, need: JobNeeds, asked: Iterable[int]) -> None:
         """Add a waiting job, or replace its earlier entry.
 
         Args:
@@ -177,7 +177,7 @@ class WaitingJobs:
             some = np.flatnonzero(may_serve[:, jobs].any(axis=1))
             # With more producers than jobs, single checks are cheaper: each job soon finds a producer that has enough.
             if len(jobs) >= max(JOBS_A_GROUP, len(some)):
-                any_of_them = Need(int(begin_s[jobs].min()), int(end_s[jobs].max()), 0.0, 0.0, load)
+                any_of_them = JobNeeds(int(begin_s[jobs].min()), int(end_s[jobs].max()), 0.0, 0.0, load)
                 have_too_little = some[~board.may_run(any_of_them, numbers[some])]
                 may_serve[np.ix_(have_too_little, jobs)] = False
 

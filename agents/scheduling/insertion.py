@@ -151,7 +151,7 @@ def rebuild(
     return None
 
 
-class Prepared:
+class PreparedState:
     """A producer's state: what the decisions on all new tasks have in common, as long as the state does not change."""
 
     def __init__(self, state: ProducerState, tasks: Sequence[Task]) -> None:
@@ -164,7 +164,7 @@ class Prepared:
         self._left_wh = self.grid.free_wh
 
     @classmethod
-    def of(cls, state: ProducerState, *tasks: Task) -> Prepared:
+    def of(cls, state: ProducerState, *tasks: Task) -> PreparedState:
         """Return what is prepared of a state for new tasks."""
         known = state.kept(cls)
         if known is None or not known.grid.holds(tasks):
@@ -199,7 +199,7 @@ class Prepared:
         self._tentative = None
 
 
-def is_hopeless(prepared: Prepared, task: Task) -> bool:
+def is_hopeless(prepared: PreparedState, task: Task) -> bool:
     """Return whether it is certain that there is no schedule of the new task and all unstarted ones.
 
     This takes a fraction of the search that it makes needless: most tasks are rejected by producers with few others.
@@ -220,7 +220,7 @@ def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection
         state: The producer's state.
         task: The new task.
     """
-    prepared = Prepared.of(state, task)
+    prepared = PreparedState.of(state, task)
     terms = task.load.digest, task.open_starts
     rejection = prepared.rejected.get(terms)
     if rejection is None:
@@ -231,7 +231,7 @@ def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection
     return rejection
 
 
-def _decide(prepared: Prepared, task: Task) -> dict[str, int] | Rejection:
+def _decide(prepared: PreparedState, task: Task) -> dict[str, int] | Rejection:
     """Return the start of a new task and of those that move for it, UNIX seconds, or why it is rejected."""
     grid, unstarted, tentative = prepared.grid, prepared.unstarted, prepared.tentative()
     groups = grid.candidates(task)
@@ -260,7 +260,7 @@ def fit_beside(state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
     """
     if not tasks:
         return []
-    prepared = Prepared.of(state, *tasks)
+    prepared = PreparedState.of(state, *tasks)
     grid, unstarted = prepared.grid, prepared.unstarted
 
     def fits(task: Task) -> bool:

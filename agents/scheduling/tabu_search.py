@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from agents.energy import FloatArray, Needed
+from agents.energy import FloatArray, RequiredEnergy
 from agents.scheduling.problem import Commitment, Task
 from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, BoolArray, Grid, StartGroup, first_feasible_s
 
@@ -321,7 +321,7 @@ def _best_of(group: StartGroup, left_wh: FloatArray, excluded: int) -> tuple[flo
     return covered_wh, first + fine
 
 
-def _best_row(windows: FloatArray, needed: Needed, excluded: int) -> tuple[float, int]:
+def _best_row(windows: FloatArray, needed: RequiredEnergy, excluded: int) -> tuple[float, int]:
     repeated_wh = _repeated_wh(needed)
     if len(windows) <= len(repeated_wh):
         # Two arrays without gaps are compared in one pass, which with the copy takes half the time of a pass by row.
@@ -337,7 +337,7 @@ def _best_row(windows: FloatArray, needed: Needed, excluded: int) -> tuple[float
 
 
 @lru_cache(maxsize=MAX_REPEATED_LOADS)
-def _repeated_wh(needed: Needed) -> FloatArray:
+def _repeated_wh(needed: RequiredEnergy) -> FloatArray:
     """Return the energies of a run in each row of an evaluation, Wh, shape (rows, bins touched)."""
     rows = MAX_EVALUATED_CELLS // len(needed.load_wh) + 1
     return np.repeat(needed.load_wh[np.newaxis], rows, axis=0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import FloatArray, LoadProfile, Needed
+from agents.energy import FloatArray, LoadProfile, RequiredEnergy
 from agents.scheduling.covered_runs import first_covered
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Task
 
@@ -40,7 +40,7 @@ class StartGroup:
     """The bin that contains the first start; each following start is in the next bin."""
     load_wh: FloatArray
     """The task's energy per bin, Wh, shape (bins touched,)."""
-    needed: Needed
+    needed: RequiredEnergy
     """What must be left in each of them for a start."""
 
     def windows(self, series_wh: FloatArray) -> FloatArray:

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable
 import numpy as np
 
 from agents.energy import FloatArray, IntArray
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.model import Job
 from agents.shares import MINUTE_S, add_at, packed, unpacked
-from agents.sharing.booking import Book
+from agents.sharing.booking import MinuteBookings
 
 _Runs = tuple[tuple[int, int], ...]
 _HOUR = 60
@@ -34,7 +34,7 @@ class EnergyBoard:
     """Forecasts and promised shares of all producers, by their numbers."""
 
     def __init__(self) -> None:
-        self._books: dict[int, Book] = {}
+        self._books: dict[int, MinuteBookings] = {}
         self._shares: dict[int, dict[str, tuple[int, IntArray]]] = {}
         """By producer and job, start (UNIX seconds) and mWh in each minute of a share."""
         self._first_minute = 0
@@ -58,7 +58,7 @@ class EnergyBoard:
         series = unpacked(runs)
         book = self._books.get(number)
         if book is None:
-            book = self._books[number] = Book(first_minute)
+            book = self._books[number] = MinuteBookings(first_minute)
             for start_s, share in self._shares.get(number, {}).values():  # of jobs that ran while it was away
                 book.take(start_s // MINUTE_S, share)
         end = max(first_minute + len(series), book.end_minute)
@@ -131,7 +131,7 @@ class EnergyBoard:
     def ranked(
         self,
         numbers: Collection[int],
-        need: Need,
+        need: JobNeeds,
         own: Collection[int],
         least_wh: float = 0.0,
         count: int | None = None,
@@ -154,7 +154,7 @@ class EnergyBoard:
         order = np.lexsort((-left_wh, ~is_own))
         return [known[i] for i in order[is_of_use[order]][:count].tolist()]
 
-    def _left_wh(self, numbers: IntArray, need: Need) -> FloatArray:
+    def _left_wh(self, numbers: IntArray, need: JobNeeds) -> FloatArray:
         """Return what some producers have left in the hours of a job's window, Wh, shape (producers,)."""
         first = (need.begin_s // MINUTE_S - self._first_minute) // _HOUR
         end = -(-(-(-need.end_s // MINUTE_S) - self._first_minute) // _HOUR)

@@ -6,7 +6,7 @@ answer to its reservations: all answers of a round in one message, after they ha
 
 from __future__ import annotations
 
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.job_register import JobRegister, RegisteredJob
 from agents.manager import Ledger
 from agents.messages import AnyMessage, Offer, Offered, ProducersFor, SharesAnswered
@@ -221,13 +221,13 @@ class BoardTurns:
         job = self._job(job_id)
         return self._offers.of(job, self._need_of(job_id, job), self._manager.now_s)
 
-    def _need_of(self, job_id: str, job: RegisteredJob) -> Need:
+    def _need_of(self, job_id: str, job: RegisteredJob) -> JobNeeds:
         """Return what a job needs from now on; if it runs, until it ends."""
         now_s, entry = self._manager.now_s, self._ledger.standing(job_id)
         if entry is not None and entry.contract.start_s <= now_s:
             start_s = entry.contract.start_s
             need = job.need(start_s, start_s, start_s)
-            return Need(now_s, max(need.end_s, now_s), need.energy_wh, need.peak_wh, need.load)
+            return JobNeeds(now_s, max(need.end_s, now_s), need.energy_wh, need.peak_wh, need.load)
         return job.need(None, None, now_s)
 
     def _job(self, job_id: str) -> RegisteredJob:

@@ -10,7 +10,7 @@ from agents.shares import MINUTE_S, produced_mwh
 _NONE: IntArray = np.zeros(0, dtype=np.int64)
 
 
-class Book:
+class MinuteBookings:
     """Energy by the minute from some minute on, in whole mWh."""
 
     def __init__(self, first_minute: int = 0) -> None:

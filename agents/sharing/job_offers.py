@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.job_register import RegisteredJob
 from agents.messages import MAX_OFFERS, Offer
 from agents.ranking import Scores
@@ -48,7 +48,7 @@ class JobOffers:
         self._own.clear()
 
     def of(
-        self, job: RegisteredJob, need: Need, now_s: int, but: frozenset[str] = frozenset()
+        self, job: RegisteredJob, need: JobNeeds, now_s: int, but: frozenset[str] = frozenset()
     ) -> tuple[int, tuple[Offer, ...]]:
         """Return the UNIX minute with which a job's offers begin, and the offers, best first.
 

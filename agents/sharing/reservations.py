@@ -14,7 +14,7 @@ import numpy as np
 from agents.energy import IntArray, Outlook
 from agents.model import Job
 from agents.shares import MINUTE_S, add_at, packed
-from agents.sharing.booking import Book
+from agents.sharing.booking import MinuteBookings
 
 _NOTHING: IntArray = np.zeros(0, dtype=np.int64)
 
@@ -86,7 +86,7 @@ class Reservations:
         """By job id, a reservation that replaces the one above if its consumer concludes so."""
         self._given: dict[str, _Given] = {}
         """By job that has run, what it was given."""
-        self._book = Book()
+        self._book = MinuteBookings()
         self._booked: dict[str, tuple[int, IntArray]] = {}
         """By job, what is booked for it: the first UNIX minute, and mWh in each minute."""
 

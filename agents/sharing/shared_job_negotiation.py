@@ -58,7 +58,7 @@ from agents.model import MANAGER, Job
 from agents.possible_starts import Starts
 from agents.shares import MINUTE_S, packed, shares_of, unpacked
 from agents.sharing.job_supply import NOTHING_MWH, JobSupply, KnownOffer
-from broker.hosts import AgentLostError, Received, TimeUp
+from broker.hosts import AgentLostError, Received, TimedOut
 
 MAX_ROUNDS = 4
 """How often a job composes if producers have less than they offered; the shares reserved by then stand."""
@@ -319,7 +319,7 @@ class SharedJobNegotiation:
             event = await self._channel.get(until_s=self._wakes_s(start_s))
             if isinstance(event, RunEnds):
                 self._record.run_ends = True
-            elif isinstance(event, TimeUp):
+            elif isinstance(event, TimedOut):
                 wish_s = self._supply.next_wish_s
                 if wish_s is not None and wish_s <= self._consumer.now_s:
                     self._wish_for_room()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from agents.energy import IntArray
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.shares import MINUTE_S
 
 NEWS_SHARE = 0.05
@@ -50,7 +50,7 @@ class UndersuppliedJobs:
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._rows
 
-    def add(self, job_id: str, consumer: str, need: Need) -> None:
+    def add(self, job_id: str, consumer: str, need: JobNeeds) -> None:
         """Add a job of a consumer, or change the time in which it can run.
 
         Args:

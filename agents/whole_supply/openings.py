@@ -11,14 +11,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from agents.headroom import uncommitted_of
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.possible_starts import Starts
 from agents.scheduling import ProducerState, Scheduler, Task
 from agents.whole_supply.late_promises import Provisional
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class OpeningConditions:
     """Everything that a waiting job's chance depends on, except the time, which only removes starts."""
 
     forecasts: int
@@ -35,7 +35,7 @@ class DeclinedJob:
 
     consumer: str
     task: Task
-    told: Prospect | None = None
+    told: OpeningConditions | None = None
     """The prospect for which it last received an opening; None: it has received none."""
 
 
@@ -103,10 +103,10 @@ class DeclinedJobs:
         committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
         # The trial takes long; what a view shows to be impossible needs none. (A view knows nothing of pushing out.)
         left = uncommitted_of(state, is_fine=True) if self._by_id and provisional is None else None
-        tried: dict[str, Prospect] = {}
+        tried: dict[str, OpeningConditions] = {}
         for job_id, job in self._by_id.items():
-            prospect = Prospect(forecasts, committed, job.task.open_starts)
-            if prospect != job.told and (left is None or left.may_serve(Need.of(job.task, state.now_s))):
+            prospect = OpeningConditions(forecasts, committed, job.task.open_starts)
+            if prospect != job.told and (left is None or left.may_serve(JobNeeds.of(job.task, state.now_s))):
                 tried[job_id] = prospect
         have_room = scheduler.have_room(state, [self._by_id[job_id].task for job_id in tried])
         opened: list[DeclinedJob] = []

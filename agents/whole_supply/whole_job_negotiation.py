@@ -34,7 +34,7 @@ from agents.messages import (
 from agents.model import MANAGER, Job
 from agents.possible_starts import Starts, covers
 from agents.ranking import ROUNDS_TO_ASK, NegotiationSettings
-from broker.hosts import AgentLostError, AskLapsedError, Received, TimeUp
+from broker.hosts import AgentLostError, AskLapsedError, Received, TimedOut
 
 
 class WholeJobOwner(JobOwner, Protocol):
@@ -253,7 +253,7 @@ class WholeJobNegotiation:
         while True:
             event = RunEnds() if self._record.run_ends else await self._channel.get(until_s=self._deadline_s)
             self._record.run_ends |= isinstance(event, RunEnds)
-            if self._consumer.is_gone and isinstance(event, TimeUp | RunEnds):
+            if self._consumer.is_gone and isinstance(event, TimedOut | RunEnds):
                 self._consumer.drop(self._job.job_id)
             if self._record.is_dropped:
                 return
@@ -268,7 +268,7 @@ class WholeJobNegotiation:
                     producers = joined
                 case JobChanged(time_was_freed=True) if self._has_more_time():
                     begins_again = True
-                case TimeUp() | RunEnds():
+                case TimedOut() | RunEnds():
                     async with self._consumer.turns:
                         deadline_s = self._deadline_s
                         if isinstance(event, RunEnds) or deadline_s <= self._consumer.now_s:
@@ -305,10 +305,10 @@ class WholeJobNegotiation:
             event = await self._channel.get(until_s=start_s if waits_for_start else start_s + self._job.duration_s)
             if isinstance(event, RunEnds):
                 self._record.run_ends = True
-            elif isinstance(event, TimeUp) and device is not None:
+            elif isinstance(event, TimedOut) and device is not None:
                 await device.execute(self._job)
                 return True
-            elif isinstance(event, TimeUp) and self._consumer.now_s >= start_s + self._job.duration_s:
+            elif isinstance(event, TimedOut) and self._consumer.now_s >= start_s + self._job.duration_s:
                 return True
 
     def _agree(self, producer: str, start_s: int) -> None:

@@ -29,7 +29,7 @@ from broker.clock.other_clock import check_alone
 from broker.clock.pacing import AWAY_AFTER_WALL_S, Moment, RunControl
 from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings, StepKeeper, StepObserver
-from broker.clock.status_reports import CHECK_INTERVAL_WALL_S, Awaited, ClockReport, Reporter, last_will
+from broker.clock.status_reports import CHECK_INTERVAL_WALL_S, AwaitedHosts, ClockReport, StatusReporter, last_will
 from broker.errors import (
     AgentFailedError,
     HostsGoneError,
@@ -139,7 +139,7 @@ class Clock:
         )
         self._is_connected = False
         """Whether the clock has connected to the broker; before that, it carries out no commands."""
-        self._reporter = Reporter(settings.run, lambda: self.now, self._awaited, self._run_control, on_report)
+        self._reporter = StatusReporter(settings.run, lambda: self.now, self._awaited, self._run_control, on_report)
         self._waiting_since_wall_s: float | None = None
         """When the clock began to wait for hosts before the run, loop time; None: it is not waiting."""
         self._missing_since_wall_s: float | None = None
@@ -545,15 +545,15 @@ class Clock:
         self._missing_since_wall_s = None
         return lost
 
-    def _awaited(self) -> Awaited:
+    def _awaited(self) -> AwaitedHosts:
         """Return which hosts the clock is waiting for."""
         if self._waiting_since_wall_s is not None:
-            return Awaited(dict.fromkeys(self.membership.missing, self._waiting_since_wall_s))
+            return AwaitedHosts(dict.fromkeys(self.membership.missing, self._waiting_since_wall_s))
         if self._barrier.awaited:
-            return Awaited(*self._barrier.awaited_for(CHECK_INTERVAL_WALL_S))
+            return AwaitedHosts(*self._barrier.awaited_for(CHECK_INTERVAL_WALL_S))
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited(dict.fromkeys(self._barrier.missing_senders(), self._missing_since_wall_s))
+            return AwaitedHosts(dict.fromkeys(self._barrier.missing_senders(), self._missing_since_wall_s))
         if self._unkept_since_wall_s is not None and loop.time() - self._unkept_since_wall_s >= CHECK_INTERVAL_WALL_S:
-            return Awaited({RECORD: self._unkept_since_wall_s})
-        return Awaited()
+            return AwaitedHosts({RECORD: self._unkept_since_wall_s})
+        return AwaitedHosts()

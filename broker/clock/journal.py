@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from broker.clock.next_round import ScheduledRound
 from broker.clock.pacing import LOOK_EVERY_WALL_S, ControlState
-from broker.clock.quarantine import Counted
+from broker.clock.quarantine import ConductCounters
 from broker.journal_file import JournalError, JournalFile
 from broker.protocol import first_problem
 
@@ -26,7 +26,7 @@ class ClockProgress(BaseModel):
     """The pace, the commands that were given, and the virtual time reached."""
     wall_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """How long the run has taken so far in all processes of its clock, wall-clock seconds."""
-    counted: Counted = Counted()
+    counted: ConductCounters = ConductCounters()
     """What its hosts have been counted for; journals of earlier versions do not say."""
 
 
@@ -114,7 +114,7 @@ class ProgressKeeper:
         passed_wall_s = asyncio.get_running_loop().time() - self._stored_wall_s
         return is_final or passed_wall_s >= LOOK_EVERY_WALL_S * 0.9
 
-    def store(self, control: ControlState, counted: Counted, *, is_final: bool) -> None:
+    def store(self, control: ControlState, counted: ConductCounters, *, is_final: bool) -> None:
         """Store the progress; if that fails, it is logged, and the next step fails.
 
         Args:

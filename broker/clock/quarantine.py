@@ -25,7 +25,7 @@ ALLOWED_WHILE_OWING = 2
 """The same limit within one step that waits for this host, which was asked again and sent the same message again."""
 
 
-class Counted(BaseModel):
+class ConductCounters(BaseModel):
     """Counters of each host's actions so far, from which a restarted clock continues."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,13 +45,13 @@ class Counted(BaseModel):
 class Violations:
     """The malformed messages of each host."""
 
-    def __init__(self, counted: Counted | None = None) -> None:
+    def __init__(self, counted: ConductCounters | None = None) -> None:
         """Create it.
 
         Args:
             counted: What earlier processes of this clock counted; None: nothing.
         """
-        counted = counted or Counted()
+        counted = counted or ConductCounters()
         self._total: Counter[str] = Counter(counted.malformed)
         self.in_step: Counter[str] = Counter()
         """Malformed messages of the present step, by host; cleared when a step begins."""
@@ -133,7 +133,7 @@ class _Cause:
         """How many messages it may still cause: as initiatives and as messages are counted."""
 
 
-class Initiatives:
+class InitiativeCounter:
     """Counts the messages that each agent sent on its own initiative, in the present second and in the whole run.
 
     An honest exchange ends, because agents react to messages, and take the initiative only a bounded number of times.
@@ -142,14 +142,16 @@ class Initiatives:
     timers, each of which takes a round.
     """
 
-    def __init__(self, counted: Counted | None = None, hosts: Mapping[str, Collection[str]] | None = None) -> None:
+    def __init__(
+        self, counted: ConductCounters | None = None, hosts: Mapping[str, Collection[str]] | None = None
+    ) -> None:
         """Create it.
 
         Args:
             counted: What earlier processes of this clock counted; None: nothing.
             hosts: By host, its agents; None: no messages are counted.
         """
-        counted = counted or Counted()
+        counted = counted or ConductCounters()
         self._host_of = {agent: host for host, agents in (hosts or {}).items() for agent in agents}
         self._time_s = 0
         self._initiatives: Counter[str] = Counter()
@@ -166,7 +168,7 @@ class Initiatives:
         self._causes: dict[str, _Cause] = {}
         """By agent, what it reacts to in the present round."""
 
-    def counted(self, hosts: Mapping[str, Collection[str]], violations: Violations) -> Counted:
+    def counted(self, hosts: Mapping[str, Collection[str]], violations: Violations) -> ConductCounters:
         """Return what the clock's journal stores.
 
         Args:
@@ -174,7 +176,7 @@ class Initiatives:
             violations: Who has broken the protocol.
         """
         in_all = {host: self._by_host[host] + sum(self._in_all[agent] for agent in of) for host, of in hosts.items()}
-        return Counted(
+        return ConductCounters(
             malformed=dict(violations.malformed),
             last_malformed=dict(violations.last_malformed),
             timers=dict(self._timers),
@@ -278,7 +280,7 @@ class Quarantine:
         settings: ClockSettings,
         members: Membership,
         barrier: RoundBarrier,
-        counted: Counted | None = None,
+        counted: ConductCounters | None = None,
         *,
         is_observed: bool = False,
     ) -> None:
@@ -301,12 +303,12 @@ class Quarantine:
         """What hosts have done; it has no suspects as long as all are honest."""
         self.condemned: Mapping[str, str] = self.violations.condemned
         """Hosts that are to be quarantined, or were, regardless of their malformed messages, with the reason."""
-        self._initiatives = Initiatives(counted, self.known_hosts)
+        self._initiatives = InitiativeCounter(counted, self.known_hosts)
         self._rounds_checked = (0, 0)
         """Second and round of the last check that time advances."""
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> ConductCounters:
         """What the clock's journal stores."""
         return self._initiatives.counted(self.known_hosts, self.violations)
 

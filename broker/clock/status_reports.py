@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class AwaitedHosts:
     """The hosts that the clock is waiting for."""
 
     silent: Mapping[str, float] = field(default_factory=dict)
@@ -66,14 +66,14 @@ def last_will(run: str, now: Moment) -> Will:
     return Will(topics.time(run), gone.encoded())
 
 
-class Reporter:
+class StatusReporter:
     """Publishes the run's status on the topic `time`."""
 
     def __init__(
         self,
         run: str,
         now: Callable[[], Moment],
-        awaited: Callable[[], Awaited],
+        awaited: Callable[[], AwaitedHosts],
         run_control: RunControl,
         on_report: Callable[[ClockReport], None] | None = None,
     ) -> None:
@@ -176,7 +176,7 @@ class Reporter:
         late_wall_s = sum(max(0.0, until_s - max(from_s, since_wall_s)) for from_s, until_s in self._late)
         return asyncio.get_running_loop().time() - since_wall_s - late_wall_s
 
-    def _log_stall(self, awaited: Awaited) -> None:
+    def _log_stall(self, awaited: AwaitedHosts) -> None:
         """Log when the run stalls, and when it resumes."""
         is_stalled = (
             self._state != "waiting"

@@ -7,11 +7,11 @@ from .agent import (
     RetainedPublication as RetainedPublication,
 )
 from .clock_watch import (
-    ClockSigns as ClockSigns,
+    ClockLiveness as ClockLiveness,
 )
 from .coroutines import (
     Channel as Channel,
-    TimeUp as TimeUp,
+    TimedOut as TimedOut,
 )
 from .directory import (
     check_session as check_session,
@@ -33,7 +33,7 @@ __all__ = [
     "AgentLostError",
     "AskLapsedError",
     "Channel",
-    "ClockSigns",
+    "ClockLiveness",
     "Host",
     "HostJournal",
     "Incoming",
@@ -42,6 +42,6 @@ __all__ = [
     "Received",
     "RetainedPublication",
     "RoundRecord",
-    "TimeUp",
+    "TimedOut",
     "check_session",
 ]

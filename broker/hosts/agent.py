@@ -19,7 +19,7 @@ from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime
 from pydantic import BaseModel
 
 from broker.errors import PluginError, SsmicError
-from broker.hosts.coroutines import MAX_WAITING_MESSAGES, AgentCoroutines, Channel, TimeUp, new_future
+from broker.hosts.coroutines import MAX_WAITING_MESSAGES, AgentCoroutines, Channel, TimedOut, new_future
 
 MessageT = TypeVar("MessageT", bound=BaseModel)
 
@@ -57,7 +57,7 @@ Subject = Literal["ledger", "forecast"]
 
 
 @runtime_checkable
-class Shortens(Protocol):
+class Shortenable(Protocol):
     """Content of a publication that may become larger than a message."""
 
     def shortened(self, most_bytes: int) -> BaseModel:
@@ -278,7 +278,7 @@ class Agent(Generic[MessageT]):
     async def receive(self) -> Received[MessageT]:
         """Return the next message that does not answer an `ask`."""
         received = await self._inbox.get()
-        if isinstance(received, TimeUp):
+        if isinstance(received, TimedOut):
             raise SsmicError("receiving without a time limit timed out")
         return received
 
@@ -292,7 +292,7 @@ class Agent(Generic[MessageT]):
             The messages; empty if `until_s` was reached first.
         """
         first = await self._inbox.get(until_s)
-        if isinstance(first, TimeUp):
+        if isinstance(first, TimedOut):
             return []
         return [first, *self._inbox.take_all()]
 

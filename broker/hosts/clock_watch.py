@@ -30,7 +30,7 @@ NOT_HEARD = "the broker does not pass on a topic"
 HINT = "its access rules may forbid it to the login of the writer or of the reader"
 
 
-class ClockSigns:
+class ClockLiveness:
     """When the clock gave its last sign of life. The hosts of a process share this; one of them listens for all."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class ClockWatch:
         self,
         run: str,
         host_id: str,
-        signs: ClockSigns,
+        liveness: ClockLiveness,
         limit_wall_s: float,
         *,
         awaited_topic: Callable[[int], str | None],
@@ -76,7 +76,7 @@ class ClockWatch:
         Args:
             run: The run's id.
             host_id: The host.
-            signs: The clock's signs of life, shared by the hosts of this process.
+            liveness: The clock's signs of life, shared by the hosts of this process.
             limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds.
             awaited_topic: Given the step for which the clock waits, returns the topic on which the host or the clock
                 waits for the other one; None: the host is at work, or it is not known.
@@ -89,7 +89,7 @@ class ClockWatch:
         self._logged_topics: set[str] = set()
         self._run = run
         self._host_id = host_id
-        self._signs = signs
+        self._liveness = liveness
         self._limit_wall_s = limit_wall_s
         self._look_wall_s = min(LOOK_EVERY_WALL_S, limit_wall_s / 4)
 
@@ -104,19 +104,19 @@ class ClockWatch:
             ClockMissingError: The clock was silent for longer than the limit.
             BrokerRefusedError: The broker does not let this login listen to it.
         """
-        loop, signs = asyncio.get_running_loop(), self._signs
-        signs.last_wall_s = loop.time()
+        loop, liveness = asyncio.get_running_loop(), self._liveness
+        liveness.last_wall_s = loop.time()
         is_silent = False
         while True:
             slept_wall_s = loop.time()
             await asyncio.sleep(self._look_wall_s)
             woke_wall_s = loop.time()
             if woke_wall_s - slept_wall_s > 2 * self._look_wall_s or not bus.is_connected:
-                signs.leave_out(slept_wall_s, woke_wall_s)  # this process was suspended, or could not receive
+                liveness.leave_out(slept_wall_s, woke_wall_s)  # this process was suspended, or could not receive
             await self._listen(broker)
-            if signs.report is not None and signs.reported_wall_s >= woke_wall_s:
-                self._suspect(signs.report)
-            silent_wall_s = loop.time() - signs.last_wall_s
+            if liveness.report is not None and liveness.reported_wall_s >= woke_wall_s:
+                self._suspect(liveness.report)
+            silent_wall_s = loop.time() - liveness.last_wall_s
             if silent_wall_s < self._look_wall_s:
                 if is_silent:
                     log.warning("the clock is back", host=self._host_id)
@@ -131,15 +131,15 @@ class ClockWatch:
 
     async def _listen(self, broker: Broker) -> None:
         """Listen for the clock if it has been silent, unless another host of this process does so meanwhile."""
-        loop, signs = asyncio.get_running_loop(), self._signs
+        loop, liveness = asyncio.get_running_loop(), self._liveness
         since_wall_s = loop.time()
-        async with signs.listening:
-            if loop.time() - signs.last_wall_s < self._look_wall_s or signs.listened_wall_s > since_wall_s:
+        async with liveness.listening:
+            if loop.time() - liveness.last_wall_s < self._look_wall_s or liveness.listened_wall_s > since_wall_s:
                 return
             if await self._hears_clock(broker):
-                signs.last_wall_s = loop.time()
+                liveness.last_wall_s = loop.time()
             else:
-                signs.listened_wall_s = loop.time()
+                liveness.listened_wall_s = loop.time()
 
     def _suspect(self, report: TimeReport) -> None:
         """Log on which topic the host and the clock wait for each other, if they do so in two reports in a row."""
@@ -183,5 +183,5 @@ class ClockWatch:
             report = delivery.read(TimeReport)
         except MalformedError:  # of another release, which is alive
             return True
-        self._signs.report, self._signs.reported_wall_s = report, asyncio.get_running_loop().time()
+        self._liveness.report, self._liveness.reported_wall_s = report, asyncio.get_running_loop().time()
         return report.state != "gone"

@@ -208,11 +208,11 @@ class AgentCoroutines:
         return self._resumptions[0][0] if self._resumptions else None
 
 
-class TimeUp:
+class TimedOut:
     """Returned by waiting with `until_s` if that time is reached first."""
 
 
-TIME_UP: Final = TimeUp()
+TIME_UP: Final = TimedOut()
 
 
 class Channel(Generic[ItemT]):
@@ -241,7 +241,7 @@ class Channel(Generic[ItemT]):
         if self._reader is not None:
             self._agent.coroutines.wake(self._reader)
 
-    async def get(self, until_s: int | None = None) -> ItemT | TimeUp:
+    async def get(self, until_s: int | None = None) -> ItemT | TimedOut:
         """Return the next item, or `TIME_UP` if virtual time reaches `until_s` (UNIX seconds) first."""
         while not self._items:
             if until_s is not None and self._agent.now_s >= until_s:

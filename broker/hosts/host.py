@@ -25,7 +25,7 @@ from broker.errors import (
 from broker.garbage_collection import no_collections
 from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
-from broker.hosts.clock_watch import HINT, NOT_HEARD, ClockSigns, ClockWatch
+from broker.hosts.clock_watch import HINT, NOT_HEARD, ClockLiveness, ClockWatch
 from broker.hosts.directory import Directory, read_rosters
 from broker.hosts.external_port import ExternalInput, Port
 from broker.hosts.granted_round import Grants, Round
@@ -78,7 +78,7 @@ class Host:
         setup: str = "",
         port: Port | None = None,
         clock_limit_wall_s: float | None = None,
-        clock_signs: ClockSigns | None = None,
+        clock_liveness: ClockLiveness | None = None,
     ) -> None:
         """Create a host.
 
@@ -96,7 +96,7 @@ class Host:
             port: Connects its agents with the world outside the run; None: they have no such connection.
             clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
                 it is in the same process.
-            clock_signs: The clock's signs of life, shared by the hosts of this process; None: the host has its own.
+            clock_liveness: The clock's signs of life, shared by the hosts of this process; None: the host has its own.
         """
         self.host_id = host_id
         self.run_id = run
@@ -123,13 +123,13 @@ class Host:
         self._reported_step = -1
         """The step of which a warning has said so."""
         self._clock_topics = frozenset({topics.roster(run), topics.grants(run), topics.grant(run, host_id)})
-        self._clock_signs = clock_signs or ClockSigns()
+        self._clock_liveness = clock_liveness or ClockLiveness()
         self._clock_watch = None
         if clock_limit_wall_s is not None:
             self._clock_watch = ClockWatch(
                 run,
                 host_id,
-                self._clock_signs,
+                self._clock_liveness,
                 clock_limit_wall_s,
                 awaited_topic=self._awaited_topic,
                 why_missing=self._why_clock_is_missing,
@@ -313,7 +313,7 @@ class Host:
         """Take a message that needs no answer, as most do; return False if `_take` has to handle it."""
         topic = delivery.topic
         if topic in self._clock_topics and not delivery.retain:
-            self._clock_signs.last_wall_s = asyncio.get_running_loop().time()
+            self._clock_liveness.last_wall_s = asyncio.get_running_loop().time()
         address = topics.parse(topic)
         if address is None or delivery.retain or address.run != self.run_id:
             return False

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from broker.hosts.agent import RetainedPublication, Shortens
+from broker.hosts.agent import RetainedPublication, Shortenable
 from broker.hosts.journal import RoundRecord
 from broker.protocol import MAX_BUFFERED_BYTES, MAX_PAYLOAD_BYTES, VERSION, Done, Envelope, Envelopes, topics
 from broker.transport import Bus, Content
@@ -216,7 +216,7 @@ class _Fact:
     def encoded(self) -> bytes:
         """Return it as JSON, shortened if that is too large."""
         content = self._fact.content
-        if isinstance(content, Shortens):
+        if isinstance(content, Shortenable):
             content = content.shortened(MOST_PUBLISHED_BYTES)
         return content.model_dump_json().encode()
 

@@ -61,7 +61,7 @@ Who = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(short
 _set = object.__setattr__
 
 
-class Wire(BaseModel):
+class WirePayload(BaseModel):
     """Base of all payloads: validated on receipt; unknown keys and values out of range are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
@@ -136,7 +136,7 @@ Rounds = Annotated[list[RoundMessages], Field(min_length=1, max_length=MOST_ROUN
 """In the order of steps; between hosts, a single one."""
 
 
-class Batch(Wire):
+class Batch(WirePayload):
     """Messages between agents: from host to host, on `inbox/<host>/<from-host>`, or within one, on `local/<host>`.
 
     A host sends another host one batch per round, unless that would be too large. Messages between its own agents are
@@ -152,7 +152,7 @@ class Batch(Wire):
 Phase = Literal["start", "run", "closing", "end"]
 
 
-class Grant(Wire):
+class Grant(WirePayload):
     """The clock grants hosts one round: on `grants` if it concerns many of them, on `grant/<host>` if few."""
 
     is_last = True
@@ -193,7 +193,7 @@ class FollowedGrant(Grant):
     is_last = False
 
 
-class Failure(Wire):
+class Failure(WirePayload):
     """An agent raised an exception."""
 
     agent: AgentId
@@ -201,7 +201,7 @@ class Failure(Wire):
     traceback: Annotated[str, Field(max_length=MAX_TRACEBACK_CHARACTERS)]
 
 
-class Done(Wire):
+class Done(WirePayload):
     """A host has run its round, on `done/<host>`. Fields with their default value are omitted from the payload."""
 
     is_last = True
@@ -257,7 +257,7 @@ _UNSAID_OF_DONE = {
 }
 
 
-class Announcement(Wire):
+class Announcement(WirePayload):
     """A host is present, or gone, on `hosts/<host>`."""
 
     host: HostId
@@ -271,7 +271,7 @@ class Announcement(Wire):
     state: Literal["there", "gone"]
 
     def payloads(self) -> tuple[bytes, ...]:
-        """See `Wire.payloads`.
+        """See `WirePayload.payloads`.
 
         Raises:
             SsmicError: The host has more agents than fit into a message.
@@ -301,7 +301,7 @@ class Member(BaseModel):
     agents: AgentIds
 
 
-class Roster(Wire):
+class Roster(WirePayload):
     """Which agent lives on which host, on `roster`."""
 
     hosts: Annotated[dict[HostId, Member], Field(max_length=MAX_MEMBERS)]
@@ -349,7 +349,7 @@ class Roster(Wire):
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
     def payloads(self) -> tuple[bytes, ...]:
-        """See `Wire.payloads`. If it is too large for a message, it is sent without `refused`, then without reasons.
+        """See `WirePayload.payloads`. If it is too large, it is sent without `refused`, then without reasons.
 
         Raises:
             SsmicError: The run has more hosts and agents than fit into a message.
@@ -375,7 +375,7 @@ LONGEST_VALID_WALL_S = 60.0
 left behind must not make anyone wait for ever."""
 
 
-class TimeReport(Wire):
+class TimeReport(WirePayload):
     """The run's status, on `time`.
 
     Fields with their default value are omitted from the payload, and readers ignore unknown keys, so that older and
@@ -435,7 +435,7 @@ _LATER = ("reached", "waiting_for", "busy", "waiting_more", "waiting_wall_s", "p
 """Keys added after the first release of version 2."""
 
 
-class Control(Wire):
+class Control(WirePayload):
     """A person's command to the clock, on `control`."""
 
     v: ControlVersion = VERSION  # type: ignore[assignment]  # wider than the base's
@@ -451,7 +451,7 @@ class Control(Wire):
         return self.model_dump_json(exclude=None if self.by else {"by"}).encode()
 
 
-class Wake(Wire):
+class Wake(WirePayload):
     """A host has input from outside the run for its agents, and asks for a round, on `wake/<host>`."""
 
     session: Session
@@ -460,7 +460,7 @@ class Wake(Wire):
     """The last step in which it took input from outside; -1: none. A later such step fulfils the request."""
 
 
-class ResendRequest(Wire):
+class ResendRequest(WirePayload):
     """A host is missing messages that were sent to it in a step, on `resend/<host>/<from-host>`."""
 
     step: Count

@@ -11,14 +11,14 @@ from .own_login import (
     with_own_login as with_own_login,
 )
 from .retained_cleanup import (
-    Leftover as Leftover,
+    RetainedMessages as RetainedMessages,
     find_leftovers as find_leftovers,
     remove as remove,
 )
 
 __all__ = [
     "ChosenBroker",
-    "Leftover",
+    "RetainedMessages",
     "choose_broker",
     "find_leftovers",
     "find_mosquitto",

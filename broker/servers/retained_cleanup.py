@@ -23,7 +23,7 @@ class NotRemovedError(SsmicError):
 
 
 @dataclass(slots=True)
-class Leftover:
+class RetainedMessages:
     """The retained messages of one run."""
 
     run_id: str
@@ -41,7 +41,7 @@ class Leftover:
         return bool(self.hosts) or self.has_traffic
 
 
-async def find_leftovers(bus: Bus, run_id: str | None = None) -> dict[str, Leftover]:
+async def find_leftovers(bus: Bus, run_id: str | None = None) -> dict[str, RetainedMessages]:
     """Find retained messages under `ssmic/`.
 
     Args:
@@ -51,7 +51,7 @@ async def find_leftovers(bus: Bus, run_id: str | None = None) -> dict[str, Lefto
     Returns:
         The leftovers, by run id.
     """
-    found: dict[str, Leftover] = {}
+    found: dict[str, RetainedMessages] = {}
     await bus.subscribe(topics.everything(run_id) if run_id is not None else topics.all_runs())
     items = bus.messages()
     loop = asyncio.get_running_loop()
@@ -69,10 +69,10 @@ async def find_leftovers(bus: Bus, run_id: str | None = None) -> dict[str, Lefto
             continue
         if item.retain:
             quiet_at_wall_s = loop.time() + QUIET_WALL_S
-        _take(found.setdefault(run, Leftover(run)), item)
+        _take(found.setdefault(run, RetainedMessages(run)), item)
 
 
-def _take(leftover: Leftover, delivery: Delivery) -> None:
+def _take(leftover: RetainedMessages, delivery: Delivery) -> None:
     if not delivery.retain:
         leftover.has_traffic = True
         return
@@ -89,7 +89,7 @@ def _take(leftover: Leftover, delivery: Delivery) -> None:
         pass  # not published by ssmic
 
 
-async def remove(bus: Bus, leftover: Leftover) -> None:
+async def remove(bus: Bus, leftover: RetainedMessages) -> None:
     """Remove the retained messages of a run, and verify the removal; a broker may send them in several parts.
 
     Args:
@@ -100,7 +100,7 @@ async def remove(bus: Bus, leftover: Leftover) -> None:
         NotRemovedError: Messages remain, usually because the login may not write there.
     """
     before: set[str] = set()
-    left: Leftover | None = leftover
+    left: RetainedMessages | None = leftover
     for _ in range(_MOST_PASSES):
         if left is None:
             return

@@ -19,7 +19,7 @@ from agents import MESSAGES
 from agents.scheduling import one_blas_thread
 from broker import RunFailedError, keep_in_large_pages, long_lived_objects, no_collections
 from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
-from broker.hosts import ClockSigns, Host, HostJournal, Port
+from broker.hosts import ClockLiveness, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
 from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of, answering_lost_guests
@@ -511,7 +511,7 @@ async def run_hosts(
             opened.enter_context(long_lived_objects())
         try:
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
-                members, signs = [], ClockSigns()
+                members, liveness = [], ClockLiveness()
                 for host_id in shared:
                     host = _host(
                         host_id,
@@ -522,7 +522,7 @@ async def run_hosts(
                         setup=setups[host_id],
                         port=ports.of(host_id),
                         clock_limit_wall_s=settings.patience.limit_wall_s,
-                        clock_signs=signs,
+                        clock_liveness=liveness,
                     )
                     members.append(tasks.create_task(host.run(broker), name=f"host[{host_id}]"))
                 beside = (
@@ -551,7 +551,7 @@ def _host(
     setup: str = "",
     port: Port | None = None,
     clock_limit_wall_s: float | None = None,
-    clock_signs: ClockSigns | None = None,
+    clock_liveness: ClockLiveness | None = None,
 ) -> Host:
     return Host(
         host_id,
@@ -565,5 +565,5 @@ def _host(
         setup=setup,
         port=port,
         clock_limit_wall_s=clock_limit_wall_s,
-        clock_signs=clock_signs,
+        clock_liveness=clock_liveness,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from agents.energy import LoadProfile
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.scheduling import Task
 
 HOUR_S = 3600
@@ -22,8 +22,8 @@ def random_task(random: Random, number: int, now_s: int) -> Task:
     return Task(f"job-{number}", load, first_s, first_s + random.choice([0, 60, 1234, 4 * HOUR_S]))
 
 
-def need_of(task: Task, now_s: int) -> Need:
+def need_of(task: Task, now_s: int) -> JobNeeds:
     """Return what a task needs."""
     first_s = max(task.earliest_start_s, now_s)
     end_s = max(task.latest_start_s, now_s) + task.load.duration_s
-    return Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)
+    return JobNeeds(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh, task.load)

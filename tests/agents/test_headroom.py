@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.energy import LoadProfile, Production
 from agents.headroom import PublishedHeadroom, View, uncommitted_of
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.ranking.headroom_board import HeadroomBoard
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, scheduler_for
 from tests.agents.tasks import HOUR_S, NOW_S, need_of, random_task
@@ -81,8 +81,8 @@ def test_a_producer_that_cannot_serve_a_job_is_left_out(
     """The job may run in the first two hours; the third would do."""
     peaks = tuple(wh / 60 for wh in free_wh)
     bounds = View(from_s=0, block_s=HOUR_S, free_wh=free_wh, peak_wh=peaks, promised=promised).bounds
-    assert not bounds.may_serve(Need(0, 2 * HOUR_S, needed_wh, peak_wh))
-    assert bounds.may_serve(Need(0, 3 * HOUR_S, needed_wh, 1.0))
+    assert not bounds.may_serve(JobNeeds(0, 2 * HOUR_S, needed_wh, peak_wh))
+    assert bounds.may_serve(JobNeeds(0, 3 * HOUR_S, needed_wh, 1.0))
 
 
 @pytest.mark.parametrize("slots", [1, 2, 4])
@@ -91,10 +91,10 @@ def test_a_producer_with_enough_energy_but_not_in_one_block_is_left_out(slots: i
     load = LoadProfile(times_s=(0, 4200), cumulative_wh=(0.0, 500.0))
     peaks = tuple(wh for block_wh in (10.0, 0.0, 10.0) for wh in [block_wh] * slots)
     bounds = View(from_s=0, block_s=HOUR_S, free_wh=(400.0, 0.0, 400.0), peak_wh=peaks).bounds
-    assert bounds.may_serve(Need(0, 3 * HOUR_S, load.energy_wh, load.least_peak_wh))
-    assert not bounds.may_serve(Need(0, 3 * HOUR_S, load.energy_wh, load.least_peak_wh, load))
+    assert bounds.may_serve(JobNeeds(0, 3 * HOUR_S, load.energy_wh, load.least_peak_wh))
+    assert not bounds.may_serve(JobNeeds(0, 3 * HOUR_S, load.energy_wh, load.least_peak_wh, load))
     short = LoadProfile(times_s=(0, HOUR_S), cumulative_wh=(0.0, 400.0))
-    assert bounds.may_serve(Need(0, 3 * HOUR_S, short.energy_wh, short.least_peak_wh, short))
+    assert bounds.may_serve(JobNeeds(0, 3 * HOUR_S, short.energy_wh, short.least_peak_wh, short))
 
 
 def test_a_fine_view_leaves_out_a_producer_that_has_promised_the_only_suitable_minutes() -> None:

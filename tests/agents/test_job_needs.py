@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import LoadProfile
-from agents.job_needs import MARGIN_WH, Need, may_run
+from agents.job_needs import MARGIN_WH, JobNeeds, may_run
 from agents.scheduling import BIN_S
 from tests.agents.tasks import HOUR_S, NOW_S, need_of, random_task
 
@@ -78,7 +78,7 @@ def test_one_producer_is_judged_as_among_others(seed: int) -> None:
         first = random.randrange(-5, slots + 5)
         begin_s = NOW_S + BIN_S * first
         end_s = begin_s + BIN_S * random.randrange(120) + load.duration_s
-        need = Need(begin_s, end_s, load.energy_wh, load.least_peak_wh, load)
+        need = JobNeeds(begin_s, end_s, load.energy_wh, load.least_peak_wh, load)
         from_s, nothing_wh = np.array([NOW_S]), np.zeros_like(there_wh)
         alone = may_run(need, from_s, BIN_S, there_wh[np.newaxis])
         among = may_run(need, np.repeat(from_s, 2), BIN_S, np.stack([there_wh, nothing_wh]))

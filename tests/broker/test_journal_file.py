@@ -16,7 +16,7 @@ import pytest
 
 from broker.clock.journal import ClockJournal, ClockProgress, ProgressKeeper
 from broker.clock.pacing import ControlState
-from broker.clock.quarantine import Counted
+from broker.clock.quarantine import ConductCounters
 from broker.hosts.granted_round import Round
 from broker.hosts.journal import HostJournal, RoundRecord
 from broker.journal_file import JournalError, _link
@@ -320,7 +320,7 @@ async def test_the_time_that_a_run_takes_adds_up_over_the_processes_of_its_clock
         journal.save_progress(ClockProgress(control=control, wall_s=100.0))
         keeper = ProgressKeeper(journal)
         keeper.begin()
-        keeper.store(control, Counted(), is_final=True)
+        keeper.store(control, ConductCounters(), is_final=True)
         found = journal.load_progress()
     assert found is not None
     assert 100.0 <= found.wall_s < 100.0 + PATIENCE_WALL_S

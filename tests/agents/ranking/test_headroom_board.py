@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.headroom import MIN_BLOCK_S, View
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.ranking.headroom_board import MANY_PRODUCERS, MAX_STRETCHES, HeadroomBoard
 
 
@@ -25,9 +25,11 @@ def _random_view(random: Random) -> View:
     )
 
 
-def _random_need(random: Random) -> Need:
+def _random_need(random: Random) -> JobNeeds:
     begin_s = random.randint(-MIN_BLOCK_S, 20 * MIN_BLOCK_S)
-    return Need(begin_s, begin_s + random.randint(0, 12 * MIN_BLOCK_S), random.uniform(0, 150), random.uniform(0, 9))
+    return JobNeeds(
+        begin_s, begin_s + random.randint(0, 12 * MIN_BLOCK_S), random.uniform(0, 150), random.uniform(0, 9)
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -60,6 +62,6 @@ def test_only_some_pairs_of_hours_are_kept() -> None:
     board.put(MANY_PRODUCERS - 1, View(from_s=0, block_s=MIN_BLOCK_S, free_wh=(5.0,), peak_wh=(1.0,)))
     order = np.arange(MANY_PRODUCERS)
     for hour in range(2 * MAX_STRETCHES):
-        found = board.may_serve(Need(hour * MIN_BLOCK_S, (hour + 1) * MIN_BLOCK_S, 3.0, 0.5), order)
+        found = board.may_serve(JobNeeds(hour * MIN_BLOCK_S, (hour + 1) * MIN_BLOCK_S, 3.0, 0.5), order)
         assert found[-1] == (hour == 0)
     assert len(board._within) == MAX_STRETCHES

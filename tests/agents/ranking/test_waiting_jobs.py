@@ -9,7 +9,7 @@ import pytest
 
 from agents.energy import LoadProfile
 from agents.headroom import View
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.ranking.headroom_board import HeadroomBoard
 from agents.ranking.waiting_jobs import WaitingJobs
 
@@ -21,8 +21,8 @@ BROKEN = View(from_s=0, block_s=HOUR_S, free_wh=(400.0, 0.0, 400.0), peak_wh=(10
 WHOLE = View(from_s=0, block_s=HOUR_S, free_wh=(400.0, 400.0, 400.0), peak_wh=(10.0, 10.0, 10.0))
 
 
-def _need() -> Need:
-    return Need(0, 3 * HOUR_S, LOAD.energy_wh, LOAD.least_peak_wh, LOAD)
+def _need() -> JobNeeds:
+    return JobNeeds(0, 3 * HOUR_S, LOAD.energy_wh, LOAD.least_peak_wh, LOAD)
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     checked: list[int] = []
     may_run = HeadroomBoard.may_run
 
-    def counted(self: HeadroomBoard, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
+    def counted(
+        self: HeadroomBoard, need: JobNeeds, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    ) -> object:
         checked.append(len(producers))
         return may_run(self, need, producers)
 
@@ -75,7 +77,7 @@ def test_looking_at_jobs_together_informs_the_same_jobs(seed: int) -> None:
     for job in range(40):
         load, begin_s = random.choice(loads), HOUR_S * random.randint(0, 10)
         end_s = begin_s + random.randint(-HOUR_S, 4 * HOUR_S) + load.duration_s  # some have no start at all
-        need = Need(begin_s, end_s, load.energy_wh, load.least_peak_wh, load if job % 7 else None)
+        need = JobNeeds(begin_s, end_s, load.energy_wh, load.least_peak_wh, load if job % 7 else None)
         waiting.add(f"job-{job}", "consumer", need, asked=())
         may_serve = board.may_serve(need, np.array(numbers)) & board.may_run(need, np.array(numbers))
         expected += [(number, job) for number in np.flatnonzero(may_serve)[:1].tolist()]
@@ -109,7 +111,9 @@ def test_the_next_producer_takes_few_looks(monkeypatch: pytest.MonkeyPatch) -> N
     """After each refusal, all producers were checked slot by slot, to name one of them."""
     checked, may_run = 0, HeadroomBoard.may_run
 
-    def counted(self: HeadroomBoard, need: Need, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> object:
+    def counted(
+        self: HeadroomBoard, need: JobNeeds, producers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    ) -> object:
         nonlocal checked
         checked += len(producers)
         return may_run(self, need, producers)

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from agents.energy import FloatArray, LoadProfile, Needed, Production
+from agents.energy import FloatArray, LoadProfile, Production, RequiredEnergy
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.insertion import rebuild
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
@@ -121,7 +121,7 @@ def test_the_start_at_which_most_is_covered(seed: int) -> None:
     assert (left_wh == before_wh).all()
 
 
-def _load_and_need(load: LoadProfile) -> tuple[FloatArray, Needed]:
+def _load_and_need(load: LoadProfile) -> tuple[FloatArray, RequiredEnergy]:
     return load.per_minute_wh(0), load.needed(0, SEARCH_TOLERANCE_WH)
 
 

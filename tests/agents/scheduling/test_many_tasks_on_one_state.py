@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 from agents.energy import LoadProfile, Production
 from agents.scheduling import insertion, time_grid
 from agents.scheduling.compulsory_draw import CompulsoryDraw
-from agents.scheduling.insertion import Prepared, fit_beside, is_hopeless, place_by_insertion
+from agents.scheduling.insertion import PreparedState, fit_beside, is_hopeless, place_by_insertion
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
 from agents.scheduling.time_grid import Grid
 
@@ -77,7 +77,7 @@ def test_no_task_is_proven_hopeless_that_the_search_places(monkeypatch: pytest.M
             with monkeypatch.context() as without:
                 without.setattr(insertion, "is_hopeless", lambda *_: False)
                 searched = place_by_insertion(_fresh(state), task)
-            is_proven = is_hopeless(Prepared.of(state, task), task)
+            is_proven = is_hopeless(PreparedState.of(state, task), task)
             assert not (is_proven and isinstance(searched, Schedule))
             assert place_by_insertion(_fresh(state), task) == searched
             proven += is_proven
@@ -135,7 +135,7 @@ def test_a_state_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (searches, grids) == (2, 2)
 
 
-class _Foreign(Prepared):
+class _Foreign(PreparedState):
     """What a plug-in keeps on a state."""
 
 
@@ -143,10 +143,10 @@ def test_a_plugin_cannot_change_a_state_or_what_others_keep_on_it() -> None:
     """A plug-in is given the state that the producer decides on, whose fields are fixed."""
     random = Random(1)
     state, task = _crowded(random), _task(random, "new", [600])
-    ours = Prepared.of(state, task)
+    ours = PreparedState.of(state, task)
     theirs = state.keep(_Foreign(state, (task,)))
 
     assert state.kept(_Foreign) is theirs
-    assert Prepared.of(state, task) is ours
+    assert PreparedState.of(state, task) is ours
     public = [getattr(state, field.name) for field in fields(state) if not field.name.startswith("_")]
     assert not [value for value in public if isinstance(value, dict | list | set)]

@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import Outlook, Production
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.shares import packed, unpacked
 from agents.sharing import EnergyBoard, UndersuppliedJobs
 from agents.sharing.board import most_mwh
-from agents.sharing.booking import Book
+from agents.sharing.booking import MinuteBookings
 from tests.scenarios.neighbourhoods import job, load
 
 HOUR = 60
@@ -27,9 +27,9 @@ def board(**hours: tuple[int, int, int]) -> EnergyBoard:
     return made
 
 
-def need(first_hour: int, end_hour: int, energy_wh: float = 1_000.0) -> Need:
+def need(first_hour: int, end_hour: int, energy_wh: float = 1_000.0) -> JobNeeds:
     """Return what a job needs that could run in these hours."""
-    return Need(first_hour * 3_600, end_hour * 3_600, energy_wh, 10.0)
+    return JobNeeds(first_hour * 3_600, end_hour * 3_600, energy_wh, 10.0)
 
 
 def left(of: EnergyBoard, number: int, job_id: str, first: int, minutes: int) -> list[int]:
@@ -58,8 +58,8 @@ def test_producers_come_by_what_they_have_left_in_the_window_and_those_without_a
 def test_the_last_hour_of_a_window_counts_even_if_it_is_not_whole() -> None:
     """The only sun comes after ten; the job may run until a quarter past."""
     some = board(a=(10, 1, 8_000))
-    assert some.ranked([0], Need(8 * 3_600, 10 * 3_600 + 900, 1_000.0, 10.0), own=()) == [0]
-    assert some.ranked([0], Need(8 * 3_600, 10 * 3_600, 1_000.0, 10.0), own=()) == []
+    assert some.ranked([0], JobNeeds(8 * 3_600, 10 * 3_600 + 900, 1_000.0, 10.0), own=()) == [0]
+    assert some.ranked([0], JobNeeds(8 * 3_600, 10 * 3_600, 1_000.0, 10.0), own=()) == []
 
 
 def test_a_producer_that_comes_back_still_owes_the_shares_of_jobs_that_run() -> None:
@@ -266,7 +266,7 @@ def test_what_a_board_shows_from_now_on_does_not_depend_on_what_it_has_forgotten
 def _from_now_on(some: EnergyBoard, now: int) -> list[object]:
     """Return what a board says of the present and the future."""
     first, more_mwh = some.news()
-    window = Need(now * 60, (now + 2 * DAY) * 60, 1_000.0, 10.0)
+    window = JobNeeds(now * 60, (now + 2 * DAY) * 60, 1_000.0, 10.0)
     offers = [
         some.offer(number, job_id, now, 3 * DAY, ABUNDANT, (now - HOUR) * 60)
         for number in range(3)
@@ -279,7 +279,7 @@ def _from_now_on(some: EnergyBoard, now: int) -> list[object]:
 
 def test_a_book_starts_with_the_present_whatever_was_booked_before() -> None:
     """Of a share that began earlier, only the minutes from now on count; the last minute of a forecast does."""
-    book = Book()
+    book = MinuteBookings()
     book.adopt(Outlook.of(Production(times_s=(0, 630), cumulative_wh=(0.0, 10.5))), 5)
     book.take(3, np.array([100, 200, 300, 400]))
     assert book.left_mwh(5, 7).tolist() == [700, 600, 1_000, 1_000, 1_000, 500, 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.job_needs import Need
+from agents.job_needs import JobNeeds
 from agents.job_register import JobRegister, RegisteredJob, digest_of
 from agents.messages import AnyMessage, SharePromised
 from agents.model import MANAGER, Contract
@@ -32,7 +32,7 @@ class Scene:
 
     def offered(self, *but: str) -> list[str]:
         """Return the producers that the job is offered, in order."""
-        need: Need = wash().need(None, None, START_S)
+        need: JobNeeds = wash().need(None, None, START_S)
         first_minute, offers = self._offers.of(wash(), need, START_S, frozenset(but))
         assert first_minute == START_S // MINUTE_S
         return [offer.producer for offer in offers]

@@ -12,7 +12,7 @@ from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
 from broker.clock.settings import ClockSettings
 from broker.errors import BrokerRefusedError, ClockMissingError, HostsMissingError
-from broker.hosts.clock_watch import ClockSigns, ClockWatch
+from broker.hosts.clock_watch import ClockLiveness, ClockWatch
 from broker.hosts.host import Host
 from broker.protocol import Envelope, TimeReport
 from broker.protocol.retry_timeouts import Timeouts
@@ -143,7 +143,7 @@ def test_a_host_whose_connection_breaks_often_gives_up_on_a_clock_that_is_gone()
     async def main() -> None:
         broker = MemoryBroker()
         watch = ClockWatch(
-            RUN, "a", ClockSigns(), LIMIT_WALL_S, awaited_topic=lambda _step: None, why_missing=lambda: ""
+            RUN, "a", ClockLiveness(), LIMIT_WALL_S, awaited_topic=lambda _step: None, why_missing=lambda: ""
         )
         async with asyncio.timeout(10 * LIMIT_WALL_S):
             with pytest.raises(ClockMissingError):
@@ -156,10 +156,10 @@ def test_a_host_that_was_at_work_when_the_clock_waited_for_it_is_not_deaf() -> N
     """What a report says is over when the host is idle again."""
 
     async def main() -> None:
-        broker, signs = MemoryBroker(), ClockSigns()
+        broker, liveness = MemoryBroker(), ClockLiveness()
         awaited: list[str | None] = [None, None, "ssmic/r/done/a", None, "ssmic/r/done/a"]
         watch = ClockWatch(
-            RUN, "a", signs, LIMIT_WALL_S, awaited_topic=lambda _step: awaited.pop(0), why_missing=lambda: ""
+            RUN, "a", liveness, LIMIT_WALL_S, awaited_topic=lambda _step: awaited.pop(0), why_missing=lambda: ""
         )
         report = TimeReport(time=0, round=0, step=3, pace="1x", lag_wall_s=0.0, state="running", waiting_for=("a",))
         async with broker.connect("clock") as bus:

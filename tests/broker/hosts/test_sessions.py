@@ -15,7 +15,7 @@ from broker.clock.clock import Clock
 from broker.clock.pacing import Moment
 from broker.clock.settings import ClockSettings
 from broker.errors import ClockMissingError, HostsMissingError, RunFailedError, RunSuspendedError
-from broker.hosts.clock_watch import ClockSigns
+from broker.hosts.clock_watch import ClockLiveness
 from broker.hosts.host import Host
 from broker.hosts.journal import HostJournal
 from broker.protocol import topics
@@ -382,7 +382,7 @@ def test_idle_households_of_one_process_listen_for_the_clock_together() -> None:
             return self.memory.connect(client_id, will)
 
     async def main() -> None:
-        broker, signs = Counting(), ClockSigns()
+        broker, liveness = Counting(), ClockLiveness()
         report = TimeReport(time=0, round=0, step=0, pace="1x", lag_wall_s=0.0, state="paused")
         async with broker.connect("clock") as bus:
             lives = [
@@ -395,7 +395,7 @@ def test_idle_households_of_one_process_listen_for_the_clock_together() -> None:
                         seed=1,
                         timeouts=PATIENCE,
                         clock_limit_wall_s=60,
-                        clock_signs=signs,
+                        clock_liveness=liveness,
                     ).run(broker)
                 )
                 for number in range(10)

@@ -94,11 +94,11 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911
             return st.one_of([values_of(argument) for argument in arguments])
 
 
-MODELS = st.one_of([values_of(model) for model in wire.Wire.__subclasses__()])
+MODELS = st.one_of([values_of(model) for model in wire.WirePayload.__subclasses__()])
 
 
 @given(MODELS)
-def test_every_message_comes_in_as_it_went_out(model: wire.Wire) -> None:
+def test_every_message_comes_in_as_it_went_out(model: wire.WirePayload) -> None:
     """Equal, and encoded again to the same bytes."""
     payload = model.encoded()
     decoded = type(model).model_validate_json(payload)
@@ -208,7 +208,7 @@ def in_round(**fields: Any) -> dict[str, Any]:
     ids=lambda value: str(value)[:40],
 )
 def test_a_value_out_of_range_is_malformed(
-    model: type[wire.Wire], payload: dict[str, Any], change: dict[str, Any]
+    model: type[wire.WirePayload], payload: dict[str, Any], change: dict[str, Any]
 ) -> None:
     """The same payload without the change is fine, so the range is what counts; the reason is short and printable."""
     decode(model, json.dumps(payload).encode())
@@ -221,7 +221,7 @@ def test_a_value_out_of_range_is_malformed(
 @given(st.binary(max_size=200) | MODELS.map(lambda model: model.encoded()))
 def test_bytes_become_a_model_or_are_malformed(payload: bytes) -> None:
     """Reading any payload has one of these two outcomes."""
-    for model in wire.Wire.__subclasses__():
+    for model in wire.WirePayload.__subclasses__():
         with suppress(MalformedError):
             assert isinstance(decode(model, payload), model)
 
@@ -251,7 +251,7 @@ def unbounded(schema: dict[str, Any], where: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "model",
-    wire.Wire.__subclasses__(),
+    wire.WirePayload.__subclasses__(),
     ids=lambda model: model.__name__,
 )
 def test_each_value_on_the_wire_has_a_range(model: type[BaseModel]) -> None:

@@ -189,7 +189,7 @@ def _host(name: str) -> str:
 
 
 if TYPE_CHECKING:
-    from broker.servers import Leftover
+    from broker.servers import RetainedMessages
     from broker.transport import MqttBroker
 
 CLEAN_EXAMPLES = """
@@ -253,7 +253,7 @@ def clean(
         raise typer.Exit(FAILED)
 
 
-async def _clean(broker: MqttBroker, run: str | None, *, force: bool) -> tuple[list[Leftover], set[str]]:
+async def _clean(broker: MqttBroker, run: str | None, *, force: bool) -> tuple[list[RetainedMessages], set[str]]:
     """Return the leftovers found, and the ids of the runs whose messages were removed."""
     from broker.servers import find_leftovers, remove
 
@@ -269,7 +269,7 @@ async def _clean(broker: MqttBroker, run: str | None, *, force: bool) -> tuple[l
     return found, removed
 
 
-def _say(found: list[Leftover], removed: set[str], url: str, run: str | None) -> None:
+def _say(found: list[RetainedMessages], removed: set[str], url: str, run: str | None) -> None:
     from tui.exit_codes import complain
 
     if not found:
@@ -286,7 +286,7 @@ def _say(found: list[Leftover], removed: set[str], url: str, run: str | None) ->
             complain(f"{leftover.run_id}: {left} left alone: the run is active ({who}); {way_out}")
 
 
-def _as_json(found: list[Leftover], removed: set[str]) -> dict[str, Any]:
+def _as_json(found: list[RetainedMessages], removed: set[str]) -> dict[str, Any]:
     return {
         "runs": [
             {
