@@ -18,7 +18,7 @@ from scenarios.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedScenario:
     """A scenario, and what was assumed to complete it."""
 
     scenario: Scenario
@@ -32,7 +32,7 @@ def load(
     *,
     allow_outside: bool = False,
     is_read_again: bool = False,
-) -> Loaded:
+) -> LoadedScenario:
     """Return the scenario that `source` names.
 
     Args:
@@ -49,20 +49,22 @@ def load(
         return _load(source, chosen, allow_outside=allow_outside, any_kind=not is_read_again)
 
 
-def _load(source: str | Path, chosen: Mapping[str, str] | None, *, allow_outside: bool, any_kind: bool) -> Loaded:
+def _load(
+    source: str | Path, chosen: Mapping[str, str] | None, *, allow_outside: bool, any_kind: bool
+) -> LoadedScenario:
     path = Path(source)
     if needs_import(path):
         if chosen:
             name = next(iter(chosen))
             raise ScenarioError([Problem(f"--set {name}", f"{path} is PySSMic input and has no variables")])
         imported = import_source(path)
-        return Loaded(imported.scenario, imported.notes)
+        return LoadedScenario(imported.scenario, imported.notes)
     if not _is_name(source):
         notes: list[str] = []
         text = read_text(path, str(path), any_kind=any_kind)
         scenario = load_text(text, str(path), path.parent, notes, chosen=chosen, allow_outside=allow_outside)
-        return Loaded(scenario, tuple(notes))
-    return Loaded(_load_bundled(source, chosen))
+        return LoadedScenario(scenario, tuple(notes))
+    return LoadedScenario(_load_bundled(source, chosen))
 
 
 def load_scenario(

@@ -43,8 +43,8 @@ from .payloads import (
     WithdrawPayload as WithdrawPayload,
 )
 from .replayed_devices import (
+    RecordedDeviceMessage as RecordedDeviceMessage,
     ReplayPort as ReplayPort,
-    Saying as Saying,
 )
 from .scan import (
     FoundDevice as FoundDevice,
@@ -65,11 +65,11 @@ __all__ = [
     "MessageError",
     "MissingLibraryError",
     "OutgoingMessage",
+    "RecordedDeviceMessage",
     "ReplayPort",
     "ReportPayload",
     "RequestPayload",
     "S2Envelope",
-    "Saying",
     "SetPayload",
     "StatePayload",
     "WithdrawPayload",

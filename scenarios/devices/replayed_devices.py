@@ -12,7 +12,7 @@ from broker.hosts import Incoming, Instruction
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class RecordedDeviceMessage:
     """A message of a device, as its agent received it."""
 
     time_s: int
@@ -25,16 +25,16 @@ class Saying:
 class ReplayPort:
     """A port that gives out what was recorded (`broker.hosts.Port`)."""
 
-    def __init__(self, sayings: Iterable[Saying]) -> None:
+    def __init__(self, recorded: Iterable[RecordedDeviceMessage]) -> None:
         """Create a port.
 
         Args:
-            sayings: Messages to the agents of one host, in the order of delivery.
+            recorded: Messages to the agents of one host, in the order of delivery.
         """
         self.waiting = asyncio.Event()
         self._due: dict[int, list[Incoming]] = defaultdict(list)
-        for saying in sayings:
-            self._due[saying.time_s].append(Incoming(saying.agent, saying.message))
+        for each in recorded:
+            self._due[each.time_s].append(Incoming(each.agent, each.message))
         self._times_s = sorted(self._due, reverse=True)
 
     @property

@@ -22,7 +22,7 @@ from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, Produce
 from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown
 from scenarios.files.series import SeriesReader
-from scenarios.files.timeline import Known, build_expectations, build_timeline, strategy_problem
+from scenarios.files.timeline import EventTargets, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import MAX_DAYS, Expectation, Fault, ProducerSeries, Scenario, sharing_problems
@@ -197,7 +197,7 @@ class _ScenarioBuilder:
         file, start_s = self.file, self.series.start_s
         if not file.timeline and not file.expect:
             return (), ()
-        known = Known(
+        known = EventTargets(
             self.houses,
             {key: (entry.load_profile, self.profiles) for key, entry in self.consumers.items()},
             tuple(self.producers),

@@ -28,7 +28,7 @@ MAX_NESTED = 50
 _USE = re.compile(r"\$\{([^}]*)\}")
 
 
-class Included:
+class IncludedFiles:
     """The origin of the parts from included files, by key path in the merged tree."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Included:
 
 def resolve_all(
     tree: YamlMapping, where: str, folder: Path | None, chosen: Mapping[str, object], *, allow_outside: bool = False
-) -> tuple[Included, list[Problem]]:
+) -> tuple[IncludedFiles, list[Problem]]:
     """Put included files and variables into a file's tree, in place.
 
     Args:
@@ -101,7 +101,7 @@ def resolve_all(
         Where included values stand, and the problems.
     """
     problems: list[Problem] = []
-    included = Included()
+    included = IncludedFiles()
     if INCLUDE in chosen:
         tree[INCLUDE] = _chosen_value(INCLUDE, chosen[INCLUDE], problems)
         tree.lines.setdefault(INCLUDE, tree.line)
@@ -146,7 +146,7 @@ class _Variables:
     """Replaces variables within the values of variables."""
 
     def __init__(
-        self, values: Mapping[str, Any], places: Mapping[str, str], problems: list[Problem], included: Included
+        self, values: Mapping[str, Any], places: Mapping[str, str], problems: list[Problem], included: IncludedFiles
     ) -> None:
         self._values = values
         self._places = places
@@ -235,7 +235,7 @@ def _chosen_value(key: str, written: object, problems: list[Problem]) -> YamlVal
         return None
 
 
-def _choose(tree: YamlMapping, path: KeyPath, value: YamlValue, key: str, included: Included) -> None:
+def _choose(tree: YamlMapping, path: KeyPath, value: YamlValue, key: str, included: IncludedFiles) -> None:
     """Put a chosen value into a file's tree; mappings above it that the file does not have are made."""
     node: Any = tree
     for i, part in enumerate(path[:-1], start=1):
@@ -258,7 +258,7 @@ def _include(
     tree: YamlMapping,
     where: str,
     folder: Path | None,
-    included: Included,
+    included: IncludedFiles,
     problems: list[Problem],
     seen: tuple[Path, ...],
     *,
@@ -298,7 +298,7 @@ def _include(
         _join(tree, part, shown, included)
 
 
-def _join(tree: YamlMapping, part: YamlMapping, where: str, included: Included) -> None:
+def _join(tree: YamlMapping, part: YamlMapping, where: str, included: IncludedFiles) -> None:
     """Put an included file's content into a tree, where the tree does not say otherwise."""
     for key, value in part.items():
         mine = tree.get(key)
@@ -330,7 +330,7 @@ def _substitute(
     where: str,
     path: tuple[str | int, ...],
     problems: list[Problem],
-    included: Included,
+    included: IncludedFiles,
 ) -> None:
     pairs = list(node.items()) if isinstance(node, dict) else list(enumerate(node)) if isinstance(node, list) else []
     for key, value in pairs:

@@ -8,7 +8,7 @@ from .generated_file import (
     write_series as write_series,
 )
 from .generator import (
-    Generated as Generated,
+    GeneratedNeighbourhood as GeneratedNeighbourhood,
     GeneratorSpec as GeneratorSpec,
     generate as generate,
 )
@@ -21,7 +21,7 @@ from .solar import (
 )
 
 __all__ = [
-    "Generated",
+    "GeneratedNeighbourhood",
     "GeneratorSpec",
     "Roof",
     "Site",

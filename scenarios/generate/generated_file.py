@@ -19,7 +19,7 @@ from broker import atomic_write, missing_folders
 from scenarios.errors import Problem, ScenarioWriteError
 from scenarios.generate.bundled_roofs import TARIFF
 from scenarios.generate.clouds import ACTUAL_STEP_MIN, FORECAST_STEP_MIN, pvlib_irradiance
-from scenarios.generate.generator import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, Generated, GeneratorSpec
+from scenarios.generate.generator import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, GeneratedNeighbourhood, GeneratorSpec
 from scenarios.generate.habits import GERMANY
 from scenarios.generate.solar import usual_zone
 from scenarios.zone import Zone
@@ -44,7 +44,7 @@ class SeriesTable:
     """Yields each column's name and its mean power in each step, W, shape (steps,)."""
 
 
-def generated_yaml(made: Generated, beside: str | None = None, suffix: str = "csv") -> str:
+def generated_yaml(made: GeneratedNeighbourhood, beside: str | None = None, suffix: str = "csv") -> str:
     """Return the neighbourhood as YAML.
 
     Args:
@@ -55,7 +55,7 @@ def generated_yaml(made: Generated, beside: str | None = None, suffix: str = "cs
     return "\n".join(_lines(made, beside, suffix)) + "\n"
 
 
-def series_tables(made: Generated, beside: str) -> tuple[SeriesTable, ...]:
+def series_tables(made: GeneratedNeighbourhood, beside: str) -> tuple[SeriesTable, ...]:
     """Return the tables to which the YAML with the same `beside` refers."""
     start_s = made.spec.start_s
 
@@ -92,7 +92,7 @@ def _issue_name(day: int, hour: int) -> str:
 
 @contextmanager
 def write_series(
-    made: Generated, folder: Path, beside: str, kind: Literal["csv", "parquet"]
+    made: GeneratedNeighbourhood, folder: Path, beside: str, kind: Literal["csv", "parquet"]
 ) -> Iterator[tuple[Path, ...]]:
     """Write the tables of the neighbourhood `made` as drafts in `folder`, and yield their paths.
 
@@ -119,7 +119,9 @@ def write_series(
         yield tuple(written)
 
 
-def table_files(made: Generated, folder: Path, beside: str, kind: Literal["csv", "parquet"]) -> tuple[Path, ...]:
+def table_files(
+    made: GeneratedNeighbourhood, folder: Path, beside: str, kind: Literal["csv", "parquet"]
+) -> tuple[Path, ...]:
     """Return the files that `write_series` writes with the same arguments."""
     return tuple(_table_file(table, folder, kind) for table in series_tables(made, beside))
 
@@ -161,7 +163,7 @@ _WRITERS: dict[str, Callable[[Path, Sequence[str], Sequence[str], Sequence[Float
 }
 
 
-def _lines(made: Generated, beside: str | None, suffix: str) -> Iterator[str]:
+def _lines(made: GeneratedNeighbourhood, beside: str | None, suffix: str) -> Iterator[str]:
     spec = made.spec
     offset_s = int(datetime.fromtimestamp(spec.start_s, spec.zone).utcoffset().total_seconds())  # type: ignore[union-attr]  # it has a zone
     roofs = sum(1 for _ in made.producers())
@@ -203,7 +205,7 @@ def _lines(made: Generated, beside: str | None, suffix: str) -> Iterator[str]:
             )
 
 
-def _house(made: Generated, house: DrawnHouse, beside: str | None, suffix: str) -> Iterator[str]:
+def _house(made: GeneratedNeighbourhood, house: DrawnHouse, beside: str | None, suffix: str) -> Iterator[str]:
     yield f"  - id: {house.id}"
     yield f"    name: {house.name}"
     power_w = made.base_loads[house.base_load_w]
@@ -265,7 +267,7 @@ def _clock(spec: GeneratorSpec, seconds: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}" + (f":{second:02}" if second else "")
 
 
-def command_of(made: Generated) -> str:
+def command_of(made: GeneratedNeighbourhood) -> str:
     """Return the command that generates this neighbourhood again."""
     spec = made.spec
     always = (
@@ -290,7 +292,7 @@ def command_of(made: Generated) -> str:
     return " ".join(("ssmic generate", *options))
 
 
-def needs_tables(made: Generated) -> bool:
+def needs_tables(made: GeneratedNeighbourhood) -> bool:
     """Return whether a neighbourhood's series are so long that they are better in tables beside the file."""
     roofs, houses = sum(1 for _ in made.producers()), len(made.houses)
     return roofs * made.spec.days > INLINE_ROOF_DAYS or houses * made.spec.days > INLINE_HOUSE_DAYS

@@ -156,7 +156,7 @@ class DrawnJob:
     house: str
     device: str
     profile: str
-    """Name of its load profile, a key of `Generated.profiles`."""
+    """Name of its load profile, a key of `GeneratedNeighbourhood.profiles`."""
     registered_s: int
     """When it becomes known."""
     earliest_s: int
@@ -191,13 +191,13 @@ class DrawnHouse:
     roof: DrawnRoof | None
     """None: it has no panels."""
     base_load_w: int
-    """Mean base load over the year, a key of `Generated.base_loads`."""
+    """Mean base load over the year, a key of `GeneratedNeighbourhood.base_loads`."""
     jobs: tuple[DrawnJob, ...]
     """The jobs of all days."""
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class GeneratedNeighbourhood:
     """A neighbourhood that was generated."""
 
     spec: GeneratorSpec
@@ -243,14 +243,14 @@ class Generated:
         return found
 
 
-def generate(spec: GeneratorSpec) -> Generated:
+def generate(spec: GeneratorSpec) -> GeneratedNeighbourhood:
     """Return a neighbourhood; the same specification gives the same one."""
     profiles: dict[str, tuple[int, tuple[float, ...]]] = {}
     sky = draw_sky(spec.site, spec.start_s, spec.days, spec.seed, spec.weather)
     width = len(str(spec.houses))
     houses = tuple(_house(spec, place, f"house-{place + 1:0{width}}", profiles) for place in range(spec.houses))
     base_loads = {level_w: _base_load(spec, level_w) for level_w in sorted({house.base_load_w for house in houses})}
-    return Generated(spec, houses, dict(sorted(profiles.items())), base_loads, Roofs(sky, spec.sun))
+    return GeneratedNeighbourhood(spec, houses, dict(sorted(profiles.items())), base_loads, Roofs(sky, spec.sun))
 
 
 def _house(

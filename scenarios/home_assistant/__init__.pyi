@@ -2,10 +2,10 @@ from .publisher import (
     shown_in_home_assistant as shown_in_home_assistant,
 )
 from .states import (
-    Standing as Standing,
+    RunSnapshot as RunSnapshot,
 )
 
 __all__ = [
-    "Standing",
+    "RunSnapshot",
     "shown_in_home_assistant",
 ]

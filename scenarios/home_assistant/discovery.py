@@ -21,7 +21,7 @@ STATES = ("NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED", "FINISHED", 
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class HomeAssistantDevice:
     """A device as Home Assistant has it."""
 
     key: str
@@ -48,7 +48,7 @@ def status_topic(run: str) -> str:
 
 def devices_of(
     scenario: Scenario, run: str, on_request: Iterable[str] = (), guests: Mapping[str, str] | None = None
-) -> list[Shown]:
+) -> list[HomeAssistantDevice]:
     """Return what Home Assistant is to show of a run.
 
     Args:
@@ -90,7 +90,9 @@ def _name(house: House, device: str) -> str:
     return f"{house.name or house.id} {device}"
 
 
-def _shown(run: str, key: str, found_id: str, about: Mapping[str, Any], components: dict[str, dict[str, Any]]) -> Shown:
+def _shown(
+    run: str, key: str, found_id: str, about: Mapping[str, Any], components: dict[str, dict[str, Any]]
+) -> HomeAssistantDevice:
     state_topic = f"{base_topic(run)}/{encode(key)}/state" if key else f"{base_topic(run)}/state"
     config = {
         "dev": {"ids": [found_id], "mf": "ssmic", "sw": _version(), **about},
@@ -105,7 +107,7 @@ def _shown(run: str, key: str, found_id: str, about: Mapping[str, Any], componen
             for name, component in components.items()
         },
     }
-    return Shown(key, found_id, f"{PREFIX}/device/{found_id}/config", state_topic, config)
+    return HomeAssistantDevice(key, found_id, f"{PREFIX}/device/{found_id}/config", state_topic, config)
 
 
 def _version() -> str:

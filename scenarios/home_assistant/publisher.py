@@ -22,8 +22,8 @@ from broker.protocol import RejectedMessages, decode
 from broker.protocol.topics import encode, parse
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
 from scenarios.device_state import DeviceJob, DeviceState
-from scenarios.home_assistant.discovery import PREFIX, Shown, base_topic, devices_of, status_topic
-from scenarios.home_assistant.states import Standing, real_consumer, states_at
+from scenarios.home_assistant.discovery import PREFIX, HomeAssistantDevice, base_topic, devices_of, status_topic
+from scenarios.home_assistant.states import RunSnapshot, real_consumer, states_at
 from scenarios.scenario import Scenario
 
 _log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ _MOST_DEVICES = 10_000
 
 @asynccontextmanager
 async def shown_in_home_assistant(
-    broker: Broker, scenario: Scenario, run: str, standing: Callable[[], Standing], *, keep: bool = False
+    broker: Broker, scenario: Scenario, run: str, standing: Callable[[], RunSnapshot], *, keep: bool = False
 ) -> AsyncIterator[None]:
     """Show a run in Home Assistant for the duration of the context.
 
@@ -64,10 +64,10 @@ async def shown_in_home_assistant(
 
 
 class _Publisher:
-    def __init__(self, scenario: Scenario, run: str, standing: Callable[[], Standing], *, keep: bool) -> None:
+    def __init__(self, scenario: Scenario, run: str, standing: Callable[[], RunSnapshot], *, keep: bool) -> None:
         self.ending = asyncio.Event()
         self._scenario, self._run, self._standing, self._keep = scenario, run, standing, keep
-        self._shown: dict[str, Shown] = {}
+        self._shown: dict[str, HomeAssistantDevice] = {}
         self._on_request = {
             agent: encode(gateway.id)
             for agent, gateway in scenario.gateways.items()

@@ -17,7 +17,7 @@ from scenarios.scenario import ProducerSeries, Scenario
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunSnapshot:
     """The state of a run at a moment."""
 
     now_s: int
@@ -30,7 +30,7 @@ class Standing:
     """The scenario as realised so far; None: as in its file."""
 
 
-def states_at(scenario: Scenario, standing: Standing) -> dict[str, dict[str, Any]]:
+def states_at(scenario: Scenario, standing: RunSnapshot) -> dict[str, dict[str, Any]]:
     """Return the state of every agent, by id; that of the run has the empty one. Energies are in kWh until now.
 
     Args:
@@ -84,7 +84,7 @@ def _neighbourhood(
 
 
 def _producers(
-    scenario: Scenario, settled: Settlement, until: int, contracts: Iterable[Contract], standing: Standing
+    scenario: Scenario, settled: Settlement, until: int, contracts: Iterable[Contract], standing: RunSnapshot
 ) -> dict[str, dict[str, Any]]:
     committed_wh: dict[str, float] = defaultdict(float)
     for contract in contracts:

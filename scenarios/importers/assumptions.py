@@ -32,7 +32,7 @@ SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedScenario:
     """A scenario imported from another format."""
 
     file: ScenarioFile
@@ -83,7 +83,7 @@ def apart_problems(jobs: Iterable[tuple[int, str]], forecasts: Iterable[tuple[in
     return [Problem(first_job[1], f"{what}; {rest}")]
 
 
-def finish(content: dict[str, Any], places: InputPlaces, notes: Sequence[str] = ()) -> Imported:
+def finish(content: dict[str, Any], places: InputPlaces, notes: Sequence[str] = ()) -> ImportedScenario:
     """Build the imported scenario.
 
     Args:
@@ -96,7 +96,7 @@ def finish(content: dict[str, Any], places: InputPlaces, notes: Sequence[str] = 
     """
     try:
         file = make_file(content, places.locate)
-        return Imported(file, build_scenario(file, ProblemCollector(places.locate)), tuple(notes))
+        return ImportedScenario(file, build_scenario(file, ProblemCollector(places.locate)), tuple(notes))
     except ScenarioError as error:
         # A scenario's parts are not in the order of the input; sort by location.
         raise ScenarioError(sorted(error.problems, key=lambda problem: natural_order(problem.where))) from None

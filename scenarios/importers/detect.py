@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.importers.assumptions import Imported
+from scenarios.importers.assumptions import ImportedScenario
 from scenarios.importers.greencharge_xml import import_greencharge, is_greencharge, neighbourhood_in
 from scenarios.importers.pyssmic_folder import import_folder
 from scenarios.importers.pyssmic_pickle import import_pickle
@@ -26,7 +26,7 @@ def needs_import(path: Path) -> bool:
         return False
 
 
-def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
+def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> ImportedScenario:
     """Return the scenario of a PySSMic folder, a neighbourhood XML, also GreenCharge's, or a neighbourhood pickle.
 
     Args:
@@ -45,7 +45,7 @@ def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequen
         raise ScenarioError([Problem(str(where), f"cannot be read: {error.strerror}")]) from None
 
 
-def _imported(path: Path, jobs: Path | None, loads: Sequence[Path]) -> Imported:
+def _imported(path: Path, jobs: Path | None, loads: Sequence[Path]) -> ImportedScenario:
     if path.is_dir() and (neighbourhood := neighbourhood_in(path)) is not None:
         path = neighbourhood
     if path.is_dir():

@@ -21,7 +21,7 @@ from agents import Prediction, Production
 from broker import canonical, first_few
 from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files import format_iso, read_bytes
-from scenarios.importers.assumptions import START_S, Imported, InputPlaces
+from scenarios.importers.assumptions import START_S, ImportedScenario, InputPlaces
 from scenarios.importers.greencharge_cars import LEAST_WH_CAPACITY, charge_of, unit_wh
 from scenarios.importers.greencharge_profiles import EnergySeries, ProfileFiles
 from scenarios.importers.input_neighbourhood import (
@@ -69,7 +69,7 @@ def neighbourhood_in(folder: Path) -> Path | None:
     return None
 
 
-def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
+def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> ImportedScenario:
     """Return the scenario of a neighbourhood of GreenCharge's simulator.
 
     Args:

@@ -36,7 +36,7 @@ from scenarios.importers.assumptions import (
     ROOF_IN_WORDS,
     SEED,
     START_S,
-    Imported,
+    ImportedScenario,
     InputPlaces,
     apart_problems,
     appliance_for,
@@ -280,7 +280,7 @@ def assemble(
     loads: Sequence[Path],
     problems: Sequence[Problem] = (),
     notes: Sequence[str] = (),
-) -> Imported:
+) -> ImportedScenario:
     """Return the scenario of a neighbourhood.
 
     Args:

@@ -33,7 +33,7 @@ from scenarios.files import (
     read_series,
     read_text,
 )
-from scenarios.importers.assumptions import SEED, Imported, InputPlaces, apart_problems, finish, scenario_name
+from scenarios.importers.assumptions import SEED, ImportedScenario, InputPlaces, apart_problems, finish, scenario_name
 from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, make_forecast, problem_of_single_row
 
 CONSUMER_EVENTS = "consumer_event.csv"
@@ -200,7 +200,7 @@ def _read_forecast(path: Path, issued_s: int | None) -> Forecast:
     return make_forecast(times_s, energies_wh, times_s[0] if issued_s is None else issued_s)
 
 
-def import_folder(folder: Path) -> Imported:
+def import_folder(folder: Path) -> ImportedScenario:
     """Return the scenario in a PySSMic input folder.
 
     Raises:

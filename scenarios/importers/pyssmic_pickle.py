@@ -17,7 +17,7 @@ from agents import LoadProfile, Prediction
 from broker import MAX_CHARACTERS, canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import MAX_TIME_S, cap_problems, known, problems_of_series, read_bytes
-from scenarios.importers.assumptions import Imported, InputPlaces
+from scenarios.importers.assumptions import ImportedScenario, InputPlaces
 from scenarios.importers.forecast import Forecast, forecast_notes, make_forecast
 from scenarios.importers.input_neighbourhood import (
     InputDevice,
@@ -70,7 +70,7 @@ class _PickleContent:
             raise ScenarioError([Problem(self.where, f"holds more than {MAX_VALUES} values")])
 
 
-def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
+def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> ImportedScenario:
     """Return the scenario of a pickled neighbourhood.
 
     Args:

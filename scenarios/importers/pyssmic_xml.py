@@ -13,7 +13,7 @@ from pathlib import Path
 
 from broker import canonical, first_few
 from scenarios.errors import Problem, ScenarioError, suggest
-from scenarios.importers.assumptions import Imported, InputPlaces
+from scenarios.importers.assumptions import ImportedScenario, InputPlaces
 from scenarios.importers.input_neighbourhood import (
     MAX_DEVICES,
     InputDevice,
@@ -79,7 +79,7 @@ class _XmlContent:
         return f"<{tag[:40]}> ({self.unknown[tag]})"
 
 
-def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
+def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> ImportedScenario:
     """Return the scenario of a neighbourhood XML.
 
     Args:

@@ -4,9 +4,9 @@ from .controller import (
     run_controller as run_controller,
 )
 from .emulated_devices import (
-    Kinds as Kinds,
+    DeviceKinds as DeviceKinds,
+    EmulatedDevices as EmulatedDevices,
     LabKindError as LabKindError,
-    Street as Street,
 )
 from .lab import (
     JobNotice as JobNotice,
@@ -39,16 +39,16 @@ __all__ = [
     "BrokerNotOursError",
     "Case",
     "ControllerError",
+    "DeviceKinds",
+    "EmulatedDevices",
     "ExpectationError",
     "FigureExpectation",
     "JobNotice",
-    "Kinds",
     "Lab",
     "LabClaim",
     "LabKindError",
     "LabSettings",
     "LabTakenError",
-    "Street",
     "cases_of",
     "how_it_ended",
     "lab_figures",

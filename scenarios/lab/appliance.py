@@ -18,7 +18,7 @@ Starter = Literal["controller", "hand", "itself"]
 
 
 @dataclass(slots=True)
-class Stretch:
+class RunInterval:
     """An uninterrupted part of a job's run."""
 
     start_s: int
@@ -36,7 +36,7 @@ class ApplianceRun:
     job: Job
     loaded_s: int
     """When the household has loaded the appliance and chosen the programme; it starts as soon as it has power."""
-    stretches: list[Stretch] = field(default_factory=list)
+    stretches: list[RunInterval] = field(default_factory=list)
     """In the order of time; empty: it has not started."""
     started_by: Starter = "controller"
     """Who gave it power when it started."""
@@ -137,7 +137,7 @@ class EmulatedAppliance:
             last = self._current.stretches[-1]
             if on:
                 reached_s = last.progress_s + (now_s if last.end_s is None else last.end_s) - last.start_s
-                self._current.stretches.append(Stretch(now_s, 0 if self.forgets else reached_s))
+                self._current.stretches.append(RunInterval(now_s, 0 if self.forgets else reached_s))
             else:
                 self._before_wh = self.energy_wh(now_s)
                 last.end_s = now_s
@@ -160,7 +160,7 @@ class EmulatedAppliance:
             if self._current is None:
                 self._current = self.runs[self._next]
                 self._current.started_by = self._powered_by
-                self._current.stretches.append(Stretch(event_s, 0))
+                self._current.stretches.append(RunInterval(event_s, 0))
                 self._next += 1
             else:
                 self._before_wh = self.energy_wh(event_s)

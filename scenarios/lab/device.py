@@ -78,7 +78,7 @@ def mac_of(*names: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Lie:
+class ReportDistortion:
     """How a device's reports differ from the truth."""
 
     factor: float = 1.0
@@ -93,7 +93,7 @@ class Lie:
         return power_w * self.factor if self.power_w is None else self.power_w
 
 
-TRUTH = Lie()
+UNDISTORTED = ReportDistortion()
 
 
 class EmulatedDevice(Protocol):

@@ -38,14 +38,14 @@ class LabKindError(SsmicError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kinds:
+class DeviceKinds:
     """The makes of the emulated devices; with several kinds, houses use them in turn."""
 
     plugs: tuple[str, ...] = ("tasmota",)
     inverters: tuple[str, ...] = ("opendtu",)
 
     @classmethod
-    def parse(cls, texts: Sequence[str]) -> Kinds:
+    def parse(cls, texts: Sequence[str]) -> DeviceKinds:
         """Parse kinds, each text one or several separated by commas; by default plugs are Tasmota, inverters OpenDTU.
 
         Raises:
@@ -77,10 +77,10 @@ class PlugControl:
     """The payload that switches it off."""
 
 
-class Street:
+class EmulatedDevices:
     """The emulated devices of a scenario."""
 
-    def __init__(self, scenario: Scenario, kinds: Kinds, end_s: int, report_s: int = DEFAULT_REPORT_S) -> None:
+    def __init__(self, scenario: Scenario, kinds: DeviceKinds, end_s: int, report_s: int = DEFAULT_REPORT_S) -> None:
         """Create the devices; all plugs are off, except those of devices that are not controllable.
 
         Args:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agents import CumulativeSeries
 from scenarios.lab.appliance import EmulatedAppliance
-from scenarios.lab.device import TRUTH
+from scenarios.lab.device import UNDISTORTED
 from scenarios.lab.inverter import EmulatedInverter
 
 
@@ -49,7 +49,7 @@ class GridMeter:
         self.house = house
         self._start_s, self._base_load = start_s, base_load
         self._appliances, self._inverters = appliances, inverters
-        self.lie = TRUTH
+        self.distortion = UNDISTORTED
         self._read_s = start_s
         self._net_wh = 0.0
         self._import_wh = 0.0
@@ -75,8 +75,8 @@ class GridMeter:
         power_w = sum(appliance.power_w(now_s) for appliance in self._appliances)
         power_w -= sum(inverter.power_w(now_s) for inverter in self._inverters)
         power_w += 3600 * self._base_wh(now_s, now_s + 1)
-        factor = self.lie.factor
-        return MeterReading(self.lie.power(power_w), self._import_wh * factor, self._export_wh * factor)
+        factor = self.distortion.factor
+        return MeterReading(self.distortion.power(power_w), self._import_wh * factor, self._export_wh * factor)
 
     def _base_wh(self, begin_s: int, end_s: int) -> float:
         """Return the energy of the base load between two times, Wh."""

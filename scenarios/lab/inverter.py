@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents import Production
-from scenarios.lab.device import TRUTH, mac_of
+from scenarios.lab.device import UNDISTORTED, mac_of
 from scenarios.metrics import MINUTE_S, real_production_wh
 from scenarios.scenario import ProducerSeries
 from scenarios.zone import Zone
@@ -43,7 +43,7 @@ class EmulatedInverter:
         self.is_on = True
         self.has_power = True
         """Whether it is connected to the grid; without, it gives nothing."""
-        self.lie = TRUTH
+        self.distortion = UNDISTORTED
         self._curtailed_wh = 0.0
         self._counted_s = span_s[0]
         self._energy_wh = 0.0
@@ -71,18 +71,18 @@ class EmulatedInverter:
 
     def reported_w(self, now_s: int) -> float:
         """Return the power that it reports, W."""
-        return self.lie.power(self.power_w(now_s))
+        return self.distortion.power(self.power_w(now_s))
 
     def set_limit(self, now_s: int, limit_w: float | None) -> None:
         """Limit its power; production above the limit is curtailed."""
         self.advance(now_s)
-        if self.lie.obeys:
+        if self.distortion.obeys:
             self.limit_w = limit_w
 
     def switch(self, now_s: int, *, on: bool) -> None:
         """Switch it on or off."""
         self.advance(now_s)
-        if self.lie.obeys:
+        if self.distortion.obeys:
             self.is_on = on
 
     def connect(self, now_s: int, *, on: bool) -> None:
@@ -113,11 +113,11 @@ class EmulatedInverter:
 
     def counter_wh(self, now_s: int) -> float:
         """Return its total counter, Wh."""
-        return (self.energy_wh(now_s) - self._counted_from_wh) * self.lie.factor
+        return (self.energy_wh(now_s) - self._counted_from_wh) * self.distortion.factor
 
     def today_wh(self, now_s: int) -> float:
         """Return the energy given today, Wh."""
-        return (self.energy_wh(now_s) - max(self._day_from_wh, self._counted_from_wh)) * self.lie.factor
+        return (self.energy_wh(now_s) - max(self._day_from_wh, self._counted_from_wh)) * self.distortion.factor
 
     def forget_counters(self, now_s: int) -> None:
         """Reset its counters to 0."""

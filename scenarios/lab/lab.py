@@ -30,9 +30,9 @@ from broker.clock import Pace, PaceError
 from broker.protocol import Control, RejectedMessages, RunPhase, TimeReport, decode, topics
 from broker.transport import Bus, Delivery, Will, leave_gracefully
 from scenarios.lab.appliance import ApplianceRun
-from scenarios.lab.device import TRUTH, Lie
+from scenarios.lab.device import UNDISTORTED, ReportDistortion
 from scenarios.lab.device_client import DeviceClient
-from scenarios.lab.emulated_devices import Kinds, Street
+from scenarios.lab.emulated_devices import DeviceKinds, EmulatedDevices
 from scenarios.lab.lab_broker import LabBroker
 from scenarios.lab.lab_claims import LabClaims
 from scenarios.lab.plug import Plug
@@ -96,7 +96,7 @@ class LabSettings:
 
     run_id: str
     """Names the lab on the broker."""
-    kinds: Kinds = field(default_factory=Kinds)
+    kinds: DeviceKinds = field(default_factory=DeviceKinds)
     pace: Pace = DEFAULT_PACE
     """How fast virtual time passes."""
     report_s: int = 60
@@ -130,10 +130,10 @@ class Lab:
         self.end_s = planned_end_s(scenario, None) if settings.end_s is None else settings.end_s
         self.clock = VirtualClock(settings.pace, scenario.start_s)
         self.agenda = Agenda(self.clock)
-        self.street = Street(scenario, settings.kinds, self.end_s, settings.report_s)
+        self.emulated = EmulatedDevices(scenario, settings.kinds, self.end_s, settings.report_s)
         suffix = secrets.token_hex(2)
         self.clients = [
-            DeviceClient(device, self.agenda, lambda name: f"{name}-{suffix}") for device in self.street.devices
+            DeviceClient(device, self.agenda, lambda name: f"{name}-{suffix}") for device in self.emulated.devices
         ]
         self.reached_s = scenario.start_s
         self.stopped_by = ""
@@ -158,7 +158,7 @@ class Lab:
     @property
     def runs(self) -> list[ApplianceRun]:
         """All jobs and how they went, in the order of registration."""
-        runs = [run for plug in self.street.plugs.values() for run in plug.appliance.runs]
+        runs = [run for plug in self.emulated.plugs.values() for run in plug.appliance.runs]
         return sorted(runs, key=lambda run: (run.job.registered_s, run.job.job_id))
 
     async def run(
@@ -176,7 +176,7 @@ class Lab:
             LabTakenError: Another lab emulates the same devices, or real ones use their topics.
             BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         """
-        claims = LabClaims(self.settings.run_id, self.street.devices)
+        claims = LabClaims(self.settings.run_id, self.emulated.devices)
         try:
             async with claims.held(self.broker.current) as claiming, asyncio.TaskGroup() as tasks:
                 answering = tasks.create_task(claims.keep(claiming), name="lab claims")
@@ -211,7 +211,7 @@ class Lab:
         self._state = "running"
         await self.agenda.run()
         self.reached_s = self._end_of_last_job_s() or min(self.clock.now_s(), self.end_s)
-        for plug in self.street.plugs.values():
+        for plug in self.emulated.plugs.values():
             plug.advance(self.reached_s)
         self._state = "ended"
         await self._leave()
@@ -240,7 +240,7 @@ class Lab:
         self.agenda.add(self.end_s, lambda _now_s: self.agenda.end())
         for client in self.clients:
             client.enter()
-        for plug in self.street.plugs.values():
+        for plug in self.emulated.plugs.values():
             for run in plug.appliance.runs:
                 self._enter_job(plug, run)
         for fault in self.settings.faults:
@@ -254,7 +254,7 @@ class Lab:
 
         self.agenda.add(max(job.registered_s, self.scenario.start_s), tell)
         self.agenda.add(run.loaded_s, tell)
-        if self.settings.by_hand and plug.key not in self.street.fixed:
+        if self.settings.by_hand and plug.key not in self.emulated.fixed:
             self.agenda.add(max(job.latest_start_s, run.loaded_s), self._starts_by_hand(plug, run))
 
     def _starts_by_hand(self, plug: Plug, run: ApplianceRun) -> Callable[[int], Awaitable[None]]:
@@ -300,7 +300,7 @@ class Lab:
 
     async def _tell_job(self, plug: Plug, run: ApplianceRun) -> None:
         """Publish a job if its state has changed."""
-        if self._bus is None or plug.key in self.street.fixed:
+        if self._bus is None or plug.key in self.emulated.fixed:
             return
         job, state = run.job, _state_of(run, self.clock.now_s())
         told = self._told.get(job.job_id)
@@ -309,7 +309,7 @@ class Lab:
         levels = "/".join(topics.encode(part) for part in (plug.house.id, plug.device, job.job_id))
         topic = f"ssmic/{topics.encode(self.settings.run_id)}/lab/jobs/{levels}"
         self._told[job.job_id] = (topic, state)
-        control = self.street.controls[plug.key]
+        control = self.emulated.controls[plug.key]
         notice = JobNotice(
             job=job.job_id,
             house=plug.house.id,
@@ -347,7 +347,7 @@ class Lab:
                 case "late":
                     client.delay_s = fault.delay_s
                 case "lies":
-                    self._lie(key, _lie_of(fault))
+                    self._distort(key, _distortion_of(fault))
                 case _:
                     said = client.device.forget(key, now_s)
                     await client.say(said)
@@ -374,17 +374,17 @@ class Lab:
                 case "late":
                     client.delay_s = 0 if other is None else other.delay_s
                 case _:
-                    self._lie(key, TRUTH if other is None else _lie_of(other))
+                    self._distort(key, UNDISTORTED if other is None else _distortion_of(other))
 
         return end
 
-    def _lie(self, key: str, lie: Lie) -> None:
-        if key in self.street.plugs:
-            self.street.plugs[key].lie = lie
-        elif key in self.street.inverters:
-            self.street.inverters[key].lie = lie
+    def _distort(self, key: str, distortion: ReportDistortion) -> None:
+        if key in self.emulated.plugs:
+            self.emulated.plugs[key].distortion = distortion
+        elif key in self.emulated.inverters:
+            self.emulated.inverters[key].distortion = distortion
         else:
-            self.street.meters[key].lie = lie
+            self.emulated.meters[key].distortion = distortion
 
     def _broker_restarts(self, fault: Fault, tasks: asyncio.TaskGroup) -> Callable[[int], None]:
         def begin(_now_s: int) -> None:
@@ -439,7 +439,7 @@ class Lab:
 
     async def _tell_changes(self) -> None:
         """Publish the jobs whose state has changed; end the lab when the last one has run."""
-        for plug in self.street.plugs.values():
+        for plug in self.emulated.plugs.values():
             for run in plug.appliance.runs:
                 if run.job.job_id in self._told:
                     await self._tell_job(plug, run)
@@ -492,8 +492,8 @@ def fault_in_force(faults: Iterable[Fault], kind: FaultKind, key: str, now_s: in
     )
 
 
-def _lie_of(fault: Fault) -> Lie:
-    return Lie(fault.factor, fault.power_w, fault.obeys)
+def _distortion_of(fault: Fault) -> ReportDistortion:
+    return ReportDistortion(fault.factor, fault.power_w, fault.obeys)
 
 
 def _state_of(run: ApplianceRun, now_s: int) -> LabJobState:

@@ -66,8 +66,8 @@ def lab_figures(lab: Lab) -> LabFigures:
         jobs_not_started=len(runs) - len(started),
         jobs_not_done=sum(not run.is_done for run in started),
         interruptions=sum(run.interruptions for run in runs),
-        switched=sum(plug.switched for key, plug in lab.street.plugs.items() if key not in lab.street.fixed),
-        curtailed_wh=sum(inverter.curtailed_wh(lab.reached_s) for inverter in lab.street.inverters.values()),
+        switched=sum(plug.switched for key, plug in lab.emulated.plugs.items() if key not in lab.emulated.fixed),
+        curtailed_wh=sum(inverter.curtailed_wh(lab.reached_s) for inverter in lab.emulated.inverters.values()),
         lag_wall_s=round(float(lags.max()), 4),
         lag_p99_wall_s=round(float(np.percentile(lags, 99)), 4),
     )
@@ -75,7 +75,7 @@ def lab_figures(lab: Lab) -> LabFigures:
 
 def controllable(lab: Lab) -> list[ApplianceRun]:
     """Return the jobs that are a matter for a controller and were loaded before the lab's end."""
-    fixed = {run.job.job_id for key in lab.street.fixed for run in lab.street.plugs[key].appliance.runs}
+    fixed = {run.job.job_id for key in lab.emulated.fixed for run in lab.emulated.plugs[key].appliance.runs}
     return [run for run in lab.runs if run.job.job_id not in fixed and run.loaded_s <= lab.reached_s]
 
 
@@ -94,7 +94,9 @@ def as_run(lab: Lab) -> Scenario:
         job.model_copy(update={"load_profile": measured[job.job_id]}) if job.job_id in measured else job
         for job in lab.scenario.jobs
     )
-    limited = {i.device: i.given(lab.reached_s) for i in lab.street.inverters.values() if i.curtailed_wh(lab.reached_s)}
+    limited = {
+        i.device: i.given(lab.reached_s) for i in lab.emulated.inverters.values() if i.curtailed_wh(lab.reached_s)
+    }
     producers = {
         producer: replace(series, actual=limited[producer]) if producer in limited else series
         for producer, series in lab.scenario.producers.items()

@@ -7,7 +7,7 @@ from typing import Literal
 
 from agents import House
 from scenarios.lab.appliance import EmulatedAppliance, Starter
-from scenarios.lab.device import TRUTH, mac_of
+from scenarios.lab.device import UNDISTORTED, mac_of
 from scenarios.zone import Zone
 
 VOLTAGE_V = 230.0
@@ -36,7 +36,7 @@ class Plug:
         self.mac = mac_of(house.id, device)
         self.is_on = False
         """The reported state of the relay."""
-        self.lie = TRUTH
+        self.distortion = UNDISTORTED
         self.power_on: PowerOn = "last"
         self.timer_s: int | None = None
         """The plug's own dead-man's timer: seconds after which it switches back; None: not armed."""
@@ -67,7 +67,7 @@ class Plug:
         changed = on != self.is_on
         self.is_on = on
         self.switched += changed
-        if self.lie.obeys or by == "hand":  # the button works even if commands are not obeyed
+        if self.distortion.obeys or by == "hand":  # the button works even if commands are not obeyed
             self.appliance.set_power(now_s, on=on, by=by)
         wait_s = for_s if for_s is not None else self.timer_s if on else None
         self.switches_back_s = None if wait_s is None else now_s + wait_s
@@ -80,7 +80,7 @@ class Plug:
             at_s, self.switches_back_s = self.switches_back_s, None
             self.is_on = not self.is_on
             self.switched += 1
-            if self.lie.obeys:
+            if self.distortion.obeys:
                 self.appliance.set_power(at_s, on=self.is_on)
             changed = True
         self.appliance.advance(now_s)
@@ -111,9 +111,9 @@ class Plug:
     def reading(self, now_s: int) -> PlugReading:
         """Return the meter's reading."""
         self.advance(now_s)
-        energy_wh, factor = self.energy_wh(now_s), self.lie.factor
+        energy_wh, factor = self.energy_wh(now_s), self.distortion.factor
         return PlugReading(
-            self.lie.power(self.appliance.power_w(now_s)),
+            self.distortion.power(self.appliance.power_w(now_s)),
             energy_wh * factor,
             (energy_wh - self._days[-1][1]) * factor,
             self._yesterday_wh(now_s) * factor,

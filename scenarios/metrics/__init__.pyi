@@ -14,8 +14,8 @@ from .community_bills import (
     community_account as community_account,
 )
 from .energy_split import (
+    ConsumptionSplit as ConsumptionSplit,
     EnergySplit as EnergySplit,
-    Split as Split,
     split_energy as split_energy,
 )
 from .kpis import (
@@ -57,6 +57,7 @@ __all__ = [
     "MINUTE_S",
     "Bill",
     "CommunityAccount",
+    "ConsumptionSplit",
     "EnergySplit",
     "Figure",
     "IntArray",
@@ -65,7 +66,6 @@ __all__ = [
     "MemberBill",
     "SampleStatistics",
     "Settlement",
-    "Split",
     "Unit",
     "account_of",
     "allocate",

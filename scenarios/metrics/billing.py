@@ -127,11 +127,11 @@ def bills(
         changes: Tariffs that hold from later times on, in order; each holds from the next whole minute.
         zone: Zone of time-of-use tables; None: UTC.
     """
-    parts = [Part(settlement, 0, settlement.minutes)]
+    parts = [SettlementRange(settlement, 0, settlement.minutes)]
     if changes:
         firsts = [max(0, -(-(change.at_s - settlement.start_s) // MINUTE_S)) for change in changes]
         bounds = [0, *(min(first, settlement.minutes) for first in firsts), settlement.minutes]
-        parts = [Part(settlement, begin, end) for begin, end in pairwise(bounds)]
+        parts = [SettlementRange(settlement, begin, end) for begin, end in pairwise(bounds)]
     tariffs = [tariff, *(change.tariff for change in changes)]
     at = zone or Zone()
     billed = [_bills(part, producer_house, of, at) for part, of in zip(parts, tariffs, strict=True)]
@@ -139,7 +139,7 @@ def bills(
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SettlementRange:
     """A range of minutes of a settlement."""
 
     settlement: Settlement
@@ -154,7 +154,7 @@ class Part:
         return slice(self.begin, self.end)
 
 
-def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: Zone) -> dict[str, Bill]:
+def _bills(part: SettlementRange, producer_house: Mapping[str, str], tariff: Tariff, zone: Zone) -> dict[str, Bill]:
     """Return every house's bill for some minutes."""
     settlement = part.settlement
     index = {house: i for i, house in enumerate(settlement.houses)}
@@ -186,7 +186,7 @@ HOUSES_AT_ONCE = 250
 """All minutes of 10,000 houses several times over would take gigabytes."""
 
 
-def _sums(part: Part, houses: range, tariff: Tariff, zone: Zone) -> tuple[FloatArray, ...]:
+def _sums(part: SettlementRange, houses: range, tariff: Tariff, zone: Zone) -> tuple[FloatArray, ...]:
     """Return sums over the minutes, shape (houses,) each.
 
     They are what is bought from the grid and fed in, Wh, what would be bought without the neighbourhood, and what the
@@ -230,7 +230,7 @@ def _eur(price: Price, energy_wh: FloatArray, times_s: IntArray, zone: Zone) -> 
 
 
 def _among_neighbours(
-    part: Part, producer_house: Mapping[str, str], index: Mapping[str, int], price: Price, zone: Zone
+    part: SettlementRange, producer_house: Mapping[str, str], index: Mapping[str, int], price: Price, zone: Zone
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what each house bought from others and sold to them, Wh, and pays them in sum, EUR, shape (H,) each."""
     settlement, given = part.settlement, part.settlement.share_minutes
@@ -256,7 +256,7 @@ def _among_neighbours(
 
 
 def _base_load_traded(
-    part: Part, base: BaseLoadEnergy, houses: tuple[int, int], price: Price, zone: Zone
+    part: SettlementRange, base: BaseLoadEnergy, houses: tuple[int, int], price: Price, zone: Zone
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the energy that some houses' base loads bought and their producers sold to others', shape (houses,) each.
 

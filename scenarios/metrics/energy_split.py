@@ -16,7 +16,7 @@ BASE_LOAD = "base_load"
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class ConsumptionSplit:
     """Consumption of a house or a device, and where the energy came from."""
 
     consumed_wh: float
@@ -78,9 +78,9 @@ class HourEnergy:
 class EnergySplit:
     """A run's energy, split in four ways that each add up to the same total."""
 
-    by_house: dict[str, Split]
+    by_house: dict[str, ConsumptionSplit]
     """By house id, in the scenario's order."""
-    by_device: dict[tuple[str, str], Split]
+    by_device: dict[tuple[str, str], ConsumptionSplit]
     """By house and device; devices that ran, and `BASE_LOAD` of houses that have one."""
     by_producer: dict[str, ProducerEnergy]
     """By producer id, in the settlement's order."""
@@ -162,9 +162,11 @@ class _Sum:
         self.own_wh += own_wh
         self.neighbours_wh += neighbours_wh
 
-    def split(self) -> Split:
+    def split(self) -> ConsumptionSplit:
         grid_wh = self.consumed_wh - self.own_wh - self.neighbours_wh
-        return Split(self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs, self.base_load_wh)
+        return ConsumptionSplit(
+            self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs, self.base_load_wh
+        )
 
 
 def _own_wh(settlement: Settlement, producer_house: Mapping[str, str]) -> FloatArray:

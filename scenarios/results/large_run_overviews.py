@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from agents import FloatArray
-from scenarios.metrics import Bill, IntArray, MemberBill, Settlement, Split
+from scenarios.metrics import Bill, ConsumptionSplit, IntArray, MemberBill, Settlement
 from scenarios.results.schema import has_table
 
 MOST_MINUTE_ROWS: Final = 5_000_000
@@ -77,7 +77,7 @@ class HouseholdRow:
 
     house: str
     """Id of the house; of a sum, its title."""
-    split: Split
+    split: ConsumptionSplit
     produced_wh: float
     """By the house's own panels."""
     sold_wh: float
@@ -87,7 +87,7 @@ class HouseholdRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Minutes:
+class MinuteEnergies:
     """Energy of each minute, Wh, shape (M,) each."""
 
     first_s: int
@@ -214,7 +214,7 @@ def has_overview(connection: sqlite3.Connection, run: int) -> bool:
     return connection.execute("SELECT 1 FROM overviews WHERE run = ?", (run,)).fetchone() is not None
 
 
-def read_minutes(connection: sqlite3.Connection, run: int, house: str | None = None) -> Minutes:
+def read_minutes(connection: sqlite3.Connection, run: int, house: str | None = None) -> MinuteEnergies:
     """Return the minutes of a large `run`: of all households together, or of one `house`.
 
     Raises:
@@ -231,7 +231,7 @@ def read_minutes(connection: sqlite3.Connection, run: int, house: str | None = N
         columns = np.frombuffer(zlib.decompress(blob), dtype=kind).astype(np.float64).reshape(3, -1)
     except (zlib.error, TypeError) as error:
         raise ValueError(f"the minutes of run {run} cannot be read: {error}") from error
-    return Minutes(int(first_s), columns[0], columns[1], columns[2])
+    return MinuteEnergies(int(first_s), columns[0], columns[1], columns[2])
 
 
 def read_households(connection: sqlite3.Connection, run: int) -> tuple[HouseholdRow, ...]:

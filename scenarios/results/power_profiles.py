@@ -10,7 +10,7 @@ import numpy as np
 from agents import FloatArray
 from scenarios.metrics import DEFAULT_INTERVAL_S, IntArray, Settlement, mean_power_w, settle
 from scenarios.results.connection import ResultsError
-from scenarios.results.large_run_overviews import Minutes
+from scenarios.results.large_run_overviews import MinuteEnergies
 from scenarios.results.reader import ResultsReader
 from scenarios.zone import DAY_S
 
@@ -73,7 +73,7 @@ def day_slice(intervals: int, interval_s: int, index: int) -> slice:
     return slice(-(-index * DAY_S // interval_s), min(intervals, -(-(index + 1) * DAY_S // interval_s)))
 
 
-def minutes_of(settled: Settlement, house: str | None = None, producers: Collection[str] = ()) -> Minutes:
+def minutes_of(settled: Settlement, house: str | None = None, producers: Collection[str] = ()) -> MinuteEnergies:
     """Return the energy of each minute of a run.
 
     Args:
@@ -82,14 +82,14 @@ def minutes_of(settled: Settlement, house: str | None = None, producers: Collect
         producers: The household's producers.
     """
     if house is None:
-        return Minutes(settled.start_s, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.local_wh)
+        return MinuteEnergies(settled.start_s, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.local_wh)
     row = settled.houses.index(house)
     own = [producer in producers for producer in settled.producers]
     produced_wh = np.asarray(settled.produced_wh[own].sum(axis=0), dtype=np.float64)
-    return Minutes(settled.start_s, produced_wh, settled.house_consumed_wh[row], settled.house_delivered_wh[row])
+    return MinuteEnergies(settled.start_s, produced_wh, settled.house_consumed_wh[row], settled.house_delivered_wh[row])
 
 
-def power_profile(minutes: Minutes, interval_s: int) -> PowerProfile:
+def power_profile(minutes: MinuteEnergies, interval_s: int) -> PowerProfile:
     """Return the mean powers of a run over intervals.
 
     Args:

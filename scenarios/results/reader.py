@@ -40,7 +40,7 @@ from scenarios.results.contract_rows import ContractRow, read_contract_rows
 from scenarios.results.kept_messages import KeptMessages, is_kept, read_message_counts
 from scenarios.results.large_run_overviews import (
     HouseholdRow,
-    Minutes,
+    MinuteEnergies,
     has_overview,
     read_household,
     read_households,
@@ -360,7 +360,7 @@ class ResultsReader:
         with translate_read_errors(self.path):
             return has_overview(self._connection, run)
 
-    def minutes(self, run: int, house: str | None = None) -> Minutes | None:
+    def minutes(self, run: int, house: str | None = None) -> MinuteEnergies | None:
         """Return the minutes of all households of a large run, or of one; None: the run is not large (`overviews`)."""
         with self._reading():
             if not has_overview(self._connection, run):
@@ -387,7 +387,7 @@ class ResultsReader:
         with self._reading():
             return read_contract_rows(self._connection, run, house)
 
-    def _kept_kpis(self, run: int, minutes: Minutes, interval_s: int) -> Kpis:
+    def _kept_kpis(self, run: int, minutes: MinuteEnergies, interval_s: int) -> Kpis:
         """Return the figures that the file has, with powers averaged over another interval if need be."""
         text = self._one("SELECT kpis_json FROM runs WHERE run = ?", run)["kpis_json"]
         with self._translate_damage():

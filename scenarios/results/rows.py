@@ -157,7 +157,7 @@ class RecordedMessage:
     """A request omits the load profile where it equals the scenario's."""
 
 
-class Condenser:
+class RequestCondenser:
     """Removes the scenario's own load profiles from requests; they would make up most of the file."""
 
     def __init__(self, scenario: Scenario) -> None:

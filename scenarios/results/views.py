@@ -9,12 +9,12 @@ from agents import LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     Bill,
+    ConsumptionSplit,
     EnergySplit,
     Kpis,
     MemberBill,
     SampleStatistics,
     Settlement,
-    Split,
     account_of,
     bills_of,
     compute_kpis,
@@ -25,7 +25,7 @@ from scenarios.metrics import (
     statistics_by_figure,
 )
 from scenarios.results.contract_rows import ContractRow, contract_rows
-from scenarios.results.large_run_overviews import HouseholdRow, Minutes
+from scenarios.results.large_run_overviews import HouseholdRow, MinuteEnergies
 from scenarios.results.power_profiles import PowerProfile, minutes_of, power_profile
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
@@ -60,7 +60,7 @@ class HouseView:
     """The house's id."""
     name: str
     """The house's name for users."""
-    split: Split
+    split: ConsumptionSplit
     """Sources of the energy of its jobs and base load."""
     produced_wh: float
     """By the house's own panels."""
@@ -299,7 +299,7 @@ def _house_view(
     info: RunInfo,
     row: HouseholdRow,
     contracts: Sequence[ContractRow],
-    minutes: Minutes,
+    minutes: MinuteEnergies,
     member: MemberBill | None,
     interval_s: int,
 ) -> HouseView:

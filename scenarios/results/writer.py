@@ -33,7 +33,7 @@ from scenarios.results.connection import (
 from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
 from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS, forget_overview
 from scenarios.results.rows import (
-    Condenser,
+    RequestCondenser,
     WrittenHistory,
     job_of,
     read_ledger,
@@ -157,7 +157,7 @@ class RunWriter:
         self._start_s = start_s
         self._reached_s = start_s
         self._last_message_s = start_s
-        self._condenser = Condenser(scenario)
+        self._condenser = RequestCondenser(scenario)
         self._kept: KeptMessages = kept
         moments_s = [one.at_s for one in scenario.expectations if one.at_s is not None]
         self._counts = None if kept == "all" else MessageCounts(moments_s)

@@ -16,7 +16,7 @@ from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
 from broker import SsmicError, atomic_write, missing_folders
 from broker.protocol import MAX_TIME_S, first_problem
-from scenarios.devices import Saying
+from scenarios.devices import RecordedDeviceMessage
 from scenarios.events import RunEvent, TimelineEvent
 from scenarios.results import ResultsReader, RunInfo
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
@@ -66,7 +66,7 @@ class Recording:
     """The last second of a session that was stopped, UNIX seconds; None: it ran to its end."""
     ledger_sha256: str | None
     """Its outcome; None: its end is not recorded."""
-    sayings: tuple[Saying, ...]
+    device_messages: tuple[RecordedDeviceMessage, ...]
     """In the order in which agents received them."""
     negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
     """How jobs found a supplier."""
@@ -95,7 +95,7 @@ class Recording:
             supply=self.supply,
             device_rules=DEVICE_RULES if self.device_rules is None else self.device_rules,
             start_scores=self.scores,
-            replay=Replay(self.sayings, self.stop_after_s),
+            replay=Replay(self.device_messages, self.stop_after_s),
             **more,
         )
 
@@ -116,10 +116,10 @@ class Recording:
             "scenario": json.loads(SCENARIO.dump_json(self.scenario)),
         }
         yield _line(head)
-        for saying in self.sayings:
-            said = saying.message.said.model_dump(mode="json")
-            whose = {"time_s": saying.time_s, "agent": saying.agent, "device": saying.message.device}
-            id_ = {"message_id": saying.message.message_id} if saying.message.message_id else {}
+        for recorded in self.device_messages:
+            said = recorded.message.said.model_dump(mode="json")
+            whose = {"time_s": recorded.time_s, "agent": recorded.agent, "device": recorded.message.device}
+            id_ = {"message_id": recorded.message.message_id} if recorded.message.message_id else {}
             yield _line({**whose, "said": said, **id_})
 
     def save(self, path: Path) -> None:
@@ -185,8 +185,8 @@ def _recorded(path: Path, run: int) -> Recording:
             negotiating=NegotiationSettings(**_those_in(settings, NegotiationSettings)),
             supply=_supply_beside(results.scenario, settings),
             device_rules=_rules(path, settings),
-            sayings=tuple(
-                Saying(message.time_s, message.sender, DeviceSaid.model_validate(message.body))
+            device_messages=tuple(
+                RecordedDeviceMessage(message.time_s, message.sender, DeviceSaid.model_validate(message.body))
                 for message in results.messages(run, kind="DeviceSaid")
             ),
         )
@@ -221,7 +221,9 @@ def _from_lines(path: Path) -> Recording:
             negotiating=NegotiationSettings(**head.get("negotiating", {})),
             supply=_supply(head["supply"]) if "supply" in head else None,
             device_rules=_rules(path, head),
-            sayings=tuple(_saying(path, number, line, scenario) for number, line in enumerate(lines[1:], start=2)),
+            device_messages=tuple(
+                _saying(path, number, line, scenario) for number, line in enumerate(lines[1:], start=2)
+            ),
         )
     except ValidationError as error:
         raise RecordingError(f"{path}: line 1: {first_problem(error)}") from None
@@ -263,28 +265,28 @@ def _supply(described: dict[str, Any]) -> SupplySettings:
     return SupplySettings(described["rule"], tuple(described["prefer"]), described.get("forecast", "issued"))
 
 
-def _saying(path: Path, number: int, line: str, scenario: Scenario) -> Saying:
+def _saying(path: Path, number: int, line: str, scenario: Scenario) -> RecordedDeviceMessage:
     try:
         said = json.loads(line)
         id_ = said.get("message_id", "")
         message = DeviceSaid.model_validate({"device": said["device"], "said": said["said"], "message_id": id_})
-        saying = Saying(int(said["time_s"]), str(said["agent"]), message)
+        recorded = RecordedDeviceMessage(int(said["time_s"]), str(said["agent"]), message)
     except ValidationError as error:
         raise RecordingError(f"{path}: line {number}: {first_problem(error)}") from None
     except _MALFORMED:
         what = "expected an object with time_s, agent, device and said"
         raise RecordingError(f"{path}: line {number}: {what}") from None
-    if saying.time_s > MAX_TIME_S:
-        raise RecordingError(f"{path}: line {number}: time_s {saying.time_s}: expected at most {MAX_TIME_S}")
-    if saying.time_s <= scenario.start_s:
-        what = f"time_s {saying.time_s}: devices send messages only after the run's start, {scenario.start_s}"
+    if recorded.time_s > MAX_TIME_S:
+        raise RecordingError(f"{path}: line {number}: time_s {recorded.time_s}: expected at most {MAX_TIME_S}")
+    if recorded.time_s <= scenario.start_s:
+        what = f"time_s {recorded.time_s}: devices send messages only after the run's start, {scenario.start_s}"
         raise RecordingError(f"{path}: line {number}: {what}")
-    if saying.agent not in scenario.gateways:
+    if recorded.agent not in scenario.gateways:
         known = ", ".join(sorted(scenario.gateways)) or "none"
         raise RecordingError(
-            f"{path}: line {number}: agent {saying.agent!r} is not a real device; expected one of: {known}"
+            f"{path}: line {number}: agent {recorded.agent!r} is not a real device; expected one of: {known}"
         )
-    return saying
+    return recorded
 
 
 def _line(content: dict[str, Any]) -> str:

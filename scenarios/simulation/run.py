@@ -22,9 +22,9 @@ from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockLiveness, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
 from broker.transport import Broker
-from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of, answering_lost_guests
+from scenarios.devices import DeviceLink, RecordedDeviceMessage, ReplayPort, adapters_of, answering_lost_guests
 from scenarios.events import DisturbLink, RunEvent
-from scenarios.home_assistant import Standing, shown_in_home_assistant
+from scenarios.home_assistant import RunSnapshot, shown_in_home_assistant
 from scenarios.realised_scenario import realise
 from scenarios.results import RunWriter
 from scenarios.scenario import Scenario, latest_s
@@ -137,7 +137,7 @@ def _resending_soon(scenario: Scenario, settings: RunSettings) -> RunSettings:
 class Replay:
     """The recorded input with which to repeat a run with real devices without them."""
 
-    sayings: Sequence[Saying]
+    device_messages: Sequence[RecordedDeviceMessage]
     """The messages of devices, in the order of delivery."""
     stop_after_s: int | None = None
     """The last second of a run that was stopped, UNIX seconds; None: it ran to its end."""
@@ -404,11 +404,11 @@ class _LocalRun:
             return
         scenario, agent_set, run_id, keep = self._scenario, self._agent_set, self._settings.run_id, self._settings.keep
 
-        def standing() -> Standing:
+        def standing() -> RunSnapshot:
             ledger = tuple(agent_set.manager.ledger.values())
             happened = scenario if agent_set.director is None else as_happened(scenario, agent_set.director.run_events)
             realised = realise(happened, self._observer.realised, is_shared=agent_set.is_shared)
-            return Standing(clock.now.time_s, ledger, agent_set.manager.scores.by_producer(), realised)
+            return RunSnapshot(clock.now.time_s, ledger, agent_set.manager.scores.by_producer(), realised)
 
         async with shown_in_home_assistant(self._broker, scenario, run_id, standing, keep=keep):
             yield
@@ -467,10 +467,10 @@ class _Ports:
         self._replayed: dict[str, ReplayPort] = {}
         if replay is not None:
             home_of = {agent: host for host, agents in homes.items() for agent in agents}
-            said: dict[str, list[Saying]] = {}
-            for saying in replay.sayings:
-                said.setdefault(home_of.get(saying.agent, ""), []).append(saying)
-            self._replayed = {host: ReplayPort(sayings) for host, sayings in said.items()}
+            said: dict[str, list[RecordedDeviceMessage]] = {}
+            for recorded in replay.device_messages:
+                said.setdefault(home_of.get(recorded.agent, ""), []).append(recorded)
+            self._replayed = {host: ReplayPort(device_messages) for host, device_messages in said.items()}
 
     def of(self, host: str) -> Port | None:
         """Return the port of a host; None: nothing comes from outside to it."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scenarios.metrics import sample_statistics, statistics_by_figure
 from scenarios.results import ResultsError, SimulationInfo
-from scenarios.results.comparison import COMPARED_FIGURES, Compared, Difference, SimulationComparison
+from scenarios.results.comparison import COMPARED_FIGURES, ComparedSimulation, Difference, SimulationComparison
 from scenarios.sweep.results_file import MOST_PAIRED, BySeed, SweepResults, differences, pairs_of
 
 
@@ -31,7 +31,7 @@ def compared_points(results: SweepResults) -> SimulationComparison:
     )
 
 
-def _compared(results: SweepResults, index: int) -> Compared:
+def _compared(results: SweepResults, index: int) -> ComparedSimulation:
     info = results.info
     by_seed = {seed: dict(figures) for seed, figures in sorted(results.figures_by_seed()[index].items())}
     chosen = dict(zip(info.keys, info.values[index], strict=True))
@@ -48,7 +48,7 @@ def _compared(results: SweepResults, index: int) -> Compared:
     )
     excluded = tuple((results.seed_of(row), row.state) for row in failed)
     statistics = statistics_by_figure(list(by_seed.values()))
-    return Compared(results.path, about, info.points[index], by_seed, statistics, excluded)
+    return ComparedSimulation(results.path, about, info.points[index], by_seed, statistics, excluded)
 
 
 def _difference(points: Sequence[BySeed], reference: int, other: int) -> Difference:
@@ -58,7 +58,7 @@ def _difference(points: Sequence[BySeed], reference: int, other: int) -> Differe
     return Difference(reference, other, seeds, statistics)
 
 
-def _warnings(results: SweepResults, simulations: Sequence[Compared]) -> list[str]:
+def _warnings(results: SweepResults, simulations: Sequence[ComparedSimulation]) -> list[str]:
     info = results.info
     found = []
     missing = info.planned - len(results.rows)

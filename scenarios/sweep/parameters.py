@@ -64,7 +64,7 @@ class ParameterError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class NumberRange:
     """Numbers from one end to the other, ends included."""
 
     low: float
@@ -100,7 +100,7 @@ class Parameter:
     """As users write it: a setting, a variable or a key of the scenario's file."""
     values: tuple[Value, ...]
     """In the order given; those of a range without a count are empty."""
-    range: Range | None = None
+    range: NumberRange | None = None
     """The range that was given; None: values were listed."""
     targets: tuple[KeyPath, ...] = ()
     """The values of the scenario's file that it sets."""
@@ -213,7 +213,7 @@ def _is_whole(kind: Kind | None, found: re.Match[str]) -> bool:
     return kind is not float and all(re.fullmatch(r"[-+]?\d+", end) for end in ends)
 
 
-def _range(key: str, found: re.Match[str], *, is_whole: bool) -> Range:
+def _range(key: str, found: re.Match[str], *, is_whole: bool) -> NumberRange:
     low, high = float(found[1]), float(found[2])
     count = None if found[3] is None else whole_number_of(found[3]) or 0
     is_log = found[4] is not None
@@ -223,7 +223,7 @@ def _range(key: str, found: re.Match[str], *, is_whole: bool) -> Range:
         raise ParameterError(f"{key}={found[0]}: a logarithmic range begins above 0")
     if count is not None and not 2 <= count <= _MOST_VALUES:
         raise ParameterError(f"{key}={found[0]}: a range has from 2 to {_MOST_VALUES} values, not {found[3]}")
-    reach = Range(low, high, count, is_log, is_whole)
+    reach = NumberRange(low, high, count, is_log, is_whole)
     if is_whole and len(set(reach.values())) < (count or 0):
         raise ParameterError(
             f"{key}={found[0]}: there are not {count} different whole numbers in this range; "

@@ -133,7 +133,7 @@ class SweepRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ParameterPoint:
     """A combination of the parameters' values."""
 
     number: int
@@ -155,7 +155,7 @@ class SweepPlan:
     """Name of the scenario."""
     keys: tuple[str, ...]
     """The varied parameters."""
-    points: tuple[Point, ...]
+    points: tuple[ParameterPoint, ...]
     """In the order of their numbers, which begin with 1."""
     seeds: tuple[int, ...]
     """Of the runs of each point."""
@@ -184,7 +184,7 @@ class SweepPlan:
         """Number of runs."""
         return len(self.points) * len(self.seeds)
 
-    def label(self, point: Point) -> str:
+    def label(self, point: ParameterPoint) -> str:
         """Return a point in words: `algorithm=exact, penalty=0.5`."""
         return ", ".join(f"{key}={shown(value)}" for key, value in zip(self.keys, point.values, strict=True)) or "all"
 
@@ -239,7 +239,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     if len(rows) * request.seeds > MAX_RUNS:
         raise SettingsError((f"{len(rows)} points with {request.seeds} seeds are more than {MAX_RUNS:,} runs",))
     variants = _Variants(request, loaded.scenario, content)
-    points: list[Point] = []
+    points: list[ParameterPoint] = []
     problems: list[str] = []
     chosen = [(parameter, parameter.values[0]) for parameter in fixed]
     for number, row in enumerate(rows, start=1):
@@ -250,7 +250,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         if variants.scenarios[variant].supply != "whole":
             settings.setdefault("supply", variants.scenarios[variant].supply)
         problems += _setting_problems(settings, variants.scenarios[variant])
-        points.append(Point(number, row, variant, settings))
+        points.append(ParameterPoint(number, row, variant, settings))
     if problems:
         raise SettingsError(tuple(dict.fromkeys(problems)))
     first = variants.scenarios[0].seed if request.first_seed is None else request.first_seed
@@ -433,7 +433,9 @@ def _run_settings(run: int, seed: int, settings: Mapping[str, Value], scenario: 
     )
 
 
-def _without_effect(vary: Sequence[Parameter], fixed: Sequence[Parameter], points: Sequence[Point]) -> Iterator[str]:
+def _without_effect(
+    vary: Sequence[Parameter], fixed: Sequence[Parameter], points: Sequence[ParameterPoint]
+) -> Iterator[str]:
     """Say which settings belong to none, or only to some, of the algorithms that are run."""
     algorithms = list(dict.fromkeys(str(point.settings["algorithm"]) for point in points))
     for parameter in (*vary, *fixed):
@@ -450,7 +452,10 @@ def _without_effect(vary: Sequence[Parameter], fixed: Sequence[Parameter], point
 
 
 def _without_effect_by_supply(
-    vary: Sequence[Parameter], fixed: Sequence[Parameter], scenarios: Sequence[Scenario], points: Sequence[Point]
+    vary: Sequence[Parameter],
+    fixed: Sequence[Parameter],
+    scenarios: Sequence[Scenario],
+    points: Sequence[ParameterPoint],
 ) -> Iterator[str]:
     """Say which parameters decide nothing under a rule by which jobs are supplied in some of the runs."""
     chosen = [parameter.key for parameter in (*vary, *fixed)]

@@ -43,7 +43,7 @@ from scenarios.devices.adapters import adapters_of
 from scenarios.devices.link import DeviceLink
 from scenarios.files.scenario_from_text import load_text
 from scenarios.home_assistant.publisher import _Publisher
-from scenarios.home_assistant.states import Standing
+from scenarios.home_assistant.states import RunSnapshot
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.zone import Zone
@@ -320,7 +320,7 @@ def test_nothing_that_a_device_sends_ends_its_household(sent: list[tuple[str, st
 @given(st.lists(payloads(STATE), min_size=1, max_size=4))
 def test_nothing_that_a_household_says_of_its_devices_ends_the_display_in_home_assistant(sent: list[bytes]) -> None:
     """The clock's process shows them; what it publishes of them is JSON, whatever they are."""
-    standing = Standing(NOW_S + 3_600, (), {})
+    standing = RunSnapshot(NOW_S + 3_600, (), {})
     publisher = _Publisher(NEIGHBOURHOOD, RUN, lambda: standing, keep=False)
 
     async def main() -> None:

@@ -13,7 +13,7 @@ from broker.protocol.wire import Announcement, TimeReport
 from broker.servers import find_leftovers
 from broker.transport.memory import MemoryBroker
 from scenarios.devices.scan import found_in
-from scenarios.lab.emulated_devices import Kinds, Street
+from scenarios.lab.emulated_devices import DeviceKinds, EmulatedDevices
 from tests.integration.test_fuzzed_entrances import ANY, payloads
 from tests.scenarios.lab.neighbourhood import START_S, lane
 
@@ -42,7 +42,7 @@ TEXTS = st.sampled_from(
 )
 def test_no_command_ends_an_emulated_device(kinds: list[str], sent: list[tuple[int, str, bytes]]) -> None:
     """It answers as the device that it poses as, or not at all, and goes on to report."""
-    devices = Street(lane(), Kinds.parse(kinds), START_S + 86_400).devices
+    devices = EmulatedDevices(lane(), DeviceKinds.parse(kinds), START_S + 86_400).devices
     places = [(device, pattern) for device in devices for pattern in device.subscriptions]
     now_s = START_S
     for number, word, payload in sent:

@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from broker.servers import find_mosquitto
 from broker.servers.local import free_port
 from broker.transport import BrokerUrl
-from scenarios.lab import Kinds, Street
+from scenarios.lab import DeviceKinds, EmulatedDevices
 from scenarios.lab.zigbee2mqtt import Zigbee2MqttBridge
 from tests.real_programs.home_assistant import until
 from tests.scenarios.devices.session import STREET, session
@@ -104,7 +104,7 @@ def real_bridge(folder: Path) -> Iterator[tuple[Heard, Path]]:
 
 def emulated(topic: str, *received: tuple[str, object]) -> Any:
     """Return what our bridge says on a topic, after commands."""
-    street = Street(lane(), Kinds.parse(["zigbee2mqtt"]), START_S + 7200)
+    street = EmulatedDevices(lane(), DeviceKinds.parse(["zigbee2mqtt"]), START_S + 7200)
     bridge = next(d for d in street.devices if isinstance(d, Zigbee2MqttBridge))
     said = list(bridge.subscribed(START_S))
     for to, content in received:

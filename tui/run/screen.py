@@ -18,7 +18,7 @@ from textual.widgets import Button, Input
 from agents.scheduling import INSERTION
 from broker import SsmicError
 from scenarios import Scenario, repeated_id_notes, run_notes
-from scenarios.load import Loaded, load
+from scenarios.load import LoadedScenario, load
 from scenarios.simulation import Plan, from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.form import choices, plans_of
@@ -220,7 +220,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             if opened is None:
                 found = await asyncio.to_thread(self._read, source)
             else:
-                found = Loaded(await asyncio.to_thread(opened.load))
+                found = LoadedScenario(await asyncio.to_thread(opened.load))
             scenario = found.scenario
             seen = await asyncio.to_thread(first_day, scenario)
         except (SsmicError, OSError) as error:
@@ -325,7 +325,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         self.call_after_refresh(self.action_leave_field)
         self._changed()
 
-    def _read(self, source: str) -> Loaded:
+    def _read(self, source: str) -> LoadedScenario:
         """Read a scenario; the process that runs it reads it again. Not for the event loop."""
         return load(source, allow_outside=self.ssmic.allow_outside, is_read_again=True)
 
@@ -466,7 +466,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         return "A simulation is running. Quitting stops it; everything agreed so far is kept."
 
 
-def _noted(found: Loaded) -> list[str]:
+def _noted(found: LoadedScenario) -> list[str]:
     """Return the first notes on a scenario, coverage before assumptions, and the number of further ones."""
     notes = [
         f"{note.what.partition('; ')[0]}; Neighbourhoods offers remedies" if note.remedies else note.what

@@ -139,7 +139,7 @@ class CommandTarget(BaseModel):
     """The payload that stops it."""
 
 
-class Ask(BaseModel):
+class InitialRequest(BaseModel):
     """A message published after connecting, which requests the device's state."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -161,11 +161,11 @@ class GenericOptions(BaseModel):
     availability: PresenceSource | None = None
     """None: it does not report it."""
     command: CommandTarget | None = None
-    timer: Ask | None = None
+    timer: InitialRequest | None = None
     """Published before it is switched on, and again while it runs, to set its own timer; a template as in `command`."""
     timer_max_s: int = Field(14 * 86_400, ge=60)
     """Longest time of that timer, or of the one in the command that switches it on."""
-    ask: tuple[Ask, ...] = ()
+    ask: tuple[InitialRequest, ...] = ()
     """Messages that request its state, published after each connection."""
 
     @model_validator(mode="after")

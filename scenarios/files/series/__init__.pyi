@@ -13,8 +13,8 @@ from .energy_lines import (
 )
 from .measured import (
     MEASURED_SUFFIXES as MEASURED_SUFFIXES,
-    Measured as Measured,
     MeasuredFormat as MeasuredFormat,
+    MeasuredSeries as MeasuredSeries,
     head_of as head_of,
     read_measured as read_measured,
 )
@@ -42,8 +42,8 @@ __all__ = [
     "MAX_TOLD",
     "MEASURED_SUFFIXES",
     "UNITS",
-    "Measured",
     "MeasuredFormat",
+    "MeasuredSeries",
     "MoveStart",
     "Remedy",
     "RunDays",

@@ -55,7 +55,7 @@ class MeasuredFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredSeries:
     """A series that was read: cumulative energy, from the beginning of its first interval to the end of its last."""
 
     times_s: tuple[int, ...]
@@ -75,7 +75,7 @@ def is_measured(name: str) -> bool:
     return name.lower().endswith(MEASURED_SUFFIXES)
 
 
-def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: bool = False) -> Measured:
+def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: bool = False) -> MeasuredSeries:
     """Return the series in a file of measurements.
 
     Args:
@@ -103,7 +103,7 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     times_s, energy_wh = _cumulated(table, grid, values * UNITS[found.unit], reading, notes)
     columns = table.columns[found.time_column], table.columns[found.value_column]
     done = MeasuredFormat(*columns, found.unit, reading, wanted.zone)
-    return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
+    return MeasuredSeries(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector
 from scenarios.files.series.energy_lines import read_columns, read_referred
 from scenarios.files.series.measured import (
-    Measured,
     MeasuredFormat,
+    MeasuredSeries,
     is_measured,
     read_measured,
 )
@@ -32,7 +32,7 @@ MAX_TOLD = 10
 """Problems reported per series; the rest are counted."""
 
 _Series = TypeVar("_Series", LoadProfile, Production)
-_Table = TypeVar("_Table", Measured, PriceTable)
+_Table = TypeVar("_Table", MeasuredSeries, PriceTable)
 
 
 @dataclass(slots=True)

@@ -25,7 +25,15 @@ from scenarios.files.series.table_times import (
     order_of,
     unix_s,
 )
-from scenarios.files.series.tables import LOOKED_AT, UNIT_IN_CELL, Numbers, Table, is_nothing, is_number, numbers_of
+from scenarios.files.series.tables import (
+    LOOKED_AT,
+    UNIT_IN_CELL,
+    NumberFormat,
+    Table,
+    is_nothing,
+    is_number,
+    numbers_of,
+)
 
 _TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3600, "h": 3600}
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
@@ -203,7 +211,7 @@ def rows_in_order(table: Table, of_time: RowTimes, notes: list[str]) -> Sequence
     return rows
 
 
-def _value(cell: object, numbers: Numbers, unit: Unit | None) -> float:
+def _value(cell: object, numbers: NumberFormat, unit: Unit | None) -> float:
     said = UNIT_IN_CELL.fullmatch(cell) if isinstance(cell, str) else None
     if not isinstance(cell, str) and not is_number(cell):
         raise ValueError(f"a number is expected, not {cell!r}")

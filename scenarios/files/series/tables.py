@@ -107,7 +107,7 @@ class Table:
         return any(self.split_problem(0, cells) is not None for _, cells in self.rows)
 
     def plain_column(self, column: int) -> NDArray[np.float64] | None:
-        """Return a column as numbers, shape (rows,); None unless each is plain, so that `Numbers` would agree."""
+        """Return a column as numbers, shape (rows,); None unless each is plain, so that `NumberFormat` would agree."""
         if self.named_columns is not None and column < self.named_columns and self._has_split_cells:
             return None
         cells = self._columns[column] if column < len(self._columns) else ()
@@ -385,7 +385,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class NumberFormat:
     """The number format of a column."""
 
     decimal: str
@@ -414,13 +414,13 @@ class Numbers:
         return float(text)
 
 
-def numbers_of(table: Table, column: int) -> Numbers:
+def numbers_of(table: Table, column: int) -> NumberFormat:
     """Return how a column writes its numbers: with a decimal comma or point, and what separates thousands."""
     texts = [_BETWEEN_GROUPS.sub("", cell) for cell in table.cells(column) if isinstance(cell, str) and "," in cell]
     if not texts:
-        return Numbers(".", "")
+        return NumberFormat(".", "")
     if any(re.search(r",\d{3}\.\d", text) for text in texts):
-        return Numbers(".", ",")
+        return NumberFormat(".", ",")
     if table.has_decimal_comma or any(re.search(r"\.\d{3},|^[-+]?0,|,(\d{1,2}|\d{4,})(\D|$)", text) for text in texts):
-        return Numbers(",", ".")
-    return Numbers(".", ",")
+        return NumberFormat(",", ".")
+    return NumberFormat(".", ",")

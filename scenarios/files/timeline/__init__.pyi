@@ -1,5 +1,5 @@
 from .timeline_build import (
-    Known as Known,
+    EventTargets as EventTargets,
     build_expectations as build_expectations,
     build_timeline as build_timeline,
     event_action as event_action,
@@ -21,8 +21,8 @@ from .timeline_model import (
 __all__ = [
     "EVENT_ENTRIES",
     "MAX_SPAN_S",
+    "EventTargets",
     "ExpectEntry",
-    "Known",
     "TimelineEntry",
     "after_start_s",
     "build_expectations",

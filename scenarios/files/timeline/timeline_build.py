@@ -68,7 +68,7 @@ MAX_EVENTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class EventTargets:
     """The parts of the file that events refer to."""
 
     houses: Mapping[str, House]
@@ -110,7 +110,7 @@ def strategy_problem(strategy: str) -> str:
 
 
 def build_timeline(
-    entries: Sequence[TimelineEntry], known: Known, series: SeriesReader
+    entries: Sequence[TimelineEntry], known: EventTargets, series: SeriesReader
 ) -> tuple[tuple[TimelineEvent, ...], list[str]]:
     """Return the events of a timeline, repetitions included, and the ids of the jobs that it adds.
 
@@ -125,7 +125,7 @@ def build_timeline(
 
 
 def build_expectations(
-    entries: Sequence[ExpectEntry], known: Known, jobs: Sequence[str], collector: ProblemCollector
+    entries: Sequence[ExpectEntry], known: EventTargets, jobs: Sequence[str], collector: ProblemCollector
 ) -> tuple[Expectation, ...]:
     """Return the expectations of a file.
 
@@ -164,7 +164,7 @@ def build_expectations(
     return tuple(found)
 
 
-def _note_too_late(time_s: int, known: Known, path: KeyPath, collector: ProblemCollector) -> None:
+def _note_too_late(time_s: int, known: EventTargets, path: KeyPath, collector: ProblemCollector) -> None:
     """Note a time after the end of a run whose length the file says."""
     if known.days is not None and time_s > known.end_s:
         what = f"{known.zone.iso(time_s)} is after the run ends ({known.zone.iso(known.end_s)}, days: {known.days})"
@@ -172,7 +172,7 @@ def _note_too_late(time_s: int, known: Known, path: KeyPath, collector: ProblemC
 
 
 class _TimelineBuilder:
-    def __init__(self, known: Known, series: SeriesReader) -> None:
+    def __init__(self, known: EventTargets, series: SeriesReader) -> None:
         self._known = known
         self._series = series
         self._collector = series.collector
@@ -509,7 +509,7 @@ def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action
         for device in house.devices
         if device.type == "consumer"
     }
-    known = Known(
+    known = EventTargets(
         {house.id: house for house in scenario.houses},
         consumers,
         tuple(scenario.producers),

@@ -1,6 +1,6 @@
 from .compared_simulation import (
     COMPARED_FIGURES as COMPARED_FIGURES,
-    Compared as Compared,
+    ComparedSimulation as ComparedSimulation,
 )
 from .comparison import (
     Difference as Difference,
@@ -30,7 +30,7 @@ from .tables import (
 __all__ = [
     "COMPARED_FIGURES",
     "ENDINGS",
-    "Compared",
+    "ComparedSimulation",
     "Difference",
     "SimulationComparison",
     "blocks",

@@ -39,7 +39,7 @@ _NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "foreca
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedSimulation:
     """One of the compared simulations."""
 
     path: Path
@@ -128,10 +128,10 @@ def _share(run: RunInfo, name: str) -> float | None:
     return optimum.get("share") if isinstance(optimum, dict) else None
 
 
-def compared(read: ReadSimulation, label: str) -> Compared:
+def compared(read: ReadSimulation, label: str) -> ComparedSimulation:
     """Return a simulation with the statistics of its figures, under a label."""
     excluded = tuple((run.seed, run.state) for run in read.runs if run.state != "done")
-    return Compared(
+    return ComparedSimulation(
         read.path, read.info, label, read.figures, statistics_by_figure(list(read.figures.values())), excluded
     )
 

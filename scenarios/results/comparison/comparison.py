@@ -17,7 +17,7 @@ from typing import Any
 from scenarios.metrics import DEFAULT_INTERVAL_S, Figure, SampleStatistics, sample_statistics
 from scenarios.results.comparison.compared_simulation import (
     COMPARED_FIGURES,
-    Compared,
+    ComparedSimulation,
     compared,
     labels_of,
     read_simulation,
@@ -44,7 +44,7 @@ class Difference:
 class SimulationComparison:
     """The comparison of several simulations."""
 
-    simulations: tuple[Compared, ...]
+    simulations: tuple[ComparedSimulation, ...]
     """In the order of the files."""
     differences: tuple[Difference, ...]
     """Differences between each two simulations of the same scenario with common seeds."""
@@ -153,7 +153,7 @@ def _check_files_differ(paths: Sequence[Path]) -> None:
         seen.add(itself)
 
 
-def _difference(simulations: Sequence[Compared], reference: int, other: int) -> list[Difference]:
+def _difference(simulations: Sequence[ComparedSimulation], reference: int, other: int) -> list[Difference]:
     one, more = simulations[reference].by_seed, simulations[other].by_seed
     seeds = tuple(seed for seed in one if seed in more)
     if not seeds:

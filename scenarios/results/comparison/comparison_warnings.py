@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from scenarios.results.comparison.compared_simulation import Compared, ReadSimulation
+from scenarios.results.comparison.compared_simulation import ComparedSimulation, ReadSimulation
 
 _SETTINGS = {
     "days": "days",
@@ -21,7 +21,7 @@ _OF_SHARED_SUPPLY = {"forecast", "prefer"}
 
 def comparison_warnings(
     read: Sequence[ReadSimulation],
-    simulations: Sequence[Compared],
+    simulations: Sequence[ComparedSimulation],
     paired_seeds: Mapping[tuple[int, int], Sequence[int]],
 ) -> list[str]:
     """Return the limitations of a comparison, one sentence each.
@@ -44,7 +44,7 @@ def comparison_warnings(
     ]
 
 
-def _scenario_warnings(read: Sequence[ReadSimulation], simulations: Sequence[Compared]) -> list[str]:
+def _scenario_warnings(read: Sequence[ReadSimulation], simulations: Sequence[ComparedSimulation]) -> list[str]:
     names = list(dict.fromkeys(one.info.scenario for one in read))
     if len(names) > 1:
         why = "energies and counts depend on the scenario, and there are no paired differences between them"
@@ -61,7 +61,7 @@ def _scenario_warnings(read: Sequence[ReadSimulation], simulations: Sequence[Com
     ]
 
 
-def _settings_warnings(simulations: Sequence[Compared]) -> list[str]:
+def _settings_warnings(simulations: Sequence[ComparedSimulation]) -> list[str]:
     found = []
     for setting, what in _SETTINGS.items():
         values = [_value_of(one, setting) for one in simulations]
@@ -77,7 +77,7 @@ def _settings_warnings(simulations: Sequence[Compared]) -> list[str]:
     return found
 
 
-def _value_of(one: Compared, setting: str) -> object:
+def _value_of(one: ComparedSimulation, setting: str) -> object:
     value = one.info.settings.get(setting)
     if setting == "forecast" and value is None and one.info.settings.get("supply") == "shared":
         return "issued"  # as it was before forecasts could be corrected, when results did not say so
@@ -92,12 +92,12 @@ def _said(value: object) -> str:
     return "as the scenario says" if value is None else str(value)
 
 
-def _start_scores(one: Compared) -> dict[int, dict[str, int]]:
+def _start_scores(one: ComparedSimulation) -> dict[int, dict[str, int]]:
     scores = one.info.settings.get("scores") or {}
     return {seed: scores.get(str(seed)) or {} for seed in one.by_seed}
 
 
-def _excluded_warning(one: Compared) -> str:
+def _excluded_warning(one: ComparedSimulation) -> str:
     parts = []
     if one.excluded:
         seeds = ", ".join(f"{seed} {state}" for seed, state in one.excluded)
@@ -109,7 +109,7 @@ def _excluded_warning(one: Compared) -> str:
 
 def _seed_warnings(
     read: Sequence[ReadSimulation],
-    simulations: Sequence[Compared],
+    simulations: Sequence[ComparedSimulation],
     paired_seeds: Mapping[tuple[int, int], Sequence[int]],
 ) -> list[str]:
     found = []

@@ -43,7 +43,7 @@ LONGEST_NOTE = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReportLimits:
     """Size limits that keep a page quick to open; beyond them details are left out, never figures."""
 
     contracts: int = 20_000
@@ -57,7 +57,7 @@ class Limits:
 def report_contents(
     results: ResultsReader,
     interval_s: int = DEFAULT_INTERVAL_S,
-    limits: Limits | None = None,
+    limits: ReportLimits | None = None,
     *,
     utc: bool = False,
 ) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def report_contents(
         raise ResultsError(f"{results.path}: has no run yet, so there is nothing to report")
     if is_of_large_runs(results, infos):
         return large_contents(results, infos, interval_s, PEAK_INTERVALS_S, utc=utc)
-    return _Contents(results, infos, interval_s, limits or Limits(), utc=utc).build()
+    return _Contents(results, infos, interval_s, limits or ReportLimits(), utc=utc).build()
 
 
 def contents_of_several(
@@ -94,8 +94,8 @@ def contents_of_several(
     Raises:
         ResultsError, IntervalError: See `report_contents`.
     """
-    whole, count = Limits(), len(simulations)
-    part = Limits(whole.contracts // count, whole.messages // count)
+    whole, count = ReportLimits(), len(simulations)
+    part = ReportLimits(whole.contracts // count, whole.messages // count)
     return {"simulations": [report_contents(one, interval_s, part, utc=utc) for one in simulations]}
 
 
@@ -116,7 +116,7 @@ class _Contents:
     """Collects runs and the texts that they share."""
 
     def __init__(
-        self, results: ResultsReader, infos: tuple[RunInfo, ...], interval_s: int, limits: Limits, *, utc: bool
+        self, results: ResultsReader, infos: tuple[RunInfo, ...], interval_s: int, limits: ReportLimits, *, utc: bool
     ) -> None:
         self._results = results
         self._utc = utc

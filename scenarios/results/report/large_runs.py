@@ -17,7 +17,7 @@ import numpy as np
 from scenarios.metrics import figures_json, mean_power_w, peak_to_average, statistics_by_figure
 from scenarios.results.bill_rows import LINES, BillRow
 from scenarios.results.contract_rows import ContractRow
-from scenarios.results.large_run_overviews import MINUTE_S, Minutes
+from scenarios.results.large_run_overviews import MINUTE_S, MinuteEnergies
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.report_header import run_header, utc_offsets
 from scenarios.results.rows import RunInfo
@@ -114,7 +114,7 @@ class _Page:
         results: ResultsReader,
         info: RunInfo,
         view: Overview,
-        minutes: Minutes,
+        minutes: MinuteEnergies,
         peak_intervals_s: Sequence[int],
         roofs: Sequence[str],
         most_contracts: int,
@@ -187,7 +187,7 @@ def _money(bill: BillRow) -> list[float]:
     return [round(eur, 4) for eur in (bill.with_eur, bill.without_eur, *(eur for eur in lines if eur is not None))]
 
 
-def _peaks(minutes: Minutes, interval_s: int) -> list[float | None]:
+def _peaks(minutes: MinuteEnergies, interval_s: int) -> list[float | None]:
     row: list[float | None] = [interval_s]
     for energy_wh in (minutes.consumed_wh, minutes.produced_wh):
         ratio = peak_to_average(energy_wh, interval_s)

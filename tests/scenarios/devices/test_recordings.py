@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked, LoadProfile, Production, Reported
 from agents.scheduling import AlgorithmSettings
-from scenarios.devices import Saying
+from scenarios.devices import RecordedDeviceMessage
 from scenarios.files.scenario_from_text import load_text
 from scenarios.results import ResultsReader
 from scenarios.simulation.replay import Recording, RecordingError, read_recording
@@ -23,7 +23,7 @@ from tui.cli.app import app
 START_S = 1782021600
 
 
-def recorded(*sayings: Saying) -> Recording:
+def recorded(*messages: RecordedDeviceMessage) -> Recording:
     """Return a recording of the street."""
     return Recording(
         scenario=load_text(STREET, "test", None),
@@ -34,7 +34,7 @@ def recorded(*sayings: Saying) -> Recording:
         scores={},
         stop_after_s=None,
         ledger_sha256=None,
-        sayings=sayings,
+        device_messages=messages,
     )
 
 
@@ -57,7 +57,7 @@ def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
     time_s: int, agent: str, problem: str, tmp_path: Path
 ) -> None:
     """Otherwise the replay would wait for its host forever."""
-    saying = Saying(time_s, agent, DeviceSaid(device="washer", said=Availability(online=True)))
+    saying = RecordedDeviceMessage(time_s, agent, DeviceSaid(device="washer", said=Availability(online=True)))
     recorded(saying).save(tmp_path / "session.jsonl")
     with pytest.raises(RecordingError, match=problem):
         read_recording(tmp_path / "session.jsonl")
@@ -102,9 +102,9 @@ def cloudy_session() -> Recording:
     forecast = Production(times_s=(START_S, START_S + 14_400), cumulative_wh=(0.0, 12_000.0))
     said: list[tuple[int, Forecasted | Reported]] = [(1, Forecasted(production=forecast))]
     said += [(s, Reported(power_w=200.0, counter_wh=200 * s / 3600)) for s in range(60, 3_600, 60)]
-    sayings = [Saying(START_S + s, "pv", DeviceSaid(device="pv", said=event)) for s, event in said]
+    messages = [RecordedDeviceMessage(START_S + s, "pv", DeviceSaid(device="pv", said=event)) for s, event in said]
     asked = JobAsked(id="wash-1", profile="eco40", ready_by_s=START_S + 3_600 + 5_000)
-    sayings.append(Saying(START_S + 3_600, "adler/washer", DeviceSaid(device="washer", said=asked)))
+    messages.append(RecordedDeviceMessage(START_S + 3_600, "adler/washer", DeviceSaid(device="washer", said=asked)))
     return Recording(
         scenario=load_text(ROOF, "test", None),
         seed=1,
@@ -114,7 +114,7 @@ def cloudy_session() -> Recording:
         scores={},
         stop_after_s=None,
         ledger_sha256=None,
-        sayings=tuple(sayings),
+        device_messages=tuple(messages),
     )
 
 
@@ -159,9 +159,11 @@ def plug_session(of_plug: Sequence[Said], rules: int) -> Recording:
     asked = JobAsked(id="wash-1", profile="eco40", ready_by_s=START_S + 2_000)
     said: list[Said] = [(60, asked), *of_plug]
     plug = STREET.replace("gateway: {answer_s: 3600}", "gateway: {adapter: tasmota, topic: kitchen}")
-    washer = [Saying(START_S + s, "adler/washer", DeviceSaid(device="washer", said=event)) for s, event in said]
+    washer = [
+        RecordedDeviceMessage(START_S + s, "adler/washer", DeviceSaid(device="washer", said=event)) for s, event in said
+    ]
     scenario = load_text(plug, "test", None)
-    return replace(cloudy_session(), scenario=scenario, sayings=tuple(washer), device_rules=rules)
+    return replace(cloudy_session(), scenario=scenario, device_messages=tuple(washer), device_rules=rules)
 
 
 @pytest.mark.parametrize(
@@ -228,10 +230,10 @@ def test_a_shared_session_is_replayed_with_the_starts_of_its_time(
     """By rules 8, a job that was covered, or cost the same, at any time waited for the second that rounded best."""
     load = LoadProfile(times_s=(0, 600, 1200, 1800), cumulative_wh=(0.0, 250.0, 500.0, 700.0))
     asked = JobAsked(id="wash-1", load=load, ready_by_s=START_S + latest_after_s + 1_800)
-    saying = Saying(START_S + asked_after_s, "adler/washer", DeviceSaid(device="washer", said=asked))
+    saying = RecordedDeviceMessage(START_S + asked_after_s, "adler/washer", DeviceSaid(device="washer", said=asked))
     chosen = f"seed: 1\nsupply: shared\nprefer: [{prefer}]"
     scenario = load_text(STREET.replace("seed: 1", chosen), "test", None)
-    recording = replace(cloudy_session(), scenario=scenario, sayings=(saying,), device_rules=rules)
+    recording = replace(cloudy_session(), scenario=scenario, device_messages=(saying,), device_rules=rules)
     replayed(recording, tmp_path / "a.jsonl", tmp_path / "a.sqlite")
     with ResultsReader(tmp_path / "a.sqlite") as results:
         entry = next(entry for entry in results.ledger(1) if entry.contract.job_id == "adler/washer/wash-1")

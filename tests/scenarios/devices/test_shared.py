@@ -24,7 +24,7 @@ from agents import (
 from agents.ranking import NegotiationSettings
 from agents.sharing import SupplySettings
 from broker.servers.mosquitto import find_mosquitto
-from scenarios.devices import Saying
+from scenarios.devices import RecordedDeviceMessage
 from scenarios.files.scenario_from_text import load_text
 from scenarios.metrics.settlement import Settlement
 from scenarios.results.contract_rows import ContractRow
@@ -100,8 +100,10 @@ class Played:
 
 async def played(folder: Path, *said: tuple[float, str, DeviceEvent], text: str = STREET, **settings: Any) -> Played:
     """Run a session whose devices say these things: minute, agent, what."""
-    sayings = [
-        Saying(START_S + round(minute * MINUTE_S), agent, DeviceSaid(device=agent.rpartition("/")[2], said=event))
+    messages = [
+        RecordedDeviceMessage(
+            START_S + round(minute * MINUTE_S), agent, DeviceSaid(device=agent.rpartition("/")[2], said=event)
+        )
         for minute, agent, event in said
     ]
     stop_s = START_S + 10 * 3600
@@ -111,7 +113,7 @@ async def played(folder: Path, *said: tuple[float, str, DeviceEvent], text: str 
         seeds=(1,),
         bus="memory",
         start_scores={},
-        replay=Replay(sayings, stop_s),
+        replay=Replay(messages, stop_s),
         out=results,
         **settings,
     )

@@ -16,7 +16,7 @@ from agents import FloatArray
 from scenarios.errors import ScenarioWriteError
 from scenarios.files import coverage_notes, load_text, zone_of
 from scenarios.generate import (
-    Generated,
+    GeneratedNeighbourhood,
     GeneratorSpec,
     Site,
     clear_irradiance,
@@ -85,12 +85,12 @@ BDEW_2020_KWH = {1: 1900, 2: 2890, 3: 3720, 4: 4085}
 
 
 @pytest.fixture(scope="module")
-def year() -> Generated:
+def year() -> GeneratedNeighbourhood:
     """A neighbourhood without heat pumps and cars for a week in each season, without weather."""
     return generate(GeneratorSpec(houses=300, days=14, first_day=date(2026, 4, 13), heat_pumps=0, cars=0, roofs=0))
 
 
-def test_yearly_consumption_and_shares_are_within_the_ranges_of_the_sources(year: Generated) -> None:
+def test_yearly_consumption_and_shares_are_within_the_ranges_of_the_sources(year: GeneratedNeighbourhood) -> None:
     """By household size, the mean is within 15 % of the source; washing, drying and dishes have their share."""
     totals: dict[int, list[float]] = {}
     shiftable_wh = all_wh = 0.0
@@ -104,7 +104,7 @@ def test_yearly_consumption_and_shares_are_within_the_ranges_of_the_sources(year
     assert SHIFTABLE_SHARE[0] <= shiftable_wh / all_wh <= SHIFTABLE_SHARE[1]
 
 
-def test_ownership_grows_with_the_household(year: Generated) -> None:
+def test_ownership_grows_with_the_household(year: GeneratedNeighbourhood) -> None:
     """As in the statistics, nearly all have a washing machine, three quarters a dishwasher, under half a dryer."""
     owned = {
         name: np.mean([name in house.devices for house in year.houses])
@@ -127,7 +127,7 @@ def test_days_off_are_different_from_working_days() -> None:
         for day in (date(2026, 6, 22), date(2026, 6, 21))
     )
 
-    def washes(made: Generated) -> int:
+    def washes(made: GeneratedNeighbourhood) -> int:
         return sum(job.device == "washing-machine" for house in made.houses for job in house.jobs)
 
     assert washes(off) > washes(working)

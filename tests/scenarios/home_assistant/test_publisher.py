@@ -19,7 +19,7 @@ from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import Bus, Delivery, MemoryBroker, MqttBroker
 from scenarios.device_state import DeviceState
 from scenarios.files import load_text
-from scenarios.home_assistant import Standing, shown_in_home_assistant
+from scenarios.home_assistant import RunSnapshot, shown_in_home_assistant
 from scenarios.home_assistant.discovery import STATES, devices_of, object_id
 from scenarios.home_assistant.states import real_consumer, states_at
 from scenarios.simulation import RunOutcome, RunSettings, run_scenario
@@ -113,12 +113,12 @@ def test_states_follow_the_ledger() -> None:
     start_s = {e.contract.job_id: e.contract.start_s for e in outcome.ledger}["wash-1"]
 
     def washer(now_s: int) -> dict[str, Any]:
-        return states_at(lane(), Standing(now_s, outcome.ledger, outcome.scores))["adler/washer"]
+        return states_at(lane(), RunSnapshot(now_s, outcome.ledger, outcome.scores))["adler/washer"]
 
     assert washer(start_s - 60)["state"] == "SCHEDULED"
     assert washer(start_s - 60)["next_start"].endswith("+02:00")
     assert (washer(start_s + 700)["state"], washer(start_s + 700)["power"]) == ("EXECUTING", 2000.0)
-    done = states_at(lane(), Standing(start_s + 9000, outcome.ledger, outcome.scores))
+    done = states_at(lane(), RunSnapshot(start_s + 9000, outcome.ledger, outcome.scores))
     assert (done["adler/washer"]["state"], done["adler/washer"]["energy"]) == ("FINISHED", 0.375)
     assert done["pv"]["delivered"] == pytest.approx(done[""]["delivered"])
     assert done["pv"]["score"] == outcome.scores["pv"]
@@ -167,7 +167,7 @@ async def test_a_flood_of_invented_messages_is_logged_a_few_times_and_counted() 
         f"ssmic/{RUN}/ha/nobody/start/set": b"PRESS",
     }
     broker = MemoryBroker()
-    standing = Standing(lane().start_s, (), {})
+    standing = RunSnapshot(lane().start_s, (), {})
     with capture_logs() as logs:
         async with broker.connect("mallory") as mallory, shown_in_home_assistant(broker, lane(), RUN, lambda: standing):
             await asyncio.sleep(1)

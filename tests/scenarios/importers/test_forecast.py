@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 
 from scenarios.errors import ScenarioError
-from scenarios.importers.assumptions import Imported
+from scenarios.importers.assumptions import ImportedScenario
 from scenarios.importers.detect import import_source
 from scenarios.importers.forecast import MANY, make_forecast
 
@@ -19,7 +19,7 @@ DAY_S = 86_400
 STEPS_S = [60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400]
 
 
-def imported(folder: Path, *forecasts: tuple[int, list[tuple[int, float]]]) -> Imported:
+def imported(folder: Path, *forecasts: tuple[int, list[tuple[int, float]]]) -> ImportedScenario:
     """Return the import of a folder with these forecasts of one producer, each with its time of issue and rows."""
     (folder / "predictions").mkdir(exist_ok=True)
     lines = []
@@ -32,7 +32,7 @@ def imported(folder: Path, *forecasts: tuple[int, list[tuple[int, float]]]) -> I
     return import_source(folder)
 
 
-def energies_wh(found: Imported, *edges_s: int) -> list[float]:
+def energies_wh(found: ImportedScenario, *edges_s: int) -> list[float]:
     """Return the energy of the last forecast, after those before it, between edges."""
     first, *rest = (prediction.production for prediction in found.scenario.producers["pv[1]:[9]"].predictions)
     production = first

@@ -9,7 +9,7 @@ import pytest
 
 from scenarios.errors import ScenarioError
 from scenarios.importers import import_source
-from scenarios.importers.assumptions import Imported
+from scenarios.importers.assumptions import ImportedScenario
 
 MIDNIGHT_S = 1_475_884_800
 """2016-10-08T00:00:00Z, the day of the profiles."""
@@ -85,7 +85,7 @@ def simulation(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def said(imported: Imported, *words: str) -> bool:
+def said(imported: ImportedScenario, *words: str) -> bool:
     """Return whether a note has all of these words."""
     return any(all(word in note for word in words) for note in imported.notes)
 
@@ -143,7 +143,7 @@ def test_a_counter_that_was_reset_goes_on_counting(simulation: Path) -> None:
     assert said(imported, "the counter was reset; these steps count as 0 Wh", "base.csv:21")
 
 
-def loads_with(simulation: Path, *changes: tuple[str, str]) -> Imported:
+def loads_with(simulation: Path, *changes: tuple[str, str]) -> ImportedScenario:
     """Return the import with other loads."""
     text = LOADS
     for old, new in changes:

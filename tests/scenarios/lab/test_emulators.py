@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 
 from agents import CumulativeSeries
-from scenarios.lab import Kinds, LabKindError, Street
-from scenarios.lab.device import MOST_SECONDS, EmulatedDevice, Lie, Publications, whole_number, whole_seconds
+from scenarios.lab import DeviceKinds, EmulatedDevices, LabKindError
+from scenarios.lab.device import (
+    MOST_SECONDS,
+    EmulatedDevice,
+    Publications,
+    ReportDistortion,
+    whole_number,
+    whole_seconds,
+)
 from scenarios.lab.dtu import AhoyDtu, OpenDtu
 from scenarios.lab.plug import Plug
 from scenarios.lab.shelly import ShellyMeter, ShellyPlug
@@ -22,12 +29,12 @@ END_S = START_S + 4 * 3600
 WASHER = "adler/washer"
 
 
-def street(*kinds: str) -> Street:
+def street(*kinds: str) -> EmulatedDevices:
     """Return the lane, emulated as these kinds."""
-    return Street(lane(), Kinds.parse(kinds), END_S)
+    return EmulatedDevices(lane(), DeviceKinds.parse(kinds), END_S)
 
 
-def device(found: Street, kind: type[Any], key: str) -> Any:
+def device(found: EmulatedDevices, kind: type[Any], key: str) -> Any:
     """Return the emulated device of a kind that has a key."""
     return next(d for d in found.devices if isinstance(d, kind) and key in d.keys)
 
@@ -43,13 +50,13 @@ def by_topic(publications: Publications) -> dict[str, Any]:
 
 def test_kinds_are_chosen_by_name_and_an_unknown_one_is_refused_with_the_known_ones() -> None:
     """One option may name several, for plugs and for inverters."""
-    assert Kinds.parse(["shelly,zigbee2mqtt", "ahoydtu"]) == Kinds(("shelly", "zigbee2mqtt"), ("ahoydtu",))
-    assert Kinds.parse([]) == Kinds(("tasmota",), ("opendtu",))
+    assert DeviceKinds.parse(["shelly,zigbee2mqtt", "ahoydtu"]) == DeviceKinds(("shelly", "zigbee2mqtt"), ("ahoydtu",))
+    assert DeviceKinds.parse([]) == DeviceKinds(("tasmota",), ("opendtu",))
     with pytest.raises(LabKindError, match="--as tuya: expected one or several of tasmota, shelly"):
-        Kinds.parse(["tuya"])
+        DeviceKinds.parse(["tuya"])
     for nothing in ("", ", "):
         with pytest.raises(LabKindError, match=f"--as '{nothing}': expected one or several of tasmota, shelly"):
-            Kinds.parse(["shelly", nothing])
+            DeviceKinds.parse(["shelly", nothing])
 
 
 class TestTasmota:
@@ -319,7 +326,7 @@ class TestInverters:
 
     def test_a_lying_inverter_reports_what_it_does_not_give(self) -> None:
         dtu: OpenDtu = device(street(), OpenDtu, "adler/pv")
-        dtu.inverters[0].lie = Lie(factor=2.0)
+        dtu.inverters[0].distortion = ReportDistortion(factor=2.0)
         found = by_topic(dtu.due(START_S + 3600))
         assert found[f"solar/{dtu.inverters[0].serial}/0/power"] == "6000.0"
         assert dtu.inverters[0].power_w(START_S + 3600) == 3000
@@ -430,7 +437,7 @@ def test_the_grid_meter_of_a_house_contains_its_base_load() -> None:
     times_s = (START_S, START_S + 900, END_S)
     loads = {h: CumulativeSeries(times_s=times_s, cumulative_wh=(0.0, 50.0, 1550.0)) for h in ("adler", "berg")}
     quarters = range(START_S, END_S + 1, 900)
-    found = Street(replace(scenario, base_loads=loads), Kinds(), END_S)
+    found = EmulatedDevices(replace(scenario, base_loads=loads), DeviceKinds(), END_S)
     readings = {now_s: {key: meter.reading(now_s) for key, meter in found.meters.items()} for now_s in quarters}
     berg = [readings[now_s]["berg/meter"] for now_s in quarters]
     assert [one.power_w for one in berg[:3]] == pytest.approx([200, 400, 400])

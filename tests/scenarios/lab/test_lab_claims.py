@@ -12,7 +12,7 @@ import pytest
 from broker.protocol import TimeReport
 from broker.transport import Delivery
 from broker.transport.memory import MemoryBroker
-from scenarios.lab import Kinds, LabTakenError, Street
+from scenarios.lab import DeviceKinds, EmulatedDevices, LabTakenError
 from scenarios.lab.lab_claims import SILENT_WALL_S, LabClaims
 from tests.scenarios.lab.neighbourhood import START_S, lane
 
@@ -23,7 +23,7 @@ TASMOTA = ("tasmota", "opendtu")
 @asynccontextmanager
 async def lab(broker: MemoryBroker, run: str, *kinds: str) -> AsyncIterator[None]:
     """Have a lab at the broker that emulates the lane as these kinds."""
-    claims = LabClaims(run, Street(lane(), Kinds.parse(kinds or TASMOTA), START_S + 3600).devices)
+    claims = LabClaims(run, EmulatedDevices(lane(), DeviceKinds.parse(kinds or TASMOTA), START_S + 3600).devices)
     async with claims.held(broker) as bus:
         answering = asyncio.create_task(claims.keep(bus))
         try:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from agents.model import GRID
-from scenarios.results.comparison.compared_simulation import Compared
+from scenarios.results.comparison.compared_simulation import ComparedSimulation
 from scenarios.results.comparison.comparison import SimulationComparison, compare_simulations, comparison_json
 from scenarios.results.comparison.figure import TextShape, draw, png, svg
 from scenarios.results.comparison.files import write_comparison
@@ -306,7 +306,7 @@ def test_no_text_of_a_figure_is_cut_or_too_small_to_read(write: Write, label: st
         assert text.size >= 8.5, text
 
 
-def many(comparison: SimulationComparison, simulations: tuple[Compared, ...]) -> SimulationComparison:
+def many(comparison: SimulationComparison, simulations: tuple[ComparedSimulation, ...]) -> SimulationComparison:
     """Return a comparison of more simulations, each of which is one of the two that there are."""
     (difference,) = comparison.differences
     pairs = tuple(replace(difference, other=i) for i in range(1, len(simulations)))

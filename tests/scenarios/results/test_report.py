@@ -20,7 +20,7 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.export import export_results
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import Limits, report_contents
+from scenarios.results.report.contents import ReportLimits, report_contents
 from scenarios.results.report.page import build_page, write_report
 from scenarios.results.report.report_header import utc_offsets
 from scenarios.results.rows import DroppedHost
@@ -149,7 +149,7 @@ def test_the_timeline_contains_messages_and_their_outcome(report: Path) -> None:
 def test_details_of_many_runs_are_left_out_before_the_page_grows_too_large(results_file: Path) -> None:
     """Whole runs, the last ones first; their figures stay."""
     with ResultsReader(results_file) as results:
-        first, second = report_contents(results, limits=Limits(contracts=4, messages=2))["runs"]
+        first, second = report_contents(results, limits=ReportLimits(contracts=4, messages=2))["runs"]
 
     assert len(first["contracts"]) == 3
     assert len(first["said"]) == 2

@@ -13,7 +13,7 @@ from broker import plural, shown
 from tui.cli.options import refuse_without
 
 if TYPE_CHECKING:
-    from scenarios.generate import Generated, Site
+    from scenarios.generate import GeneratedNeighbourhood, Site
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -182,7 +182,7 @@ def _write(text: str, out: Path | None) -> None:
     notes().print(f"Written: {out}", soft_wrap=True)
 
 
-def _series_kind(made: Generated, target: Path | None) -> Literal["inline", "csv"]:
+def _series_kind(made: GeneratedNeighbourhood, target: Path | None) -> Literal["inline", "csv"]:
     """Return where the series of a neighbourhood are best written: in tables, if it is large and written to a file."""
     from scenarios.generate import needs_tables
 

@@ -142,7 +142,7 @@ def lab(
     """
     from broker.clock import Pace
     from scenarios.files import load_faults
-    from scenarios.lab import SHARE, FigureExpectation, Kinds, LabSettings
+    from scenarios.lab import SHARE, DeviceKinds, FigureExpectation, LabSettings
     from scenarios.load import load
     from scenarios.results import DEFAULT_FOLDER, check_writable
     from tui.cli.broker_access import chosen_access
@@ -159,7 +159,7 @@ def lab(
     expectations = [FigureExpectation.parse(text) for text in expect or ()]
     if not compare and any(expectation.figure == SHARE for expectation in expectations):
         raise typer.BadParameter(f"{SHARE} requires --compare", param_hint="--expect")
-    chosen_kinds, virtual_pace = Kinds.parse(kinds or ()), Pace.parse(pace)
+    chosen_kinds, virtual_pace = DeviceKinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     tell_notes(found.notes)
@@ -362,7 +362,7 @@ async def _with_controller(the_lab: Lab, command: Sequence[str], extra: list[Cas
         async def on_ready() -> None:
             pace = the_lab.settings.pace
             devices = (
-                f"{plural(len(the_lab.street.plugs), 'plug')}, {plural(len(the_lab.street.inverters), 'inverter')}"
+                f"{plural(len(the_lab.emulated.plugs), 'plug')}, {plural(len(the_lab.emulated.inverters), 'inverter')}"
             )
             notes().print(f"Run {the_lab.settings.run_id!r}: {devices}, at {pace}", soft_wrap=True)
             if command:

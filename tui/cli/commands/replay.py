@@ -65,7 +65,7 @@ def replay(
     if record is not None:
         save_recording(results_file, record)
     same = ledger_sha256 == recording.ledger_sha256
-    said = len(recording.sayings)
+    said = len(recording.device_messages)
     if as_json:
         print_json(
             {

@@ -21,7 +21,7 @@ from broker import SsmicError
 from scenarios import ScenarioError, Zone
 from scenarios.files import write_text, zone_of
 from scenarios.generate import (
-    Generated,
+    GeneratedNeighbourhood,
     GeneratorSpec,
     Site,
     clear_irradiance,
@@ -234,7 +234,7 @@ class Failed:
     problem: str
 
 
-def made_of(generated: Generated, written: tuple[Path, ...] = ()) -> Made:
+def made_of(generated: GeneratedNeighbourhood, written: tuple[Path, ...] = ()) -> Made:
     """Return the figures of a neighbourhood."""
     spec = generated.spec
     owned = Counter(device for house in generated.houses for device in house.devices)
@@ -258,7 +258,7 @@ def made_of(generated: Generated, written: tuple[Path, ...] = ()) -> Made:
     )
 
 
-def _demand_w(generated: Generated) -> FloatArray:
+def _demand_w(generated: GeneratedNeighbourhood) -> FloatArray:
     total = np.zeros(generated.spec.days * 86_400 // STEP_S)
     profiles = {name: _in_steps(step_s, power_w) for name, (step_s, power_w) in generated.profiles.items()}
     for house in generated.houses:
@@ -291,7 +291,7 @@ def made_here(wanted: Wanted) -> Made | Failed:
         return Failed(str(error) or type(error).__name__)
 
 
-def _written(generated: Generated, file: Path, series: str) -> tuple[Path, ...]:
+def _written(generated: GeneratedNeighbourhood, file: Path, series: str) -> tuple[Path, ...]:
     if series == "auto":
         series = "csv" if needs_tables(generated) else "inline"
     if series == "inline":

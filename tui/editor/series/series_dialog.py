@@ -18,7 +18,7 @@ from textual.markup import escape
 from textual.widgets import Button, Input, Label, Select, Static
 
 from scenarios import Zone
-from scenarios.files import UNITS, Measured, zone_of
+from scenarios.files import UNITS, MeasuredSeries, zone_of
 from tui.editor.series.series_model import PARTS, READINGS, OpenedSeries, assumed, opened
 from tui.formatting import fit
 from tui.shell import Dialog, Footer
@@ -36,7 +36,7 @@ _HELP = {
 _WIDEST = 24
 
 
-class SeriesDialog(Dialog[Measured | None]):
+class SeriesDialog(Dialog[MeasuredSeries | None]):
     """Returns the series as it is to be read; None on escape."""
 
     TITLE = "Import a series"

@@ -12,7 +12,7 @@ import numpy as np
 
 from agents import FloatArray
 from scenarios import ScenarioError
-from scenarios.files import Measured, MeasuredFormat, head_of, problems_of_series, read_measured, read_points
+from scenarios.files import MeasuredFormat, MeasuredSeries, head_of, problems_of_series, read_measured, read_points
 
 PARTS = ("time", "value", "unit", "reading", "zone")
 """Properties that can be assumed or given: fields of `MeasuredFormat`."""
@@ -35,7 +35,7 @@ class OpenedSeries:
     """Empty if it is not a table."""
     rows: tuple[tuple[str, ...], ...]
     """The first rows."""
-    measured: Measured | None
+    measured: MeasuredSeries | None
     """The series; None: something has to be said first."""
     problems: tuple[str, ...]
     power_w: FloatArray
@@ -96,7 +96,7 @@ def is_plain(path: Path, *, is_run: bool) -> bool:
     return True
 
 
-def assumed(measured: Measured, given: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def assumed(measured: MeasuredSeries, given: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Return the assumptions about the file `name` and the findings in it, one sentence each.
 
     `measured` is the series as read, `given` the keys in the neighbourhood's file.
@@ -113,7 +113,7 @@ def assumed(measured: Measured, given: Mapping[str, Any], name: str) -> tuple[st
     return (*first, *(note[0].upper() + note[1:] for note in found))
 
 
-def entry_of(file: str, measured: Measured) -> dict[str, Any]:
+def entry_of(file: str, measured: MeasuredSeries) -> dict[str, Any]:
     """Return the YAML entry that says how a file is read, so that nothing is left to be guessed.
 
     Args:

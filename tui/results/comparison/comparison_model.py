@@ -16,7 +16,7 @@ from scenarios.results import (
     load_run,
     view_overview,
 )
-from scenarios.results.comparison import Compared, SimulationComparison, compare_simulations
+from scenarios.results.comparison import ComparedSimulation, SimulationComparison, compare_simulations
 
 
 def letter_of(index: int) -> str:
@@ -29,7 +29,7 @@ class Side:
     """One simulation of a comparison."""
 
     letter: str
-    compared: Compared
+    compared: ComparedSimulation
     day: AveragePowerProfile
     contracts: dict[str, ContractRow]
     """Contracts of its first finished run, by job."""
@@ -106,7 +106,7 @@ def compare(paths: Sequence[Path], interval_s: int) -> ComparisonSheet:
     )
 
 
-def _side(one: Compared, letter: str, interval_s: int) -> Side:
+def _side(one: ComparedSimulation, letter: str, interval_s: int) -> Side:
     with ResultsReader(one.path) as results:
         first = next(run for run in results.runs() if run.state == "done")
         is_large = results.is_large(first.run)  # to settle it again takes half a minute

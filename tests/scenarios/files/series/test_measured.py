@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from scenarios import Problem, Scenario, ScenarioError
-from scenarios.files.series.measured import Measured, MeasuredFormat, read_measured
+from scenarios.files.series.measured import MeasuredFormat, MeasuredSeries, read_measured
 from scenarios.files.series.table_columns import Reading, Unit
 from scenarios.files.series.tables import forget_tables, read_table
-from scenarios.load import Loaded, load
+from scenarios.load import LoadedScenario, load
 
 _HEAD = """\
 version: 1
@@ -35,7 +35,7 @@ houses:
 """
 
 
-def _load(folder: Path, text: str | bytes, keys: str = "", name: str = "meter.csv") -> Loaded:
+def _load(folder: Path, text: str | bytes, keys: str = "", name: str = "meter.csv") -> LoadedScenario:
     content = text.encode() if isinstance(text, str) else text
     (folder / name).write_bytes(content)
     lines = "".join(f"          {line}\n" for line in (f"file: {name}", *keys.splitlines()))
@@ -294,7 +294,7 @@ def test_a_column_of_plain_numbers_is_read_as_one_with_units_in_its_cells(
     start = datetime(2026, 10, 25, 1, 15)  # noqa: DTZ001 - what a table says without a zone
     times = [start + timedelta(minutes=15 * sum(step for step, _ in steps[:n])) for n in range(1, len(steps) + 1)]
     said = [f"{time:%Y-%m-%d %H:%M}{'' if has_zone else '+02:00'}" for time in times]
-    found: list[Measured | tuple[Problem, ...]] = []
+    found: list[MeasuredSeries | tuple[Problem, ...]] = []
     with TemporaryDirectory() as folder:
         for name, behind in (("plain", ""), ("units", f" {unit}")):
             path = Path(folder) / f"{name}.csv"
