@@ -38,7 +38,7 @@ from tui.shell import (
     REFRESH_WALL_S,
     AreaScreen,
     Defect,
-    Guarded,
+    ErrorBoundary,
     HelpScreen,
     IdleCollector,
     Intent,
@@ -73,7 +73,7 @@ LEAST_SIZE = (80, 24)
 """Columns and lines that the screens need."""
 
 
-class SsmicApp(Guarded, App[None]):
+class SsmicApp(ErrorBoundary, App[None]):
     """Build a neighbourhood, run it, watch it negotiate, read the results."""
 
     TITLE = "ssmic"

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class AreaCommand:
     """An action of an area that the palette offers everywhere."""
 
     title: str
@@ -32,7 +32,7 @@ class Area:
     module: str
     screen: str
     """Class in `module`: a subclass of `AreaScreen`, created without arguments."""
-    ways_in: tuple[Way, ...] = ()
+    ways_in: tuple[AreaCommand, ...] = ()
 
     def make_screen(self) -> Screen[Any]:
         """Return a new screen of this area."""
@@ -59,11 +59,11 @@ AREAS = (
         "tui.editor.screen",
         "NeighbourhoodsScreen",
         (
-            Way("Create a new neighbourhood", "new"),
-            Way("Open a neighbourhood file", "open"),
-            Way("Copy a bundled neighbourhood", "copy_bundled"),
-            Way("Import from PySSMic, GreenCharge or a meter", "import"),
-            Way("Generate a neighbourhood of any size", "generate"),
+            AreaCommand("Create a new neighbourhood", "new"),
+            AreaCommand("Open a neighbourhood file", "open"),
+            AreaCommand("Copy a bundled neighbourhood", "copy_bundled"),
+            AreaCommand("Import from PySSMic, GreenCharge or a meter", "import"),
+            AreaCommand("Generate a neighbourhood of any size", "generate"),
         ),
     ),
     Area(
@@ -83,7 +83,7 @@ AREAS = (
         "Watch agents negotiate: messages, jobs, producers, ledger",
         "tui.monitor.screen",
         "NegotiationsScreen",
-        (Way("Watch a run on a broker", "join"),),
+        (AreaCommand("Watch a run on a broker", "join"),),
     ),
     Area(
         "results",
@@ -93,6 +93,6 @@ AREAS = (
         "Read, compare and export the results of runs",
         "tui.results.screen",
         "ResultsScreen",
-        (Way("Open a results file", "open_file"), Way("List results in another folder", "open_folder")),
+        (AreaCommand("Open a results file", "open_file"), AreaCommand("List results in another folder", "open_folder")),
     ),
 )

@@ -16,7 +16,7 @@ from textual.worker import Worker
 from typing_extensions import override
 
 from tui.areas import AREAS
-from tui.shell import AnswersOnce, AreaScreen, Guarded, complain, described, is_move
+from tui.shell import AnswersOnce, AreaScreen, ErrorBoundary, complain, described, is_move
 from tui.widgets import rank_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Palette(Provider):
                 yield Hit(1 / (1 + rank), title, run, text=title, help=details)
 
 
-class PaletteScreen(Guarded, AnswersOnce[None], CommandPalette):
+class PaletteScreen(ErrorBoundary, AnswersOnce[None], CommandPalette):
     """The palette, closed once and running one command, also on a double click.
 
     Textual's search ends the application if it begins as the palette is removed.

@@ -18,7 +18,7 @@ from scenarios.results.report.contents import report_contents
 from scenarios.results.writer import RunWriter
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
-from tui.editor.preview_chart import Artist
+from tui.editor.preview_chart import PreviewArtist
 from tui.run.preview import first_day
 
 
@@ -40,7 +40,7 @@ def test_the_same_day_produces_the_same_in_the_editor_the_run_form_and_the_resul
         produced_wh = results.kpis(1).produced_wh
         report = report_contents(results)
 
-    said = re.search(r"([0-9.]+) kWh produced", Artist(parse_yaml(text, ""), None).day(None).said)
+    said = re.search(r"([0-9.]+) kWh produced", PreviewArtist(parse_yaml(text, ""), None).day(None).said)
     assert said is not None
     assert said[1] == f"{produced_wh / 1000:.1f}"
     assert first_day(load_scenario("street")).sun_wh.sum() == pytest.approx(produced_wh)

@@ -16,11 +16,11 @@ from tui.editor import commands, picker, tree_model
 from tui.editor.commands import add_input_jobs
 from tui.editor.dialogs import ChooseSeveral, Notes
 from tui.editor.edit_history import Change, Insert, Put, Remove
-from tui.editor.forms import TAXED, Origin, change_for, in_form_of, seconds, taxed_now
-from tui.editor.picker import DEFAULT_SKY, EMPTY, FILE, NONE, REMOVE, Item, Picker
+from tui.editor.forms import TAXED, RunStart, change_for, in_form_of, seconds, taxed_now
+from tui.editor.picker import DEFAULT_SKY, EMPTY, FILE, NONE, REMOVE, Picker, PickerItem
 from tui.editor.scripts import remove_entry
 from tui.editor.series import SeriesDialog, entry_of, is_plain
-from tui.editor.session import EditSession, Work, file_reference
+from tui.editor.session import EditedNeighbourhood, EditSession, file_reference
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.shell import AdviceError, AskText, PickPath
 
@@ -113,7 +113,7 @@ class FieldActions:
         if picked is not None:
             self._session.apply(lambda tree: commands.set_field(tree, path, list(picked)))
 
-    async def pick(self, title: str, items: list[Item], current: str | None = None) -> str | None:
+    async def pick(self, title: str, items: list[PickerItem], current: str | None = None) -> str | None:
         """Let the user pick an item from a list that shows a chart of each.
 
         Args:
@@ -139,7 +139,7 @@ class FieldActions:
         items = [*picker.profile_items(tree), picker.file_item(SERIES_OF_SECONDS)]
         if path[0] == "jobs" or now:
             items.append(
-                Item(NONE, "None", "use the device's" if path[0] == "jobs" else "each job names its own", "Other")
+                PickerItem(NONE, "None", "use the device's" if path[0] == "jobs" else "each job names its own", "Other")
             )
         picked = await self.pick("Load profile", items, picker.item_of_profile(tree, now) if now else None)
         if picked == NONE:
@@ -204,9 +204,9 @@ class FieldActions:
         is_actual = path[-1] == "actual"
         items = [*picker.sky_items(), picker.file_item(SERIES_OF_UNIX)]
         if is_actual:
-            items.append(Item(REMOVE, "Same as forecast", "no measured production", "Other"))
+            items.append(PickerItem(REMOVE, "Same as forecast", "no measured production", "Other"))
         elif len(at(tree, path[:-1]) or []) > 1:
-            items.append(Item(REMOVE, "Remove this forecast", "", "Other"))
+            items.append(PickerItem(REMOVE, "Remove this forecast", "", "Other"))
         title = "Actual production" if is_actual else "Forecast"
         picked = await self.pick(title, items)
         if picked == REMOVE:
@@ -266,14 +266,14 @@ class FieldActions:
             entry: The YAML entry of the forecast, without the time of issue.
         """
         tree = self.open_work().tree
-        origin = Origin.of(tree.get("start"), tree.get("zone"))
+        origin = RunStart.of(tree.get("start"), tree.get("zone"))
         old = [prediction.get("issued") for _, prediction in tree_model.items(at(tree, (*ref, "predictions")))]
         known = [time_s for issued in old if (time_s := seconds(issued, origin)) is not None]
         issued = in_form_of(max(known) + 6 * 3600, origin, old[-1]) if known else "00:00"
         path = (*ref, "predictions")
         self._session.apply(lambda _: Change("add forecast", (Insert(path, len(old), ({**entry, "issued": issued},)),)))
 
-    def open_work(self) -> Work:
+    def open_work(self) -> EditedNeighbourhood:
         """Return what is open.
 
         Raises:
@@ -339,9 +339,9 @@ class EditActions:
             return
         items = [
             *picker.profile_items(tree, own=False),
-            Item(EMPTY, "Other consumer", "empty: choose its load profile in the form", "Other consumers"),
+            PickerItem(EMPTY, "Other consumer", "empty: choose its load profile in the form", "Other consumers"),
             *picker.sky_items(),
-            Item(FILE, "PV panels with a forecast from a file ...", SERIES_OF_UNIX, is_way=True),
+            PickerItem(FILE, "PV panels with a forecast from a file ...", SERIES_OF_UNIX, is_way=True),
         ]
         picked = await self.fields.pick(f"Add a device to {tree_model.title_of(tree, house)}", items)
         if picked is None:

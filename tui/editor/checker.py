@@ -19,7 +19,7 @@ LARGE = 40_000
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """The result of `ssmic check` on a version."""
 
     version: TreeVersion
@@ -45,7 +45,7 @@ class CheckRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class CheckReply:
     """What was found in the document of a request."""
 
     document: Document | None
@@ -62,7 +62,9 @@ class Checker:
     def __init__(self) -> None:
         self._server = ChildServer("tui.editor.check_server")
 
-    async def check(self, version: TreeVersion, where: str, folder: Path, *, allow_outside: bool = False) -> Checked:
+    async def check(
+        self, version: TreeVersion, where: str, folder: Path, *, allow_outside: bool = False
+    ) -> CheckResult:
         """Validate a version; calls are serialized.
 
         Args:
@@ -77,15 +79,15 @@ class Checker:
         if found is None:
             found = await asyncio.to_thread(found_in, request)
         if found.failed:
-            return Checked(version, failed=ScenarioError(found.problems))
+            return CheckResult(version, failed=ScenarioError(found.problems))
         if found.document is not None:
             version.keep(found.document)
-        return Checked(version, found.problems, found.notes)
+        return CheckResult(version, found.problems, found.notes)
 
-    async def _asked(self, request: CheckRequest) -> Findings | None:
+    async def _asked(self, request: CheckRequest) -> CheckReply | None:
         """Validate in the child process; None if it cannot be started."""
         try:
-            found: Findings | None = await self._server.ask(request)
+            found: CheckReply | None = await self._server.ask(request)
         except OSError:
             return None
         return found
@@ -101,16 +103,16 @@ def _is_large(request: CheckRequest) -> bool:
     return length >= LARGE or length + sum(len(repr(step)) for step in request.steps) >= LARGE
 
 
-def found_in(request: CheckRequest) -> Findings:
+def found_in(request: CheckRequest) -> CheckReply:
     """Return all problems of a document or, without problems, the notes of `ssmic check`."""
     document = request.document
     try:
         document = written(document, request.steps)
     except ScenarioError as error:
-        return Findings(None, error.problems, failed=True)
+        return CheckReply(None, error.problems, failed=True)
     changed = document if request.steps else None
     try:
         scenario = document.scenario(request.where, request.folder, allow_outside=request.allow_outside)
     except ScenarioError as error:
-        return Findings(changed, error.problems)
-    return Findings(changed, notes=(*run_notes(scenario), *map(ScenarioNote, job_notes(scenario))))
+        return CheckReply(changed, error.problems)
+    return CheckReply(changed, notes=(*run_notes(scenario), *map(ScenarioNote, job_notes(scenario))))

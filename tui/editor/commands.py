@@ -12,7 +12,7 @@ from scenarios.files import RESERVED, KeyPath, YamlValue, format_after_start, fo
 from scenarios.importers import InputJob
 from tui.editor import tree_model
 from tui.editor.edit_history import Change, Insert, Put, Remove, RemoveItems, Step
-from tui.editor.forms import Origin, rename_in_community, set_community_value
+from tui.editor.forms import RunStart, rename_in_community, set_community_value
 from tui.editor.scripts import duplicate_entry, set_script_value
 from tui.editor.tree_model import Ref, Tree, at, text
 
@@ -447,7 +447,7 @@ def _beside(tree: Tree, ref: Ref) -> Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class AddedJobs:
     """Result of adding jobs from a file."""
 
     change: Change | None
@@ -457,7 +457,7 @@ class Added:
     """Values left out or assumed:"""
 
 
-def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
+def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> AddedJobs:
     """Return the change that adds jobs to the devices they refer to.
 
     Args:
@@ -465,7 +465,7 @@ def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
         jobs: Jobs read from a file.
         where: The file's name, for the undo history.
     """
-    origin = Origin.of(tree.get("start"), tree.get("zone"))
+    origin = RunStart.of(tree.get("start"), tree.get("zone"))
     known = tree_model.profiles(tree)
     entries: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -500,9 +500,9 @@ def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
     if early:
         notes.append(f"{early} jobs are registered before the run starts: change the start, or their times")
     if not entries:
-        return Added(None, 0, tuple(dict.fromkeys(notes)))
+        return AddedJobs(None, 0, tuple(dict.fromkeys(notes)))
     count = len(at(tree, tree_model.JOBS) or [])
     insert = Insert(tree_model.JOBS, count, tuple(entries))
     of_profiles = [step for found in steps.values() for step in found]
     label = f"add {plural(len(entries), 'job')} from {where}"
-    return Added(Change(label, (*of_profiles, insert), tree_model.JOBS), len(entries), tuple(dict.fromkeys(notes)))
+    return AddedJobs(Change(label, (*of_profiles, insert), tree_model.JOBS), len(entries), tuple(dict.fromkeys(notes)))

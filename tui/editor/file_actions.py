@@ -17,11 +17,11 @@ from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edit_history import Change, History, TreeVersion
 from tui.editor.generating import GenerateDialog
-from tui.editor.picker import Item, Picker
-from tui.editor.preview_chart import Picture
+from tui.editor.picker import Picker, PickerItem
+from tui.editor.preview_chart import PreviewContent
 from tui.editor.rescued_work import rescue, rescued_work
 from tui.editor.series import SeriesImport, is_series
-from tui.editor.session import EditSession, Stamp, Work, stamp_of
+from tui.editor.session import EditedNeighbourhood, EditSession, Stamp, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
 from tui.shell import Answer, Confirm, OpenNeighbourhood, PickPath
 from tui.start import is_rescued
@@ -36,7 +36,7 @@ def bundled_document(name: str) -> Document:
         return Document.open(path)
 
 
-def _source_of(work: Work) -> str | None:
+def _source_of(work: EditedNeighbourhood) -> str | None:
     """Return what a run of some work reads."""
     if work.path is None:
         return None if work.history.is_dirty else work.source
@@ -101,7 +101,7 @@ class FileActions:
         self._opening = object()
         return self._opening
 
-    async def _open(self, opening: object, work: Work, ref: Ref = WHOLE) -> bool:
+    async def _open(self, opening: object, work: EditedNeighbourhood, ref: Ref = WHOLE) -> bool:
         """Open what was read, and return whether it is open: the user may have gone on with what was open before.
 
         Reading takes a while; changes made meanwhile are asked about, unless something else is to be opened by then.
@@ -120,7 +120,7 @@ class FileActions:
         if await self._may_leave():
             self._begin_opening()
             document = Document(commands.NEW_TEXT.format(name="my-neighbourhood"))
-            self._session.open(Work(History(document, saved=True), None, "New neighbourhood"))
+            self._session.open(EditedNeighbourhood(History(document, saved=True), None, "New neighbourhood"))
             self._session.apply(commands.add_house)
 
     async def ask_and_open(self) -> None:
@@ -151,7 +151,7 @@ class FileActions:
 
     async def _read(self, opening: object, path: Path, ref: Ref = WHOLE) -> None:
         try:
-            work = await asyncio.to_thread(rescued_work if is_rescued(path) else Work.opened, path)
+            work = await asyncio.to_thread(rescued_work if is_rescued(path) else EditedNeighbourhood.opened, path)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
             if opening is self._opening:
@@ -168,8 +168,8 @@ class FileActions:
     async def ask_and_copy(self) -> None:
         """Let the user pick a bundled scenario, and open a copy of it."""
         said = {name: await asyncio.to_thread(bundled_description, name) for name in bundled_names()}
-        items = [Item(name, name, said[name]) for name in said]
-        dialog = Picker("Copy a bundled neighbourhood", items, picture=lambda name: Picture(said[name]))
+        items = [PickerItem(name, name, said[name]) for name in said]
+        dialog = Picker("Copy a bundled neighbourhood", items, picture=lambda name: PreviewContent(said[name]))
         picked = await self._user.ask(dialog)
         if picked is not None and await self._may_leave():
             await self._copy(self._begin_opening(), picked)
@@ -177,7 +177,7 @@ class FileActions:
     async def _copy(self, opening: object, name: str) -> None:
         document = await asyncio.to_thread(bundled_document, name)
         history = await asyncio.to_thread(History, document, saved=True)
-        await self._open(opening, Work(history, None, f'"{name}" (copy)', source=name))
+        await self._open(opening, EditedNeighbourhood(history, None, f'"{name}" (copy)', source=name))
 
     async def ask_and_import(self) -> None:
         """Let the user pick inputs of PySSMic or GreenCharge, or a series of a meter, and import them."""
@@ -202,7 +202,7 @@ class FileActions:
                 await self._user.ask(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
             return
         document = Document(await asyncio.to_thread(to_yaml, imported.file))
-        work = Work(History(document, saved=False), None, f'"{path.name}" (imported)')
+        work = EditedNeighbourhood(History(document, saved=False), None, f'"{path.name}" (imported)')
         if not await self._open(opening, work):
             return
         if imported.notes:
@@ -256,7 +256,7 @@ class FileActions:
             self._session.note_change()
         return is_written
 
-    async def _write(self, work: Work, path: Path) -> bool:
+    async def _write(self, work: EditedNeighbourhood, path: Path) -> bool:
         version = work.history.current
         try:
             await asyncio.to_thread(work.save, version, path)
@@ -301,7 +301,7 @@ class FileActions:
         if self._session.work is not None:
             await self._ask_about_disk(self._session.work)
 
-    async def _ask_about_disk(self, work: Work, *, saving: bool = False) -> str | None:
+    async def _ask_about_disk(self, work: EditedNeighbourhood, *, saving: bool = False) -> str | None:
         if work.path is None:
             return None
         mine = " Reloading discards your changes." if work.history.is_dirty else ""
@@ -360,7 +360,7 @@ class FileActions:
         now = self.open_neighbourhood()
         return now.source if now is not None and now.is_saved else None
 
-    async def _ask_to_save(self, work: Work) -> bool:
+    async def _ask_to_save(self, work: EditedNeighbourhood) -> bool:
         answer = await self._user.ask(
             Confirm(
                 f"Save {work.title} first?",

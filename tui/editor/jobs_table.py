@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.editor import tree_model
-from tui.editor.forms import Origin, in_words, seconds
+from tui.editor.forms import RunStart, in_words, seconds
 from tui.editor.tree_model import Ref, Tree, text
 from tui.widgets import Column, VirtualTable
 
@@ -24,7 +24,7 @@ class JobRow:
     device: str
     job: Tree
     """The job as plain data; what a column says of it is worked out for the rows in sight only."""
-    origin: Origin
+    origin: RunStart
 
     def said(self, key: str) -> str:
         """Return one of its times in words."""
@@ -42,7 +42,7 @@ class JobRow:
 
 def rows_of(tree: Tree) -> list[JobRow]:
     """Return the jobs in the order of the file."""
-    origin = Origin.of(tree.get("start"), tree.get("zone"))
+    origin = RunStart.of(tree.get("start"), tree.get("zone"))
     titles = tree_model.job_device_titles(tree)
     rows = []
     for index, job in tree_model.jobs(tree):

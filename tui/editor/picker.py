@@ -21,8 +21,8 @@ from scenarios.files import format_after_start
 from scenarios.generate import Roof
 from scenarios.importers import START_S, STEP_S, clear_sky_steps_w
 from tui.editor import tree_model
-from tui.editor.forms import Origin
-from tui.editor.preview_chart import Artist, Picture, load_picture
+from tui.editor.forms import RunStart
+from tui.editor.preview_chart import PreviewArtist, PreviewContent, load_picture
 from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import Tree, text
 from tui.shell import MOST_FOUND, Dialog, Footer
@@ -30,7 +30,7 @@ from tui.widgets import Chart, TimeAxis, ranked
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PickerItem:
     """An item of a picker."""
 
     id: str
@@ -76,9 +76,9 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
     def __init__(
         self,
         title: str,
-        items: Sequence[Item],
+        items: Sequence[PickerItem],
         *,
-        picture: Callable[[str], Picture | None] | None = None,
+        picture: Callable[[str], PreviewContent | None] | None = None,
         current: str | None = None,
     ) -> None:
         """Ask.
@@ -206,46 +206,48 @@ REMOVE = "remove:"
 _OWN, _BUNDLED, _SKY = "own:", "bundled:", "sky:"
 
 
-def file_item(what: str) -> Item:
+def file_item(what: str) -> PickerItem:
     """Return the item that opens a file dialog."""
-    return Item(FILE, "From a file ...", what, is_way=True)
+    return PickerItem(FILE, "From a file ...", what, is_way=True)
 
 
-def profile_items(tree: Tree, *, own: bool = True) -> list[Item]:
+def profile_items(tree: Tree, *, own: bool = True) -> list[PickerItem]:
     """Return load profiles: those of the file, then the remaining bundled appliances."""
     here = list(tree_model.profiles(tree)) if own else []
-    items = [Item(_OWN + name, name, group="In this file") for name in here]
+    items = [PickerItem(_OWN + name, name, group="In this file") for name in here]
     return items + [
-        Item(_BUNDLED + a.name, a.title, f"{a.energy_wh / 1000:.2f} kWh, {a.description}", "Bundled appliances")
+        PickerItem(_BUNDLED + a.name, a.title, f"{a.energy_wh / 1000:.2f} kWh, {a.description}", "Bundled appliances")
         for a in APPLIANCES.values()
         if a.name not in here
     ]
 
 
-def sky_items() -> list[Item]:
+def sky_items() -> list[PickerItem]:
     """Return the clear-sky forecasts."""
-    return [Item(_SKY + sky.id, sky.title, group="PV panels: forecasts for a clear sky") for sky in SKIES]
+    return [PickerItem(_SKY + sky.id, sky.title, group="PV panels: forecasts for a clear sky") for sky in SKIES]
 
 
-def house_items(tree: Tree) -> list[Item]:
+def house_items(tree: Tree) -> list[PickerItem]:
     """Return the houses; ids are their indexes."""
-    return [Item(str(i), tree_model.house_title(house), "house") for i, house in tree_model.houses(tree)]
+    return [PickerItem(str(i), tree_model.house_title(house), "house") for i, house in tree_model.houses(tree)]
 
 
-def consumer_items(tree: Tree) -> list[Item]:
+def consumer_items(tree: Tree) -> list[PickerItem]:
     """Return the devices that can run jobs, house by house."""
     return [
-        Item(f"{i}.{j}", tree_model.device_title(device), f"{text(device.get('id'))}", tree_model.house_title(house))
+        PickerItem(
+            f"{i}.{j}", tree_model.device_title(device), f"{text(device.get('id'))}", tree_model.house_title(house)
+        )
         for i, house in tree_model.houses(tree)
         for j, device in tree_model.devices(house)
         if device.get("type") != "producer"
     ]
 
 
-def device_items(tree: Tree) -> list[Item]:
+def device_items(tree: Tree) -> list[PickerItem]:
     """Return all devices, house by house."""
     return [
-        Item(
+        PickerItem(
             f"{i}.{j}",
             tree_model.device_title(device),
             f"{text(device.get('type'))} {text(device.get('id'))}",
@@ -256,13 +258,13 @@ def device_items(tree: Tree) -> list[Item]:
     ]
 
 
-def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
+def part_items(tree: Tree) -> tuple[list[PickerItem], list[tree_model.Ref]]:
     """Return all parts, to find one among them; ids are indexes in the second list."""
     refs: list[tree_model.Ref] = []
-    items: list[Item] = []
+    items: list[PickerItem] = []
 
     def add(ref: tree_model.Ref, title: str, details: str) -> None:
-        items.append(Item(str(len(refs)), title, details))
+        items.append(PickerItem(str(len(refs)), title, details))
         refs.append(ref)
 
     for i, house in tree_model.houses(tree):
@@ -286,11 +288,11 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
     return items, refs
 
 
-def picture_of(tree: Tree, folder: Path, *, allow_outside: bool = False) -> Callable[[str], Picture | None]:
+def picture_of(tree: Tree, folder: Path, *, allow_outside: bool = False) -> Callable[[str], PreviewContent | None]:
     """Return the function that previews choices for `tree`; files are in `folder`, or anywhere if `allow_outside`."""
-    artist = Artist(tree, folder, allow_outside=allow_outside)
+    artist = PreviewArtist(tree, folder, allow_outside=allow_outside)
 
-    def draw(item: str) -> Picture | None:
+    def draw(item: str) -> PreviewContent | None:
         if item.startswith(_OWN):
             return artist.load_profile(item.removeprefix(_OWN))
         if item.startswith(_BUNDLED):
@@ -336,7 +338,7 @@ class ClearSky:
 
     def prediction(self, tree: Tree) -> dict[str, Any]:
         """Return a forecast for the days of the run, issued at its start, as a YAML entry."""
-        origin = Origin.of(tree.get("start"), tree.get("zone"))
+        origin = RunStart.of(tree.get("start"), tree.get("zone"))
         start_s = START_S if origin.start_s is None else origin.start_s
         days = tree.get("days")
         count = min(days, _MOST_DAYS) if isinstance(days, int) and days > 0 else 1

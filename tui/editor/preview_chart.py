@@ -23,7 +23,7 @@ from scenarios.files import (
 )
 from scenarios.metrics import real_production_wh
 from tui.editor import tree_model
-from tui.editor.forms import Origin, seconds
+from tui.editor.forms import RunStart, seconds
 from tui.editor.scripts import condition_of, event_in_words, moment_s
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.shell import Days
@@ -41,7 +41,7 @@ _EntryT = TypeVar("_EntryT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PreviewContent:
     """Contents of a preview chart, with its caption."""
 
     title: str
@@ -56,7 +56,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Artist:
+class PreviewArtist:
     """Draws previews of parts of a neighbourhood; may read files."""
 
     tree: Tree
@@ -68,7 +68,7 @@ class Artist:
     allow_outside: bool = False
     """Whether files may lie outside the folder."""
 
-    def picture(self, ref: Ref) -> Picture:
+    def picture(self, ref: Ref) -> PreviewContent:
         """Return the preview of a part."""
         match tree_model.kind_of(ref):
             case "device" if at(self.tree, (*ref, "type")) == "producer":
@@ -84,10 +84,10 @@ class Artist:
             case _:
                 return self._day_of(ref)
 
-    def load_profile(self, name: str) -> Picture:
+    def load_profile(self, name: str) -> PreviewContent:
         """Draw a load profile of the file, or a bundled one, by its name."""
         if not name:
-            return Picture("No load profile chosen yet")
+            return PreviewContent("No load profile chosen yet")
         return load_picture(name, self.profile(name))
 
     def profile(self, name: str) -> LoadProfile | None:
@@ -123,19 +123,19 @@ class Artist:
         parsed = _parsed(ProductionEntry, known)
         return self._reader().production(parsed, ()) if parsed else None
 
-    def producer(self, device: dict[str, Any]) -> Picture:
+    def producer(self, device: dict[str, Any]) -> PreviewContent:
         """Draw a producer's forecasts and its production."""
         found = [self.production(entry) for _, entry in tree_model.items(device.get("predictions"))]
         productions = [production for production in found if production is not None]
         actual = self.production(device.get("actual")) if device.get("actual") else None
         everything = [*productions, *([actual] if actual else [])]
         if not everything:
-            return Picture("No forecast yet")
+            return PreviewContent("No forecast yet")
         start_s, end_s = min(p.start_s for p in everything), max(p.end_s for p in everything)
         days, title = None, "Forecasts" if len(productions) > 1 else "Forecast"
         if end_s - start_s > 2 * DAY_S:
             # A year of forecasts in one chart would be illegible.
-            origin_s = Origin.of(self.tree.get("start"), self.tree.get("zone")).start_s
+            origin_s = RunStart.of(self.tree.get("start"), self.tree.get("zone")).start_s
             first_s = start_s if origin_s is None or origin_s >= end_s else origin_s
             days = Days(first_s, -(-(end_s - first_s) // DAY_S), self._zone)
             start_s, title = self._chosen(days, title)
@@ -153,16 +153,16 @@ class Artist:
         edges_s = np.array([start_s, end_s], dtype=np.float64)
         energies_wh = [float(production.energy_per_bin_wh(edges_s)[0]) for production in productions[:6]]
         said = ", ".join(f"{wh / 1000:,.1f} kWh" for wh in energies_wh)
-        return Picture(title, tuple(series), span, said, days, self.marks(int(span.start_s), int(span.end_s)))
+        return PreviewContent(title, tuple(series), span, said, days, self.marks(int(span.start_s), int(span.end_s)))
 
-    def job(self, job: dict[str, Any]) -> Picture:
+    def job(self, job: dict[str, Any]) -> PreviewContent:
         """Draw a job at both ends of its window, in front of the neighbourhood's production."""
-        origin = Origin.of(self.tree.get("start"), self.tree.get("zone"))
+        origin = RunStart.of(self.tree.get("start"), self.tree.get("zone"))
         earliest_s, latest_s = (seconds(job.get(key), origin) for key in ("earliest_start", "latest_start"))
         name = text(job.get("load_profile")) or self._profile_of_device(job)
         profile = self.profile(name) if name else None
         if earliest_s is None or latest_s is None or profile is None:
-            return Picture("The chart appears once the job has a window and a load profile")
+            return PreviewContent("The chart appears once the job has a window and a load profile")
         first_s, last_s = min(earliest_s, latest_s), max(earliest_s, latest_s) + profile.duration_s
         margin_s = max(1800, (last_s - first_s) // 8)
         start_s, end_s = first_s - margin_s, last_s + margin_s
@@ -177,13 +177,13 @@ class Artist:
         if latest_s >= earliest_s:
             said += f", may start within {_duration(latest_s - earliest_s)}"
         marks = self.marks(start_s, end_s)
-        return Picture(name, tuple(series), TimeAxis(start_s, end_s, self._zone), said, marks=marks)
+        return PreviewContent(name, tuple(series), TimeAxis(start_s, end_s, self._zone), said, marks=marks)
 
-    def day(self, house: str | None) -> Picture:
+    def day(self, house: str | None) -> PreviewContent:
         """Draw production and jobs of a house, or of all, each job at its earliest start."""
-        origin = Origin.of(self.tree.get("start"), self.tree.get("zone"))
+        origin = RunStart.of(self.tree.get("start"), self.tree.get("zone"))
         if origin.start_s is None:
-            return Picture("The chart appears once the start has a date")
+            return PreviewContent("The chart appears once the start has a date")
         loads: list[tuple[int, LoadProfile]] = []
         known: dict[str, LoadProfile | None] = {}
         defaults = self._profiles_of_devices()
@@ -207,7 +207,7 @@ class Artist:
         base_w = self._base_load_w(start_s, end_s, house)
         load_w += base_w
         if not load_w.any() and not produced_w.any():
-            return Picture(title, days=days)
+            return PreviewContent(title, days=days)
         series = (
             drawn(FORECAST, produced_w, "produced"),
             drawn(DEMAND, load_w, "demand")
@@ -224,7 +224,7 @@ class Artist:
             said += "\n╎ " + ", ".join(
                 f"{self._zone.exact_clock(int(mark.at_s))} {mark}" for mark in marks[:_MOST_SAID]
             )
-        return Picture(title, series, span, said, days, marks)
+        return PreviewContent(title, series, span, said, days, marks)
 
     def _day_count(self, start_s: int, loads: Sequence[tuple[int, LoadProfile]]) -> int:
         """Return the days of the run: from the file, else until the last job drawn."""
@@ -239,7 +239,7 @@ class Artist:
         index = days.fitting(self.day_index)
         return days.begins_s(index), " · ".join(filter(None, (title, days.title(index))))
 
-    def _day_of(self, ref: Ref) -> Picture:
+    def _day_of(self, ref: Ref) -> PreviewContent:
         """Draw the day of an event or an expectation; the chosen day of another part, or where it has no time."""
         entry = at(self.tree, ref) if tree_model.kind_of(ref) in {"event", "expectation"} else None
         at_s = moment_s(self.tree, entry.get("at")) if isinstance(entry, dict) else None
@@ -305,12 +305,12 @@ class Artist:
         return f", {plural(waiting, 'event')} when a job allows" if waiting else ""
 
     @property
-    def _origin(self) -> Origin:
-        return Origin.of(self.tree.get("start"), self.tree.get("zone"))
+    def _origin(self) -> RunStart:
+        return RunStart.of(self.tree.get("start"), self.tree.get("zone"))
 
     @property
     def _zone(self) -> Zone:
-        return Origin.of(self.tree.get("start"), self.tree.get("zone")).zone
+        return RunStart.of(self.tree.get("start"), self.tree.get("zone")).zone
 
     def _produced_w(self, start_s: int, end_s: int, house: str | None = None) -> FloatArray:
         """Return mean production power in W per step, by the rule used in results."""
@@ -339,7 +339,7 @@ class Artist:
 
     def _producer(self, device: dict[str, Any]) -> ProducerSeries | None:
         """Return a producer's readable forecasts and production; None if there are none."""
-        origin = Origin.of(self.tree.get("start"), self.tree.get("zone"))
+        origin = RunStart.of(self.tree.get("start"), self.tree.get("zone"))
         actual = self.production(device.get("actual")) if device.get("actual") else None
         if actual is not None:
             return ProducerSeries((), actual)
@@ -361,7 +361,7 @@ class Artist:
         return self._profiles_of_devices().get(tree_model.key_of_job(job), "")
 
     def _reader(self) -> SeriesReader:
-        start_s = Origin.of(self.tree.get("start"), self.tree.get("zone")).start_s
+        start_s = RunStart.of(self.tree.get("start"), self.tree.get("zone")).start_s
         return SeriesReader(
             ProblemCollector(locate_in("")),
             self.folder,
@@ -375,14 +375,14 @@ _COLOURS = (FORECAST.colour, "secondary", "accent", "error")
 """Colours of the first forecasts: an area, then lines."""
 
 
-def load_picture(name: str, profile: LoadProfile | None) -> Picture:
+def load_picture(name: str, profile: LoadProfile | None) -> PreviewContent:
     """Draw a load profile that was read."""
     if profile is None:
-        return Picture(f"{name}: cannot be drawn")
+        return PreviewContent(f"{name}: cannot be drawn")
     values = power_w(profile, 0, profile.duration_s)
     peak_w = float((np.diff(profile.cumulative_array) / np.diff(profile.times_array)).max() * 3600)
     said = f"{profile.energy_wh / 1000:,.2f} kWh in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
-    return Picture(name, (drawn(DEMAND, values, "power"),), TimeAxis(0, profile.duration_s, _minutes), said)
+    return PreviewContent(name, (drawn(DEMAND, values, "power"),), TimeAxis(0, profile.duration_s, _minutes), said)
 
 
 def power_w(series: CumulativeSeries, start_s: int, end_s: int) -> FloatArray:

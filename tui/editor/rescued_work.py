@@ -10,14 +10,14 @@ from broker import file_name
 from scenarios import ScenarioError
 from scenarios.files import Document
 from tui.editor.edit_history import History
-from tui.editor.session import Stamp, Work, stamp_of
+from tui.editor.session import EditedNeighbourhood, Stamp, stamp_of
 from tui.start import name_in, original_of, own_folder
 
 _OTHER_STATE: Stamp = (0, 0, 0)
 """A state that no file is in."""
 
 
-def rescued_work(path: Path) -> Work:
+def rescued_work(path: Path) -> EditedNeighbourhood:
     """Open rescued changes as unsaved changes of the file that they belong to.
 
     If that file is newer, another program has changed it, and the application asks before it overwrites it.
@@ -31,10 +31,10 @@ def rescued_work(path: Path) -> Work:
     stamp = None if original is None else stamp_of(original)
     if stamp is not None and stamp[0] > path.stat().st_mtime_ns:
         stamp = _OTHER_STATE
-    return Work(History(document, saved=False), original, name, stamp=stamp, rescued_from=path)
+    return EditedNeighbourhood(History(document, saved=False), original, name, stamp=stamp, rescued_from=path)
 
 
-def rescue(work: Work) -> str | None:
+def rescue(work: EditedNeighbourhood) -> str | None:
     """Write the changes next to their file or, without a file, into the application's folder.
 
     Returns a sentence that tells the user where they are; None if there are no unsaved changes.
@@ -59,14 +59,14 @@ def rescue(work: Work) -> str | None:
     return f"{work.title} had unsaved changes; they could not be saved: no writable folder."
 
 
-def _date_before(work: Work, path: Path) -> None:
+def _date_before(work: EditedNeighbourhood, path: Path) -> None:
     """Date rescued changes just before their file if another program has changed it; see `rescued_work`."""
     stamp = stamp_of(work.path) if work.path is not None and work.changed_on_disk else None
     if stamp is not None:
         os.utime(path, ns=(stamp[0] - 1, stamp[0] - 1))
 
 
-def _folders(work: Work) -> list[Path]:
+def _folders(work: EditedNeighbourhood) -> list[Path]:
     own = own_folder()
     return [own] if work.path is None else [work.path.parent, own]
 

@@ -20,7 +20,7 @@ from tui.editor.forms import FieldRow, is_possible, label_of
 from tui.editor.problems_panel import CoveragePanel
 from tui.editor.scan_actions import ScanActions
 from tui.editor.scripts import ScriptActions
-from tui.editor.session import EditSession, FieldWanted, Opened, SessionEvent, Work
+from tui.editor.session import EditedNeighbourhood, EditSession, FieldWanted, Opened, SessionEvent
 from tui.editor.tree_model import Ref
 from tui.editor.workspace import Workspace
 from tui.shell import AreaScreen, EditScenario, EmptyState, Intent, PaletteEntry, RunScenario
@@ -200,7 +200,7 @@ file.
     # What is open.
 
     @property
-    def work(self) -> Work | None:
+    def work(self) -> EditedNeighbourhood | None:
         """The open neighbourhood."""
         return self.session.work
 

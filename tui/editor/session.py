@@ -15,7 +15,7 @@ from broker import writing_obstacle
 from scenarios import Problem, ScenarioError
 from scenarios.files import Document, KeyPath, ScenarioNote, YamlValue
 from tui.editor import tree_model
-from tui.editor.checker import Checked, Checker
+from tui.editor.checker import Checker, CheckResult
 from tui.editor.edit_history import Change, History, Put, TreeVersion
 from tui.editor.tree_model import WHOLE, Ref, Tree, owner_of, parent_of, text
 
@@ -37,7 +37,7 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 @dataclass
-class Work:
+class EditedNeighbourhood:
     """A neighbourhood that is open: its history, its file, and the result of its last check."""
 
     history: History
@@ -63,7 +63,7 @@ class Work:
     """Whether it may refer to files outside its folder."""
 
     @classmethod
-    def opened(cls, path: Path) -> Work:
+    def opened(cls, path: Path) -> EditedNeighbourhood:
         """Read a file.
 
         Raises:
@@ -124,7 +124,7 @@ class Work:
         _rebase(self.tree, (), self.folder.resolve(), folder.resolve(), steps)
         return steps
 
-    def take(self, checked: Checked) -> None:
+    def take(self, checked: CheckResult) -> None:
         """Keep the result of a check."""
         self.problems, self.notes, self.checked = checked.problems, checked.notes, checked.version
         self.owners = {}
@@ -194,7 +194,7 @@ class EditSession:
     """Edits one neighbourhood at a time."""
 
     def __init__(self) -> None:
-        self.work: Work | None = None
+        self.work: EditedNeighbourhood | None = None
         """The open neighbourhood; None: there is none."""
         self.ref: Ref = WHOLE
         """The selected part."""
@@ -212,7 +212,7 @@ class EditSession:
         for watcher in self._watchers:
             watcher(event)
 
-    def open(self, work: Work | None, ref: Ref = WHOLE) -> None:
+    def open(self, work: EditedNeighbourhood | None, ref: Ref = WHOLE) -> None:
         """Open a neighbourhood in place of the one that is open.
 
         Args:
@@ -353,7 +353,7 @@ class EditSession:
         await self._checker.close()
 
 
-def file_reference(path: Path, work: Work) -> str:
+def file_reference(path: Path, work: EditedNeighbourhood) -> str:
     """Return how a scenario names a file: relative to its folder, unless that leads three folders up or more."""
     if work.path is None:
         return str(path.absolute())

@@ -16,7 +16,7 @@ from textual.widgets.tree import TreeNode
 
 from scenarios.files import YamlValue
 from tui.editor import tree_model
-from tui.editor.forms import Origin, in_words, key_of
+from tui.editor.forms import RunStart, in_words, key_of
 from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import COMMUNITY, EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref
 
@@ -31,7 +31,7 @@ class Outline:
     def __init__(self, tree: tree_model.Tree) -> None:
         """Make the outline of the data."""
         self._tree = tree
-        self._origin = Origin.of(tree.get("start"), tree.get("zone"))
+        self._origin = RunStart.of(tree.get("start"), tree.get("zone"))
 
     @cached_property
     def _by_device(self) -> dict[tuple[str, str], list[int]]:

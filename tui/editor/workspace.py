@@ -19,30 +19,30 @@ from scenarios.files import KeyPath
 from tui.editor import commands, tree_model
 from tui.editor.forms import FormView, PartForm, form_of
 from tui.editor.jobs_table import JobsTable
-from tui.editor.preview_chart import Artist, Kept
+from tui.editor.preview_chart import Kept, PreviewArtist
 from tui.editor.problems_panel import CoveragePanel, ProblemsPanel
 from tui.editor.session import (
     PAUSE_WALL_S,
     Changed,
     ChangeRefused,
     CheckFinished,
+    EditedNeighbourhood,
     EditSession,
     FieldWanted,
     Opened,
     Selected,
     SessionEvent,
-    Work,
 )
 from tui.editor.tree_model import Ref
 from tui.editor.tree_view import NeighbourhoodTree
-from tui.shell import Days, Guarded, complain
+from tui.shell import Days, ErrorBoundary, complain
 from tui.widgets import Chart, FieldHelp, update_if_changed
 
 FOLLOW_WALL_S = 0.04
 """The form follows the tree's cursor so much later: while a key is held down, no forms are built on the way."""
 
 
-class Workspace(Guarded, Vertical):
+class Workspace(ErrorBoundary, Vertical):
     """Shows an edit session; what the user selects here is selected in the session.
 
     The fields' messages (`FieldRow.Edited` and others) and `CoveragePanel.Chosen` are left to the screen.
@@ -182,7 +182,7 @@ class Workspace(Guarded, Vertical):
         if event.is_new and self._session.work is not None:
             self._show_part(self._session.work)
 
-    def _show_part(self, work: Work, draw_after_wall_s: float = FOLLOW_WALL_S) -> None:
+    def _show_part(self, work: EditedNeighbourhood, draw_after_wall_s: float = FOLLOW_WALL_S) -> None:
         ref = self._session.ref
         is_jobs = tree_model.kind_of(ref) == "jobs"
         self.query_one("#part", ContentSwitcher).current = "jobs" if is_jobs else "form"
@@ -193,7 +193,7 @@ class Workspace(Guarded, Vertical):
         self._show_problems(work)
         self._draw(draw_after_wall_s)
 
-    def _latest_form(self, work: Work) -> Callable[[], tuple[tree_model.Tree, PartForm]]:
+    def _latest_form(self, work: EditedNeighbourhood) -> Callable[[], tuple[tree_model.Tree, PartForm]]:
         """Return a function that returns a neighbourhood and the form of the selected part, as they are when called."""
         before, ref_before = work.tree, self._session.ref
 
@@ -225,7 +225,7 @@ class Workspace(Guarded, Vertical):
         self._show_problems(work)
         self.query_one(Headline).show(work)
 
-    def _show_problems(self, work: Work) -> None:
+    def _show_problems(self, work: EditedNeighbourhood) -> None:
         by_path: dict[KeyPath, list[str]] = {}
         for problem in work.problems:
             by_path.setdefault(problem.path, []).append(problem.what)
@@ -332,7 +332,7 @@ class PreviewPanel(Vertical):
         self.drawn = None
         await asyncio.sleep(after_wall_s)
         picture = await asyncio.to_thread(
-            Artist(work.tree, work.folder, self.day_index, self._kept, work.allow_outside).picture, ref
+            PreviewArtist(work.tree, work.folder, self.day_index, self._kept, work.allow_outside).picture, ref
         )
         if self._session.work is work and self._session.ref == ref:
             if picture.days != self.days:
@@ -367,7 +367,7 @@ class Headline(Horizontal):
         yield Static("", classes="state", markup=False)
         yield Static("", classes="found", markup=False)
 
-    def show(self, work: Work) -> None:
+    def show(self, work: EditedNeighbourhood) -> None:
         """Show the state of the open neighbourhood."""
         update_if_changed(self.query_one(".name", Static), work.title)
         state = "● changed, not saved" if work.history.is_dirty else ""

@@ -6,11 +6,11 @@ from textual.containers import Vertical
 
 from scenarios import Zone
 from scenarios.monitor import ObservedRun, energy
-from tui.shell import Guarded
+from tui.shell import ErrorBoundary
 from tui.widgets import Cell
 
 
-class Pane(Guarded, Vertical):
+class Pane(ErrorBoundary, Vertical):
     """A pane of the live view; redrawn a few times a second while visible."""
 
     DEFAULT_CSS = """

@@ -13,7 +13,7 @@ from scenarios import Zone
 from scenarios.monitor import MessageSummary, ObservedNegotiation, ObservedRun, Step, shown_agent
 from tui.formatting import fit
 from tui.monitor.formatting import KINDS, Pane, amount, clock, kind_cell, moment, state_cell
-from tui.widgets import Column, VirtualTable, Words
+from tui.widgets import Column, PlainText, VirtualTable
 
 _LANE = 11
 _WIDE_LANE = 16
@@ -166,7 +166,7 @@ class JobsPane(Pane):
             _columns(Zone()), key=lambda job: job.job_id, empty="No job registered yet", id="jobs"
         )
         yield SequenceView()
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     def show(self, watched: ObservedRun) -> None:
         """Draw the jobs, and news of the selected one."""
@@ -218,6 +218,6 @@ class JobsPane(Pane):
     @on(VirtualTable.Highlighted, "#sequence")
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         step = event.row
-        self.query_one(".detail", Words).say(
+        self.query_one(".detail", PlainText).say(
             f"{step.kind}, {shown_agent(step.sender)} to {shown_agent(step.to)}: {step.said(self.zone)}"
         )

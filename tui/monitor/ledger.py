@@ -12,7 +12,7 @@ from agents import GRID, SHARED, LedgerEntry, Share
 from scenarios import Zone
 from scenarios.monitor import ObservedRun, in_periods
 from tui.monitor.formatting import Pane, amount, moment, state_cell
-from tui.widgets import Cell, Column, VirtualTable, Words
+from tui.widgets import Cell, Column, PlainText, VirtualTable
 
 
 def _producer(entry: LedgerEntry) -> Cell:
@@ -82,7 +82,7 @@ class LedgerPane(Pane):
             follow=True,
             id="ledger",
         )
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     def show(self, watched: ObservedRun) -> None:
         """Redraw if something changed."""
@@ -109,4 +109,4 @@ class LedgerPane(Pane):
             + (f", because {event.reason}" if event.reason else "")
             for event in entry.history
         )
-        self.query_one(".detail", Words).say(f"{entry.contract.contract_id}: {story}")
+        self.query_one(".detail", PlainText).say(f"{entry.contract.contract_id}: {story}")

@@ -24,7 +24,7 @@ from scenarios.monitor import KINDS, MessageLog, MessageSummary, ObservedRun, sh
 from tui.monitor.formatting import Pane, clock, kind_cell, kind_word
 from tui.shell import ChooseOne
 from tui.street_groups import MOST_LISTED
-from tui.widgets import Column, VirtualTable, Words
+from tui.widgets import Column, PlainText, VirtualTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ class MessagesPane(Pane):
             sortable=False,
             id="messages",
         )
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     @property
     def table(self) -> VirtualTable[MessageSummary]:
@@ -243,7 +243,7 @@ class MessagesPane(Pane):
         if not search.is_done:
             self.set_timer(_PAUSE_WALL_S, lambda: self._look_further(search))
         elif not self.table.rows and watched.lines.total:
-            self.query_one(".detail", Words).say("No message matches the filter. Escape clears it.")
+            self.query_one(".detail", PlainText).say("No message matches the filter. Escape clears it.")
         self._count(watched)
 
     def _look_further(self, search: Search) -> None:
@@ -334,7 +334,7 @@ class MessagesPane(Pane):
             zone=self.zone,
         )
         self._search = None
-        self.query_one(".detail", Words).say("")
+        self.query_one(".detail", PlainText).say("")
         if watched is not None:
             self.show(watched)
 
@@ -350,7 +350,7 @@ class MessagesPane(Pane):
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         line: MessageSummary = event.row
         job = f"  job {line.job_id}" if line.job_id else ""
-        self.query_one(".detail", Words).say(
+        self.query_one(".detail", PlainText).say(
             f"{shown_agent(line.sender)} to {shown_agent(line.to)}: {line.said(self.zone)}{job}"
         )
 

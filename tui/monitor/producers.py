@@ -13,7 +13,7 @@ from broker import plural
 from scenarios import DAY_S, Zone
 from scenarios.monitor import ObservedProducer, ObservedRun
 from tui.monitor.formatting import Pane, amount
-from tui.widgets import COMMITTED, FORECAST, Chart, Column, TimeAxis, VirtualTable, Words, drawn
+from tui.widgets import COMMITTED, FORECAST, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 
 _BINS = 288
 
@@ -172,7 +172,7 @@ class ProducersPane(Pane):
             _COLUMNS, key=lambda row: row.producer.id, empty="No producer has joined yet", id="producers"
         )
         yield Chart(empty="Choose a producer to see its day")
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     @property
     def chosen(self) -> ObservedProducer | None:
@@ -202,7 +202,7 @@ class ProducersPane(Pane):
         producer = self.chosen
         if producer is not None and self._watched is not None:
             text = draw_day(self.query_one(Chart), self._watched, producer, self.zone, self._ago)
-            self.query_one(".detail", Words).say(text)
+            self.query_one(".detail", PlainText).say(text)
 
     def action_day(self, by: int) -> None:
         """Show the day before (1), or after (-1); not before the run's first day, nor after the one that is now."""
@@ -250,7 +250,7 @@ class ProducersSidebar(Pane):
             _GLANCE_COLUMNS, key=lambda producer: producer.id, empty="No producer has joined yet", id="scores"
         )
         yield Chart(empty="No forecast yet")
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     def show(self, watched: ObservedRun) -> None:
         """Redraw if something changed."""
@@ -270,7 +270,9 @@ class ProducersSidebar(Pane):
     def _draw(self) -> None:
         producer: ObservedProducer | None = self.query_one("#scores", VirtualTable).row
         if producer is not None and self._watched is not None:
-            self.query_one(".detail", Words).say(draw_day(self.query_one(Chart), self._watched, producer, self.zone))
+            self.query_one(".detail", PlainText).say(
+                draw_day(self.query_one(Chart), self._watched, producer, self.zone)
+            )
 
     @on(VirtualTable.Highlighted)
     def _producer_chosen(self) -> None:

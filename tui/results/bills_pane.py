@@ -15,8 +15,8 @@ from scenarios.metrics import ALLOCATION_KEYS
 from scenarios.results import BillRow, ResultsReader, community_with_key, total_row
 from tui.formatting import unfinished
 from tui.results.formatting import READING, number_kwh
-from tui.shell import Guarded
-from tui.widgets import Cell, CellTable, Column, Words
+from tui.shell import ErrorBoundary
+from tui.widgets import Cell, CellTable, Column, PlainText
 
 ALL = "all households"
 _AS_SCENARIO = "from scenario"
@@ -131,7 +131,7 @@ _COLUMNS: tuple[Column[BillRow], ...] = (
 )
 
 
-class BillsPane(Guarded, Vertical):
+class BillsPane(ErrorBoundary, Vertical):
     """The bills of a run."""
 
     DEFAULT_CSS = """
@@ -156,12 +156,12 @@ class BillsPane(Guarded, Vertical):
             yield Static("Allocation key")
             yield Select[str](options, id="allocation-key", compact=True, allow_blank=False)
         yield CellTable[BillRow](_COLUMNS, key=lambda row: row.house, empty="No bills", waiting=READING, id="bill-rows")
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     def show(self, sheet: BillsSheet) -> None:
         """Show the bills of another run, or by another allocation key."""
         self.query_one("#bill-rows", CellTable).show_rows(sheet.rows)
-        self.query_one(".detail", Words).say(sheet.said)
+        self.query_one(".detail", PlainText).say(sheet.said)
 
     @on(Select.Changed, "#allocation-key")
     def _key_changed(self, event: Select.Changed) -> None:

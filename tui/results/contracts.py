@@ -15,8 +15,8 @@ from broker import plural
 from scenarios import Zone
 from scenarios.results import ContractRow
 from tui.results.formatting import covered_cell, number_kwh
-from tui.shell import Guarded
-from tui.widgets import Cell, CellTable, Column, VirtualTable, Words
+from tui.shell import ErrorBoundary
+from tui.widgets import Cell, CellTable, Column, PlainText, VirtualTable
 
 
 def supplier_cell(row: ContractRow) -> Cell:
@@ -89,7 +89,7 @@ def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
     )
 
 
-class Contracts(Guarded, Vertical):
+class Contracts(ErrorBoundary, Vertical):
     """Search field, table, and details of the selected contract."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too
@@ -123,9 +123,9 @@ class Contracts(Guarded, Vertical):
         """Field, table, words."""
         with Horizontal(classes="finding"):
             yield Input(placeholder="find a job, house, supplier", compact=True)
-            yield Words(classes="count")
+            yield PlainText(classes="count")
         yield CellTable[ContractRow](_columns(self._zone), key=lambda row: row.contract_id, empty="No contract")
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     @property
     def table(self) -> CellTable[ContractRow]:
@@ -183,14 +183,14 @@ class Contracts(Guarded, Vertical):
         count = plural(len(self._rows), "contract")
         if wanted or houses is not None:
             count = f"{len(found):,} of {count}{f', {self._street}' if houses is not None else ''}"
-        self.query_one(".count", Words).say(count)
+        self.query_one(".count", PlainText).say(count)
         self._explain()
 
     def _explain(self) -> None:
         """Say all of the contract under the cursor; also if its row stays, as another run has contracts of its name."""
         row: ContractRow | None = self.table.row
         nothing = "No match. Escape shows all contracts." if self._rows else ""
-        self.query_one(".detail", Words).say(nothing if row is None else in_words(row, self._zone))
+        self.query_one(".detail", PlainText).say(nothing if row is None else in_words(row, self._zone))
 
     @on(Input.Submitted)
     def _found(self, event: Input.Submitted) -> None:

@@ -17,13 +17,13 @@ from scenarios import Scenario, Zone
 from scenarios.results import ResultsReader, RunInfo, SimulationInfo
 from tui.results.file_states import Stamp, stamp_of
 from tui.results.household_model import Sheet, neighbourhood_sheet
-from tui.shell import Guarded, complain
+from tui.shell import ErrorBoundary, complain
 
 T = TypeVar("T")
 OnFailure = Callable[[BaseException], None]
 
 
-class Reads(Guarded, Vertical):
+class Reads(ErrorBoundary, Vertical):
     """A widget that reads in threads and shows the outcome."""
 
     read_wall_s = 0.0

@@ -22,7 +22,7 @@ from tui.results.contracts import Contracts
 from tui.results.formatting import READING, Figures
 from tui.results.household_model import EnergyTotal, Sheet
 from tui.results.households import Households
-from tui.shell import Days, Guarded, shown_zone
+from tui.shell import Days, ErrorBoundary, shown_zone
 from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Chart, TimeAxis, drawn
 
 _PATTERNS = {meaning.colour: meaning.pattern for meaning in MEANINGS}
@@ -128,7 +128,7 @@ class DayChart(Chart):
     """A focusable day chart."""
 
 
-class SheetPane(Guarded, Vertical):
+class SheetPane(ErrorBoundary, Vertical):
     """Day chart, energies and tables of one household, or of all together."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too

@@ -14,9 +14,9 @@ from textual.widgets import Input
 from broker import plural
 from scenarios.results import HouseholdRow, household_total
 from tui.results.formatting import number_kwh
-from tui.shell import MOST_FOUND, Guarded
+from tui.shell import MOST_FOUND, ErrorBoundary
 from tui.street_groups import MOST_LISTED, streets_of
-from tui.widgets import Cell, Column, VirtualTable, Words
+from tui.widgets import Cell, Column, PlainText, VirtualTable
 
 _STREET, _BACK = "▸ ", "◂ all streets"
 HouseName = tuple[str, str]
@@ -82,7 +82,7 @@ _OF_STREETS = tuple(
 """Ids of many households are long, and differ at their ends."""
 
 
-class Households(Guarded, Vertical):
+class Households(ErrorBoundary, Vertical):
     """The table of households, above it a search where there are many."""
 
     SCOPED_CSS = False
@@ -127,7 +127,7 @@ class Households(Guarded, Vertical):
         """Search field and table."""
         with Horizontal(classes="finding"):
             yield Input(placeholder="find a household; Enter opens a street", compact=True)
-            yield Words(classes="count")
+            yield PlainText(classes="count")
         yield VirtualTable[HouseholdRow](COLUMNS, key=lambda row: row.house, empty="No household", id="households")
 
     @property
@@ -200,7 +200,7 @@ class Households(Guarded, Vertical):
             rows = [household_total(title, self._members[street]) for title, street in self._titles.items()]
             said = f"{len(self._rows):,} in {plural(len(rows), 'street')}"
         self.table.show_rows(rows)
-        self.query_one(".count", Words).say(said)
+        self.query_one(".count", PlainText).say(said)
 
     @on(Input.Submitted)
     def _found(self, event: Input.Submitted) -> None:

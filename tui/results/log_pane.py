@@ -19,8 +19,8 @@ from scenarios import Zone
 from scenarios.results import ResultsReader
 from tui.logs import log_file_of
 from tui.results.formatting import READING
-from tui.shell import Guarded
-from tui.widgets import Cell, CellTable, Column, VirtualTable, Words
+from tui.shell import ErrorBoundary
+from tui.widgets import Cell, CellTable, Column, PlainText, VirtualTable
 
 MOST_RECORDS = 20_000
 """Maximum number of log records shown; older ones are omitted."""
@@ -129,12 +129,12 @@ def _columns(zone: Zone) -> tuple[Column[LogRow], ...]:
     )
 
 
-class LogPane(Guarded, Vertical):
+class LogPane(ErrorBoundary, Vertical):
     """The log of a run."""
 
     DEFAULT_CSS = """
     LogPane { height: 1fr; }
-    LogPane Words { height: auto; min-height: 1; padding: 0 1; background: $panel; }
+    LogPane PlainText { height: auto; min-height: 1; padding: 0 1; background: $panel; }
     LogPane .record { max-height: 3; }
     """
 
@@ -143,8 +143,8 @@ class LogPane(Guarded, Vertical):
         yield CellTable[LogRow](
             _columns(Zone()), key=lambda row: row.number, empty="No records", waiting=READING, id="log-rows"
         )
-        yield Words(classes="record")
-        yield Words(classes="detail")
+        yield PlainText(classes="record")
+        yield PlainText(classes="detail")
 
     def show(self, sheet: LogSheet) -> None:
         """Show the log of another run, at its scenario's offset."""
@@ -152,7 +152,7 @@ class LogPane(Guarded, Vertical):
         table.show_columns(_columns(sheet.zone))
         table.show_rows(sheet.rows)
         self._show_in_full()
-        self.query_one(".detail", Words).say(sheet.said)
+        self.query_one(".detail", PlainText).say(sheet.said)
 
     @on(VirtualTable.Highlighted)
     def _highlighted(self, event: VirtualTable.Highlighted) -> None:
@@ -163,4 +163,4 @@ class LogPane(Guarded, Vertical):
         """Show the record under the cursor, of which columns show a part; records of all runs are numbered alike."""
         row: LogRow | None = self.query_one("#log-rows", CellTable).row
         said = "" if row is None else f"{row.event}: {row.details}" if row.details else row.event
-        self.query_one(".record", Words).say(said)
+        self.query_one(".record", PlainText).say(said)

@@ -15,8 +15,8 @@ from scenarios.metrics import SampleStatistics
 from scenarios.results import AveragePowerProfile, ResultsReader, RunInfo, average_power_profile, view_runs
 from tui.formatting import percent, ratio, unfinished
 from tui.results.formatting import READING, number_kwh, state_cell
-from tui.shell import Days, Guarded, shown_zone
-from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
+from tui.shell import Days, ErrorBoundary, shown_zone
+from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def columns_for(rows: Sequence[RunRow]) -> tuple[Column[RunRow], ...]:
     return tuple(_MESSAGES_WHERE_COMPARED if column is _MESSAGES else column for column in shown)
 
 
-class RunsPane(Guarded, Vertical):
+class RunsPane(ErrorBoundary, Vertical):
     """The runs of a simulation, and their average day."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too
@@ -199,7 +199,7 @@ class RunsPane(Guarded, Vertical):
             id="runs",
         )
         yield Chart(empty="No run has begun yet", waiting=READING, id="average")
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     def show(self, sheet: RunsSheet) -> None:
         """Replace the runs; the day that is shown stays the same."""
@@ -236,7 +236,7 @@ class RunsPane(Guarded, Vertical):
         )
         title = days.title(self.day_index)
         chosen = f"{title} ({{ }} day before, after; G choose). " if title else ""
-        self.query_one(".detail", Words).say(chosen + _said(sheet.average, sheet.rows))
+        self.query_one(".detail", PlainText).say(chosen + _said(sheet.average, sheet.rows))
 
     @on(VirtualTable.Chosen, "#runs")
     def _chosen(self, event: VirtualTable.Chosen) -> None:

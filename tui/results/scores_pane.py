@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from scenarios.results import ResultsReader
 from scenarios.simulation import ScoresFile
 from tui.results.formatting import READING
-from tui.shell import Guarded
-from tui.widgets import Cell, CellTable, Column, Words
+from tui.shell import ErrorBoundary
+from tui.widgets import Cell, CellTable, Column, PlainText
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ _COLUMNS: tuple[Column[ScoreRow], ...] = (
 )
 
 
-class ScoresPane(Guarded, Vertical):
+class ScoresPane(ErrorBoundary, Vertical):
     """The scores of a run."""
 
     DEFAULT_CSS = """
@@ -107,12 +107,12 @@ class ScoresPane(Guarded, Vertical):
         yield CellTable[ScoreRow](
             _COLUMNS, key=lambda row: row.producer, empty="No scores", waiting=READING, id="score-rows"
         )
-        yield Words(classes="detail")
+        yield PlainText(classes="detail")
 
     def show(self, sheet: ScoresSheet) -> None:
         """Show the scores of another run."""
         self.query_one("#score-rows", CellTable).show_rows(sheet.rows)
-        self.query_one(".detail", Words).say(sheet.said)
+        self.query_one(".detail", PlainText).say(sheet.said)
 
 
 async def reset_scores(results: Path, scenario: str) -> None:

@@ -16,7 +16,7 @@ from agents.scheduling import ALGORITHMS
 from broker import shown
 from scenarios import whole_number_of
 from tui.shell import Dialog, Footer
-from tui.widgets import Tick
+from tui.widgets import SignCheckbox
 
 USUAL_SEEDS = "20"
 """Default number of seeds if the form has one run, which gives no interval."""
@@ -55,7 +55,7 @@ class AlgorithmsDialog(Dialog[Chosen | None]):
     AlgorithmsDialog > Vertical { width: 78; max-width: 100%; padding: 1 1 0 1; }
     AlgorithmsDialog .details { color: $text-muted; margin: 0 0 1 1; height: auto; }
     AlgorithmsDialog .line { height: 1; }
-    AlgorithmsDialog .line Tick { width: 19; }
+    AlgorithmsDialog .line SignCheckbox { width: 19; }
     AlgorithmsDialog .sentence { width: 1fr; height: 1; color: $text-muted; text-wrap: nowrap; }
     AlgorithmsDialog .seeds { height: 1; margin: 1 0 0 1; }
     AlgorithmsDialog .seeds Input { width: 8; margin: 0 1; background: $panel; }
@@ -86,7 +86,7 @@ class AlgorithmsDialog(Dialog[Chosen | None]):
             )
             for n, name in enumerate(ALGORITHMS, start=1):
                 with Horizontal(classes="line"):
-                    yield Tick(f"{n} {name}", value=name in self._ticked, id=f"tick-{n}", compact=True)
+                    yield SignCheckbox(f"{n} {name}", value=name in self._ticked, id=f"tick-{n}", compact=True)
                     yield Static(SENTENCES[name], classes="sentence", markup=False)
             with Horizontal(classes="seeds"):
                 yield Label("Seeds")
@@ -105,14 +105,16 @@ class AlgorithmsDialog(Dialog[Chosen | None]):
 
     def action_tick(self, number: int) -> None:
         """Toggle an algorithm."""
-        tick = self.query_one(f"#tick-{number}", Tick)
+        tick = self.query_one(f"#tick-{number}", SignCheckbox)
         tick.value = not tick.value
         tick.focus()
 
     @property
     def _chosen(self) -> tuple[str, ...]:
         """The ticked algorithms; those chosen earlier come first."""
-        ticked = [name for n, name in enumerate(ALGORITHMS, start=1) if self.query_one(f"#tick-{n}", Tick).value]
+        ticked = [
+            name for n, name in enumerate(ALGORITHMS, start=1) if self.query_one(f"#tick-{n}", SignCheckbox).value
+        ]
         return tuple(sorted(ticked, key=lambda name: name not in self._ticked))
 
     @on(Input.Submitted)

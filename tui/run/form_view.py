@@ -20,8 +20,8 @@ from agents.sharing import DEFAULT_FORECAST, PREFERENCES
 from scenarios import Scenario
 from scenarios.load import bundled_names
 from tui.run.form import BUSES, FORECASTS, OPEN, PROMISES, SEARCH_WALL_S, SUPPLIES, Choice, FormValues, about
-from tui.shell import PACES, Guarded, PickPath
-from tui.widgets import FieldHelp, Tick
+from tui.shell import PACES, ErrorBoundary, PickPath
+from tui.widgets import FieldHelp, SignCheckbox
 
 _ROWS: dict[str, tuple[str, ...]] = {
     "amounts": ("days", "seed", "runs", "workers"),
@@ -42,7 +42,7 @@ _LABELS = {
 }
 
 
-class RunForm(Guarded, VerticalScroll):
+class RunForm(ErrorBoundary, VerticalScroll):
     """The form of a simulation."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,7 +64,7 @@ class RunForm(Guarded, VerticalScroll):
     RunForm #seed { width: 14; margin-right: 1; }
     RunForm #runs { width: 6; margin-right: 1; }
     RunForm #workers { width: 6; margin-right: 0; }
-    RunForm .row Tick { margin-right: 3; }
+    RunForm .row SignCheckbox { margin-right: 3; }
     RunForm #source { width: 1fr; }
     RunForm #choices { width: 28; margin-right: 1; }
     RunForm #supply { width: 21; }
@@ -139,7 +139,7 @@ class RunForm(Guarded, VerticalScroll):
         yield from self._transport_and_scores()
         with Horizontal(classes="row"):
             yield Label("Optimum", classes="first")
-            yield Tick("compare with the optimum", id="optimum", compact=True)
+            yield SignCheckbox("compare with the optimum", id="optimum", compact=True)
             yield from self._field("optimum_s", f"{SEARCH_WALL_S:g}", label="seconds to search")
         yield self._problem("optima")
         with Horizontal(classes="row"):
@@ -176,8 +176,8 @@ class RunForm(Guarded, VerticalScroll):
             yield from self._field("hosts", "fastest", label="connections")
         with Horizontal(classes="row"):
             yield Label("Jobs", classes="first")
-            yield Tick("wait for a better offer", value=True, id="patient", compact=True)
-            yield Tick("reset producer scores", id="reset_scores", compact=True)
+            yield SignCheckbox("wait for a better offer", value=True, id="patient", compact=True)
+            yield SignCheckbox("reset producer scores", id="reset_scores", compact=True)
         yield self._problem("times")
 
     @staticmethod
@@ -237,9 +237,9 @@ class RunForm(Guarded, VerticalScroll):
             **values,
             algorithm=self._chosen("algorithm"),
             others=self._others,
-            patient=self.query_one("#patient", Tick).value,
-            reset_scores=self.query_one("#reset_scores", Tick).value,
-            optimum=self.query_one("#optimum", Tick).value,
+            patient=self.query_one("#patient", SignCheckbox).value,
+            reset_scores=self.query_one("#reset_scores", SignCheckbox).value,
+            optimum=self.query_one("#optimum", SignCheckbox).value,
         )
 
     def set_source(self, source: str) -> None:
@@ -329,7 +329,7 @@ class RunForm(Guarded, VerticalScroll):
         compared = self.query_one(".compared", Static)
         compared.set_class(not self._others, "gone")
         compared.update(f"{', '.join(algorithms)}; same seeds, fresh producer scores")
-        is_sought = self.query_one("#optimum", Tick).value
+        is_sought = self.query_one("#optimum", SignCheckbox).value
         for selector in ("#optimum_s", "#label-optimum_s"):
             self.query_one(selector).set_class(not is_sought, "gone")
         for name in _ROWS["algorithms"]:
@@ -366,7 +366,7 @@ class RunForm(Guarded, VerticalScroll):
 
     @on(Input.Changed)
     @on(Select.Changed)
-    @on(Tick.Changed)
+    @on(SignCheckbox.Changed)
     def _changed(self) -> None:
         self._show_settings()
         self._explain()

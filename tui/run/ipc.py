@@ -23,7 +23,7 @@ class SimulationTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class SimulationBegan:
     """The broker is there, the results file is made; the runs begin at `Go`."""
 
     results_file: Path
@@ -46,7 +46,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Stands:
+class ClockReported:
     """The report of a run's clock."""
 
     run: int
@@ -54,7 +54,7 @@ class Stands:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ExpectationsJudged:
     """The state of the expectations of a run in progress."""
 
     run: int
@@ -63,7 +63,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Seeking:
+class OptimumSearch:
     """All runs are done; the clairvoyant optimum is sought."""
 
     best_wh: float | None = None
@@ -72,7 +72,7 @@ class Seeking:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class BusMessages:
     """The messages on the memory bus: topics and payloads."""
 
     deliveries: tuple[tuple[str, bytes], ...]
@@ -97,7 +97,7 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class SimulationEnded:
     """All runs are over."""
 
     runs: tuple[RunSummary, ...]
@@ -116,5 +116,7 @@ class Interrupt:
     """To the process: end all runs, keep all contracts."""
 
 
-SimulationEvent = Began | Progress | Stands | Judged | Seeking | Heard | Ended
+SimulationEvent = (
+    SimulationBegan | Progress | ClockReported | ExpectationsJudged | OptimumSearch | BusMessages | SimulationEnded
+)
 Command = Go | Interrupt | Control

@@ -20,7 +20,7 @@ from scenarios import Scenario, Zone, planned_end_s
 from scenarios.expectations import Verdict
 from scenarios.monitor import SIGNS, RunStatus, Tone
 from tui.formatting import kwh, percent, ratio
-from tui.run.ipc import RunSummary, Seeking
+from tui.run.ipc import OptimumSearch, RunSummary
 from tui.run.simulation_client import SimulationBatch, SimulationClient
 from tui.shell import COLOURS, MonitoredRun, StatusLine
 from tui.widgets import Cell, Column, VirtualTable, rich_colour
@@ -351,7 +351,7 @@ def status_message(batch: SimulationBatch) -> str:
     return f"{broker} Press 3 to watch the negotiations."
 
 
-def _say_sought(sought: Seeking | None) -> str:
+def _say_sought(sought: OptimumSearch | None) -> str:
     if sought is None or sought.best_wh is None or sought.bound_wh is None:
         return "All runs are done; computing the optimum."
     return f"Best plan so far {kwh(sought.best_wh)}; no plan can exceed {kwh(sought.bound_wh)}."

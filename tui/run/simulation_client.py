@@ -31,18 +31,18 @@ from scenarios.monitor import (
 from scenarios.simulation import Plan
 from tui.child_process import frame, read_frame, start_process
 from tui.run.ipc import (
-    Began,
+    BusMessages,
+    ClockReported,
     Command,
-    Ended,
+    ExpectationsJudged,
     Go,
-    Heard,
     Interrupt,
-    Judged,
+    OptimumSearch,
     Progress,
-    Seeking,
+    SimulationBegan,
+    SimulationEnded,
     SimulationEvent,
     SimulationTask,
-    Stands,
 )
 from tui.shell import whoami
 
@@ -105,12 +105,12 @@ class SimulationClient:
             optimum_wall_s: Time limit for the clairvoyant optimum, real seconds; None: not computed.
         """
         self.optimum_wall_s = optimum_wall_s
-        self.sought: Seeking | None = None
+        self.sought: OptimumSearch | None = None
         """Progress of the optimum's computation."""
         self.plan = plan
         self.state: State = "starting"
-        self.began: Began | None = None
-        self.ended: Ended | None = None
+        self.began: SimulationBegan | None = None
+        self.ended: SimulationEnded | None = None
         self.problem = ""
         self.times_s: dict[int, int] = {}
         """Progress by run number."""
@@ -240,7 +240,7 @@ class SimulationClient:
 
     async def _take(self, event: SimulationEvent, connected: Callable[[SimulationClient], None]) -> None:
         match event:
-            case Began():
+            case SimulationBegan():
                 self.began = event
                 self.feeds = self._make_feeds(event)
                 self._become("running")
@@ -250,17 +250,17 @@ class SimulationClient:
                     await self.send(Go())
             case Progress(run, time_s):
                 self.times_s[run] = time_s
-            case Stands(run, reported):
+            case ClockReported(run, reported):
                 self._note(run, status_of_reported(reported, me=whoami()))
-            case Judged(run, verdicts):
+            case ExpectationsJudged(run, verdicts):
                 self.judged[run] = verdicts
-            case Seeking():
+            case OptimumSearch():
                 self.sought = event
                 if self.state == "running":
                     self._become("seeking")
-            case Heard(deliveries):
+            case BusMessages(deliveries):
                 await self._hear(deliveries)
-            case Ended():
+            case SimulationEnded():
                 self.ended = event
 
     async def _hear(self, deliveries: Iterable[tuple[str, bytes]]) -> None:
@@ -270,7 +270,7 @@ class SimulationClient:
             if number % 100 == 99:
                 await asyncio.sleep(0)  # keep the screen responsive
 
-    def _make_feeds(self, began: Began) -> list[Feed]:
+    def _make_feeds(self, began: SimulationBegan) -> list[Feed]:
         plan = self.plan
         scenario_context: ScenarioContext = context_of_scenario(plan.scenario, planned_end_s(plan.scenario, plan.days))
         watched = [

@@ -28,18 +28,18 @@ from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, let_keys_go_first, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.run.ipc import (
-    Began,
-    Ended,
+    BusMessages,
+    ClockReported,
+    ExpectationsJudged,
     Go,
-    Heard,
     Interrupt,
-    Judged,
+    OptimumSearch,
     Progress,
     RunSummary,
-    Seeking,
+    SimulationBegan,
+    SimulationEnded,
     SimulationEvent,
     SimulationTask,
-    Stands,
 )
 
 _MOST_AT_ONCE = 500
@@ -50,7 +50,7 @@ _PIPE_LIMIT_BYTES = 64 * 1024 * 1024
 class Judging:
     """Reports the verdicts on expectations with a time."""
 
-    def __init__(self, scenario: Scenario, results_file: Path, tell: Callable[[Judged], None]) -> None:
+    def __init__(self, scenario: Scenario, results_file: Path, tell: Callable[[ExpectationsJudged], None]) -> None:
         """Begin, before the runs do.
 
         Args:
@@ -80,7 +80,7 @@ class Judging:
             with suppress(
                 SsmicError
             ):  # the run itself says what is wrong with its file; all are judged again at the end
-                self._tell(Judged(run, await asyncio.to_thread(_judged, self._file, run, now_s)))
+                self._tell(ExpectationsJudged(run, await asyncio.to_thread(_judged, self._file, run, now_s)))
 
     async def finish(self) -> None:
         """Wait for the verdicts that are being made."""
@@ -168,7 +168,7 @@ async def _simulate(wanted: SimulationTask, parent: _Parent) -> None:
                 outcomes = await simulation.run(
                     reached,
                     logs_in_workers(None, log_file),
-                    lambda run, reported: parent.tell(Stands(run, reported)),
+                    lambda run, reported: parent.tell(ClockReported(run, reported)),
                 )
                 await judging.finish()
             interrupted = any(outcome.state == "interrupted" for outcome in outcomes)
@@ -185,7 +185,7 @@ async def _simulate(wanted: SimulationTask, parent: _Parent) -> None:
         problem = f"{type(error).__name__}: {error}"
     finally:
         listening.cancel()
-    parent.tell(Ended(() if results is None else summaries(results.results_file), problem, interrupted))
+    parent.tell(SimulationEnded(() if results is None else summaries(results.results_file), problem, interrupted))
 
 
 async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -> None:
@@ -195,7 +195,7 @@ async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -
     loop = asyncio.get_running_loop()
     found: asyncio.Future[None] = loop.create_future()
 
-    def tell(event: Seeking) -> None:
+    def tell(event: OptimumSearch) -> None:
         with suppress(RuntimeError):  # the loop is closed, so nothing waits for the result
             loop.call_soon_threadsafe(parent.tell, event)
 
@@ -206,20 +206,20 @@ async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -
     def seek() -> None:
         error: BaseException | None = None
         try:
-            compare(results_file, time_limit_wall_s, lambda best_wh, bound_wh: tell(Seeking(best_wh, bound_wh)))
+            compare(results_file, time_limit_wall_s, lambda best_wh, bound_wh: tell(OptimumSearch(best_wh, bound_wh)))
         except Exception as problem:  # noqa: BLE001 - raised where it is awaited
             error = problem
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, error)
 
-    parent.tell(Seeking())
+    parent.tell(OptimumSearch())
     threading.Thread(target=seek, name="optimum", daemon=True).start()
     await found
 
 
-def _began(simulation: Simulation) -> Began:
+def _began(simulation: Simulation) -> SimulationBegan:
     broker = simulation.broker
-    return Began(
+    return SimulationBegan(
         simulation.results_file.absolute(),
         broker.description,
         broker.url,
@@ -288,7 +288,7 @@ class _Watcher:
                         if isinstance(item, Delivery):
                             batch.append((item.topic, item.payload))
                         if len(batch) >= _MOST_AT_ONCE or bus.receive_queue.is_empty:
-                            self._parent.tell(Heard(tuple(batch)))
+                            self._parent.tell(BusMessages(tuple(batch)))
                             batch.clear()
                             await self._parent.settle()
 

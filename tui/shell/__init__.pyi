@@ -19,7 +19,7 @@ from .dialogs import (
 from .error_notices import (
     AdviceError as AdviceError,
     Defect as Defect,
-    Guarded as Guarded,
+    ErrorBoundary as ErrorBoundary,
     complain as complain,
     guard_handlers as guard_handlers,
     is_of_callback as is_of_callback,
@@ -99,8 +99,8 @@ __all__ = [
     "Dialog",
     "EditScenario",
     "EmptyState",
+    "ErrorBoundary",
     "Footer",
-    "Guarded",
     "HelpScreen",
     "IdleCollector",
     "Intent",

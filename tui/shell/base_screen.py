@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Static, Tab
 
 from tui.keys import is_typed
-from tui.shell.error_notices import Guarded, complain
+from tui.shell.error_notices import ErrorBoundary, complain
 from tui.shell.footer import Footer
 from tui.shell.header import AreaBar
 from tui.shell.navigation import Intent
@@ -33,7 +33,7 @@ class PaletteEntry:
     run: Callable[[], Any]
 
 
-class AreaScreen(Guarded, Screen[None]):
+class AreaScreen(ErrorBoundary, Screen[None]):
     """The first screen of an area. See `tui.shell` for how to make one.
 
     Bindings with a description are in the footer (where `show` is true), in the help and in the palette. An

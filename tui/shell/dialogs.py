@@ -21,10 +21,10 @@ from textual.widgets.tree import TreeNode
 from typing_extensions import override
 
 from broker import plural, writing_obstacle
-from tui.shell.error_notices import Guarded
+from tui.shell.error_notices import ErrorBoundary
 from tui.shell.footer import Footer
 from tui.street_groups import streets_of
-from tui.widgets import Column, PathInput, VirtualTable, Words, meant_path, typed_path
+from tui.widgets import Column, PathInput, PlainText, VirtualTable, meant_path, typed_path
 
 _BOX_CSS = """
     {name} > Vertical {{ width: {width}; max-width: 95%; padding: 1 2 0 2; }}
@@ -81,7 +81,7 @@ class AnswersOnce(_Base[AnswerT]):
             self._late_answer()
 
 
-class Dialog(Guarded, AnswersOnce[AnswerT], ModalScreen[AnswerT]):
+class Dialog(ErrorBoundary, AnswersOnce[AnswerT], ModalScreen[AnswerT]):
     """A box in the middle of the screen, which returns an answer; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
@@ -397,7 +397,7 @@ class ChooseOne(Dialog[str | None]):
         with Vertical() as box:
             box.border_title = f"Choose a {self._what}"
             yield Input(placeholder="a part of its id, name or street", compact=True)
-            yield Words(classes="count")
+            yield PlainText(classes="count")
             yield VirtualTable[HouseName](
                 (
                     Column(self._what, lambda house: house[0], 24, is_id=True),
@@ -420,7 +420,7 @@ class ChooseOne(Dialog[str | None]):
         found = [house for house, text in zip(self._houses, self._texts, strict=True) if wanted in text]
         self.query_one(VirtualTable).show_rows(found[:MOST_FOUND])
         rest = f", the first {MOST_FOUND} are listed" if len(found) > MOST_FOUND else ""
-        self.query_one(".count", Words).say(f"{len(found):,} of {plural(len(self._houses), self._what)}{rest}")
+        self.query_one(".count", PlainText).say(f"{len(found):,} of {plural(len(self._houses), self._what)}{rest}")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

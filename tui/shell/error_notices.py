@@ -131,7 +131,7 @@ def complain(app: App[Any], error: BaseException, title: str = "") -> None:
     app.notify(text, title=title, severity="error", timeout=NOTICE_WALL_S, markup=False)
 
 
-class Guarded(_Base):
+class ErrorBoundary(_Base):
     """Mixin for screens, the app and widgets: exceptions of background tasks become notices."""
 
     def run_in_background(

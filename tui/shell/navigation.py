@@ -190,5 +190,5 @@ class Application(Protocol):
         name: str = "",
         description: str = "",
     ) -> Worker[None]:
-        """Run a task; see `Guarded`."""
+        """Run a task; see `ErrorBoundary`."""
         ...

@@ -23,8 +23,8 @@ from .table_columns import (
 )
 from .text import (
     FieldHelp as FieldHelp,
-    Tick as Tick,
-    Words as Words,
+    PlainText as PlainText,
+    SignCheckbox as SignCheckbox,
     update_if_changed as update_if_changed,
 )
 from .text_match import (
@@ -62,11 +62,11 @@ __all__ = [
     "Column",
     "FieldHelp",
     "PathInput",
+    "PlainText",
     "Series",
-    "Tick",
+    "SignCheckbox",
     "TimeAxis",
     "VirtualTable",
-    "Words",
     "drawn",
     "legible",
     "meant_path",

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from broker import plural
 from tui.widgets.table_columns import Cell, Column
-from tui.widgets.table_rendering import Ground, Lines, Painter
+from tui.widgets.table_rendering import Ground, Painter, TableLines
 
 __all__ = ["Cell", "Column", "VirtualTable"]
 
@@ -27,7 +27,7 @@ _COPIED_AT_ONCE = 500
 
 
 @runtime_checkable
-class Located(Protocol):
+class LocatableRows(Protocol):
     """Rows that are fetched when they are drawn, in their own order, and can locate a row by key."""
 
     def position(self, key: object) -> int | None:
@@ -35,7 +35,7 @@ class Located(Protocol):
         ...
 
 
-class VirtualTable(Lines, Generic[RowT], can_focus=True):
+class VirtualTable(TableLines, Generic[RowT], can_focus=True):
     """Rows of any number, one line each. Set with `show_rows`; a row is known again by `key`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -149,7 +149,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         """Show other rows; the cursor stays on the row that it is on, or at the end where it follows.
 
         Args:
-            rows: Any sequence; one that is `Located` is kept as it is, and has to be another one when it changes.
+            rows: Any sequence; one that is `LocatableRows` is kept as it is, and has to be another one when it changes.
         """
         at_end = self._follow and self.cursor >= len(self.rows) - 1
         before, cursor_before = self.row, self.cursor
@@ -160,7 +160,7 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
             self.cursor = max(0, len(self.rows) - 1)
         else:
             self.cursor = self._find(before)
-        if isinstance(rows, Located) and self.cursor != cursor_before and not at_end:
+        if isinstance(rows, LocatableRows) and self.cursor != cursor_before and not at_end:
             # Rows were added or removed above: the visible rows stay in place.
             self.fit_scroll_bar()
             self.scroll_to(y=max(0, self.scroll_offset.y + self.cursor - cursor_before), animate=False)
@@ -183,14 +183,14 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
     def _in_order(self, rows: Sequence[RowT]) -> Sequence[RowT]:
         if self.sorted_by is not None:
             return sorted(rows, key=self.columns[self.sorted_by].rank, reverse=self.is_reversed)
-        return rows if isinstance(rows, Located) else list(rows)
+        return rows if isinstance(rows, LocatableRows) else list(rows)
 
     def _find(self, row: RowT | None) -> int:
         index = None if row is None else self._position(self._key(row))
         return min(self.cursor, max(0, len(self.rows) - 1)) if index is None else index
 
     def _position(self, key: object) -> int | None:
-        if isinstance(self.rows, Located):
+        if isinstance(self.rows, LocatableRows):
             return self.rows.position(key)
         if self.cursor < len(self.rows) and self._key(self.rows[self.cursor]) == key:
             return self.cursor

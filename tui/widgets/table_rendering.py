@@ -130,7 +130,7 @@ class Painter:
         return Strip([Segment(set_cell_size(printable_line(text), self.width), style)], self.width)
 
 
-class QuickBar(ScrollBar):
+class FastScrollBar(ScrollBar):
     """Looks and works as its parent does, and makes its lines all at once."""
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -153,7 +153,7 @@ class QuickBar(ScrollBar):
         return strips
 
 
-class Lines(ScrollView):
+class TableLines(ScrollView):
     """The titles and rows of a table, as they are on the screen."""
 
     columns: Sequence[Column[Any]]
@@ -195,7 +195,7 @@ class Lines(ScrollView):
     def vertical_scrollbar(self) -> ScrollBar:
         """The bar at the right."""
         if self._vertical_scrollbar is None:
-            self._vertical_scrollbar = bar = QuickBar(name="vertical", thickness=self.scrollbar_size_vertical)
+            self._vertical_scrollbar = bar = FastScrollBar(name="vertical", thickness=self.scrollbar_size_vertical)
             bar.display = False
             self.app._start_widget(self, bar)  # noqa: SLF001 - as Textual makes its own
         return self._vertical_scrollbar

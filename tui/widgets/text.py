@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Checkbox, Static
 
 
-class Words(Static):
+class PlainText(Static):
     """Plain text, changed with `say`."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -23,7 +23,7 @@ class Words(Static):
         super().__init__("", id=id, classes=classes, markup=False)
 
     def say(self, text: str) -> None:
-        """Show a text."""
+        """Replace what is shown, if it differs."""
         if text == self.content:
             return
         width = self.content_size.width
@@ -36,12 +36,12 @@ class Words(Static):
         return self.get_content_height(self.container_size, self.app.size, width) if width else 0
 
 
-class Tick(Checkbox):
+class SignCheckbox(Checkbox):
     """A check box whose states differ in their sign; in Textual's own they differ in colour only."""
 
     DEFAULT_CSS = """
-    Tick > .toggle--button { color: $foreground 60%; background: $surface; }
-    Tick.-on > .toggle--button { color: $success; background: $surface; text-style: bold; }
+    SignCheckbox > .toggle--button { color: $foreground 60%; background: $surface; }
+    SignCheckbox.-on > .toggle--button { color: $success; background: $surface; text-style: bold; }
     """
 
     @property

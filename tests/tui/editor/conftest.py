@@ -15,7 +15,7 @@ from textual.widgets import Input
 from tests.tui import driving
 from tui.editor.forms.form_view import FieldRow, FormView
 from tui.editor.screen import NeighbourhoodsScreen
-from tui.editor.session import Work
+from tui.editor.session import EditedNeighbourhood
 from tui.editor.tree_view import NeighbourhoodTree
 from tui.shell.navigation import EditScenario
 
@@ -69,7 +69,7 @@ class Person:
         return cast("NeighbourhoodsScreen", self.app._screen_stacks["neighbourhoods"][0])
 
     @property
-    def work(self) -> Work:
+    def work(self) -> EditedNeighbourhood:
         """What is open."""
         assert self.screen.work is not None
         return self.screen.work

@@ -15,7 +15,7 @@ from scenarios.appliances import APPLIANCES
 from tests.tui.driving import at_once, dialog, focus, until
 from tui.cli.app import app
 from tui.editor.forms.form_model import form_of
-from tui.editor.picker import DEFAULT_SKY, Item, Picker, profile_items, sky_items
+from tui.editor.picker import DEFAULT_SKY, Picker, PickerItem, profile_items, sky_items
 from tui.run.form import about
 from tui.run.form_view import RunForm
 from tui.shell.dialogs import PickPath
@@ -143,7 +143,7 @@ async def test_keys_that_come_all_at_once_are_obeyed_in_order(
 
 async def test_the_first_of_thousands_of_parts_are_listed_and_all_are_found(opened: Opened) -> None:
     """Each key in the search built a list of all 7,000 parts of 1,000 houses; the current one is always there."""
-    items = [Item(str(n), f"House {n}", "house", "Houses") for n in range(3000)]
+    items = [PickerItem(str(n), f"House {n}", "house", "Houses") for n in range(3000)]
     chosen: list[str | None] = []
     async with opened() as pilot:
         pilot.app.push_screen(Picker("Find", items, current="2500"), chosen.append)

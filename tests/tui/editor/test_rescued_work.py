@@ -12,7 +12,7 @@ from scenarios.files import Document
 from tui.editor import commands
 from tui.editor.edit_history import TreeVersion
 from tui.editor.rescued_work import rescue, rescued_work
-from tui.editor.session import Work, stamp_of
+from tui.editor.session import EditedNeighbourhood, stamp_of
 
 
 def _save_elsewhere(file: Path, text: str) -> None:
@@ -30,7 +30,7 @@ def test_the_file_of_rescued_changes_counts_as_changed_if_another_program_saved_
     """Saving the rescued changes overwrote it without a question, whether it was saved before the end or after."""
     file = tmp_path / "ours.yaml"
     file.write_text(ours)
-    work = Work.opened(file)
+    work = EditedNeighbourhood.opened(file)
     work.history.apply(partial(commands.set_field, path=("name",), value="mine"))
     if saved == "before":
         _save_elsewhere(file, ours.replace("name: ours", "name: theirs"))
@@ -53,7 +53,7 @@ def test_rescued_changes_that_cannot_be_dated_are_saved_once(
     """They were saved in each folder in turn, and were then said not to be saved, where a file system has no dates."""
     file = tmp_path / "ours.yaml"
     file.write_text(ours)
-    work = Work.opened(file)
+    work = EditedNeighbourhood.opened(file)
     work.history.apply(partial(commands.set_field, path=("name",), value="mine"))
     _save_elsewhere(file, ours.replace("name: ours", "name: theirs"))
 
@@ -83,7 +83,7 @@ def test_a_change_of_the_file_just_after_it_was_saved_is_noticed(tmp_path: Path,
 
     file = tmp_path / "ours.yaml"
     file.write_text(ours)
-    work = Work.opened(file)
+    work = EditedNeighbourhood.opened(file)
     current = work.history.current
 
     work.save(current, file)

@@ -19,7 +19,7 @@ from tui.editor import commands
 from tui.editor.actions import EditActions, NothingChosenError
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.scan_actions import ScanActions
-from tui.editor.session import EditSession, Work
+from tui.editor.session import EditedNeighbourhood, EditSession
 from tui.shell.dialogs import AskText
 
 pytestmark = [
@@ -74,7 +74,7 @@ class Chooser(Person):
 async def test_found_devices_go_to_the_house_that_was_chosen_or_nowhere(file: Path, removed: str) -> None:
     """While it listened, another house was removed, or this one: the devices went to another house."""
     session = EditSession()
-    session.open(Work.opened(file))
+    session.open(EditedNeighbourhood.opened(file))
     session.select(("houses", 1))
     async with managed_mosquitto() as running, MqttBroker(running.url).connect("plug") as plug:
         await plug.publish("tasmota/discovery/A1/config", json.dumps(PLUG).encode(), qos=1, retain=True)

@@ -16,7 +16,16 @@ from tui.editor import commands
 from tui.editor.actions import EditActions, NothingChosenError
 from tui.editor.edit_history import Change, Insert
 from tui.editor.file_actions import FileActions
-from tui.editor.session import Changed, CheckFinished, EditSession, FieldWanted, Opened, Selected, SessionEvent, Work
+from tui.editor.session import (
+    Changed,
+    CheckFinished,
+    EditedNeighbourhood,
+    EditSession,
+    FieldWanted,
+    Opened,
+    Selected,
+    SessionEvent,
+)
 from tui.editor.tree_model import WHOLE
 
 NAME = ("houses", 0, "name")
@@ -55,11 +64,11 @@ class Person:
 def session(file: Path) -> EditSession:
     """A session with the neighbourhood of two houses."""
     session = EditSession()
-    session.open(Work.opened(file))
+    session.open(EditedNeighbourhood.opened(file))
     return session
 
 
-def opened(session: EditSession) -> Work:
+def opened(session: EditSession) -> EditedNeighbourhood:
     """Return what is open."""
     assert session.work is not None
     return session.work
@@ -91,7 +100,7 @@ def test_a_watcher_receives_each_event_in_turn(file: Path) -> None:
     session = EditSession()
     events: list[SessionEvent] = []
     session.watch(events.append)
-    session.open(Work.opened(file))
+    session.open(EditedNeighbourhood.opened(file))
     session.apply(commands.add_house, fill_in=True)
     session.select(("houses", 0))
     session.open(None)

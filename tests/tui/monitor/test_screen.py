@@ -41,7 +41,7 @@ from tui.street_groups import MOST_LISTED
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
 from tui.widgets.table_columns import placed
-from tui.widgets.text import Words
+from tui.widgets.text import PlainText
 
 Opened = Any
 UTC = Zone()
@@ -354,7 +354,9 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
         messages = table(pilot, "messages")
         await until(pilot, lambda: len(messages.rows) == count and messages.has_focus)
         await pilot.press("home")
-        await until(pilot, lambda: "pv-0 declined" in pilot.app.screen.query_one("MessagesPane .detail", Words).content)
+        await until(
+            pilot, lambda: "pv-0 declined" in pilot.app.screen.query_one("MessagesPane .detail", PlainText).content
+        )
         await pilot.press("slash", *"pv-7 declined")
         await until(pilot, lambda: [line.number for line in messages.rows] == [7])
         await pilot.press("enter", "enter")

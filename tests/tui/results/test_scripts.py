@@ -10,7 +10,7 @@ from scenarios.files.yaml_nodes import parse_yaml, plain, spans_of
 from scenarios.load import bundled_text
 from scenarios.results import ResultsReader
 from tui.cli.app import app
-from tui.editor.preview_chart import Artist
+from tui.editor.preview_chart import PreviewArtist
 from tui.results.household_model import neighbourhood_sheet
 
 
@@ -38,7 +38,7 @@ def test_the_editor_marks_events_before_the_run() -> None:
     text = bundled_text("cloud-front")
     parse_yaml(text, "front.yaml")
 
-    picture = Artist(plain(spans_of(text)), None).day(None)  # type: ignore[arg-type]  # a mapping at the top
+    picture = PreviewArtist(plain(spans_of(text)), None).day(None)  # type: ignore[arg-type]  # a mapping at the top
 
     assert [round((mark.at_s - picture.span.start_s) / 3600, 2) for mark in picture.marks] == [9.5, 9.67]
     assert [mark.text for mark in picture.marks] == ["Clouds from the west", "Cloud front: pv-adler, pv-dorn"]

@@ -24,7 +24,7 @@ from tui.run.progress import ProgressPanel, RunProgress, columns_for
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.widgets.table import VirtualTable
-from tui.widgets.text import Tick
+from tui.widgets.text import SignCheckbox
 
 Opened = Any
 
@@ -100,7 +100,7 @@ async def test_the_optimum_is_sought_and_shown(opened: Opened, supply: str, titl
     async with opened(first_area="run", size=(140, 45)) as pilot:
         screen = await ready(pilot)
         screen.query_one("#supply", Select).value = supply
-        screen.query_one("#optimum", Tick).value = True
+        screen.query_one("#optimum", SignCheckbox).value = True
         await until(pilot, lambda: screen.query_one("#optimum_s").display)
         screen.query_one("#optimum_s", Input).value = "0"
         await until(pilot, lambda: "seconds" in str(screen.query_one("#problem-optima", Static).content))
@@ -131,7 +131,7 @@ async def test_a_search_for_the_optimum_can_be_stopped(opened: Opened) -> None:
         screen = await ready(pilot)
         form = screen.query_one(RunForm)
         form.choose_algorithms(("insertion", "fifty_fifty"), "1")
-        screen.query_one("#optimum", Tick).value = True
+        screen.query_one("#optimum", SignCheckbox).value = True
         screen.query_one("#optimum_s", Input).value = "600"
         screen.query_one("#source", Input).value = "village"
         await until(pilot, lambda: screen.scenario is not None and screen.scenario.name == "village")
@@ -238,7 +238,7 @@ async def test_scores_that_cannot_be_reset_are_reported(opened: Opened, tmp_path
         screen = await ready(pilot)
         form: Any = screen.query_one("RunForm")
         form.choose_algorithms(("insertion", "fifty_fifty"), "1")
-        form.query_one("#reset_scores", Tick).value = True
+        form.query_one("#reset_scores", SignCheckbox).value = True
         await pilot.press("ctrl+r")
         await until(pilot, lambda: any("results: is a file" in one.message for one in pilot.app._notifications))
         assert screen._batch is None

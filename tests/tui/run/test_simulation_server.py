@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ssmic
 from tui.child_process import frame, read_frame_here
-from tui.run.ipc import Ended, Heard
+from tui.run.ipc import BusMessages, SimulationEnded
 from tui.run.simulation_server import _Parent, summaries
 
 
@@ -19,7 +19,7 @@ async def test_the_end_of_a_run_arrives_though_nothing_was_read_before() -> None
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.connect_write_pipe(FlowControlMixin, os.fdopen(writing, "wb", buffering=0))
     parent = _Parent(asyncio.StreamReader(), asyncio.StreamWriter(transport, protocol, None, loop))
-    heard, ended = Heard((("topic", bytes(100_000)),)), Ended((), "", interrupted=False)
+    heard, ended = BusMessages((("topic", bytes(100_000)),)), SimulationEnded((), "", interrupted=False)
     parent.tell(heard)
     parent.tell(ended)
     assert transport.get_write_buffer_size() > len(frame(ended))

@@ -11,7 +11,7 @@ from textual.widgets import Button, OptionList
 
 from tests.tui.conftest import Opened
 from tests.tui.driving import click_at_once, dialog, the_app, until
-from tui.editor.picker import Item, Picker
+from tui.editor.picker import Picker, PickerItem
 from tui.palette import PaletteScreen
 from tui.shell import AreaScreen, Confirm, HelpScreen
 
@@ -26,7 +26,7 @@ async def test_a_double_click_leaves_the_dialog_that_the_first_click_opens(opene
             answers.append(answer)
             app.push_screen(Confirm("Sure?", "", [("yes", "Yes", "primary")]), answers.append)
 
-        app.push_screen(Picker("Pick", [Item("a", "A"), Item("b", "B")]), ask_again)
+        app.push_screen(Picker("Pick", [PickerItem("a", "A"), PickerItem("b", "B")]), ask_again)
         picker = await dialog(pilot, Picker)
         await click_at_once(pilot, picker.query_one(OptionList), times=3)
         sure = await dialog(pilot, Confirm)

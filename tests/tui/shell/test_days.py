@@ -11,7 +11,7 @@ from agents.energy import Prediction, Production
 from scenarios.monitor.producers import ObservedProducer
 from scenarios.results.power_profiles import AveragePowerProfile, PowerProfile, PowerStatistics
 from scenarios.zone import Zone
-from tui.editor.preview_chart import Artist, Kept
+from tui.editor.preview_chart import Kept, PreviewArtist
 from tui.shell.days import Days
 
 START_S = 1_767_225_600
@@ -101,8 +101,8 @@ def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
         ],
     }
 
-    whole = Artist(tree, None, 9).day(None)
-    panel = Artist(tree, None, 9).producer(tree["houses"][0]["devices"][1])  # type: ignore[index]  # plain data of a known shape
+    whole = PreviewArtist(tree, None, 9).day(None)
+    panel = PreviewArtist(tree, None, 9).producer(tree["houses"][0]["devices"][1])  # type: ignore[index]  # plain data of a known shape
 
     assert whole.days is not None
     assert whole.days.count == 365
@@ -138,10 +138,10 @@ def test_the_editor_reads_a_file_again_when_it_was_written_again(tmp_path: Path)
     tree = {"start": "2026-01-01T00:00:00Z", "houses": [{"id": "a", "devices": [device]}]}
     kept: Kept = {}
 
-    first = Artist(tree, tmp_path, kept=kept).day(None)
-    again = Artist(tree, tmp_path, kept=kept).day(None)
+    first = PreviewArtist(tree, tmp_path, kept=kept).day(None)
+    again = PreviewArtist(tree, tmp_path, kept=kept).day(None)
     file.write_text(f"{START_S} 0\n{START_S + DAY_S} 120000\n")
-    later = Artist(tree, tmp_path, kept=kept).day(None)
+    later = PreviewArtist(tree, tmp_path, kept=kept).day(None)
 
     assert (first.said, again.said) == ("24.0 kWh produced, jobs for 0.0 kWh",) * 2
     assert later.said == "120.0 kWh produced, jobs for 0.0 kWh"

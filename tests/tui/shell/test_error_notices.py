@@ -15,12 +15,12 @@ from textual.widgets import OptionList, Static
 from tests.tui.conftest import Opened
 from tests.tui.driving import at_once, click, click_at_once, dialog, the_app, until
 from tui.editor.screen import NeighbourhoodsScreen
-from tui.shell import AreaScreen, Guarded, HelpScreen
+from tui.shell import AreaScreen, ErrorBoundary, HelpScreen
 from tui.shell.error_notices import crash_file
 from tui.start import own_folder
 
 
-class View(Guarded, Vertical):
+class View(ErrorBoundary, Vertical):
     """A widget whose tasks look for a child that is not there."""
 
     is_done = False

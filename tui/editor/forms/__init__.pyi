@@ -18,7 +18,7 @@ from .form_view import (
     FormView as FormView,
 )
 from .time_fields import (
-    Origin as Origin,
+    RunStart as RunStart,
     in_form_of as in_form_of,
     in_words as in_words,
     seconds as seconds,
@@ -35,8 +35,8 @@ __all__ = [
     "Field",
     "FieldRow",
     "FormView",
-    "Origin",
     "PartForm",
+    "RunStart",
     "change_for",
     "form_of",
     "in_form_of",

@@ -19,7 +19,7 @@ from scenarios.files import KeyPath, YamlValue
 from tui.editor.commands import number_or_text
 from tui.editor.forms.form_model import shown
 from tui.editor.forms.form_parts import Field, Layout, PartForm
-from tui.editor.forms.time_fields import Origin, join, offset_name, seconds, shifted, split
+from tui.editor.forms.time_fields import RunStart, join, offset_name, seconds, shifted, split
 from tui.editor.tree_model import Ref, Tree, text
 from tui.formatting import fit
 from tui.widgets import FieldHelp, update_if_changed
@@ -206,7 +206,7 @@ class FieldRow(Vertical):
                     select.set_options([(escape(option or field.hint), option) for option in options])
                 select.value = value if value in options else Select.NULL
             elif field.kind == "time":
-                self._show_time(field.value, Origin.of(tree.get("start"), tree.get("zone")))
+                self._show_time(field.value, RunStart.of(tree.get("start"), tree.get("zone")))
             else:
                 line = self.query_one(Input)
                 line.placeholder = field.hint
@@ -217,7 +217,7 @@ class FieldRow(Vertical):
                     self._set(line, text(field.value))
         self.known_texts = self.texts
 
-    def _show_time(self, value: YamlValue, origin: Origin) -> None:
+    def _show_time(self, value: YamlValue, origin: RunStart) -> None:
         self._origin = origin
         date, clock = self.query(TimePart)
         update_if_changed(self.query_one(".offset", Static), offset_name(value, origin))
@@ -251,7 +251,7 @@ class FieldRow(Vertical):
 
     _offered: tuple[str, ...] = ()
     """Of a choice."""
-    _origin = Origin.of(None)
+    _origin = RunStart.of(None)
     _in_form_of: Any = None
     """The last valid time value, whose format the next one follows."""
 

@@ -14,7 +14,7 @@ _CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RunStart:
     """The run's start, if it can be parsed."""
 
     start_s: int | None
@@ -23,7 +23,7 @@ class Origin:
     """The file's IANA time zone; None: it has none."""
 
     @classmethod
-    def of(cls, start: object, zone: object = None) -> Origin:
+    def of(cls, start: object, zone: object = None) -> RunStart:
         """Read the `start` and the `zone` of a file."""
         info = zone_info(zone) if isinstance(zone, str) else None
         try:
@@ -44,7 +44,7 @@ def _iso_offset(zone: Zone) -> str:
     return "Z" if zone == Zone() else zone.name
 
 
-def split(value: YamlValue, origin: Origin) -> tuple[str, str]:
+def split(value: YamlValue, origin: RunStart) -> tuple[str, str]:
     """Split a time into date and time of day; an invalid value is returned unchanged as the time of day."""
     try:
         time_s = (
@@ -57,7 +57,7 @@ def split(value: YamlValue, origin: Origin) -> tuple[str, str]:
     return f"{origin.zone.at(time_s):%Y-%m-%d}", origin.zone.clock(time_s)
 
 
-def offset_name(value: YamlValue, origin: Origin) -> str:
+def offset_name(value: YamlValue, origin: RunStart) -> str:
     """Return the zone of a time as it is shown beside it: `CEST`, which has room, instead of `Europe/Berlin`."""
     time_s = seconds(value, origin)
     if time_s is None or not origin.zone.key:
@@ -65,7 +65,7 @@ def offset_name(value: YamlValue, origin: Origin) -> str:
     return origin.zone.at(time_s).tzname() or origin.zone.name
 
 
-def join(date: str, clock: str, origin: Origin, old: YamlValue) -> int | str:
+def join(date: str, clock: str, origin: RunStart, old: YamlValue) -> int | str:
     """Join date and time of day to a YAML value in the old value's format; invalid input is kept as typed.
 
     Args:
@@ -91,7 +91,7 @@ def join(date: str, clock: str, origin: Origin, old: YamlValue) -> int | str:
     return in_form_of(time_s, origin, old, written)
 
 
-def in_form_of(time_s: int, origin: Origin, old: YamlValue, written: str = "") -> int | str:
+def in_form_of(time_s: int, origin: RunStart, old: YamlValue, written: str = "") -> int | str:
     """Return a time in the format of another one: UNIX seconds, ISO, or hours after the start.
 
     Args:
@@ -109,7 +109,7 @@ def in_form_of(time_s: int, origin: Origin, old: YamlValue, written: str = "") -
     return after if _CLOCK.fullmatch(after) else iso
 
 
-def shifted(value: YamlValue, by_s: int, origin: Origin) -> int | str | None:
+def shifted(value: YamlValue, by_s: int, origin: RunStart) -> int | str | None:
     """Return a time moved by seconds to a whole multiple of them; None if it is not a time.
 
     Args:
@@ -130,7 +130,7 @@ def shifted(value: YamlValue, by_s: int, origin: Origin) -> int | str | None:
     return in_form_of(moved_s, origin, value) if 0 <= moved_s <= MAX_TIME_S else None
 
 
-def seconds(value: YamlValue, origin: Origin) -> int | None:
+def seconds(value: YamlValue, origin: RunStart) -> int | None:
     """Return UNIX seconds; None if the value is not a time."""
     try:
         return parse_time(value, origin.start_s, origin.info) if isinstance(value, int | str) else None
@@ -138,7 +138,7 @@ def seconds(value: YamlValue, origin: Origin) -> int | None:
         return None
 
 
-def in_words(value: YamlValue, origin: Origin) -> str:
+def in_words(value: YamlValue, origin: RunStart) -> str:
     """Format a time for a list, with the day unless it is the first day."""
     time_s = seconds(value, origin)
     if time_s is None:

@@ -20,11 +20,11 @@ from tui.editor.generating.generator import (
     ALL_FIELDS,
     FIELDS,
     STEP_S,
-    Failed,
+    GenerateFailure,
     GenerateField,
+    GenerateRequest,
+    GenerateResult,
     Generator,
-    Made,
-    Wanted,
     proposed_name,
     spec_of,
 )
@@ -100,7 +100,7 @@ The preview follows the fields: production, and all jobs at their earliest start
         self._generator = Generator()
         self._proposed = ""
         """The proposed name of the file."""
-        self.made: Made | None = None
+        self.made: GenerateResult | None = None
         """The content of the preview; None while it is being generated."""
         self._help = {field.id: field.help for field in ALL_FIELDS} | {"file": _FILE_HELP}
 
@@ -204,11 +204,11 @@ The preview follows the fields: production, and all jobs at their earliest start
         self.made = None
         self._say("generating ...", is_busy=True)
         await asyncio.sleep(_PAUSE_WALL_S)
-        self._show(await self._generator.make(Wanted(values)))
+        self._show(await self._generator.make(GenerateRequest(values)))
 
-    def _show(self, made: Made | Failed) -> None:
+    def _show(self, made: GenerateResult | GenerateFailure) -> None:
         chart = self.query_one(Chart)
-        if isinstance(made, Failed):
+        if isinstance(made, GenerateFailure):
             self._say(f"✗ {made.problem}")
             chart.show((), TimeAxis(0, 1))
             return
@@ -261,14 +261,14 @@ The preview follows the fields: production, and all jobs at their earliest start
             if await self.app.push_screen_wait(Confirm(f"Overwrite {path.name}?", details, answers)) != "overwrite":
                 return
         self._say(f"writing {path.name} ...", is_busy=True)
-        made = await self._generator.make(Wanted(values, path))
-        if isinstance(made, Failed):
+        made = await self._generator.make(GenerateRequest(values, path))
+        if isinstance(made, GenerateFailure):
             self._show(made)
         else:
             self.dismiss(path)
 
 
-def said_of(made: Made) -> str:
+def said_of(made: GenerateResult) -> str:
     """Describe the generated neighbourhood in two lines."""
     counts = (
         plural(made.houses, "house"),

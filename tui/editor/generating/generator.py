@@ -183,7 +183,7 @@ def proposed_name(spec: GeneratorSpec) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class GenerateRequest:
     """To the process: generate a neighbourhood."""
 
     values: Mapping[str, str]
@@ -193,7 +193,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class GenerateResult:
     """From the process: the generated neighbourhood."""
 
     houses: int
@@ -228,13 +228,13 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class GenerateFailure:
     """From the process: why nothing was generated."""
 
     problem: str
 
 
-def made_of(generated: GeneratedNeighbourhood, written: tuple[Path, ...] = ()) -> Made:
+def made_of(generated: GeneratedNeighbourhood, written: tuple[Path, ...] = ()) -> GenerateResult:
     """Return the figures of a neighbourhood."""
     spec = generated.spec
     owned = Counter(device for house in generated.houses for device in house.devices)
@@ -243,7 +243,7 @@ def made_of(generated: GeneratedNeighbourhood, written: tuple[Path, ...] = ()) -
     for _, roof in roofs:
         produced_w += generated.actual_w(roof)[: len(produced_w)]
     offset = datetime.fromtimestamp(spec.start_s, spec.zone).utcoffset()
-    return Made(
+    return GenerateResult(
         houses=len(generated.houses),
         roofs=len(roofs),
         devices=sum(owned.values()) + len(roofs),
@@ -278,17 +278,17 @@ def _in_steps(step_s: int, power_w: tuple[float, ...]) -> FloatArray:
     return power
 
 
-def made_here(wanted: Wanted) -> Made | Failed:
+def made_here(wanted: GenerateRequest) -> GenerateResult | GenerateFailure:
     """Generate a neighbourhood, and write it where that is wanted."""
     spec, problems = spec_of(wanted.values)
     if spec is None:
-        return Failed("; ".join(f"{id_}: {what}" for id_, what in problems.items()))
+        return GenerateFailure("; ".join(f"{id_}: {what}" for id_, what in problems.items()))
     try:
         generated = generate(spec)
         written = () if wanted.file is None else _written(generated, wanted.file, wanted.values.get("series", "auto"))
         return made_of(generated, written)
     except (SsmicError, OSError, ValueError, MemoryError) as error:
-        return Failed(str(error) or type(error).__name__)
+        return GenerateFailure(str(error) or type(error).__name__)
 
 
 def _written(generated: GeneratedNeighbourhood, file: Path, series: str) -> tuple[Path, ...]:
@@ -309,16 +309,16 @@ class Generator:
     def __init__(self) -> None:
         self._server = ChildServer("tui.editor.generating.generate_server")
 
-    async def make(self, wanted: Wanted) -> Made | Failed:
+    async def make(self, wanted: GenerateRequest) -> GenerateResult | GenerateFailure:
         """Generate a neighbourhood."""
         try:
-            found: Made | Failed | None = await self._server.ask(wanted)
+            found: GenerateResult | GenerateFailure | None = await self._server.ask(wanted)
         except OSError as error:
-            return Failed(f"the generator's process failed: {error}")
+            return GenerateFailure(f"the generator's process failed: {error}")
         except BaseException:
             await self.close()
             raise
-        return Failed("the generator's process ended") if found is None else found
+        return GenerateFailure("the generator's process ended") if found is None else found
 
     async def close(self) -> None:
         """End the process, even while it is working."""

@@ -10,7 +10,7 @@ from tui.editor import picker, tree_model
 from tui.editor.actions import SERIES_OF_UNIX, FieldActions, NothingChosenError, User, device_ref
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.edit_history import Change, Put
-from tui.editor.picker import NONE, Item
+from tui.editor.picker import NONE, PickerItem
 from tui.editor.scripts import script_commands, script_model as script
 from tui.editor.session import EditSession
 from tui.editor.tree_model import Ref, Tree, at, text
@@ -34,7 +34,7 @@ class ScriptActions:
     async def add_event(self) -> None:
         """Let the user pick what happens, and add it; it is about the selected part if it can be."""
         self._fields.open_work()
-        items = [Item(kind, title, script.about(kind)) for kind, title in script.KINDS.items()]
+        items = [PickerItem(kind, title, script.about(kind)) for kind, title in script.KINDS.items()]
         picked = await self._user.ask(picker.Picker("What happens?", items))
         if picked is not None:
             about = self._session.ref
@@ -43,7 +43,7 @@ class ScriptActions:
     async def add_expectation(self) -> None:
         """Let the user pick what a condition is about, and add an expectation."""
         self._fields.open_work()
-        items = [Item(kind, *said) for kind, said in script.CONDITION_KINDS.items()]
+        items = [PickerItem(kind, *said) for kind, said in script.CONDITION_KINDS.items()]
         picked = await self._user.ask(picker.Picker("What must hold?", items))
         if picked is not None:
             self._session.apply(lambda tree: script_commands.add_expectation(tree, picked), fill_in=True)
@@ -100,7 +100,7 @@ class ScriptActions:
 
     async def _pick_series(self, ref: Ref) -> None:
         tree = self._fields.open_work().tree
-        factor = Item(NONE, "A factor", "times its present forecast", "Other")
+        factor = PickerItem(NONE, "A factor", "times its present forecast", "Other")
         items = [*picker.sky_items(), picker.file_item(SERIES_OF_UNIX), factor]
         picked = await self._fields.pick("New forecast", items)
         entry = None if picked == NONE else await self._fields.production_of(picked, tree)
@@ -118,7 +118,7 @@ def value_in(tree: Tree, path: KeyPath) -> str | None:
     return text(at(tree, path)) or None
 
 
-def _choices(tree: Tree, path: KeyPath) -> tuple[str, list[Item]]:
+def _choices(tree: Tree, path: KeyPath) -> tuple[str, list[PickerItem]]:
     """Return the title and the items of a list to pick from."""
     key = str(path[-1])
     if path[:1] == tree_model.EXPECTATIONS:
@@ -126,7 +126,7 @@ def _choices(tree: Tree, path: KeyPath) -> tuple[str, list[Item]]:
         if parts is None:
             return "Figure", []
         if key == "*figure":
-            return "Which figure?", [Item(name, name) for name in script.figures_for(parts)]
+            return "Which figure?", [PickerItem(name, name) for name in script.figures_for(parts)]
         key = parts.word
     known: dict[str, Callable[[Tree], list[str]]] = {
         "producer": script.producer_ids,
@@ -135,7 +135,7 @@ def _choices(tree: Tree, path: KeyPath) -> tuple[str, list[Item]]:
         "load_profile": lambda tree: list(tree_model.profiles(tree)),
         "algorithm": lambda _: list(ALGORITHMS),
     }
-    items = [Item(name, name) for name in known[key](tree)]
+    items = [PickerItem(name, name) for name in known[key](tree)]
     if key == "load_profile":
-        items.append(Item(NONE, "The device's", "", "Other"))
+        items.append(PickerItem(NONE, "The device's", "", "Other"))
     return f"Which {key.replace('_', ' ')}?", items

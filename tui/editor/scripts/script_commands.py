@@ -159,7 +159,7 @@ def _set_expectation(tree: Tree, ref: Ref, keys: KeyPath, value: YamlValue) -> C
     return Change("change the condition", (Put((*ref, "that") if is_mapping else ref, value),))
 
 
-def _with_part(parts: script.Parts, key: str, value: str) -> script.Parts:
+def _with_part(parts: script.FigureComparison, key: str, value: str) -> script.FigureComparison:
     if key == "*figure":
         return replace(parts, field=value) if parts.field is not None else replace(parts, word=value)
     if key == "*of":

@@ -218,7 +218,7 @@ def expectation_form(tree: Tree, ref: Ref) -> PartForm:
     return PartForm(ref, tree_model.title_of(tree, ref), fields, _BUTTONS, note)
 
 
-def _part_fields(ref: Ref, parts: script.Parts) -> tuple[Field, ...]:
+def _part_fields(ref: Ref, parts: script.FigureComparison) -> tuple[Field, ...]:
     named = (
         Field(
             "pick",

@@ -15,7 +15,7 @@ from agents.scheduling import ALGORITHMS
 from scenarios.expectations import COUNTS, FIELDS, KPIS, TEXT, quoted, unquoted
 from scenarios.files import EVENT_ENTRIES, JobIds, ProductionEntry, parse_moment
 from tui.editor import tree_model
-from tui.editor.forms import Origin
+from tui.editor.forms import RunStart
 from tui.editor.tree_model import Ref, Tree, at, text
 
 KINDS: Final[Mapping[str, str]] = {
@@ -145,7 +145,7 @@ def expectation_in_words(entry: object) -> str:
 
 def moment_s(tree: Tree, value: object) -> int | None:
     """Return the time of an event or expectation, UNIX seconds; None if it cannot be read."""
-    origin = Origin.of(tree.get("start"), tree.get("zone"))
+    origin = RunStart.of(tree.get("start"), tree.get("zone"))
     if origin.start_s is None or isinstance(value, bool) or not isinstance(value, int | str):
         return None
     try:
@@ -262,7 +262,7 @@ _JOINED = re.compile(rf"{TEXT}|\b(and|or|not)\b|<|>|==|!=")
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class FigureComparison:
     """A condition that compares one figure with a value."""
 
     word: str
@@ -278,13 +278,13 @@ class Parts:
         return f"{self.word}{of}{field} {self.sign} {self.value}".rstrip()
 
 
-def parts_of(condition: str) -> Parts | None:
+def parts_of(condition: str) -> FigureComparison | None:
     """Return the parts of a condition; None for one of another form, such as two comparisons joined by `and`."""
     found = _LEFT.fullmatch(condition)
     if found is None or any(joined.group(0)[0] not in "\"'" for joined in _JOINED.finditer(found["value"])):
         return None
     of = None if found["of"] is None else unquoted(found["of"])
-    return Parts(found["word"], of, found["field"], found["sign"], found["value"])
+    return FigureComparison(found["word"], of, found["field"], found["sign"], found["value"])
 
 
 CONDITION_KINDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -319,7 +319,7 @@ def new_condition(tree: Tree, kind: str) -> str:
     }[kind]
 
 
-def figures_for(parts: Parts) -> tuple[str, ...]:
+def figures_for(parts: FigureComparison) -> tuple[str, ...]:
     """Return what may stand where the figure of a condition stands."""
     if parts.word in FIELDS:
         return FIELDS[parts.word]

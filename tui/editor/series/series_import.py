@@ -9,9 +9,9 @@ from scenarios.files import Document
 from tui.editor import commands, picker, tree_model
 from tui.editor.actions import FieldActions, User
 from tui.editor.edit_history import Change, History, Put
-from tui.editor.picker import Item
-from tui.editor.preview_chart import Artist
-from tui.editor.session import EditSession, Work
+from tui.editor.picker import PickerItem
+from tui.editor.preview_chart import PreviewArtist
+from tui.editor.session import EditedNeighbourhood, EditSession
 from tui.editor.tree_model import Tree, text
 
 _RUN = "run"
@@ -74,14 +74,14 @@ class SeriesImport:
     async def _begin(self, path: Path) -> None:
         """Begin a neighbourhood with one house whose panels give what the file says, on the days of the file."""
         document = Document(commands.NEW_TEXT.format(name="my-neighbourhood"))
-        self._session.open(Work(History(document, saved=True), None, "New neighbourhood"))
+        self._session.open(EditedNeighbourhood(History(document, saved=True), None, "New neighbourhood"))
         self._session.apply(commands.add_house)
         entry = await self._fields.entry_of_file(path)
         if entry is None:
             self._session.open(None)
             return
         work = self._fields.open_work()
-        production = Artist(work.tree, work.folder, allow_outside=work.allow_outside).production(entry)
+        production = PreviewArtist(work.tree, work.folder, allow_outside=work.allow_outside).production(entry)
         if production is not None:
             begin = begin_of(production.start_s, production.end_s, str(entry.get("zone", "")))
             puts = tuple(Put((key,), value) for key, value in begin.items())
@@ -111,25 +111,29 @@ def begin_of(start_s: int, end_s: int, zone_name: str) -> dict[str, str | int]:
     }
 
 
-def destinations(tree: Tree) -> list[Item]:
+def destinations(tree: Tree) -> list[PickerItem]:
     """Return what a series may be in a neighbourhood."""
-    items: list[Item] = []
+    items: list[PickerItem] = []
     for i, house in tree_model.houses(tree):
         for j, device in tree_model.devices(house):
             if device.get("type") == "producer":
                 title = f"{tree_model.device_title(device)} ({text(device.get('id'))})"
                 where = tree_model.house_title(house)
-                items.append(Item(f"actual:{i}.{j}", f"Actual production of {title}", where, "Panels"))
-                items.append(Item(f"forecast:{i}.{j}", f"Another forecast of {title}", where, "Panels"))
+                items.append(PickerItem(f"actual:{i}.{j}", f"Actual production of {title}", where, "Panels"))
+                items.append(PickerItem(f"forecast:{i}.{j}", f"Another forecast of {title}", where, "Panels"))
     items += [
-        Item(f"panels:{i}", f"New PV panels of {tree_model.house_title(house)}", "with this forecast", "New panels")
+        PickerItem(
+            f"panels:{i}", f"New PV panels of {tree_model.house_title(house)}", "with this forecast", "New panels"
+        )
         for i, house in tree_model.houses(tree)
     ]
     items += [
-        Item(f"base:{i}", f"Base load of {tree_model.house_title(house)}", "its consumption besides jobs", "Houses")
+        PickerItem(
+            f"base:{i}", f"Base load of {tree_model.house_title(house)}", "its consumption besides jobs", "Houses"
+        )
         for i, house in tree_model.houses(tree)
     ]
-    items.append(Item(_RUN, "A load profile", "what one run of a device draws", "Devices"))
+    items.append(PickerItem(_RUN, "A load profile", "what one run of a device draws", "Devices"))
     return items
 
 

@@ -26,7 +26,7 @@ from tui.results.file_access import Reads
 from tui.results.file_states import IndexEntry
 from tui.results.formatting import BackLink, stamp, state_cell
 from tui.shell import Dialog, Footer
-from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
+from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 
 _ENTRIES: tuple[Column[IndexEntry], ...] = (
     Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
@@ -274,13 +274,13 @@ class ComparisonPane(Reads):
         with Horizontal(classes="heading"):
             yield BackLink("◂ Back")
             yield Static("", classes="title", markup=False)
-        yield Words(classes="warnings gone")
+        yield PlainText(classes="warnings gone")
         with TabbedContent(id="sides"):
             for key, id_, title in COMPARISON_TABS:
                 with TabPane(f"[dim]{key}[/] {title}", id=f"compare-{id_}"):
                     if id_ in {"figures", "differences"}:
                         yield CellTable[FigureRow]((), key=lambda row: row.figure.name, id=f"{id_}-rows")
-                        yield Words(classes="detail")
+                        yield PlainText(classes="detail")
                     elif id_ == "chart":
                         with VerticalScroll(id="intervals"):
                             yield Intervals()
@@ -288,7 +288,7 @@ class ComparisonPane(Reads):
                         yield Horizontal(id="days")
                     else:
                         yield CellTable[JobComparison]((), key=lambda row: row.job_id, id="job-rows")
-                        yield Words(classes="detail")
+                        yield PlainText(classes="detail")
 
     @property
     def tab(self) -> str:
@@ -306,7 +306,7 @@ class ComparisonPane(Reads):
         self.comparison = comparison
         sides = comparison.sides
         self.query_one(".title", Static).update("\n".join(_title(side) for side in sides))
-        warnings = self.query_one(".warnings", Words)
+        warnings = self.query_one(".warnings", PlainText)
         warnings.set_class(not comparison.statistics.warnings, "gone")
         warnings.say("\n".join(f"! {warning}" for warning in comparison.statistics.warnings))
         for id_, columns in (("figures", _figure_columns(sides)), ("differences", _difference_columns(sides))):
@@ -325,7 +325,7 @@ class ComparisonPane(Reads):
         said += f" Times are {' and '.join(zones)}."
         if not comparison.statistics.is_same_scenario:
             said += " The scenarios differ."
-        self.query_one("#compare-jobs .detail", Words).say(said)
+        self.query_one("#compare-jobs .detail", PlainText).say(said)
         self.post_message(self.Shown())
 
     def _show_days(self, sides: Sequence[Side]) -> None:
@@ -367,7 +367,7 @@ class ComparisonPane(Reads):
             "differences": "Difference per seed: mean ± 95 % interval. Muted: not significantly different from 0.",
         }
         id_ = str(event.table.id).removesuffix("-rows")
-        self.query_one(f"#compare-{id_} .detail", Words).say(f"{figure.label}: {note} {said[id_]}")
+        self.query_one(f"#compare-{id_} .detail", PlainText).say(f"{figure.label}: {note} {said[id_]}")
 
     @on(TabbedContent.TabActivated)
     def _tab_changed(self, event: TabbedContent.TabActivated) -> None:

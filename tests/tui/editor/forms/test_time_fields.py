@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tui.editor.forms.time_fields import Origin, in_words, join, offset_name, shifted, split
+from tui.editor.forms.time_fields import RunStart, in_words, join, offset_name, shifted, split
 
-ORIGIN = Origin.of("2026-06-21T00:00:00+02:00")
+ORIGIN = RunStart.of("2026-06-21T00:00:00+02:00")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_list_says_the_day_where_it_is_another() -> None:
 
 def test_the_zone_beside_a_time_has_room() -> None:
     """Its abbreviation at that time, which also tells the two half past twos apart."""
-    origin = Origin.of("2026-10-25T00:00:00", "Europe/Berlin")
+    origin = RunStart.of("2026-10-25T00:00:00", "Europe/Berlin")
     assert offset_name("2026-10-25T02:30:00+02:00", origin) == "CEST"
     assert offset_name("2026-10-25T02:30:00+01:00", origin) == "CET"
     assert offset_name("soon", origin) == "Europe/Berlin"
@@ -75,5 +75,5 @@ def test_the_zone_beside_a_time_has_room() -> None:
 
 def test_a_list_tells_the_two_hours_of_the_same_name_apart() -> None:
     """As narrowly as other times."""
-    origin = Origin.of("2026-10-25T00:00:00", "Europe/Berlin")
+    origin = RunStart.of("2026-10-25T00:00:00", "Europe/Berlin")
     assert [in_words(value, origin) for value in ("+2h30m", "+3h30m", "+4h30m")] == ["2A:30", "2B:30", "03:30"]

@@ -19,7 +19,7 @@ from tui.editor import commands
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.edit_history import History
 from tui.editor.picker import Picker
-from tui.editor.preview_chart import Artist
+from tui.editor.preview_chart import PreviewArtist
 from tui.editor.scripts import script_commands, script_model
 from tui.editor.scripts.script_forms import event_form, expectation_form
 
@@ -161,7 +161,7 @@ def test_the_chart_marks_repeated_events_and_timed_expectations() -> None:
         'houses: []\njobs: []\ntimeline:\n  - {at: "09:00", do: note, text: Coffee, repeat: {every: 1d, times: 2}}\n'
         '  - {when: {job: a, turn: ends}, do: note, text: Later}\nexpect:\n  - {that: jobs == 0, at: "2d 12:00"}\n'
     ).value()
-    artist = Artist(tree, None, day_index=1)
+    artist = PreviewArtist(tree, None, day_index=1)
     start_s = 1774738800
     assert artist.marks(start_s, start_s + 86_400) == (
         EventMark(start_s + 8 * 3600, "Coffee"),
@@ -179,13 +179,13 @@ def test_an_event_of_every_second_is_a_mark_in_each_step_of_the_chart(repeat: st
     ).value()
     start_s = 1774566000
 
-    marks = Artist(tree, None).marks(start_s, start_s + 86_400)
+    marks = PreviewArtist(tree, None).marks(start_s, start_s + 86_400)
 
     assert len(marks) == 288
     assert sum(mark.count for mark in marks) == 86_400
     assert [mark.at_s - start_s for mark in marks[:3]] == [0, 300, 600]
     assert str(marks[0]) == "Tick (300 times)"
-    hour = Artist(tree, None).marks(start_s + 7200, start_s + 10_800)
+    hour = PreviewArtist(tree, None).marks(start_s + 7200, start_s + 10_800)
     assert (len(hour), hour[0]) == (300, EventMark(start_s + 7200, "Tick", 12))
 
 
@@ -196,7 +196,7 @@ def test_marks_in_the_hour_that_occurs_twice_are_told_apart() -> None:
         "houses:\n  - {id: a, base_load: {constant_w: 100}}\njobs: []\n"
         "timeline:\n  - {at: +2h30m, do: note, text: Tick, repeat: {every: 1h, times: 2}}\n"
     ).value()
-    assert Artist(tree, None).day(None).said.endswith("╎ 02:30+02:00 Tick, 02:30+01:00 Tick")
+    assert PreviewArtist(tree, None).day(None).said.endswith("╎ 02:30+02:00 Tick, 02:30+01:00 Tick")
 
 
 def test_the_form_of_a_condition_knows_any_id() -> None:
