@@ -84,7 +84,6 @@ class Consumer(Agent[AnyMessage]):
         *,
         patient: bool,
         is_there: bool = True,
-        negotiating: NegotiationSettings | None = None,
         supply: MakeConsumerSupply = WholeConsumerSupply,
     ) -> None:
         """Create a consumer.
@@ -94,7 +93,6 @@ class Consumer(Agent[AnyMessage]):
             jobs: All jobs of the device; each becomes known at its registration.
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
             is_there: Whether the device is present from the start; otherwise its jobs wait for `Join`.
-            negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
             supply: Makes what has suppliers found for the jobs.
         """
         super().__init__(agent_id)
@@ -106,7 +104,8 @@ class Consumer(Agent[AnyMessage]):
         """Whether promises are late, so that a job that all producers have declined asks them again."""
         self.patient = patient
         """Whether jobs that ask from now on wait where no producer can supply them."""
-        self.negotiating = negotiating or NegotiationSettings(RANKED)
+        self.negotiating = NegotiationSettings(RANKED)
+        """How jobs find a supplier; at first, they ask all producers in order."""
         self.is_away = not is_there
         """Whether the device takes no part in negotiations at present."""
         self.is_gone = not is_there

@@ -91,7 +91,7 @@ def can_run_in_sequence(runs: Iterable[PendingRun], busy: Busy = ()) -> bool:
     return True
 
 
-def latest_starts_s(runs: Iterable[PendingRun], busy: Busy = ()) -> Mapping[str, int] | None:
+def latest_starts_s(runs: Iterable[PendingRun], busy: Busy) -> Mapping[str, int] | None:
     """Return starts by job id with which all jobs run in sequence as late as possible; None if they cannot."""
     starts_s: dict[str, int] = {}
     for group in _groups(list(runs)):
@@ -103,7 +103,7 @@ def latest_starts_s(runs: Iterable[PendingRun], busy: Busy = ()) -> Mapping[str,
     return starts_s
 
 
-def largest_sequence(runs: Sequence[PendingRun], busy: Busy = ()) -> frozenset[str]:
+def largest_sequence(runs: Sequence[PendingRun], busy: Busy) -> frozenset[str]:
     """Return the largest set of jobs found that can run in sequence, by id; of equal ones, the one with the first jobs.
 
     Args:

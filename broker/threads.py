@@ -28,14 +28,10 @@ class UnawaitedThreads(ThreadPoolExecutor):
     It derives from `ThreadPoolExecutor` because asyncio accepts nothing else, and uses nothing of it.
     """
 
-    def __init__(self, most: int | None = None) -> None:
-        """Create an executor; threads start when they are needed.
-
-        Args:
-            most: Maximum number of threads; None: asyncio's default.
-        """
+    def __init__(self) -> None:
+        """Create an executor; threads start when they are needed, as many as asyncio's own executor has."""
         super().__init__(max_workers=1)
-        self._most = most or min(32, (os.cpu_count() or 1) + 4)
+        self._most = min(32, (os.cpu_count() or 1) + 4)
         self._begun = 0
         self._idle = Semaphore(0)
         self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()

@@ -157,7 +157,7 @@ def _check_bundled(name: str) -> None:
         raise ScenarioError([Problem(name or "''", what)])
 
 
-def _load_bundled(name: str, chosen: Mapping[str, str] | None = None) -> Scenario:
+def _load_bundled(name: str, chosen: Mapping[str, str] | None) -> Scenario:
     _check_bundled(name)
     with resources.as_file(resources.files("scenarios") / "bundled") as folder:
         return load_text(bundled_text(name), f"{name}.yaml", folder, chosen=chosen)

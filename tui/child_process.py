@@ -13,7 +13,6 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, BinaryIO
 
 _LENGTH = struct.Struct(">I")
@@ -46,13 +45,8 @@ def read_frame_here(file: BinaryIO) -> Any:  # noqa: ANN401 - as above
     return pickle.loads(file.read(_LENGTH.unpack(head)[0]))  # noqa: S301 - our own process wrote it
 
 
-async def start_process(module: str, folder: Path | None = None) -> Process:
-    """Start one of our modules as a process that exchanges frames over its standard input and output.
-
-    Args:
-        module: Its name.
-        folder: Working directory; None: the current one.
-    """
+async def start_process(module: str) -> Process:
+    """Start one of our modules, by its name, as a process that exchanges frames over its standard input and output."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module),
@@ -60,7 +54,6 @@ async def start_process(module: str, folder: Path | None = None) -> Process:
         stdout=PIPE,
         stderr=PIPE,
         limit=_LIMIT_BYTES,
-        cwd=folder,
         env=environment,
         start_new_session=True,
     )

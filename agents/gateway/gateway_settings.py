@@ -117,7 +117,7 @@ class GatewaySettings:
         return self.shared_price_eur({producer: load.per_minute_wh(start_s % MINUTE_S)}, start_s, changes)
 
     def shared_price_eur(
-        self, given_wh: Mapping[str, FloatArray], start_s: int, changes: Sequence[PriceChange] = ()
+        self, given_wh: Mapping[str, FloatArray], start_s: int, changes: Sequence[PriceChange]
     ) -> float | None:
         """Return what a job costs that several suppliers share, EUR; None if there are no prices.
 

@@ -53,8 +53,8 @@ class IncomingMessages:
         step: ScheduledRound,
         on_control: Callable[[Control], None],
         on_wake: Callable[[], None],
-        messages: TypeAdapter[Any] | None = None,
-        is_observed: bool = False,
+        messages: TypeAdapter[Any] | None,
+        is_observed: bool,
     ) -> None:
         """Create it.
 

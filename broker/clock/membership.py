@@ -178,7 +178,7 @@ class Membership:
             self.claims = {**self.claims, host: announcement}
         return False
 
-    def evict_silent(self, host: str, session: str, ran: Collection[int] = NEVER_RAN) -> bool:
+    def evict_silent(self, host: str, session: str, ran: Collection[int]) -> bool:
         """Replace a host's silent process by the one that claims to be the host.
 
         Args:
@@ -321,9 +321,9 @@ class Admission:
         timeouts: Timeouts,
         *,
         ran: Callable[[str], frozenset[int]],
-        on_missing: Callable[[tuple[str, ...]], None] | None = None,
-        own_hosts: frozenset[str] = frozenset(),
-        keep: bool = False,
+        on_missing: Callable[[tuple[str, ...]], None] | None,
+        own_hosts: frozenset[str],
+        keep: bool,
     ) -> None:
         """Create it.
 

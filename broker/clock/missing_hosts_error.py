@@ -23,7 +23,7 @@ def missing_error(
     limit_wall_s: float,
     owed: Owed,
     *,
-    own: Collection[str] = (),
+    own: Collection[str],
     gone: Collection[str] = (),
 ) -> HostsMissingError:
     """Return the error that names hosts that were silent for too long.

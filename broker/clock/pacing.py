@@ -100,7 +100,7 @@ class Pacer:
     the pace.
     """
 
-    def __init__(self, pace: Pace, at_s: float, catch_up: CatchUp | None = None, owed_s: float = 0.0) -> None:
+    def __init__(self, pace: Pace, at_s: float, catch_up: CatchUp | None, owed_s: float) -> None:
         """Create a stopped pacer.
 
         Args:

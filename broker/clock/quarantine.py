@@ -45,7 +45,7 @@ class ConductCounters(BaseModel):
 class Violations:
     """The malformed messages of each host."""
 
-    def __init__(self, counted: ConductCounters | None = None) -> None:
+    def __init__(self, counted: ConductCounters | None) -> None:
         """Create it.
 
         Args:
@@ -142,9 +142,7 @@ class InitiativeCounter:
     timers, each of which takes a round.
     """
 
-    def __init__(
-        self, counted: ConductCounters | None = None, hosts: Mapping[str, Collection[str]] | None = None
-    ) -> None:
+    def __init__(self, counted: ConductCounters | None, hosts: Mapping[str, Collection[str]] | None) -> None:
         """Create it.
 
         Args:
@@ -257,7 +255,7 @@ class InitiativeCounter:
         self._by_host[host] += 1
         return self._timers[host]
 
-    def most_active(self, hosts: Mapping[str, Collection[str]], *, in_all: bool = False) -> str | None:
+    def most_active(self, hosts: Mapping[str, Collection[str]], *, in_all: bool) -> str | None:
         """Return the host whose agents have taken the initiative most often; None if none of them has.
 
         Args:
@@ -280,9 +278,9 @@ class Quarantine:
         settings: ClockSettings,
         members: Membership,
         barrier: RoundBarrier,
-        counted: ConductCounters | None = None,
+        counted: ConductCounters | None,
         *,
-        is_observed: bool = False,
+        is_observed: bool,
     ) -> None:
         """Create it.
 

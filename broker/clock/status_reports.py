@@ -75,7 +75,7 @@ class StatusReporter:
         now: Callable[[], Moment],
         awaited: Callable[[], AwaitedHosts],
         run_control: RunControl,
-        on_report: Callable[[ClockReport], None] | None = None,
+        on_report: Callable[[ClockReport], None] | None,
     ) -> None:
         """Create a reporter.
 

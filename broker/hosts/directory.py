@@ -144,8 +144,8 @@ class _ReadRosters:
     compared, which is faster than to hash them.
     """
 
-    def __init__(self, most: int = 8) -> None:
-        self._rosters: deque[tuple[bytes, Roster]] = deque(maxlen=most)
+    def __init__(self) -> None:
+        self._rosters: deque[tuple[bytes, Roster]] = deque(maxlen=8)
 
     def read(self, delivery: Delivery) -> Roster:
         """Return the roster in a delivery.

@@ -76,7 +76,7 @@ class DeviceAccess:
     """The largest payload on the topics that are read."""
 
 
-def device_rights(device: str, accesses: Sequence[DeviceAccess] = ()) -> Rights:
+def device_rights(device: str, accesses: Sequence[DeviceAccess]) -> Rights:
     """Return the permissions of a real device: to write its own topics, and to read messages addressed to it.
 
     Args:
@@ -102,7 +102,7 @@ def _share_a_topic(one: DeviceAccess, other: DeviceAccess) -> bool:
     return any(topic in other.read for topic in one.read if not topic.startswith(_CLAIMS))
 
 
-def gateway_rights(own_devices: Iterable[DeviceAccess], others: Iterable[DeviceAccess] = ()) -> Rights:
+def gateway_rights(own_devices: Iterable[DeviceAccess], others: Iterable[DeviceAccess]) -> Rights:
     """Return the rights of a household's process towards its real devices.
 
     Args:

@@ -12,7 +12,7 @@ import secrets
 from pathlib import PurePath
 
 from broker.protocol.topics import encode
-from broker.transport import HEADROOM_BYTES, MAX_PAYLOAD_BYTES
+from broker.transport import HEADROOM_BYTES
 
 CONTAINER_CONFIGURATION = PurePath("/mosquitto/config")
 CONTAINER_DATA = PurePath("/mosquitto/data")
@@ -99,7 +99,7 @@ cheap."""
 
 
 def configuration_text(
-    folder: PurePath, data: PurePath, *, port: int, client_certificates: bool, largest_bytes: int = MAX_PAYLOAD_BYTES
+    folder: PurePath, data: PurePath, *, port: int, client_certificates: bool, largest_bytes: int
 ) -> str:
     """Return the content of Mosquitto's configuration file.
 

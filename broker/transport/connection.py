@@ -65,7 +65,7 @@ _UNSPECIFIED = 128
 """paho's reason code for a connection that ended without one."""
 
 
-def keepalive_for(connections: int, least_wall_s: int = KEEPALIVE_WALL_S) -> int:
+def keepalive_for(connections: int, least_wall_s: int) -> int:
     """Return the keep-alive interval of a process, in seconds.
 
     With hundreds of connections on a busy machine, seconds pass until a process has dealt with each of them once, so

@@ -175,7 +175,7 @@ def producer_entry(
     }
 
 
-def base_load_entry(base_load: CumulativeSeries, start_s: int, zone: ZoneInfo | None = None) -> dict[str, Any]:
+def base_load_entry(base_load: CumulativeSeries, start_s: int, zone: ZoneInfo | None) -> dict[str, Any]:
     """Return a house's base load as a file entry; see `producer_entry` for `start_s` and `zone`."""
     power_w = constant_w(base_load, start_s)
     return {"points": _points(base_load, start_s, zone)} if power_w is None else {"constant_w": power_w}

@@ -267,9 +267,7 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
     return None
 
 
-def replace_or_take_out(
-    tree: YamlMapping, path: KeyPath, unresolved: UnresolvedNames, *, is_unknown_key: bool = False
-) -> None:
+def replace_or_take_out(tree: YamlMapping, path: KeyPath, unresolved: UnresolvedNames, *, is_unknown_key: bool) -> None:
     """Repair the tree at a path, in place.
 
     Args:

@@ -47,7 +47,7 @@ def models_at(content: Mapping[str, Any], path: KeyPath) -> list[type[BaseModel]
     return sorted(models, key=lambda model: not _is_tagged_so(model, node))
 
 
-def paths_of(key: str, content: Mapping[str, Any], more: Sequence[str] = ()) -> tuple[KeyPath, ...]:
+def paths_of(key: str, content: Mapping[str, Any], more: Sequence[str]) -> tuple[KeyPath, ...]:
     """Return the paths of the values that a key names; a value that the file does not have is one the format has.
 
     Args:

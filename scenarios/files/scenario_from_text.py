@@ -76,9 +76,9 @@ def plain_content(
     text: str,
     where: str,
     folder: Path | None,
-    chosen: Mapping[str, object] | None = None,
+    chosen: Mapping[str, object] | None,
     *,
-    allow_outside: bool = False,
+    allow_outside: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the content of a YAML text as plain data, with its variables and included files put in; and the variables.
 
@@ -105,7 +105,7 @@ def _plain(node: YamlValue) -> YamlValue:
     return [_plain(value) for value in node] if isinstance(node, list) else node
 
 
-def parse_content(content: dict[str, Any], where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
+def parse_content(content: dict[str, Any], where: str, folder: Path | None, *, allow_outside: bool) -> Scenario:
     """Return the scenario that plain data describes, as a YAML text holds them.
 
     Args:

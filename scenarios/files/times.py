@@ -134,7 +134,7 @@ def counts_from_start(value: int | str) -> bool:
     return isinstance(value, str) and (_AFTER_START.fullmatch(value) is not None or after_start_s(value) is not None)
 
 
-def _parse_iso(value: str, zone: ZoneInfo | None = None, forms: str = _FORMS) -> int:
+def _parse_iso(value: str, zone: ZoneInfo | None, forms: str = _FORMS) -> int:
     try:
         moment = iso_datetime(value)
     except ValueError:

@@ -86,7 +86,7 @@ class IncludedFiles:
 
 
 def resolve_all(
-    tree: YamlMapping, where: str, folder: Path | None, chosen: Mapping[str, object], *, allow_outside: bool = False
+    tree: YamlMapping, where: str, folder: Path | None, chosen: Mapping[str, object], *, allow_outside: bool
 ) -> tuple[IncludedFiles, list[Problem]]:
     """Put included files and variables into a file's tree, in place.
 

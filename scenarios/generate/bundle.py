@@ -242,11 +242,11 @@ def bundled_text(name: str) -> str:
     return scenario_yaml(scenario, preface=_GENERATED_PREFACE.format(description=scenario.description), notes={})
 
 
-def write_bundled(folder: Path = FOLDER) -> list[Path]:
-    """Write the files of all bundled scenarios into a folder and return their paths."""
+def write_bundled() -> list[Path]:
+    """Write the files of all bundled scenarios and return their paths."""
     written = []
     for name in SCENARIOS:
-        path = folder / f"{name}.yaml"
+        path = FOLDER / f"{name}.yaml"
         path.write_text(bundled_text(name), encoding="utf-8", newline="\n")
         written.append(path)
     return written

@@ -132,7 +132,7 @@ class WeatherDay:
         return self.start_s + MINUTES * 60
 
 
-def producer_of(day: WeatherDay, roof: Roof, *, delay_min: int = 0) -> ProducerSeries:
+def producer_of(day: WeatherDay, roof: Roof, *, delay_min: int) -> ProducerSeries:
     """Return a roof's production on a day and its forecasts, issued at `ISSUE_HOURS`.
 
     Args:
@@ -153,7 +153,7 @@ def producer_of(day: WeatherDay, roof: Roof, *, delay_min: int = 0) -> ProducerS
     return ProducerSeries(predictions=tuple(predictions), actual=actual_of(day, roof, delay_min=delay_min))
 
 
-def actual_of(day: WeatherDay, roof: Roof, *, delay_min: int = 0) -> Production:
+def actual_of(day: WeatherDay, roof: Roof, *, delay_min: int) -> Production:
     """Return a roof's actual production on a day.
 
     Args:

@@ -47,7 +47,7 @@ def status_topic(run: str) -> str:
 
 
 def devices_of(
-    scenario: Scenario, run: str, on_request: Iterable[str] = (), guests: Mapping[str, str] | None = None
+    scenario: Scenario, run: str, on_request: Iterable[str], guests: Mapping[str, str] | None = None
 ) -> list[HomeAssistantDevice]:
     """Return what Home Assistant is to show of a run.
 

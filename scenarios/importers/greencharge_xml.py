@@ -69,7 +69,7 @@ def neighbourhood_in(folder: Path) -> Path | None:
     return None
 
 
-def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> ImportedScenario:
+def import_greencharge(path: Path, *, jobs: Path | None, loads: Sequence[Path]) -> ImportedScenario:
     """Return the scenario of a neighbourhood of GreenCharge's simulator.
 
     Args:

@@ -35,7 +35,7 @@ class GridMeter:
         appliances: Sequence[EmulatedAppliance],
         inverters: Sequence[EmulatedInverter],
         start_s: int,
-        base_load: CumulativeSeries | None = None,
+        base_load: CumulativeSeries | None,
     ) -> None:
         """Make the meter; its counters begin at 0.
 

@@ -58,7 +58,7 @@ class LabBroker:
 
 @asynccontextmanager
 async def open_lab_broker(
-    wanted: str | BrokerUrl | None, *, tls: Tls | None = None, must_restart: bool, lost_after_wall_s: float
+    wanted: str | BrokerUrl | None, *, tls: Tls | None, must_restart: bool, lost_after_wall_s: float
 ) -> AsyncIterator[LabBroker]:
     """Provide a broker for the duration of the context.
 

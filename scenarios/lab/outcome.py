@@ -14,7 +14,7 @@ from scenarios.base_load import net_of_base_loads
 from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.lab import Lab
 from scenarios.metrics import MINUTE_S, real_production_wh
-from scenarios.results import DEFAULT_FOLDER, RecordedEnd, RunWriter, SimulationSpec, create_results, seal
+from scenarios.results import RecordedEnd, RunWriter, SimulationSpec, create_results, seal
 from scenarios.scenario import Scenario
 
 ALGORITHM = "controller"
@@ -161,17 +161,14 @@ def _supplier(
     return GRID
 
 
-def write_results(
-    lab: Lab, *, is_complete: bool, wall_s: float, out: Path | None = None, folder: Path = DEFAULT_FOLDER
-) -> Path:
+def write_results(lab: Lab, *, is_complete: bool, wall_s: float, out: Path | None) -> Path:
     """Write the results of a lab, and return the file.
 
     Args:
         lab: The lab, which has ended.
         is_complete: Whether it ran to its end.
         wall_s: Its duration, wall-clock seconds.
-        out: The file; None: one named after the scenario and the time, in `folder`.
-        folder: Folder of results.
+        out: The file; None: one named after the scenario and the time, in the default folder.
 
     Raises:
         ResultsError: The file cannot be written.
@@ -189,7 +186,7 @@ def write_results(
         "patient": True,
     }
     spec = SimulationSpec(scenario, ALGORITHM, (scenario.seed,), str(lab.broker.url), settings=chosen)
-    path = create_results(spec, out, folder)
+    path = create_results(spec, out)
     contracts = contracts_of(scenario, lab.runs, lab.reached_s)
     with RunWriter(
         path, scenario, run=1, run_id=settings.run_id, seed=scenario.seed, start_s=scenario.start_s

@@ -288,7 +288,7 @@ class TasmotaDevice(ABC):
 class TasmotaPlug(TasmotaDevice):
     """A plug with a relay and an energy meter."""
 
-    def __init__(self, plug: Plug, *, tele_period_s: int = DEFAULT_TELE_PERIOD_S) -> None:
+    def __init__(self, plug: Plug, *, tele_period_s: int) -> None:
         """Make a plug.
 
         Args:

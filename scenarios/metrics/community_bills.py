@@ -18,7 +18,7 @@ from math import floor
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics.community_allocation import MILLI, Allocation, LocalSupply, allocate
+from scenarios.metrics.community_allocation import MILLI, Allocation, allocate
 from scenarios.metrics.minute_table import IntArray
 from scenarios.metrics.settlement import MINUTE_S, Settlement
 from scenarios.prices import Price, prices_at
@@ -173,7 +173,6 @@ def community_account(
     zone: Zone,
     *,
     changes: Sequence[TariffChange] = (),
-    supply: LocalSupply | None = None,
 ) -> CommunityAccount:
     """Return every member's bill with and without the community.
 
@@ -186,7 +185,6 @@ def community_account(
         community: Allocation key, fees and value added tax.
         zone: Zone of time-of-use tables.
         changes: Tariffs that hold from later times on, in order.
-        supply: Key `negotiated`: who supplied whom; None: what the settlement's contracts delivered.
     """
     allocation = allocate(
         settlement,
@@ -194,7 +192,6 @@ def community_account(
         community.key,
         community.interval_s,
         coefficients=community.coefficients,
-        supply=supply,
     )
     alone_milliwh = np.minimum(allocation.consumed_milliwh, allocation.produced_milliwh)
     nothing = np.zeros_like(alone_milliwh)

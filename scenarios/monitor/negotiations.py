@@ -86,11 +86,10 @@ NOBODY = "No producer left to ask"
 class Negotiations:
     """The jobs with the most recent messages."""
 
-    def __init__(self, kept: int = KEPT_JOBS) -> None:
+    def __init__(self) -> None:
         self.total = 0
         """Number of jobs so far; a job that was dropped from memory and reappears counts twice."""
         self._jobs: OrderedDict[str, ObservedNegotiation] = OrderedDict()
-        self._kept = kept
 
     def of(self, job_id: str) -> ObservedNegotiation:
         """Return a job for updating; it is created if it is not known."""
@@ -98,7 +97,7 @@ class Negotiations:
         if negotiation is None:
             negotiation = self._jobs[job_id] = ObservedNegotiation(job_id, self.total)
             self.total += 1
-            if len(self._jobs) > self._kept:
+            if len(self._jobs) > KEPT_JOBS:
                 self._jobs.popitem(last=False)
         else:
             self._jobs.move_to_end(job_id)

@@ -176,7 +176,7 @@ _SHARES = (
 )
 
 
-def read_contract_rows(connection: sqlite3.Connection, run: int, house: str | None = None) -> tuple[ContractRow, ...]:
+def read_contract_rows(connection: sqlite3.Connection, run: int, house: str | None) -> tuple[ContractRow, ...]:
     """Return the standing contracts of a large run as its file keeps them, by start, then contract id.
 
     Args:

@@ -57,7 +57,7 @@ class _Column(NamedTuple):
     expected: str
 
 
-def wrong_value(connection: sqlite3.Connection, tables: Collection[str] | None = None) -> str | None:
+def wrong_value(connection: sqlite3.Connection, tables: Collection[str] | None) -> str | None:
     """Return what a results file has that it cannot have, and what was expected; None: all is sound.
 
     Args:

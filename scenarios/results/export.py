@@ -464,8 +464,8 @@ def export_bills(
     bills: Sequence[BillRow],
     folder: Path,
     *,
-    overwrite: bool = False,
-    wrote: Callable[[Path], None] | None = None,
+    overwrite: bool,
+    wrote: Callable[[Path], None] | None,
 ) -> tuple[Path, ...]:
     """Write a CSV file for each house, with the header and the row of its bill as in the table `bills`: all or none.
 

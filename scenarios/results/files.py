@@ -262,7 +262,7 @@ class ResultsEntry:
         return dict(self.states).get("done", 0)
 
 
-def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[ResultsEntry, ...]:
+def list_results(folder: Path) -> tuple[ResultsEntry, ...]:
     """Return the results files in a folder, newest first; none if there is no such folder.
 
     Raises:
@@ -279,12 +279,12 @@ def newest_first(listed: Iterable[ResultsEntry]) -> tuple[ResultsEntry, ...]:
 _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 
 
-def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
+def named_results(name: str) -> Path:
     """Return the results file that a user refers to.
 
     Args:
-        name: A path, `latest` for the newest simulation in the folder, `latest~1` for the one before, and so on.
-        folder: Folder in which `latest` is resolved.
+        name: A path, `latest` for the newest simulation in the default folder, `latest~1` for the one before, and so
+            on.
 
     Raises:
         ResultsError: There are fewer simulations, or the folder cannot be read.
@@ -293,12 +293,12 @@ def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
     if found is None or Path(name).exists():
         return Path(name)
     before = int(found[1] or 0)
-    there = [one for one in list_results(folder) if not one.problem]
+    there = [one for one in list_results(DEFAULT_FOLDER) if not one.problem]
     if not there:
-        raise ResultsError(f"{name}: there are no results in {folder}; `ssmic run street` creates some")
+        raise ResultsError(f"{name}: there are no results in {DEFAULT_FOLDER}; `ssmic run street` creates some")
     if before >= len(there):
         are = "is only one simulation" if len(there) == 1 else f"are only {len(there)} simulations"
-        raise ResultsError(f"{name}: there {are} in {folder}")
+        raise ResultsError(f"{name}: there {are} in {DEFAULT_FOLDER}")
     return there[before].path
 
 

@@ -214,7 +214,7 @@ def has_overview(connection: sqlite3.Connection, run: int) -> bool:
     return connection.execute("SELECT 1 FROM overviews WHERE run = ?", (run,)).fetchone() is not None
 
 
-def read_minutes(connection: sqlite3.Connection, run: int, house: str | None = None) -> MinuteEnergies:
+def read_minutes(connection: sqlite3.Connection, run: int, house: str | None) -> MinuteEnergies:
     """Return the minutes of a large `run`: of all households together, or of one `house`.
 
     Raises:

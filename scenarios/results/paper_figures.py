@@ -29,7 +29,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MOST_JOBS = 120
 
 
-def check_paper(path: Path, *, overwrite: bool = False) -> None:
+def check_paper(path: Path, *, overwrite: bool) -> None:
     """Check that a figure can be written to a file.
 
     Raises:

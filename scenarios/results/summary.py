@@ -146,7 +146,7 @@ def _brief(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, A
     }
 
 
-def contract_json(entry: LedgerEntry, job: Job, *, with_shares: bool = False) -> dict[str, Any]:
+def contract_json(entry: LedgerEntry, job: Job, *, with_shares: bool) -> dict[str, Any]:
     """Return a contract with its job; times are UNIX seconds.
 
     Args:

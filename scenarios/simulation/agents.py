@@ -80,7 +80,7 @@ def agents_by_host(scenario: Scenario, hosts: int | None = None, *, has_script: 
     return {host: agents for host, agents in homes.items() if agents}
 
 
-def houses_by_host(scenario: Scenario, hosts: int | None = None) -> Mapping[str, tuple[str, ...]]:
+def houses_by_host(scenario: Scenario, hosts: int | None) -> Mapping[str, tuple[str, ...]]:
     """Return what shares a host: by host id, houses and, by its own id, the manager, which is on the first one.
 
     Args:

@@ -56,7 +56,7 @@ async def household_processes(
     settings: RunSettings,
     broker: OpenBroker,
     shares: Sequence[ProcessShare],
-    in_worker: Callable[[], None] | None = None,
+    in_worker: Callable[[], None] | None,
 ) -> AsyncIterator[None]:
     """Run the hosts of a run's other processes for the duration of the context, in which the clock runs to its end.
 

@@ -44,8 +44,8 @@ def consumer_problems(
     scenario: Scenario,
     ledger: Iterable[LedgerEntry],
     acted_until_s: int,
-    lost_houses: Collection[str] = (),
-    optional: Collection[str] = (),
+    lost_houses: Collection[str],
+    optional: Collection[str],
 ) -> list[str]:
     """Return the problems that consumers are responsible for: jobs without a contract, and overlapping jobs.
 

@@ -436,7 +436,7 @@ class _Ports:
         homes: Mapping[str, Sequence[str]],
         replay: Replay | None = None,
         *,
-        is_whole: bool = True,
+        is_whole: bool,
     ) -> None:
         """Make the ports.
 

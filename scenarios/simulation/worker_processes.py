@@ -157,7 +157,7 @@ async def perform_all(
     broker: OpenBroker,
     workers: int,
     on_progress: Callable[[int, int], None],
-    in_worker: Callable[[], None] | None = None,
+    in_worker: Callable[[], None] | None,
     *,
     on_report: Callable[[int, ClockReport], None],
 ) -> list[RunOutcome]:

@@ -120,8 +120,8 @@ def parse_parameter(
     content: Mapping[str, Any],
     variables: Mapping[str, Any],
     *,
-    is_sampled: bool = False,
-    is_set: bool = False,
+    is_sampled: bool,
+    is_set: bool,
 ) -> Parameter:
     """Return the parameter that `KEY=VALUE[,VALUE...]` or `KEY=LOW:HIGH[:COUNT][:log]` describes.
 
@@ -268,7 +268,7 @@ def _algorithm(name: str) -> str:
 
 
 def find_targets(
-    key: str, content: Mapping[str, Any], variables: Mapping[str, Any], *, is_structured: bool = False
+    key: str, content: Mapping[str, Any], variables: Mapping[str, Any], *, is_structured: bool
 ) -> tuple[KeyPath, ...]:
     """Return the paths of the values that a key names in a scenario's file.
 

@@ -466,9 +466,9 @@ def _without_effect_by_supply(
             yield without_effect(unused, supply)
 
 
-def default_file(plan: SweepPlan, folder: Path = DEFAULT_FOLDER) -> Path:
+def default_file(plan: SweepPlan) -> Path:
     """Return the results file of a sweep for which none is named: the same sweep has the same one."""
-    return folder / f"sweep_{plan.scenario}_{plan.fingerprint()[:8]}{SUFFIX}"
+    return DEFAULT_FOLDER / f"sweep_{plan.scenario}_{plan.fingerprint()[:8]}{SUFFIX}"
 
 
 def request_json(request: SweepRequest) -> dict[str, Any]:

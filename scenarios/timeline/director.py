@@ -142,10 +142,10 @@ class Director(Agent[AnyMessage]):
         self,
         scenario: Scenario,
         end_s: int,
-        script: ScriptControl | None = None,
+        script: ScriptControl | None,
         *,
-        consumers_compare_costs: bool = False,
-        producers_read_counters: bool = False,
+        consumers_compare_costs: bool,
+        producers_read_counters: bool,
     ) -> None:
         """Create the agent.
 

@@ -44,7 +44,7 @@ class NetworkFaults:
         self._links: list[tuple[str, int, DisturbLink]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin_run_event(self, run_event: RunEvent, *, is_replayed: bool = False) -> None:
+    def begin_run_event(self, run_event: RunEvent, *, is_replayed: bool) -> None:
         """Begin what an event says, if it is about the network.
 
         Args:

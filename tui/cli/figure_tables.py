@@ -57,7 +57,7 @@ def show_figures(
     rows: Sequence[Row],
     total: Row | None = None,
     *,
-    second_group: int | None = None,
+    second_group: int | None,
 ) -> None:
     """Print a table, or several if it is wider than the console.
 

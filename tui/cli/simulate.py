@@ -324,7 +324,7 @@ def _scores_note(plan: Plan, *, has_earlier: bool) -> str:
 
 
 @contextmanager
-def after_failing(code: int, failures: Sequence[SsmicError] = ()) -> Iterator[None]:
+def after_failing(code: int, failures: Sequence[SsmicError]) -> Iterator[None]:
     """If the run has already failed, unreadable results are only reported, unless the same was said of writing them.
 
     Args:

@@ -288,7 +288,7 @@ def part_items(tree: Tree) -> tuple[list[PickerItem], list[tree_model.Ref]]:
     return items, refs
 
 
-def picture_of(tree: Tree, folder: Path, *, allow_outside: bool = False) -> Callable[[str], PreviewContent | None]:
+def picture_of(tree: Tree, folder: Path, *, allow_outside: bool) -> Callable[[str], PreviewContent | None]:
     """Return the function that previews choices for `tree`; files are in `folder`, or anywhere if `allow_outside`."""
     artist = PreviewArtist(tree, folder, allow_outside=allow_outside)
 

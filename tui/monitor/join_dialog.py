@@ -42,7 +42,7 @@ def url_problem(text: str) -> str | None:
     return None
 
 
-def feed_of(access: Access, run_id: str, scenario_context: ScenarioContext | None = None) -> BusFeed:
+def feed_of(access: Access, run_id: str, scenario_context: ScenarioContext | None) -> BusFeed:
     """Return a feed of a run on a broker.
 
     Args:

@@ -81,7 +81,7 @@ _COLUMNS: tuple[Column[ProducerRow], ...] = (
 )
 
 
-def day_bounds(watched: ObservedRun, zone: Zone, ago: int = 0) -> tuple[int, int] | None:
+def day_bounds(watched: ObservedRun, zone: Zone, ago: int) -> tuple[int, int] | None:
     """Return a day of the run, starting at the run's time of day (midnight if the start is unknown).
 
     Args:

@@ -93,7 +93,6 @@ class SimulationClient:
         self,
         plan: Plan,
         on_change: Callable[[], None],
-        folder: Path | None = None,
         optimum_wall_s: float | None = None,
     ) -> None:
         """Make it; `run` starts it.
@@ -101,7 +100,6 @@ class SimulationClient:
         Args:
             plan: The simulation to run.
             on_change: Called when `state` changes, and when `began` and `feeds` are set.
-            folder: Working directory of the process; None: the current one.
             optimum_wall_s: Time limit for the clairvoyant optimum, real seconds; None: not computed.
         """
         self.optimum_wall_s = optimum_wall_s
@@ -126,7 +124,6 @@ class SimulationClient:
         self._stood_wall_s = 0.0
         self._stands_since_wall_s: float | None = None
         self._on_change = on_change
-        self._folder = folder
         self._process: Process | None = None
         self._words: deque[str] = deque(maxlen=_KEPT_WORDS)
 
@@ -188,7 +185,7 @@ class SimulationClient:
         Args:
             connected: Called when the runs can be watched, before they start.
         """
-        self._process = process = await start_process("tui.run.simulation_server", self._folder)
+        self._process = process = await start_process("tui.run.simulation_server")
         assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
         assert process.stderr is not None  # noqa: S101 - for mypy: a pipe
         words = asyncio.create_task(self._keep_words(process.stderr), name="run.stderr")

@@ -186,7 +186,7 @@ done; starting the same sweep again continues from there. `ssmic results report 
         sweep: SweepProcess | None,
         begin: Callable[[SweepProcess], None],
         *,
-        allow_outside: bool = False,
+        allow_outside: bool,
     ) -> None:
         """Open the dialog.
 

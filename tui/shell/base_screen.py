@@ -121,9 +121,9 @@ class EmptyState(Vertical):
         self,
         title: str,
         hint: str,
-        actions: tuple[tuple[str, str], ...] = (),
+        actions: tuple[tuple[str, str], ...],
         *,
-        id: str | None = None,
+        id: str | None,
     ) -> None:
         """Create the empty state.
 

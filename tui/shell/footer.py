@@ -93,7 +93,7 @@ class Footer(Widget):
         if self.app.ENABLE_COMMAND_PALETTE and palette is not None:
             yield self._footer_key(palette, at_end=True)
 
-    def _footer_key(self, active: ActiveBinding, *, at_end: bool = False) -> FooterKey:
+    def _footer_key(self, active: ActiveBinding, *, at_end: bool) -> FooterKey:
         binding = active.binding
         tooltip = active.tooltip or binding.description
         display = self.app.get_key_display(binding)

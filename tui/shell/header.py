@@ -168,7 +168,7 @@ def parts_of(feed: Feed, monitored_run: MonitoredRun, *, utc: bool = False) -> l
     return parts
 
 
-def short_status(monitored_run: MonitoredRun, *, utc: bool = False) -> str:
+def short_status(monitored_run: MonitoredRun, *, utc: bool) -> str:
     """Return the state of the run for the bar, as markup."""
     feed, standing = monitored_run.feed, monitored_run.standing
     if feed is None or feed.watched.time is None or standing is None:

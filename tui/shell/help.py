@@ -162,7 +162,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen .keys { padding: 0 1; }
     """
 
-    def __init__(self, title: str, text: str, bindings: Iterable[ActiveBinding], focused: Widget | None = None) -> None:
+    def __init__(self, title: str, text: str, bindings: Iterable[ActiveBinding], focused: Widget | None) -> None:
         """Make it.
 
         Args:

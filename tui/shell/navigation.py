@@ -91,7 +91,7 @@ class WatchBroker(Intent):
     def __init__(
         self,
         access: Access,
-        run_id: str | None = None,
+        run_id: str | None,
         scenario_context: ScenarioContext | None = None,
         *,
         control: bool = False,

@@ -177,7 +177,6 @@ class Chart(Widget, can_focus=True):
         empty: str = "Nothing to draw yet",
         waiting: str = "",
         id: str | None = None,
-        classes: str | None = None,
     ) -> None:
         """Make a chart.
 
@@ -185,9 +184,8 @@ class Chart(Widget, can_focus=True):
             empty: Text shown without data.
             waiting: Text until data are shown for the first time; empty: that without data.
             id: See `textual.widget.Widget`.
-            classes: As `id`.
         """
-        super().__init__(id=id, classes=classes)
+        super().__init__(id=id)
         self._empty = empty
         self._instead = waiting or empty
         """Text in place of data."""

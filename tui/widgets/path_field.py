@@ -99,10 +99,10 @@ class PathInput(Input):
         value: str = "",
         *,
         folder: Path,
-        suffixes: tuple[str, ...] = (),
+        suffixes: tuple[str, ...],
         placeholder: str = "",
         id: str | None = None,
-        compact: bool = False,
+        compact: bool,
     ) -> None:
         """Make one.
 

@@ -13,14 +13,9 @@ from textual.widgets import Checkbox, Static
 class PlainText(Static):
     """Plain text, changed with `say`."""
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        """Make it, empty.
-
-        Args:
-            id: See `textual.widget.Widget`.
-            classes: As `id`.
-        """
-        super().__init__("", id=id, classes=classes, markup=False)
+    def __init__(self, *, classes: str | None) -> None:
+        """Make it, empty; `classes` are its CSS classes."""
+        super().__init__("", classes=classes, markup=False)
 
     def say(self, text: str) -> None:
         """Replace what is shown, if it differs."""

@@ -13,7 +13,7 @@ from scenarios.results.connection import FigureFormatError, ResultsExistError, r
 ENDINGS = (".csv", ".tex", ".md", ".svg", ".png")
 
 
-def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
+def check_files(paths: Sequence[Path], *, overwrite: bool) -> None:
     """Check that files can be written, before anything is run.
 
     Args:

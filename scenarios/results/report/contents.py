@@ -81,9 +81,7 @@ def report_contents(
     return _Contents(results, infos, interval_s, limits or ReportLimits(), utc=utc).build()
 
 
-def contents_of_several(
-    simulations: Sequence[ResultsReader], interval_s: int = DEFAULT_INTERVAL_S, *, utc: bool = False
-) -> dict[str, Any]:
+def contents_of_several(simulations: Sequence[ResultsReader], interval_s: int, *, utc: bool) -> dict[str, Any]:
     """Return the content of a report of several simulations; together they have the detail of one.
 
     Args:

@@ -491,7 +491,7 @@ class FormView(VerticalScroll, can_focus=False):
         self.set_class(bool(own), "wrong")
         update_if_changed(self.query_one(".own", Static), "\n".join(f"✗ {said}" for said in own))
 
-    def focus_field(self, path: KeyPath | None = None) -> bool:
+    def focus_field(self, path: KeyPath | None) -> bool:
         """Focus the field in which a value is edited; None: the first one."""
         form = self._form
         if form is None or not form.fields:

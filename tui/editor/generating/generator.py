@@ -234,7 +234,7 @@ class GenerateFailure:
     problem: str
 
 
-def made_of(generated: GeneratedNeighbourhood, written: tuple[Path, ...] = ()) -> GenerateResult:
+def made_of(generated: GeneratedNeighbourhood, written: tuple[Path, ...]) -> GenerateResult:
     """Return the figures of a neighbourhood."""
     spec = generated.spec
     owned = Counter(device for house in generated.houses for device in house.devices)

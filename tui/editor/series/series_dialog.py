@@ -72,7 +72,7 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
     SeriesDialog Button { margin-left: 2; }
     """
 
-    def __init__(self, path: Path, zone: str = "", *, is_run: bool = False) -> None:
+    def __init__(self, path: Path, zone: str, *, is_run: bool) -> None:
         """Ask.
 
         Args:
