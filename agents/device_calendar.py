@@ -75,7 +75,7 @@ class Calendar:
         self._to_come.sort(key=lambda job: job.registered_s, reverse=True)
 
     def drop(self, job_id: str) -> None:
-        """Forget a job that is not to run."""
+        """Forget a job that will not run."""
         self._to_come = [job for job in self._to_come if job.job_id != job_id]
         for known in (self._open, self._placed, self._movable, self._latest_s, self._before_s):
             known.pop(job_id, None)

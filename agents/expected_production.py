@@ -65,7 +65,7 @@ class ProductionCounter(Protocol):
             at_s: When it takes place, UNIX seconds.
 
         Raises:
-            ValueError: It is no event that changes what this roof produces.
+            ValueError: The event does not change what this roof produces.
         """
         ...
 
@@ -175,7 +175,7 @@ class ExpectedProduction:
             now_s: Present time, UNIX seconds.
 
         Raises:
-            ValueError: It is no event that changes what this producer's counter counts.
+            ValueError: The event does not change what this producer's counter counts.
         """
         if self._counter is None or self._correction is None:
             raise ValueError("the forecasts of this producer are not corrected")

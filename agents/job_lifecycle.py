@@ -1,4 +1,4 @@
-"""A job from its registration to its end: its consumer's coroutine has suppliers found for it, until it has run.
+"""The life of a job, from its registration to its end: a coroutine finds suppliers for it until it has run.
 
 How a job finds a supplier, and what happens while it runs, is the business of its `JobNegotiation`, of which each
 supply has its own (`agents.consumer_supply`). A job that loses its contract before its start begins again.
@@ -27,7 +27,8 @@ class RunEnds:
 class JobChanged:
     """Put into a job's channel when its contract was amended or cancelled, or when another one may be better now.
 
-    So it is when its device's time was divided again, prices have changed, or its device was started by hand.
+    Another one may be better after its device's time was divided again, prices have changed, or the device was started
+    by hand.
     """
 
     time_was_freed: bool = False
@@ -55,7 +56,7 @@ class ConsumerJob:
     channel: Channel[JobEvent]
     """Wakes the job's coroutine."""
     is_patient: bool = False
-    """Whether it waits where no producer can supply it: as its consumer was when it looked for a supplier last."""
+    """Whether it waits if no producer can supply it: the consumer's setting when it last looked for a supplier."""
     contracts_made: int = 0
     """How many contracts it has had."""
     asking: frozenset[str] = frozenset()
@@ -69,7 +70,7 @@ class ConsumerJob:
     is_provisional: bool = False
     """Whether its contract was accepted provisionally."""
     is_dropped: bool = False
-    """Whether it is not to run."""
+    """Whether it was dropped, so that it will not run."""
     run_ends: bool = False
     """Whether its coroutine knows that the run's end is reached."""
 
@@ -91,7 +92,7 @@ class RealDevice(Protocol):
         ...
 
     def started_s(self, job: Job) -> int | None:
-        """Return when the device has begun the job that it runs, UNIX seconds; None: it does not run it."""
+        """Return when the device began the job that it runs, UNIX seconds; None: it does not run it."""
         ...
 
 

@@ -117,7 +117,7 @@ class JobRegister:
         """Fill the register.
 
         Args:
-            jobs: All jobs that the scenario's houses name, those included that become known later.
+            jobs: All jobs of the scenario's houses, including those that become known later.
             producers: The ids of all producers.
             gateways: The ids of the agents that represent real devices: consumers may add jobs.
         """

@@ -34,9 +34,9 @@ IntArray = npt.NDArray[np.int64]
 
 _MINUTE_S = 60
 MAX_LATE_S = 366 * 86_400
-"""How long after its latest start a job may start at most: a run may be stopped, and a device be slow."""
+"""The longest time from a job's latest start to its start, seconds: a run may be stopped, and a device may be slow."""
 KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
-"""Kinds of messages that say so."""
+"""Kinds of messages from which the realised scenario follows."""
 
 
 def as_drawn(contract: Contract, agreed: Job, drawn: Job, started_s: int) -> Contract:
@@ -71,7 +71,7 @@ def as_drawn(contract: Contract, agreed: Job, drawn: Job, started_s: int) -> Con
 
 
 def _seen_later(series_mwh: IntArray, late: int, minutes: int) -> IntArray:
-    """Return some minutes of a series from an offset in minutes on (negative: before its beginning)."""
+    """Return the minutes of a series from the `late`th on, padded with zeros; if it is negative, zeros come first."""
     seen_mwh = np.zeros(minutes, dtype=np.int64)
     kept_mwh = series_mwh[max(0, late) :][: max(0, minutes - max(0, -late))]
     begin = max(0, -late)

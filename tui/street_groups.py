@@ -16,9 +16,9 @@ _NUMBERED = re.compile(r"(.*?\D)[\s_.-]*\d+\s?[a-zA-Z]?")
 def streets_of(houses: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Return the street of each house, by house id.
 
-    A street is what houses have in front of their numbers, in their names (`Ahornweg 12`) or else in their ids
-    (`ahornweg-12`). One of more than 200 houses is divided into blocks of 100. Houses that share nothing are together
-    by their first letter.
+    A street is the text in front of the houses' numbers, in their names (`Ahornweg 12`) or else in their ids
+    (`ahornweg-12`). One of more than 200 houses is divided into blocks of 100. Houses that share no such
+    text are grouped by their first letter.
 
     Args:
         houses: Ids and names, in the scenario's order.

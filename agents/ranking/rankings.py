@@ -114,7 +114,7 @@ class ByPrice(ByScore):
 
 
 class Nearest(ByScore):
-    """The fewest houses between, in the scenario's order of houses; one's own panels first."""
+    """The fewest houses in between, in the scenario's order of houses; one's own panels first."""
 
     @override
     def keys(self, question: Question) -> FloatArray | None:
@@ -137,7 +137,7 @@ class LearningAutomaton:
         """By consumer, the probability of all others together."""
 
     def keys(self, question: Question) -> FloatArray | None:
-        """See `Ranking`: when clocks with these rates ring first, so that the order is drawn by probability."""
+        """See `Ranking`: exponential waiting times with these rates, whose order is one drawn by probability."""
         learnt = self._probabilities.get(question.consumer, {})
         rest = max(1, len(question.producers) - len(learnt))
         other = self._others.get(question.consumer, 1.0) / rest

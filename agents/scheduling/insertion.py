@@ -152,7 +152,7 @@ def rebuild(
 
 
 class PreparedState:
-    """A producer's state: what the decisions on all new tasks have in common, as long as the state does not change."""
+    """What decisions on all new tasks have in common, as long as the producer's state does not change."""
 
     def __init__(self, state: ProducerState, tasks: Sequence[Task]) -> None:
         self.grid = Grid.of(state, *tasks)
@@ -165,7 +165,7 @@ class PreparedState:
 
     @classmethod
     def of(cls, state: ProducerState, *tasks: Task) -> PreparedState:
-        """Return what is prepared of a state for new tasks."""
+        """Return what is prepared for new tasks on a state, which keeps it for the next ones."""
         known = state.kept(cls)
         if known is None or not known.grid.holds(tasks):
             return state.keep(cls(state, tasks))

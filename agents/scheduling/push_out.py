@@ -37,11 +37,11 @@ AT_FIRST_START = 0.3
 OF_ALL = 0.4
 """Share of rounds that force in any task, not one that is left out."""
 ALSO_OUT = (0, 0, 1, 2, 3)
-"""How many further tasks a round takes out, each number equally often."""
+"""How many further tasks a round takes out; the number is drawn uniformly."""
 BACK_ANYWHERE = 0.25
 """Share of rounds in which tasks come back at any feasible start instead of the first one."""
 MIN_GAIN_WH = 1.0
-"""How much more energy a producer supplies at least after each push."""
+"""Least gain in the energy that a producer supplies, with each push, Wh."""
 ROUNDS = 300
 """Search rounds before a task is rejected."""
 COMPACTING_ROUNDS = 100

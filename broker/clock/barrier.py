@@ -114,7 +114,7 @@ class RoundBarrier:
         self._sign_wall_s = 0.0
         """When there was activity last, loop time."""
         self._quiet_since_wall_s: float | None = None
-        """When the sign of life came from which the present wait for answers is counted, loop time; None: the wait has
+        """The time of the sign of life that the present wait for answers is counted from, loop time; None: the wait has
         just begun."""
         self._last_sign_wall_s: dict[str, float] = {}
         self._excused: set[str] = set()
@@ -125,7 +125,7 @@ class RoundBarrier:
         self._left_out_until_wall_s = -inf
         """The end of the last time in which it could hear nothing, loop time."""
         self._deadline: Deadline | None = None
-        """The end of a wait for something else than answers; None: there is no such wait."""
+        """The end of a wait for anything other than answers; None: there is no such wait."""
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
         self._asked_again_wall_s: dict[str, float] = {}
@@ -297,7 +297,7 @@ class RoundBarrier:
 
     @contextmanager
     def limited_wait(self, limit_wall_s: float) -> Iterator[Deadline]:
-        """Limit a wait for something else than answers; times in which the clock can hear nothing are left out of it.
+        """Limit a wait for anything other than answers; times in which the clock can hear nothing are left out of it.
 
         Args:
             limit_wall_s: How long it may take, wall-clock seconds.

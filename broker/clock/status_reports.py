@@ -142,7 +142,7 @@ class StatusReporter:
 
     @property
     def _shown_state(self) -> RunPhase:
-        """The run's state; one that was paused in a round for which hosts are awaited is paused already."""
+        """The run's state; a run that will pause after the present round is shown as paused already."""
         return "paused" if self._state == "running" and self._run_control.is_held else self._state
 
     def _compose(self) -> TimeReport:

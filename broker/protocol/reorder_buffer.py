@@ -23,8 +23,8 @@ _MESSAGES_OF_AGENT = 10
 MAX_BUFFERED_BYTES = 64 * 2**20
 """The same limit, in bytes of payload, see `weight_bytes`."""
 _LIST_BYTES, _MAPPING_BYTES = 32, 64
-"""The least that a list or a mapping counts, bytes. In memory it takes up to three times as much, but only two or three
-bytes of payload."""
+"""The smallest weight of a list or a mapping, bytes. In memory it takes up to three times as much, but only two or
+three bytes of payload."""
 
 
 def most_buffered(agents: int) -> int:

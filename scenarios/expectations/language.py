@@ -94,7 +94,7 @@ class Name:
     word: str
     """What comes first: a figure, `job`, `house`, `messages`."""
     of: str | None = None
-    """The id in brackets; None: there are none."""
+    """The id in parentheses; None: there are none."""
     field: str | None = None
     """What follows the dot; None: nothing."""
 

@@ -67,7 +67,7 @@ class IncludedFiles:
         return parse_yaml(text, where)
 
     def fill(self, value: object) -> bool:
-        """Count what a variable is replaced by; return whether all of it is within what a file may become."""
+        """Count what a variable is replaced by; return whether the file stays within its size limit."""
         self.filled += len(value) if isinstance(value, str) else 20 * _count(value)
         return self.filled <= 20 * MAX_NODES
 

@@ -22,7 +22,7 @@ STATES = ("NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "INTERRUPTED", "FINISHED", 
 
 @dataclass(frozen=True, slots=True)
 class HomeAssistantDevice:
-    """A device as Home Assistant has it."""
+    """A device, as it is announced to Home Assistant."""
 
     key: str
     """Agent id; empty: the run itself."""

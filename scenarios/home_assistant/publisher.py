@@ -42,7 +42,7 @@ _MOST_DEVICES = 10_000
 
 @asynccontextmanager
 async def shown_in_home_assistant(
-    broker: Broker, scenario: Scenario, run: str, standing: Callable[[], RunSnapshot], *, keep: bool = False
+    broker: Broker, scenario: Scenario, run: str, snapshot: Callable[[], RunSnapshot], *, keep: bool = False
 ) -> AsyncIterator[None]:
     """Show a run in Home Assistant for the duration of the context.
 
@@ -50,10 +50,10 @@ async def shown_in_home_assistant(
         broker: The run's broker, which Home Assistant is connected to.
         scenario: The neighbourhood.
         run: Id of the run.
-        standing: Returns where the run is.
+        snapshot: Returns the state of the run.
         keep: Whether what was published stays at the broker.
     """
-    publisher = _Publisher(scenario, run, standing, keep=keep)
+    publisher = _Publisher(scenario, run, snapshot, keep=keep)
     task = asyncio.create_task(publisher.run(broker), name="home assistant")
     try:
         yield
@@ -64,9 +64,9 @@ async def shown_in_home_assistant(
 
 
 class _Publisher:
-    def __init__(self, scenario: Scenario, run: str, standing: Callable[[], RunSnapshot], *, keep: bool) -> None:
+    def __init__(self, scenario: Scenario, run: str, snapshot: Callable[[], RunSnapshot], *, keep: bool) -> None:
         self.ending = asyncio.Event()
-        self._scenario, self._run, self._standing, self._keep = scenario, run, standing, keep
+        self._scenario, self._run, self._snapshot, self._keep = scenario, run, snapshot, keep
         self._shown: dict[str, HomeAssistantDevice] = {}
         self._on_request = {
             agent: encode(gateway.id)
@@ -127,7 +127,7 @@ class _Publisher:
             await bus.publish(shown.config_topic, content.encode(), qos=1, retain=True)
 
     async def _publish_states(self, bus: Bus) -> None:
-        states = await asyncio.to_thread(states_at, self._scenario, self._standing())
+        states = await asyncio.to_thread(states_at, self._scenario, self._snapshot())
         for key, computed in states.items():
             state = computed
             if key in self._on_request:
@@ -230,7 +230,7 @@ class _Publisher:
                 self._said.pop(agent, None)
             case "start":
                 self._requests += 1
-                job_id = f"ha-{self._standing().now_s}-{self._requests}"
+                job_id = f"ha-{self._snapshot().now_s}-{self._requests}"
                 request = {"id": job_id, "ready_by": self._ready_by.get(agent, _DEFAULT_READY_BY)}
                 await bus.publish(f"{topic}/request", json.dumps(request).encode(), qos=1)
             case "withdraw":

@@ -30,25 +30,25 @@ class RunSnapshot:
     """The scenario as realised so far; None: as in its file."""
 
 
-def states_at(scenario: Scenario, standing: RunSnapshot) -> dict[str, dict[str, Any]]:
+def states_at(scenario: Scenario, snapshot: RunSnapshot) -> dict[str, dict[str, Any]]:
     """Return the state of every agent, by id; that of the run has the empty one. Energies are in kWh until now.
 
     Args:
         scenario: As it was written.
-        standing: Where its run is.
+        snapshot: The state of its run.
     """
-    now_s = standing.now_s
-    contracts = [entry.contract for entry in standing.ledger if entry.state == "standing"]
+    now_s = snapshot.now_s
+    contracts = [entry.contract for entry in snapshot.ledger if entry.state == "standing"]
     promises: Mapping[str, PromisedLoad] = {}
-    if standing.realised is not None:
-        promises = standing.realised.promises(contracts)
-        scenario, contracts = standing.realised.scenario, standing.realised.settled(contracts)
+    if snapshot.realised is not None:
+        promises = snapshot.realised.promises(contracts)
+        scenario, contracts = snapshot.realised.scenario, snapshot.realised.settled(contracts)
     begun = [contract for contract in contracts if contract.start_s <= now_s]
     settled = settle(scenario, begun, scenario.start_s, now_s, promises)
     until = max(0, (now_s - settled.start_s) // MINUTE_S)
     return {
         "": _neighbourhood(scenario, settled, until, contracts, now_s),
-        **_producers(scenario, settled, until, contracts, standing),
+        **_producers(scenario, settled, until, contracts, snapshot),
         **_consumers(scenario, contracts, now_s),
     }
 
@@ -84,7 +84,7 @@ def _neighbourhood(
 
 
 def _producers(
-    scenario: Scenario, settled: Settlement, until: int, contracts: Iterable[Contract], standing: RunSnapshot
+    scenario: Scenario, settled: Settlement, until: int, contracts: Iterable[Contract], snapshot: RunSnapshot
 ) -> dict[str, dict[str, Any]]:
     committed_wh: dict[str, float] = defaultdict(float)
     for contract in contracts:
@@ -92,18 +92,18 @@ def _producers(
             committed_wh[contract.producer] += contract.energy_wh
         for share in contract.shares:
             committed_wh[share.producer] += share.energy_wh
-    minute_s = standing.now_s // MINUTE_S * MINUTE_S
+    minute_s = snapshot.now_s // MINUTE_S * MINUTE_S
     edges_s: FloatArray = np.asarray([minute_s, minute_s + MINUTE_S], dtype=np.float64)
     found = {}
     for row, producer in enumerate(settled.producers):
         predictions = scenario.producers[producer].predictions
-        expected_wh = real_production_wh(ProducerSeries(predictions), edges_s, standing.now_s)
+        expected_wh = real_production_wh(ProducerSeries(predictions), edges_s, snapshot.now_s)
         found[producer] = {
             "forecast": round(float(expected_wh[0]) * 3600 / MINUTE_S, 1),
             "produced": _kwh(settled.produced_wh[row, :until].sum()),
             "committed": _kwh(committed_wh[producer]),
             "delivered": _kwh(settled.delivered_wh[row, :until].sum()),
-            "score": standing.scores.get(producer),
+            "score": snapshot.scores.get(producer),
         }
     return found
 

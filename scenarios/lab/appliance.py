@@ -26,7 +26,7 @@ class RunInterval:
     progress_s: int
     """Position in the load profile at its start, seconds."""
     end_s: int | None = None
-    """None: it lasts."""
+    """None: it goes on."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class ApplianceRun:
     job: Job
     loaded_s: int
     """When the household has loaded the appliance and chosen the programme; it starts as soon as it has power."""
-    stretches: list[RunInterval] = field(default_factory=list)
+    intervals: list[RunInterval] = field(default_factory=list)
     """In the order of time; empty: it has not started."""
     started_by: Starter = "controller"
     """Who gave it power when it started."""
@@ -46,13 +46,13 @@ class ApplianceRun:
     @property
     def start_s(self) -> int | None:
         """First start; None: not started."""
-        return self.stretches[0].start_s if self.stretches else None
+        return self.intervals[0].start_s if self.intervals else None
 
     @property
     def interruptions(self) -> int:
         """How often power was cut while it ran."""
-        return max(0, len(self.stretches) - 1) + (
-            bool(self.stretches) and not self.is_done and self.stretches[-1].end_s is not None
+        return max(0, len(self.intervals) - 1) + (
+            bool(self.intervals) and not self.is_done and self.intervals[-1].end_s is not None
         )
 
     def measured_profile(self, now_s: int) -> LoadProfile:
@@ -60,8 +60,8 @@ class ApplianceRun:
 
         What has not run yet is taken to follow without a further interruption.
         """
-        profile, stretches = self.job.load_profile, self.stretches
-        if len(stretches) < 2 and (not stretches or stretches[0].end_s is None or self.is_done):
+        profile, intervals = self.job.load_profile, self.intervals
+        if len(intervals) < 2 and (not intervals or intervals[0].end_s is None or self.is_done):
             return profile
         times_s, cumulative_wh = [0], [0.0]
 
@@ -70,19 +70,19 @@ class ApplianceRun:
             base_wh = cumulative_wh[-1] - float(profile.energy_until_wh([from_s])[0])
             inner_s = [time_s for time_s in profile.times_s if from_s < time_s < to_s]
             for position_s in (from_s, *inner_s, to_s):
-                at_s = start_s + position_s - from_s - stretches[0].start_s
+                at_s = start_s + position_s - from_s - intervals[0].start_s
                 wh = base_wh + float(profile.energy_until_wh([position_s])[0])
                 if at_s > times_s[-1]:
                     times_s.append(at_s)
                     cumulative_wh.append(max(wh, cumulative_wh[-1]))
 
-        for stretch in stretches:
-            end_s = stretch.end_s
-            length_s = profile.duration_s - stretch.progress_s if end_s is None else end_s - stretch.start_s
-            draw(stretch.start_s, stretch.progress_s, stretch.progress_s + length_s)
-        if not self.is_done and stretches[-1].end_s is not None:
-            progress_s = stretches[-1].progress_s + stretches[-1].end_s - stretches[-1].start_s
-            draw(max(now_s, stretches[-1].end_s), progress_s, profile.duration_s)
+        for interval in intervals:
+            end_s = interval.end_s
+            length_s = profile.duration_s - interval.progress_s if end_s is None else end_s - interval.start_s
+            draw(interval.start_s, interval.progress_s, interval.progress_s + length_s)
+        if not self.is_done and intervals[-1].end_s is not None:
+            progress_s = intervals[-1].progress_s + intervals[-1].end_s - intervals[-1].start_s
+            draw(max(now_s, intervals[-1].end_s), progress_s, profile.duration_s)
         return LoadProfile(times_s=tuple(times_s), cumulative_wh=tuple(cumulative_wh))
 
 
@@ -110,11 +110,11 @@ class EmulatedAppliance:
         self._has_run = False
         """Whether a job has ended since it got power; a person at the plug starts one, and no further one."""
         self._before_wh = 0.0
-        """Drawn before the current stretch."""
+        """Energy drawn before the current interval."""
 
     @property
     def is_powered(self) -> bool:
-        """Whether it has power, which a plug that lies may report otherwise."""
+        """Whether it has power; a plug with distorted reports may say otherwise."""
         return self._is_powered
 
     @property
@@ -134,10 +134,10 @@ class EmulatedAppliance:
             return
         self._is_powered, self._powered_by, self._ready_s, self._has_run = on, by, now_s, False
         if self._current is not None:
-            last = self._current.stretches[-1]
+            last = self._current.intervals[-1]
             if on:
                 reached_s = last.progress_s + (now_s if last.end_s is None else last.end_s) - last.start_s
-                self._current.stretches.append(RunInterval(now_s, 0 if self.forgets else reached_s))
+                self._current.intervals.append(RunInterval(now_s, 0 if self.forgets else reached_s))
             else:
                 self._before_wh = self.energy_wh(now_s)
                 last.end_s = now_s
@@ -148,7 +148,7 @@ class EmulatedAppliance:
         if not self._is_powered:
             return None
         if self._current is not None:
-            last = self._current.stretches[-1]
+            last = self._current.intervals[-1]
             return last.start_s + self._current.job.duration_s - last.progress_s
         if self.waiting is None or (self._powered_by == "hand" and self._has_run):
             return None
@@ -160,11 +160,11 @@ class EmulatedAppliance:
             if self._current is None:
                 self._current = self.runs[self._next]
                 self._current.started_by = self._powered_by
-                self._current.stretches.append(RunInterval(event_s, 0))
+                self._current.intervals.append(RunInterval(event_s, 0))
                 self._next += 1
             else:
                 self._before_wh = self.energy_wh(event_s)
-                self._current.stretches[-1].end_s = event_s
+                self._current.intervals[-1].end_s = event_s
                 self._current.is_done = True
                 self._current = None
                 self._ready_s, self._has_run = event_s, True
@@ -173,7 +173,7 @@ class EmulatedAppliance:
         """Return the power drawn at a time, W."""
         if not self.is_running or self._current is None:
             return 0.0
-        profile, last = self._current.job.load_profile, self._current.stretches[-1]
+        profile, last = self._current.job.load_profile, self._current.intervals[-1]
         place = bisect_right(profile.times_s, last.progress_s + now_s - last.start_s)
         if not 0 < place < len(profile.times_s):
             return 0.0
@@ -184,6 +184,6 @@ class EmulatedAppliance:
         """Return the energy drawn from the start of the lab up to a time, Wh."""
         if not self.is_running or self._current is None:
             return self._before_wh
-        profile, last = self._current.job.load_profile, self._current.stretches[-1]
+        profile, last = self._current.job.load_profile, self._current.intervals[-1]
         upto_wh, before_wh = profile.energy_until_wh([last.progress_s + now_s - last.start_s, last.progress_s])
         return self._before_wh + float(upto_wh - before_wh)

@@ -65,7 +65,7 @@ async def run_controller(lab: Lab, command: Sequence[str]) -> AsyncIterator[asyn
 
 
 async def _watch(process: asyncio.subprocess.Process, lab: Lab) -> None:
-    """Log when the controller ends before the lab; stop the lab if time has not begun, which it was to begin."""
+    """Log when the controller ends before the lab; stop the lab if the controller was to start time and did not."""
     code = await process.wait()
     if not lab.is_under_way:
         return

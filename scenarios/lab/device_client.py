@@ -28,7 +28,7 @@ class DeviceClient:
         """
         self.device = device
         self.delay_s = 0
-        """How late it obeys, seconds of virtual time."""
+        """The delay with which it obeys, seconds of virtual time."""
         self.ready = asyncio.Event()
         """Set once it has connected, subscribed, and published its first messages."""
         self._agenda = agenda

@@ -102,7 +102,7 @@ class LabSettings:
     report_s: int = 60
     """How often devices report, seconds of virtual time."""
     end_s: int | None = None
-    """End, UNIX seconds; None: when the last job has run, at the latest when it must have."""
+    """End, UNIX seconds; None: when the last job has run, at the latest when it must have run."""
     by_hand: bool = True
     """Whether a person switches a device on at a job's latest start if the controller has not."""
     faults: tuple[Fault, ...] = ()
@@ -234,7 +234,7 @@ class Lab:
         """Return when the last job had run, if the lab ends then; None: a job has not, or the lab has its own end."""
         if self.settings.end_s is not None or not all(run.is_done for run in self.runs):
             return None
-        return max((run.stretches[-1].end_s or 0 for run in self.runs), default=None)
+        return max((run.intervals[-1].end_s or 0 for run in self.runs), default=None)
 
     def _enter_everything(self, tasks: asyncio.TaskGroup) -> None:
         self.agenda.add(self.end_s, lambda _now_s: self.agenda.end())
@@ -500,5 +500,5 @@ def _state_of(run: ApplianceRun, now_s: int) -> LabJobState:
     if run.is_done:
         return "done"
     if run.start_s is not None:
-        return "interrupted" if run.stretches[-1].end_s is not None else "running"
+        return "interrupted" if run.intervals[-1].end_s is not None else "running"
     return "loaded" if now_s >= run.loaded_s else "registered"

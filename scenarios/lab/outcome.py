@@ -88,7 +88,7 @@ def as_run(lab: Lab) -> Scenario:
     measured = {
         run.job.job_id: run.measured_profile(lab.reached_s)
         for run in lab.runs
-        if len(run.stretches) > 1 or (run.stretches and run.interruptions)
+        if len(run.intervals) > 1 or (run.intervals and run.interruptions)
     }
     jobs = tuple(
         job.model_copy(update={"load_profile": measured[job.job_id]}) if job.job_id in measured else job

@@ -20,8 +20,8 @@ class _Sender:
         """Numbers from `floor` on that have been received."""
         self.given_up = 0
         self.counted_from = counted_from
-        """The first message of which it is certain that it was sent after the observer joined: none before it counts as
-        missing. None: it has not arrived yet."""
+        """The first message that was certainly sent after the observer joined: none before it counts as missing.
+        None: it has not arrived yet."""
 
     @property
     def missing(self) -> int:

@@ -154,7 +154,7 @@ def delivered_wh(scenario: Scenario, plan: SupplyPlan, *, end_s: int | None = No
 
 
 def pooled_wh(scenario: Scenario, starts_s: Mapping[str, int], *, end_s: int | None = None) -> float:
-    """Return the energy that a plan for shared supply delivers: in each minute, the lesser of all sun and all draw.
+    """Return the energy that a plan for shared supply delivers: in each minute, the lesser of all production and draw.
 
     Args:
         scenario: Neighbourhood, jobs and production.

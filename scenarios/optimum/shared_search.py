@@ -24,7 +24,7 @@ CYCLE = 3000
 TEMPERATURE = 0.05
 """Initial temperature of a cycle, as a share of the mean energy of a job."""
 TAKEN_OUT = (1, 2, 3, 4, 6)
-"""How many jobs a round takes out, each number equally often."""
+"""How many jobs a round takes out; the number is drawn uniformly."""
 ANYWHERE = 0.25
 """Share of rounds in which one of them is put at any start."""
 SCATTER_BINS = 120.0

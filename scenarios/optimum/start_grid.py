@@ -45,7 +45,7 @@ class StartGrid:
         low, high = int(indices[0]), int(indices[-1])
         bins = len(self.draw_wh)
         under = room_wh[self.first_bin + low : self.first_bin + high + bins] + TOLERANCE_WH
-        # Most rungs fail where the draw is highest: one running sum asks for that; few are left to be asked in full.
+        # Most starts fail where the draw is highest. One running sum tests that; few are left for the full test.
         level_wh, begin, end = self._peak
         short = np.zeros(len(under) + 1, dtype=np.int32)
         (under < level_wh).cumsum(out=short[1:])

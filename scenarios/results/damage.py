@@ -58,7 +58,7 @@ class _Column(NamedTuple):
 
 
 def wrong_value(connection: sqlite3.Connection, tables: Collection[str] | None) -> str | None:
-    """Return what a results file has that it cannot have, and what was expected; None: all is sound.
+    """Return the first value that a results file cannot have, and what was expected; None: there is none.
 
     Args:
         connection: The open file.

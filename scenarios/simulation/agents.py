@@ -135,7 +135,7 @@ class AgentSet:
         """Make the agents.
 
         Args:
-            scenario: The neighbourhood, its jobs and its sun.
+            scenario: The neighbourhood, its jobs and its production.
             settings: The algorithm of the producers, the patience of the consumers and the producers' earlier scores.
             agents: Ids of those that live here.
             script: The script that acts on the run besides the scenario's timeline.
@@ -199,7 +199,7 @@ class _Making:
     """The common inputs for creating the agents of devices."""
 
     def __init__(self, scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> None:
-        scenario.supplied(settings.supply.rule, settings.supply.prefer)  # raises where they do not go together
+        scenario.supplied(settings.supply.rule, settings.supply.prefer)  # raises if they contradict each other
         self._scenario = scenario
         self._settings = settings
         self._absent = absent_at_start(scenario)

@@ -47,7 +47,7 @@ class RunRecord:
 
     def __init__(self, now_s: int, on_progress: Callable[[int], None] | None) -> None:
         self.now_s = now_s
-        """Virtual time, UNIX seconds; the records of the log say it, for which this is bound to them as `where`."""
+        """Virtual time, UNIX seconds. Log records show it: this object is bound to them as `where`."""
         self._on_progress = on_progress
         self._told_wall_s = 0.0
 
@@ -91,7 +91,7 @@ def record_run(
     Args:
         scenario: The scenario.
         planned: How, and where to.
-        on_progress: Is given the virtual time, UNIX seconds, a few times a second.
+        on_progress: Called with the virtual time, UNIX seconds, a few times a second.
         resume: Continue the run if the file already contains it, because its clock restarts after a crash.
 
     Raises:

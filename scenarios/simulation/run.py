@@ -148,13 +148,13 @@ class RunCallbacks:
     """What a run calls in the process of its clock while it is in progress; None: nothing is called."""
 
     on_moment: Callable[[Moment], None] | None = None
-    """Is called at every step."""
+    """Called at every step."""
     on_missing: Callable[[tuple[str, ...]], None] | None = None
-    """Is given the ids of the hosts that have not come yet, whenever they change before the start."""
+    """Called with the ids of the hosts that are still missing, whenever they change before the start."""
     on_report: Callable[[ClockReport], None] | None = None
-    """Is given the state of the run, every few seconds at least."""
+    """Called with the state of the run, every few seconds at least."""
     on_event: Callable[[RunEvent], None] | None = None
-    """Is given each event of the timeline when it takes place."""
+    """Called with each event of the timeline when it takes place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +173,7 @@ class RunEnvironment:
 
 
 class _LocalRun:
-    """What a run consists of in the process of its clock: the local agents, and all that surrounds them."""
+    """The part of a run that is in its clock's process: the clock, the local agents, and what they need."""
 
     def __init__(
         self,
@@ -204,7 +204,7 @@ class _LocalRun:
         self._observer = self._make_observer()
         self._ports = _Ports(scenario, settings, broker, self._local, environment.replay, is_whole=not self._remote)
         self.is_cut = False
-        """Whether it was interrupted and did not end in order, although it can be repeated only if it had."""
+        """Whether it was interrupted without ending in order, and so cannot be replayed."""
         self.interrupted_at_s = 0
         """Virtual time reached when it was interrupted, UNIX seconds; 0: it was not."""
 
@@ -345,7 +345,7 @@ class _LocalRun:
         Args:
             clock: The clock.
             hosts: The local hosts.
-            files: Are put back if somebody removes them.
+            files: Files that are written again if somebody removes them.
 
         Raises:
             ExceptionGroup: The errors of those that failed.

@@ -73,9 +73,9 @@ class NumberRange:
     count: int | None
     """How many, evenly spaced; None: as many as a sample draws."""
     is_log: bool
-    """Whether ratios are even, and not differences."""
+    """Whether the numbers are spaced logarithmically instead of linearly."""
     is_whole: bool
-    """Whether only whole numbers are meant."""
+    """Whether only whole numbers are allowed."""
 
     def values(self) -> tuple[Value, ...]:
         """Return the `count` numbers; without a count, none."""

@@ -70,7 +70,7 @@ def _print(
     *,
     of_difference: bool,
 ) -> None:
-    """Print a table a point a line, in parts side by side that fit the width."""
+    """Print a table with one line per point, divided into parts that fit the width."""
     figures = _figures(comparison)
     heads = [_head(figure.label, unit_of(figure, of_difference=of_difference)) for figure in figures]
     widths = [

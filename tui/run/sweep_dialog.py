@@ -55,10 +55,10 @@ class SweepProcess:
     plan: SweepPlan
     path: Path
     fingerprint: str
-    """The plan's."""
+    """The fingerprint of the plan."""
     begun_wall_s: float = field(default_factory=time.monotonic)
     before: int = 0
-    """Runs that were there when it was started."""
+    """Runs that were done before it was started."""
     said: str = ""
     """Standard error of the command."""
     code: int | None = None
@@ -334,7 +334,7 @@ def _say(text: Static, words: str) -> None:
 
 
 def state_of(sweep: SweepProcess, done: int) -> str:
-    """Return how a sweep stands, in words."""
+    """Return the state of a sweep, in words."""
     runs = f"{done} of {sweep.plan.count} runs"
     if sweep.goes_on:
         left_s = sweep.left_wall_s(done)

@@ -32,7 +32,8 @@ else:
 NOTICE_WALL_S = 10.0
 """How long error notices stay."""
 Defect = tuple[type[BaseException], tuple[tuple[CodeType, int], ...]]
-"""Type of an unexpected error, and the code and lines that it passed: one function may meet the defects of several."""
+"""Identifies a defect: the error's type, and the code and lines that it passed, as one function may call several
+that are defective."""
 MOST_CHARACTERS = 600
 """Maximum length of a notice: a hundred problems would cover the screen."""
 

@@ -23,7 +23,7 @@ __all__ = ["Cell", "Column", "VirtualTable"]
 RowT = TypeVar("RowT")
 
 _COPIED_AT_ONCE = 500
-"""Rows; then keys have their turn."""
+"""Rows that are copied before waiting keys are handled."""
 
 
 @runtime_checkable
@@ -36,7 +36,7 @@ class LocatableRows(Protocol):
 
 
 class VirtualTable(TableLines, Generic[RowT], can_focus=True):
-    """Rows of any number, one line each. Set with `show_rows`; a row is known again by `key`."""
+    """A table of any number of rows, one line each. `show_rows` sets them; `key` identifies a row when they change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
@@ -141,7 +141,7 @@ class VirtualTable(TableLines, Generic[RowT], can_focus=True):
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
     def stop_waiting(self) -> None:
-        """Show that there are no rows: what they were to be made of cannot be read."""
+        """Show that there are no rows, because their source cannot be read."""
         self._instead = self._empty
         self.refresh()
 

@@ -111,7 +111,7 @@ class RowTimes:
             before_s: The times of the rows before.
 
         Raises:
-            ValueError: It says none, or one that does not exist.
+            ValueError: The row has no time, or one that does not exist.
         """
         text = self.text(cells)
         if is_number(text):
