@@ -73,7 +73,7 @@ class SupplyOwner(JobOwner, Protocol):
     # Contracts.
 
     def agree(self, job: Job, contract: Contract, movable: Starts) -> None:
-        """Adopt a contract, and report it."""
+        """Adopt and report a contract of `job`; its producer may move it among the starts `movable`."""
         ...
 
     def contract_changed(self, job_id: str) -> None:
@@ -91,7 +91,7 @@ class SupplyOwner(JobOwner, Protocol):
     # Messages.
 
     def hears(self, producer: str, kind: str, job_id: str) -> bool:
-        """Return whether a producer may send messages about a job."""
+        """Return whether a producer may send messages of a `kind` about the job `job_id`; reject others."""
         ...
 
     def follows(self, producer: str, job_id: str) -> bool:

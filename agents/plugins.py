@@ -141,7 +141,16 @@ def wrong_result(plugin: str, method: str, what: str) -> PluginError:
 
 
 def failure_of(plugin: str, kind: type, error: BaseException) -> str | None:
-    """Return the message for an exception of an agent that a plug-in made; None: none of its code was running."""
+    """Return the message for an exception of an agent that a plug-in made.
+
+    Args:
+        plugin: The plug-in, as messages name it.
+        kind: The agent's class, which the plug-in defines.
+        error: The exception.
+
+    Returns:
+        None: None of the plug-in's code was running.
+    """
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None) or ""
     if file not in {name for name, _ in _frames(error.__traceback__)}:

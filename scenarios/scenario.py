@@ -235,7 +235,12 @@ class Scenario:
         prefer: tuple[Preference, ...] | None = None,
         forecast: ForecastUse | None = None,
     ) -> SupplySettings:
-        """Return the settings of the supply; None keeps what the scenario says.
+        """Return the settings of the supply.
+
+        Args:
+            rule: Whether one or several producers supply a job; None: as the scenario says, as the next ones.
+            prefer: What consumers prefer, most important first.
+            forecast: Whether producers use forecasts as issued, or corrected.
 
         Raises:
             SettingsError: Values are invalid, or do not go with the scenario's promise or strategy.

@@ -19,7 +19,7 @@ from scenarios.sweep import SweepOutcome, SweepRequest, default_file, plan_sweep
 from ssmic.arguments import SWEEP_OPTIONS, EmulationError, check_source, file_path, type_problems
 from ssmic.emulation import Emulation, Run
 from ssmic.options import RunOptions
-from ssmic.verdicts import TIME_LIMIT_WALL_S, beside_loop, check_comparison
+from ssmic.verdicts import TIME_LIMIT_WALL_S, check_comparison, run_outside_loop
 
 ResultT = TypeVar("ResultT")
 
@@ -193,4 +193,4 @@ def _complete(doing: Coroutine[Any, Any, ResultT]) -> ResultT:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             return runner.run(doing)
 
-    return beside_loop(whole)
+    return run_outside_loop(whole)

@@ -22,7 +22,7 @@ SUPPLIES = ("whole", "shared", "both")
 """The supply rules for which a run can be compared with the optimum."""
 
 
-def beside_loop(function: Callable[[], ResultT]) -> ResultT:
+def run_outside_loop(function: Callable[[], ResultT]) -> ResultT:
     """Return the result of a function that runs its own event loops; called in a thread if a loop is running here."""
     try:
         asyncio.get_running_loop()
@@ -35,7 +35,7 @@ def beside_loop(function: Callable[[], ResultT]) -> ResultT:
 def judged(results_file: Path) -> tuple[Verdict, ...]:
     """Return the verdicts on the expectations for the only run of a results file, and store them in the file."""
     if not _kept(results_file):
-        beside_loop(lambda: judge_simulation(results_file))
+        run_outside_loop(lambda: judge_simulation(results_file))
     return _kept(results_file)
 
 
@@ -71,7 +71,7 @@ def compared(
         EmulationError: There is no such supply, or the time is not a number of seconds above 0.
     """
     check_comparison(supply, time_limit_wall_s)
-    beside_loop(lambda: compare(results_file, time_limit_wall_s, supply=supply))
+    run_outside_loop(lambda: compare(results_file, time_limit_wall_s, supply=supply))
     with ResultsReader(results_file) as results:
         return results.run(1).comparison
 

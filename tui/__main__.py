@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from tui.signals import end_at_once, end_now, exit_code, is_interruption, signalled, signals_heard
+from tui.signals import end_at_once, end_now, exit_code, is_interruption, signalled, stopping_on_signals
 
 _LINEAR_ALGEBRA_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Variables that NumPy and SciPy obey if they are set before the import. Plans do not need them (`agents` limits its
@@ -20,7 +20,7 @@ def main() -> None:
         os.environ.setdefault(variable, "1")
     _replace_closed_streams()
     _complete_output()
-    with signals_heard():
+    with stopping_on_signals():
         try:
             _run()
         except SystemExit as ended:

@@ -98,7 +98,7 @@ class ChildServer:
             await process.wait()
 
 
-def let_keys_go_first() -> None:
+def lower_priority() -> None:
     """Lower this process's priority below the user interface's; child processes call it at start."""
     if hasattr(os, "nice"):
         os.nice(_STEP_BACK)
@@ -110,7 +110,7 @@ def serve_requests(answer: Callable[[Any], object]) -> None:
     Args:
         answer: Returns the answer to a request.
     """
-    let_keys_go_first()
+    lower_priority()
     while (request := read_frame_here(sys.stdin.buffer)) is not None:
         sys.stdout.buffer.write(frame(answer(request)))
         sys.stdout.buffer.flush()

@@ -39,7 +39,7 @@ def supervised() -> Iterator[None]:
     try:
         yield
     except SsmicError as error:
-        complain_about(error)
+        print_error(error)
         raise typer.Exit(code_for_supervisor(error)) from None
 
 
@@ -52,7 +52,7 @@ def exit_codes() -> Iterator[None]:
         complain("interrupted")
         raise typer.Exit(exit_code()) from None
     except SsmicError as error:
-        complain_about(error)
+        print_error(error)
         raise typer.Exit(code_for(error)) from None
     except BrokenPipeError:
         # The reader of our output has gone (`| head`); avoid a second error when Python flushes.
@@ -154,7 +154,7 @@ def code_for_supervisor(error: SsmicError) -> int:
     return code_for(error)
 
 
-def complain_about(error: SsmicError) -> None:
+def print_error(error: SsmicError) -> None:
     """Print an error on standard error; several problems of a scenario on a line each, with their count."""
     from scenarios import ScenarioError
 
@@ -165,7 +165,7 @@ def complain_about(error: SsmicError) -> None:
         complain(str(error))
 
 
-def tell_notes(notes: Iterable[str]) -> None:
+def print_notes(notes: Iterable[str]) -> None:
     """Print notes on standard error."""
     for note in notes:
         complain(f"note: {note}")

@@ -19,7 +19,7 @@ EVERY_WALL_S = 5.0
 
 
 @contextmanager
-def showing_life() -> Iterator[None]:
+def heartbeat() -> Iterator[None]:
     """Heartbeat, every few seconds during the context: touch the file named by SSMIC_ALIVE_FILE, and notify systemd."""
     name, address = os.environ.get(ALIVE_FILE), os.environ.get(NOTIFY_SOCKET)
     if not name and not address:

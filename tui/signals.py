@@ -81,7 +81,9 @@ def settled() -> None:
 
 
 @contextmanager
-def signals_heard(ask: Callable[[], None] | None = None, last: Callable[[], None] | None = None) -> Iterator[None]:
+def stopping_on_signals(
+    ask: Callable[[], None] | None = None, last: Callable[[], None] | None = None
+) -> Iterator[None]:
     """Let a signal stop the work in the context.
 
     Args:
@@ -179,7 +181,7 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
     import asyncio
 
     from broker import new_loop
-    from tui.heartbeat import showing_life
+    from tui.heartbeat import heartbeat
 
     interrupted = False
 
@@ -200,9 +202,9 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
             for other in asyncio.all_tasks(loop):
                 other.cancel()
 
-        with signals_heard(lambda: _soon(loop, interrupt)):
+        with stopping_on_signals(lambda: _soon(loop, interrupt)):
             try:
-                with showing_life():
+                with heartbeat():
                     return await main
             except asyncio.CancelledError:
                 if interrupted:

@@ -5,7 +5,7 @@ from .composing import (
     Offers as Offers,
     compose as compose,
     cost_of as cost_of,
-    start_without_sun as start_without_sun,
+    start_on_grid as start_on_grid,
 )
 from .past_forecasts import (
     PastForecasts as PastForecasts,
@@ -62,5 +62,5 @@ __all__ = [
     "UndersuppliedJobs",
     "compose",
     "cost_of",
-    "start_without_sun",
+    "start_on_grid",
 ]

@@ -145,7 +145,7 @@ def compose(
     return Composition(start_s, minutes_mwh, int(sum(series.sum() for series in minutes_mwh.values())))
 
 
-def start_without_sun(
+def start_on_grid(
     load: LoadProfile,
     starts: Starts,
     first_minute: int,

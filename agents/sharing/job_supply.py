@@ -16,7 +16,7 @@ from agents.messages import Offer
 from agents.model import GRID, SHARED, Job
 from agents.possible_starts import Starts
 from agents.shares import MINUTE_S, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
-from agents.sharing.composing import Composition, Offers, compose, cost_of, start_without_sun
+from agents.sharing.composing import Composition, Offers, compose, cost_of, start_on_grid
 from agents.sharing.pricing import EnergyPrices, PriceView
 from agents.sharing.supply_settings import SupplySettings, comes_first
 
@@ -206,7 +206,7 @@ class JobSupply:
         evens_rounding = criteria.evens_rounding
         return compose(self._load, starts, offers, prefer, criteria.own, prices, evens_rounding=evens_rounding)
 
-    def start_without_sun(self, starts: Starts, *, late: bool) -> int:
+    def start_on_grid(self, starts: Starts, *, late: bool) -> int:
         """Return when the job starts if the grid gives all: when that is cheapest, UNIX seconds.
 
         Args:
@@ -218,7 +218,7 @@ class JobSupply:
             return starts[-1][1] if late else starts[0][0]
         first_minute, _ = self._minutes(starts)
         evens_rounding = self._criteria.evens_rounding
-        return start_without_sun(self._load, starts, first_minute, prices, late=late, evens_rounding=evens_rounding)
+        return start_on_grid(self._load, starts, first_minute, prices, late=late, evens_rounding=evens_rounding)
 
     def _minutes(self, starts: Starts) -> tuple[int, int]:
         """Return the first UNIX minute in which the job could run, and how many there are."""

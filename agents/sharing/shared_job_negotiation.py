@@ -99,7 +99,7 @@ class SuppliesShares(Protocol):
         ...
 
     def take_offers(self, job_id: str, first_minute: int, offers: Sequence[Offer]) -> None:
-        """Take what producers have left for a job, from a UNIX minute on, instead of what was known of them."""
+        """Take the `offers` for the job `job_id` in place of earlier ones; they begin with the UNIX `first_minute`."""
         ...
 
     def forget_supply(self, job_id: str) -> None:
@@ -117,7 +117,7 @@ class SuppliesShares(Protocol):
         ...
 
     def agree_shares(self, job: Job, start_s: int, held: Mapping[str, IntArray]) -> None:
-        """Adopt and report a contract that starts at `start_s`, UNIX seconds, with the shares `held`."""
+        """Adopt and report a contract of `job` that starts at `start_s`, UNIX seconds, with the shares `held`."""
         ...
 
     def take_grid_power(self, job: Job, start_s: int) -> None:
@@ -166,7 +166,7 @@ class SharedJobNegotiation:
             starts = self._consumer.free_time_for(self._job).starts
             await self._ask_for_offers(starts, part="first")
             reserved = await self._reserve(starts)
-            start_s, held = reserved or (self._supply.start_without_sun(starts, late=self._record.is_patient), {})
+            start_s, held = reserved or (self._supply.start_on_grid(starts, late=self._record.is_patient), {})
             self._conclude(start_s, held)
             self._shares.agree_shares(self._job, start_s, held)
             self._wish_for_room()
@@ -396,7 +396,7 @@ class SharedJobNegotiation:
         contract = self._consumer.contracts.get(self._job.job_id)
         if contract is None or contract.start_s <= self._consumer.now_s or self._supply.held:
             return
-        start_s = self._supply.start_without_sun(self._starts(), late=self._record.is_patient)
+        start_s = self._supply.start_on_grid(self._starts(), late=self._record.is_patient)
         if start_s > contract.start_s:
             self._supply.start_s = start_s
             self._shares.amend(self._job, "none of it is covered")

@@ -297,7 +297,7 @@ def replace_or_take_out(tree: YamlMapping, path: KeyPath, unresolved: Unresolved
         del parent[last]
 
 
-def tell_of_points(tree: YamlMapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
+def report_point_problems(tree: YamlMapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
     """Report further problems in the points of series that will be removed, as far as they can be read.
 
     Args:

@@ -21,7 +21,7 @@ from scenarios.files.error_recovery import (
     rename_key,
     replace_or_take_out,
     replaceable,
-    tell_of_points,
+    report_point_problems,
 )
 from scenarios.files.key_paths import models_at
 from scenarios.files.model import (
@@ -75,7 +75,7 @@ def validate(tree: YamlMapping, collector: ProblemCollector) -> tuple[ScenarioFi
         if not whole:
             break
         if round_ == 0:
-            tell_of_points(tree, doomed, collector)
+            report_point_problems(tree, doomed, collector)
         # From the end, so that remaining indexes stay valid; an outer path comes after its inner ones.
         for path in sorted(doomed, key=lambda path: [(isinstance(part, str), part) for part in path], reverse=True):
             replace_or_take_out(tree, path, unresolved, is_unknown_key=doomed[path])

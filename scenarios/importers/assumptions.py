@@ -67,7 +67,7 @@ class InputPlaces:
         return locate_in(self.where)(path)
 
 
-def apart_problems(jobs: Iterable[tuple[int, str]], forecasts: Iterable[tuple[int, str]]) -> list[Problem]:
+def time_gap_problems(jobs: Iterable[tuple[int, str]], forecasts: Iterable[tuple[int, str]]) -> list[Problem]:
     """Return a problem where jobs and forecasts are too far apart for any run; reported once, not per line.
 
     Args:

@@ -66,7 +66,14 @@ class Charge:
 
 
 def charge_of(car: Element, point: Element | None, entry: Element, problems: list[Problem]) -> Charge | None:
-    """Return the load of a session; None after adding a problem."""
+    """Return the load of a charging session; None after adding a problem.
+
+    Args:
+        car: The car, with its capacity and its highest powers.
+        point: The charge point, which may limit the power; None: none is given.
+        entry: The session, with the state of charge at its beginning and its end.
+        problems: Receives the problems of these elements.
+    """
     before = len(problems)
     capacity = _number(car, "capacity", problems)
     is_direct = point is not None and (point.value("ConnectorsType") or "").upper() == "DC"

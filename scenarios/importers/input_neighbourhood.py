@@ -38,11 +38,11 @@ from scenarios.importers.assumptions import (
     START_S,
     ImportedScenario,
     InputPlaces,
-    apart_problems,
     appliance_for,
     clear_sky_forecast,
     finish,
     scenario_name,
+    time_gap_problems,
 )
 from scenarios.zone import DAY_S
 
@@ -301,7 +301,7 @@ def assemble(
     targets = [assembly.device_of(job) for job in given.jobs]
     if not assembly.problems:
         forecasts = [(found.prediction.issued_s, found.where) for found in given.predictions]
-        assembly.problems += apart_problems([(job.registered_s, job.where) for job in given.jobs], forecasts)
+        assembly.problems += time_gap_problems([(job.registered_s, job.where) for job in given.jobs], forecasts)
     if assembly.problems:
         assembly.check_profiles(targets)
         raise ScenarioError(dict.fromkeys(assembly.problems))

@@ -33,7 +33,14 @@ from scenarios.files import (
     read_series,
     read_text,
 )
-from scenarios.importers.assumptions import SEED, ImportedScenario, InputPlaces, apart_problems, finish, scenario_name
+from scenarios.importers.assumptions import (
+    SEED,
+    ImportedScenario,
+    InputPlaces,
+    finish,
+    scenario_name,
+    time_gap_problems,
+)
 from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, make_forecast, problem_of_single_row
 
 CONSUMER_EVENTS = "consumer_event.csv"
@@ -218,7 +225,7 @@ def import_folder(folder: Path) -> ImportedScenario:
     forecasts = reader.read(PRODUCER_EVENTS, ("time of issue", "producer id", "prediction file"), reader.forecast)
     if not jobs and not forecasts and not reader.problems:
         reader.problems.append(Problem(str(folder), "holds neither a job nor a forecast"))
-    apart = apart_problems(
+    apart = time_gap_problems(
         [(job.registered_s, job.where) for job in jobs],
         [(forecast.issued_s, forecast.where) for forecast in forecasts],
     )

@@ -162,8 +162,6 @@ class ObservedRun:
         self.devices = ObservedDevices()
         self.refused = 0
         """Number of deliveries that could not be parsed."""
-        self.doubled = 0
-        """Number of duplicate messages."""
         self.changes = 0
         """Increases with every update."""
         self.events = EventMarks(most=_KEPT_EVENTS)
@@ -249,7 +247,6 @@ class ObservedRun:
         if not is_local:
             self._seen.joined(sent_in)
         if not self._seen.is_new(envelope.sender, envelope.seq, sent_in):
-            self.doubled += 1
             return
         line = MessageSummary(
             self.lines.total,

@@ -97,7 +97,7 @@ def start_problems(
     return _device_problems(scenario, plan, end_s, {*together, *outside})
 
 
-def together_in(scenario: Scenario, starts_s: Mapping[str, int]) -> frozenset[str]:
+def overlapping_jobs(scenario: Scenario, starts_s: Mapping[str, int]) -> frozenset[str]:
     """Return the jobs of a plan that start while another job of their device runs.
 
     Args:

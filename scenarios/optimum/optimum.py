@@ -36,7 +36,7 @@ from agents import GRID
 from agents.scheduling import one_blas_thread
 from scenarios.base_load import net_of_base_loads
 from scenarios.optimum.column_generation import Bound, prove_bound
-from scenarios.optimum.feasibility import delivered_wh, plan_problems, together_in
+from scenarios.optimum.feasibility import delivered_wh, overlapping_jobs, plan_problems
 from scenarios.optimum.instance import Instance, instance_of
 from scenarios.optimum.large_neighbourhood_search import earliest, fill, greedy, improve, lowest_price, tightest
 from scenarios.optimum.milp import solve_refined
@@ -122,7 +122,7 @@ def clairvoyant_optimum(
     started_wall_s = time.monotonic()
     given = {job: placement for job, placement in (start_plan or {}).items() if placement[0] != GRID}
     scenario = net_of_base_loads(scenario)
-    together = together_in(scenario, {job: start_s for job, (_, start_s) in (start_plan or {}).items()})
+    together = overlapping_jobs(scenario, {job: start_s for job, (_, start_s) in (start_plan or {}).items()})
     extra_starts_s = {job: start_s for job, (_, start_s) in given.items()}
     instance = instance_of(scenario, end_s=end_s, extra_starts_s=extra_starts_s, together=together)
     search = _Search(PlacementOptions(instance), started_wall_s, time_limit_wall_s, progress)
@@ -137,7 +137,7 @@ def clairvoyant_optimum(
     best_wh = delivered_wh(scenario, plan, end_s=end_s)
     for known in (start_plan or {}, *also_known):
         placed = {job: placement for job, placement in known.items() if placement[0] != GRID}
-        beside = together_in(scenario, {job: start_s for job, (_, start_s) in known.items()})
+        beside = overlapping_jobs(scenario, {job: start_s for job, (_, start_s) in known.items()})
         if (known_wh := delivered_wh(scenario, placed, end_s=end_s)) > best_wh and not plan_problems(
             scenario, placed, end_s=end_s, together=beside
         ):

@@ -25,7 +25,7 @@ import numpy as np
 
 from agents.scheduling import one_blas_thread
 from scenarios.base_load import net_of_base_loads
-from scenarios.optimum.feasibility import pooled_wh, start_problems, together_in
+from scenarios.optimum.feasibility import overlapping_jobs, pooled_wh, start_problems
 from scenarios.optimum.shared_bound import STEPS, SharedBound, lower_prices
 from scenarios.optimum.shared_instance import SharedInstance, shared_instance_of
 from scenarios.optimum.shared_search import SharedSchedule, construct, improve
@@ -110,7 +110,7 @@ def shared_optimum_of(
     for starts_s in given_plans:
         for job_id, start_s in starts_s.items():
             given[job_id].add(start_s)
-    together = frozenset[str]().union(*(together_in(scenario, starts_s) for starts_s in given_plans))
+    together = frozenset[str]().union(*(overlapping_jobs(scenario, starts_s) for starts_s in given_plans))
     instance = shared_instance_of(scenario, end_s=end_s, given_starts_s=given, together=together)
     search = _Search(instance, started_wall_s, time_limit_wall_s, progress)
     search.begin(given_plans)

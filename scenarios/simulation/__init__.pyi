@@ -46,7 +46,7 @@ from .simulation import (
 )
 from .worker_processes import (
     cores as cores,
-    interrupts_left_to_this_process as interrupts_left_to_this_process,
+    interrupts_blocked_in_children as interrupts_blocked_in_children,
 )
 
 __all__ = [
@@ -71,7 +71,7 @@ __all__ = [
     "described",
     "fastest_spread",
     "from_equal_scores",
-    "interrupts_left_to_this_process",
+    "interrupts_blocked_in_children",
     "open_simulation",
     "read_recording",
     "record_run",

@@ -20,7 +20,7 @@ from scenarios.simulation.agents import houses_by_host
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.run import run_hosts
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.worker_processes import SpawnedProcess, WorkerError, fit_to_travel, run_spawned
+from scenarios.simulation.worker_processes import SpawnedProcess, WorkerError, picklable_error, run_spawned
 
 ProcessShare = Mapping[str, tuple[str, ...]]
 """By host id, the houses that live on it."""
@@ -166,7 +166,7 @@ async def _run(
     except asyncio.CancelledError:
         return
     except Exception as error:  # noqa: BLE001 - its parent raises it
-        answer = _Failed(fit_to_travel(error))
+        answer = _Failed(picklable_error(error))
     finally:
         loop.remove_reader(pipe.fileno())
     pipe.send(answer)

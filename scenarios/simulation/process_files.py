@@ -33,7 +33,7 @@ FILES_A_HOUSEHOLD = 5
 """Open files per household: its journal, SQLite's two other files, the lock, and its connection to the broker."""
 FILES_OF_A_PROCESS = 256
 """Open besides."""
-LOOK_AFTER_FILES_WALL_S = 2.0
+CHECK_FILES_EVERY_WALL_S = 2.0
 """How often a process looks whether the files that it writes are still there."""
 log = structlog.get_logger(__name__)
 
@@ -100,13 +100,13 @@ class KeptFile(Protocol):
         ...
 
 
-async def look_after(files: Collection[KeptFile]) -> None:
-    """Complain about files that were removed while they are written, and put them back; until cancelled.
+async def restore_removed_files(files: Collection[KeptFile]) -> None:
+    """Log which files were removed while they are written, and put them back; until cancelled.
 
     Their content exists as long as the process has them open: afterwards it would be too late.
     """
     while True:
-        await asyncio.sleep(LOOK_AFTER_FILES_WALL_S)
+        await asyncio.sleep(CHECK_FILES_EVERY_WALL_S)
         for file in files:
             if not file.is_in_place:
                 try:

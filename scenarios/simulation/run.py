@@ -31,7 +31,7 @@ from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agent_limits import most_messages, most_rounds, most_rounds_a_second, most_timers
 from scenarios.simulation.agents import AgentSet, agents_by_host, houses_by_host
 from scenarios.simulation.outcome import RunFinisher, RunOutcome, root_cause
-from scenarios.simulation.process_files import KeptFile, look_after, open_journals
+from scenarios.simulation.process_files import KeptFile, open_journals, restore_removed_files
 from scenarios.simulation.recording import DistributedRunObserver, Recorder, RunObserver
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import DisturbedBroker, NetworkFaults, ScriptControl, as_happened
@@ -363,7 +363,7 @@ class _LocalRun:
                 running = _fail_after_the_clock(host.run(self._link_of(host)), clock_task)
                 members.append(tasks.create_task(running, name=f"host[{host.host_id}]"))
             beside = (
-                tasks.create_task(look_after(files), name="look after files"),
+                tasks.create_task(restore_removed_files(files), name="look after files"),
                 tasks.create_task(keep_in_large_pages(), name="large pages"),
             )
             try:
@@ -526,7 +526,7 @@ async def run_hosts(
                     )
                     members.append(tasks.create_task(host.run(broker), name=f"host[{host_id}]"))
                 beside = (
-                    tasks.create_task(look_after([j for j in journals.values() if j is not None])),
+                    tasks.create_task(restore_removed_files([j for j in journals.values() if j is not None])),
                     tasks.create_task(keep_in_large_pages()),
                 )
                 await asyncio.wait(members)

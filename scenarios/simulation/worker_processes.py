@@ -51,7 +51,7 @@ class WorkerError(SsmicError):
 
 
 @contextmanager
-def interrupts_left_to_this_process() -> Iterator[None]:
+def interrupts_blocked_in_children() -> Iterator[None]:
     """Start processes in which Ctrl-C is blocked from their first moment on.
 
     In a terminal it reaches all processes; this one decides what happens.
@@ -86,7 +86,7 @@ class SpawnedProcess:
 
     def start(self) -> None:
         """Start it, so that a Ctrl-C in the terminal is left to this process."""
-        with interrupts_left_to_this_process():
+        with interrupts_blocked_in_children():
             self._process.start()
         self._far_pipe.close()
 
@@ -303,12 +303,12 @@ async def _perform(
                 )
             )
     except Exception as error:  # noqa: BLE001 - its parent raises it
-        return _Failed(fit_to_travel(error, f"run {planned.run}: "))
+        return _Failed(picklable_error(error, f"run {planned.run}: "))
     finally:
         loop.remove_reader(pipe.fileno())
 
 
-def fit_to_travel(error: Exception, where: str = "") -> SsmicError:
+def picklable_error(error: Exception, where: str = "") -> SsmicError:
     """Return an error that arrives in another process as it is here; chained errors stay behind.
 
     Args:

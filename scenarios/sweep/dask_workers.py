@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from broker import SsmicError
 from scenarios.results import versions
 from scenarios.scenario import Scenario
-from scenarios.simulation import interrupts_left_to_this_process
+from scenarios.simulation import interrupts_blocked_in_children
 from scenarios.sweep.one_run import CONTINUES, Submit, SweepRow, SweepRun, SweepWorkerError, perform_in_worker
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ async def _connected(
         DaskError: It does not answer.
     """
     if address == LOCAL:
-        with interrupts_left_to_this_process():
+        with interrupts_blocked_in_children():
             cluster = await stack.enter_async_context(
                 distributed.LocalCluster(
                     n_workers=count,

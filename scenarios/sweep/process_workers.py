@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 
 from scenarios.scenario import Scenario
-from scenarios.simulation import interrupts_left_to_this_process
+from scenarios.simulation import interrupts_blocked_in_children
 from scenarios.sweep.one_run import CONTINUES, Submit, SweepRow, SweepRun, SweepWorkerError, perform_in_worker
 
 _spawning = multiprocessing.get_context("spawn")
@@ -31,7 +31,7 @@ async def process_workers(variants: Sequence[Scenario], count: int) -> AsyncIter
 
     async def submit(order: SweepRun) -> SweepRow:
         try:
-            with interrupts_left_to_this_process():  # a process may start here
+            with interrupts_blocked_in_children():  # a process may start here
                 future = pool.submit(_perform, order)
             return await asyncio.wrap_future(future)
         except BrokenExecutor:

@@ -315,7 +315,7 @@ def is_known_before(action: Action) -> bool:
 
 
 def changes_counter(run_event: RunEvent, scenario: Scenario, producer: str) -> bool:
-    """Return whether an event may change what a producer's inverter counts.
+    """Return whether `run_event` may change what a producer's inverter counts.
 
     A producer whose scenario gives no actual production produces what it forecasts, also by the forecasts that events
     give to it.

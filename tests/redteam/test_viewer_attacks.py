@@ -29,7 +29,7 @@ from tests.redteam.attacks import MEMBER, agreed, once
 from tests.redteam.member import Member, Turn, plain_mqtt
 from tests.tui.emulator import HOSTILE, SHOWN, emulated
 from tests.tui.test_hostile_text import RUN, SIZE, deliveries, impossible, watched_in_terminal
-from tui.exit_codes import complain_about
+from tui.exit_codes import print_error
 from tui.logs import configure_logs
 
 pytestmark = pytest.mark.long
@@ -59,7 +59,7 @@ async def test_17_a_traceback_is_text_on_the_clocks_terminal(
     member = Member(street, MEMBER, "traceback", once(lambda turn: turn.done.update(failure=failure)))
     attacked = await attack_guarded(street, member, guarded)
     assert isinstance(attacked.error, AgentFailedError)
-    complain_about(attacked.error)
+    print_error(attacked.error)
     assert SHOWN in emulated(capsys.readouterr().err, ROWS)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE_WALL_S
-from tui.heartbeat import showing_life
+from tui.heartbeat import heartbeat
 from tui.signals import run_until_interrupted
 
 
@@ -32,7 +32,7 @@ def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: p
     file.unlink(missing_ok=True)
 
     async def stop_and_go_on() -> None:
-        with showing_life():
+        with heartbeat():
             file.unlink()
         await asyncio.sleep(0.05)
 

@@ -51,7 +51,7 @@ from tests.tui.results.driving import listed, opened_first, the_screen
 from tests.tui.terminal import environment
 from tui.cli.app import app
 from tui.cli.output import output
-from tui.exit_codes import complain_about
+from tui.exit_codes import print_error
 from tui.logs import configure_logs
 from tui.widgets.table import VirtualTable
 
@@ -351,7 +351,7 @@ def test_logs_show_text_only(level: Any, capsys: pytest.CaptureFixture[str], tmp
 
 def test_errors_that_other_hosts_report_show_text_only(capsys: pytest.CaptureFixture[str]) -> None:
     """The traceback of an agent on another host, several lines of it."""
-    complain_about(AgentFailedError("pv", "brandt", f"Traceback:\n  {HOSTILE}\nValueError: {HOSTILE}"))
+    print_error(AgentFailedError("pv", "brandt", f"Traceback:\n  {HOSTILE}\nValueError: {HOSTILE}"))
     shown = emulated(capsys.readouterr().err, (400, 50))
     assert shown.count(SHOWN) == 2
     assert "ValueError" in shown

@@ -11,7 +11,7 @@ import typer
 
 from agents.scheduling import ABOUT_ALGORITHM, known_algorithms
 from broker import canonical, identifier_problem, shown
-from tui.exit_codes import tell_notes
+from tui.exit_codes import print_notes
 
 
 def complete_scenario(incomplete: str) -> list[str]:
@@ -26,7 +26,7 @@ def announce_pipe(source: str | None) -> str | None:
     with suppress(OSError):  # reading it says why
         # What a shell's <(...) provides has a writer.
         if source and not source.startswith(("/dev/fd/", "/proc/")) and Path(source).is_fifo():
-            tell_notes([f"{source}: is a named pipe; waiting for a program to write to it"])
+            print_notes([f"{source}: is a named pipe; waiting for a program to write to it"])
     return source
 
 

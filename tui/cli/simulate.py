@@ -26,11 +26,11 @@ from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.outcome_tables import show_outcome
 from tui.cli.output import notes, optimum_progress, output, own_output, progress_of
 from tui.cli.results_tables import show_comparison
-from tui.exit_codes import FAILED, INTERRUPTED, UNMET, code_for, complain, complain_about
+from tui.exit_codes import FAILED, INTERRUPTED, UNMET, code_for, complain, print_error
 from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.safe_output import plugins_on_stderr
-from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
+from tui.signals import end_now, exit_code, run_until_interrupted, stopping_on_signals
 
 if TYPE_CHECKING:
     from scenarios import Scenario
@@ -207,11 +207,11 @@ def _run_all(
         The exit code.
     """
     for number, plan in enumerate(plans, start=1):
-        with interruption_told() as codes:  # one just before or after the run itself
+        with reporting_interruption() as codes:  # one just before or after the run itself
             if len(plans) > 1:
                 notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
             # Here results are written, not read: that this fails is no fault of the input.
-            with interruption_told(codes, results_error=FAILED, failures=failures):
+            with reporting_interruption(codes, results_error=FAILED, failures=failures):
                 try:
                     codes.append(run_until_interrupted(_run_plan(plan, level, files)))
                     if compare_wall_s is not None:
@@ -284,7 +284,7 @@ def exit_code_of(outcomes: Sequence[RunOutcome]) -> int:
 
 
 @contextmanager
-def interruption_told(
+def reporting_interruption(
     codes: list[int] | None = None,
     results_error: int | None = None,
     code_of: Callable[[SsmicError], int] = code_for,
@@ -308,7 +308,7 @@ def interruption_told(
         complain("interrupted")
         codes.append(exit_code())
     except SsmicError as error:
-        complain_about(error)
+        print_error(error)
         if failures is not None:
             failures.append(error)
         codes.append(results_error if results_error is not None and type(error) is ResultsError else code_of(error))
@@ -337,7 +337,7 @@ def after_failing(code: int, failures: Sequence[SsmicError]) -> Iterator[None]:
         if not code:
             raise
         if not any(_is_same_damage(error, failure) for failure in failures):
-            complain_about(error)
+            print_error(error)
 
 
 def _is_same_damage(error: SsmicError, failure: SsmicError) -> bool:
@@ -350,7 +350,7 @@ def _is_same_damage(error: SsmicError, failure: SsmicError) -> bool:
 def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules | None) -> None:
     from scenarios.optimum import compare
 
-    with signals_heard(end_now), optimum_progress(time_limit_wall_s) as progress:
+    with stopping_on_signals(end_now), optimum_progress(time_limit_wall_s) as progress:
         compare(results_file, time_limit_wall_s, progress, supply=supply)
 
 

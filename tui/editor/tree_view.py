@@ -42,7 +42,13 @@ class Outline:
         return ref if len(ref) < 2 else tree_model.at(self._tree, ref)
 
     def has_label_of(self, ref: Ref, before: Outline, ref_before: Ref) -> bool:
-        """Return whether a part is certain to have the sign and the label that it had in an earlier outline."""
+        """Return whether a part is certain to have the sign and the label that it had in an earlier outline.
+
+        Args:
+            ref: The part.
+            before: The earlier outline.
+            ref_before: The part in the earlier outline.
+        """
         is_heading = len(ref) < 2  # a heading counts what is below it
         is_renamed = ref[:1] == PROFILES and ref != ref_before
         is_same = self.part(ref) is before.part(ref_before) and self._origin == before._origin

@@ -25,7 +25,7 @@ from scenarios import Scenario, judge_simulation
 from scenarios.expectations import Verdict, judge_so_far
 from scenarios.results import ResultsReader, simulation_json
 from scenarios.simulation import OpenBroker, Simulation, open_simulation
-from tui.child_process import frame, let_keys_go_first, read_frame
+from tui.child_process import frame, lower_priority, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.run.ipc import (
     BusMessages,
@@ -129,7 +129,7 @@ class _Parent:
 
 def main() -> None:
     """Run one simulation to its end."""
-    let_keys_go_first()
+    lower_priority()
     configure_logs(None)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_main())

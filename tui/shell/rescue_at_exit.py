@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tui.signals import signals_heard
+from tui.signals import stopping_on_signals
 
 Rescue = Callable[[], str | None]
 """Saves unsaved work; returns the path, or None if there is none."""
@@ -27,7 +27,7 @@ def ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
     """
     loop = asyncio.get_running_loop()
     terminal = _terminal()
-    with signals_heard(lambda: _soon(loop, end), lambda: _give_back(terminal)):
+    with stopping_on_signals(lambda: _soon(loop, end), lambda: _give_back(terminal)):
         yield
 
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -331,10 +330,6 @@ class VirtualTable(TableLines, Generic[RowT], can_focus=True):
             return painter.row(self.rows[index], "cursor", self.marked_column)
         ground: Ground = "stripe" if index % 2 else ""
         return painter.row(self.rows[index], ground, None)
-
-    def get_row_region(self, index: int) -> Region:
-        """Return where a row is on the screen, relative to the table."""
-        return Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1)
 
 
 class CellTable(VirtualTable[RowT], Generic[RowT]):

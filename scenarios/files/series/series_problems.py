@@ -77,7 +77,13 @@ def problems_of_series(
 
 
 def is_sound(times_s: Sequence[int | None], energies_wh: Sequence[float | None], *, from_zero: bool) -> bool:
-    """Return whether there is no problem, vectorised: a year of minutes has half a million points."""
+    """Return whether a series has no problem; vectorised, because a year of minutes has half a million points.
+
+    Args:
+        times_s: UNIX seconds, or seconds from the start of a run; None: not readable.
+        energies_wh: Cumulative energy at these times, Wh; None: not readable.
+        from_zero: Whether the first time has to be 0.
+    """
     if len(times_s) < 2 or None in times_s or None in energies_wh:
         return False
     try:

@@ -77,7 +77,7 @@ def find_value_column(table: Table, wanted: str | int | None, time_column: int |
         return found
     samples = {i: table.cells(i, LOOKED_AT) for i in range(len(table.columns)) if i != time_column}
     numeric = [i for i, cells in samples.items() if cells and is_number(cells[0])]
-    with_unit = [i for i in numeric if unit_said(table, i) is not None]
+    with_unit = [i for i in numeric if stated_unit(table, i) is not None]
     choice = with_unit if len(with_unit) == 1 else numeric
     if len(choice) == 1:
         if len(numeric) > 1:
@@ -90,7 +90,7 @@ def find_value_column(table: Table, wanted: str | int | None, time_column: int |
     raise ScenarioError([Problem(table.where, what)])
 
 
-def unit_said(table: Table, column: int) -> Unit | None:
+def stated_unit(table: Table, column: int) -> Unit | None:
     """Return the unit that a column's name, the row of units or its first value says."""
     texts = [table.columns[column], table.units[column]] if table.has_header else []
     first = next(iter(table.cells(column, 1)), None)
@@ -123,7 +123,7 @@ def find_unit(table: Table, column: int, reading: Reading | None, notes: list[st
     Raises:
         ScenarioError: The unit is not given.
     """
-    found = unit_said(table, column)
+    found = stated_unit(table, column)
     if found is not None:
         return found
     if reading == "power":

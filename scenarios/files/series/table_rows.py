@@ -44,6 +44,14 @@ class RowTimes:
     """The times of a table's rows."""
 
     def __init__(self, table: Table, column: int, zone: tzinfo | None, *, is_run: bool) -> None:
+        """Find out how the times are written.
+
+        Args:
+            table: The table.
+            column: Index of the column with the times, or with the dates if the time of day has its own column.
+            zone: Zone of times without an offset; None: it is not known.
+            is_run: Whether the table is the load of one run of a device, of which only time differences count.
+        """
         self.column = column
         self._table = table
         self._zone = zone
@@ -145,7 +153,18 @@ class RowTimes:
 def parsed_rows(
     table: Table, of_time: RowTimes, value_column: int, unit: Unit | None, notes: list[str]
 ) -> tuple[list[int], list[float]]:
-    """Return times and values of all rows; empty values are left out."""
+    """Return times and values of all rows; empty values are left out.
+
+    Args:
+        table: The table.
+        of_time: Reads the time of a row, UNIX seconds.
+        value_column: Index of the column with the values.
+        unit: The unit of the values; None: not known.
+        notes: Receives what was left out or assumed.
+
+    Raises:
+        ScenarioError: Carries the problems of all rows.
+    """
     problems: list[Problem] = []
     times: list[int] = []
     values: list[float] = []
@@ -197,7 +216,13 @@ def _is_repeated(time_s: int, value: float, times: Sequence[int], values: Sequen
 
 
 def rows_in_order(table: Table, of_time: RowTimes, notes: list[str]) -> Sequence[tuple[int, Sequence[Any]]]:
-    """Return the rows from old to new, without a last one that sums them up."""
+    """Return the rows from old to new, without a last one that sums them up.
+
+    Args:
+        table: The table.
+        of_time: Reads the time of a row.
+        notes: Receives what was left out, and whether the order was reversed.
+    """
     rows = table.rows
     last = rows[-1][1]
     if str(last[0]).casefold().startswith(_SUMS) or (len(last) > of_time.column and is_nothing(last[of_time.column])):

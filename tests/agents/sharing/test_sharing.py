@@ -25,7 +25,7 @@ from agents.sharing import (
     SupplySettings,
     compose,
     cost_of,
-    start_without_sun,
+    start_on_grid,
 )
 from agents.sharing.shared_producer_supply import SharedProducerSupply
 from tests.agents.stage import on_stage, to
@@ -150,8 +150,8 @@ def test_starts_without_sun_that_cost_the_same_are_equal_however_their_minutes_r
 ) -> None:
     """The impatient job waited for hours; the patient one waited for no sun at all."""
     flat = EnergyPrices(*(np.full(600, price) for price in (0.08, 0.12, 0.3)))
-    early = start_without_sun(HEAT, ((8, 24_001),), 0, flat, late=False, evens_rounding=evens_rounding)
-    late = start_without_sun(HEAT, ((1, 24_008),), 0, flat, late=True, evens_rounding=evens_rounding)
+    early = start_on_grid(HEAT, ((8, 24_001),), 0, flat, late=False, evens_rounding=evens_rounding)
+    late = start_on_grid(HEAT, ((1, 24_008),), 0, flat, late=True, evens_rounding=evens_rounding)
     assert (early, late) == (first_s, last_s)
 
 
@@ -236,8 +236,8 @@ def test_no_start_and_no_shares_cost_less_than_the_cheapest(offered: Offers, cen
 def test_without_sun_a_job_starts_when_the_grid_is_cheapest() -> None:
     """The last of equal starts if it may still find sun until then."""
     varying = prices([0.4] * 3 + [0.1] * 6 + [0.4] * 3)
-    assert start_without_sun(LOAD, STARTS, 0, varying, late=False) == 180
-    assert start_without_sun(LOAD, STARTS, 0, varying, late=True) == 300
+    assert start_on_grid(LOAD, STARTS, 0, varying, late=False) == 180
+    assert start_on_grid(LOAD, STARTS, 0, varying, late=True) == 300
 
 
 @given(st.lists(st.integers(0, 3), max_size=40))

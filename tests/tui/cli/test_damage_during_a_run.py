@@ -13,7 +13,7 @@ import pytest
 from broker import SsmicError
 from scenarios.results.connection import translate_read_errors, translate_sqlite_errors
 from tests.ended import Ssmic
-from tui.cli.simulate import after_failing, interruption_told
+from tui.cli.simulate import after_failing, reporting_interruption
 
 
 def test_a_file_that_was_cut_during_the_run_is_reported_once(ssmic: Ssmic, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_results_that_cannot_be_read_for_another_reason_are_reported_as_well(
 ) -> None:
     """A full disk does not explain why the file cannot be read, and damage of one file not that of another."""
     failures: list[SsmicError] = []
-    with interruption_told(failures=failures), translate_sqlite_errors(tmp_path):
+    with reporting_interruption(failures=failures), translate_sqlite_errors(tmp_path):
         raise failure
     with after_failing(1, failures), translate_read_errors(tmp_path):
         raise sqlite3.DatabaseError("database disk image is malformed")

@@ -37,7 +37,7 @@ from scenarios.results import (
     SameSimulationError,
 )
 from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
-from scenarios.simulation.worker_processes import WorkerError, fit_to_travel
+from scenarios.simulation.worker_processes import WorkerError, picklable_error
 from tests.ended import Ssmic
 from tui.exit_codes import code_for, exit_codes, supervised
 
@@ -305,7 +305,7 @@ def test_a_path_that_cannot_be_looked_up_is_no_internal_error(ssmic: Ssmic, comm
 def test_any_error_in_a_worker_arrives() -> None:
     """The message of an exception that cannot be unpickled arrives too."""
     for error in (BrokerLostError("lost"), AgentFailedError("pv-1", "adler", "Traceback ..."), WorkerError("x", "y")):
-        arrived = pickle.loads(pickle.dumps(fit_to_travel(error)))  # noqa: S301 - our own bytes
+        arrived = pickle.loads(pickle.dumps(picklable_error(error)))  # noqa: S301 - our own bytes
         assert isinstance(arrived, SsmicError)
         assert str(arrived) == str(error)
         assert code_for(arrived) == code_for(error)

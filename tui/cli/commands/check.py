@@ -6,7 +6,7 @@ import typer
 
 from broker import plural
 from tui.cli.options import AllowOutside, AsJson, ScenarioArgument, SetVariables, chosen_values
-from tui.exit_codes import INVALID, complain_about, tell_notes
+from tui.exit_codes import INVALID, print_error, print_notes
 from tui.formatting import size_of
 from tui.safe_output import echo
 
@@ -36,7 +36,7 @@ def check(
     except ScenarioError as error:
         problems = error.problems
         if not as_json:
-            complain_about(error)
+            print_error(error)
     else:
         found = loaded.scenario
         notes = (
@@ -46,7 +46,7 @@ def check(
             *repeated_id_notes(found),
         )
         if not as_json:
-            tell_notes(notes)
+            print_notes(notes)
             said = f", {plural(len(notes), 'note')}" if notes else ""
             echo(f"{scenario}: no problems{said}: {size_of(found)}")
     if as_json:

@@ -32,7 +32,7 @@ from tui.cli.options import (
     chosen_values,
     given,
 )
-from tui.exit_codes import code_for_supervisor, supervised, tell_notes
+from tui.exit_codes import code_for_supervisor, print_notes, supervised
 from tui.log_level import LogLevel
 from tui.safe_output import listed, plugins_on_stderr
 
@@ -170,7 +170,7 @@ def clock(
     unused = [*options_without_effect(ctx, supplied), *plugins_without_effect([chosen], negotiating.ranking)]
     if given(ctx, "catch_up") and catching_up.factor is not None and virtual_pace.factor is None:
         unused.append(f"--catch-up {catch_up} has no effect as long as the pace is max: no time is lost")
-    tell_notes((*found.notes, *(note.what for note in notes), *unused))
+    print_notes((*found.notes, *(note.what for note in notes), *unused))
     settings = RunSettings(
         run_id=run or loaded.name,
         seed=loaded.seed if seed is None else seed,
@@ -245,7 +245,7 @@ def _keep_time(
     from scenarios.deployment import open_record
     from scenarios.simulation import RunCallbacks, run_scenario
     from tui.cli.output import notes
-    from tui.cli.simulate import after_failing, exit_code_of, interruption_told, show_results
+    from tui.cli.simulate import after_failing, exit_code_of, reporting_interruption, show_results
     from tui.signals import run_until_interrupted
 
     def on_missing(houses: tuple[str, ...]) -> None:
@@ -271,7 +271,7 @@ def _keep_time(
         return exit_code_of([outcome])
 
     failures: list[SsmicError] = []
-    with plugins_on_stderr(), interruption_told(code_of=code_for_supervisor, failures=failures) as codes:
+    with plugins_on_stderr(), reporting_interruption(code_of=code_for_supervisor, failures=failures) as codes:
         codes.append(run_until_interrupted(keep_time()))
     code = max(codes)
     with after_failing(code, failures):

@@ -27,7 +27,7 @@ from tui.cli.options import (
     given,
     parse_id,
 )
-from tui.exit_codes import supervised, tell_notes
+from tui.exit_codes import print_notes, supervised
 from tui.log_level import LogLevel
 from tui.safe_output import echo, listed
 
@@ -107,7 +107,7 @@ def host(
     part = load_part(scenario, houses, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_promise(with_strategy(part, strategy), promise)
     supplied = supply_settings(loaded, supply_options)
-    tell_notes(options_without_effect(ctx, supplied))
+    print_notes(options_without_effect(ctx, supplied))
     chosen = scenario_algorithm(loaded, algorithm, algorithm_options)
     refuse_foreign_settings(ctx, chosen.name)
     settings = RunSettings(

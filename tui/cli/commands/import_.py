@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.exit_codes import tell_notes
+from tui.exit_codes import print_notes
 from tui.formatting import size_of
 from tui.safe_output import echo
 
@@ -69,5 +69,5 @@ def import_(
     notes = [*imported.notes, *(note.what for note in coverage_notes(scenario))]
     if not scenario.jobs:
         notes.append("there are no jobs, so its run ends at once; --jobs FILE adds jobs from an XML file")
-    tell_notes(notes)
+    print_notes(notes)
     echo(f"{target}: {size_of(scenario)}")

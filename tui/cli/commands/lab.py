@@ -146,7 +146,7 @@ def lab(
     from scenarios.load import load
     from scenarios.results import DEFAULT_FOLDER, check_writable
     from tui.cli.broker_access import chosen_access
-    from tui.exit_codes import tell_notes
+    from tui.exit_codes import print_notes
     from tui.logs import configure_logs
 
     refuse_without(ctx, "time_limit", "--compare", is_there=compare)
@@ -162,7 +162,7 @@ def lab(
     chosen_kinds, virtual_pace = DeviceKinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    tell_notes(found.notes)
+    print_notes(found.notes)
     whole, end_s = _between(found.scenario, begin, until, days)
     settings = LabSettings(
         run or whole.name,
@@ -257,13 +257,13 @@ def _between(scenario: Scenario, begin: str | None, until: str | None, days: int
 def _perform(request: _LabRequest, *, as_json: bool) -> None:
     from scenarios.lab import write_junit
     from tui.cli.output import notes, own_output
-    from tui.cli.simulate import interruption_told
+    from tui.cli.simulate import reporting_interruption
     from tui.exit_codes import FAILED
     from tui.signals import run_until_interrupted
 
     with own_output():
         found: list[_Found] = []
-        with interruption_told() as codes:
+        with reporting_interruption() as codes:
             codes.append(run_until_interrupted(_run(request, found)))
         code = max(codes, default=0)
         if not found:

@@ -57,13 +57,13 @@ def optimum(
     from tui.cli.output import optimum_progress, output, own_output
     from tui.cli.simulate import print_json
     from tui.logs import configure_logs
-    from tui.signals import end_now, signals_heard
+    from tui.signals import end_now, stopping_on_signals
 
     configure_logs(log_level or ctx.obj)
     loaded = load_scenario(scenario, chosen_values(set_), allow_outside=allow_outside)
     supply = supply or loaded.supply
     whole, shared, limit_wall_s = None, None, time_limit / (2 if supply == "both" else 1)
-    with own_output(), signals_heard(end_now), optimum_progress(time_limit) as progress:
+    with own_output(), stopping_on_signals(end_now), optimum_progress(time_limit) as progress:
         if supply != "shared":
             whole = clairvoyant_optimum(loaded, time_limit_wall_s=limit_wall_s, progress=progress)
         if supply != "whole":

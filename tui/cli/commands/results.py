@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tui.cli.options import AsJson, CompareTo, refuse_without
-from tui.exit_codes import complain, tell_notes
+from tui.exit_codes import complain, print_notes
 from tui.safe_output import echo
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def show(
         _show_sweep(path, as_json=as_json)
         return
     if utc and as_json:
-        tell_notes(["--utc has no effect: --json prints UNIX seconds, which are the same in every zone"])
+        print_notes(["--utc has no effect: --json prints UNIX seconds, which are the same in every zone"])
     with ResultsReader(path) as results:
         zone = Zone() if utc else results.zone
         if house is not None:
@@ -145,7 +145,7 @@ def show(
             print_json(summary)
             return
         if utc and len(summary["runs"]) > 1:
-            tell_notes(["--utc has no effect: several runs are listed without times; --run N shows one"])
+            print_notes(["--utc has no effect: several runs are listed without times; --run N shows one"])
         show_outcome(output(), summary)
         if len(summary["runs"]) == 1:
             _say_zone(results, utc=utc)

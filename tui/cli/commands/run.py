@@ -272,7 +272,7 @@ def run(
         with_strategy,
     )
     from tui.cli.simulate import junit_of_failure, simulate
-    from tui.exit_codes import tell_notes
+    from tui.exit_codes import print_notes
     from tui.logs import configure_logs
 
     broker = _broker_for(ctx, bus, broker, home_assistant=home_assistant)
@@ -305,7 +305,7 @@ def run(
     unused = plugins_without_effect(algorithms, negotiating.ranking)
     if junit is not None and not loaded.expectations:
         unused.append("the scenario has no expectations, so the report of --junit has no tests")
-    tell_notes((*found.notes, *notes, *options_without_effect(ctx, supplied), *unused))
+    print_notes((*found.notes, *notes, *options_without_effect(ctx, supplied), *unused))
 
     first_seed = loaded.seed if seed is None else seed
     plan = Plan(
@@ -388,11 +388,11 @@ def _refuse_what_does_not_fit(
 
 def _on_a_bus_that_fits(plan: Plan) -> Plan:
     """Return the plan, in memory if the neighbourhood is too large for a broker; then tell the user so."""
-    from tui.exit_codes import tell_notes
+    from tui.exit_codes import print_notes
 
     fitting = plan.with_a_bus_that_fits()
     if fitting.bus == "memory":
-        tell_notes(("too many agents for a broker: the run is in memory, as with --bus memory",))
+        print_notes(("too many agents for a broker: the run is in memory, as with --bus memory",))
     return fitting
 
 

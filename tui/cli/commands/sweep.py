@@ -115,7 +115,7 @@ def sweep(
     from tui.cli.output import notes, output, own_output
     from tui.cli.simulate import print_json
     from tui.cli.sweep_tables import show_sweep
-    from tui.exit_codes import FAILED, complain, tell_notes
+    from tui.exit_codes import FAILED, complain, print_notes
     from tui.logs import configure_logs
     from tui.safe_output import plugins_on_stderr
 
@@ -139,7 +139,7 @@ def sweep(
     )
     with plugins_on_stderr():
         plan = plan_sweep(request)
-    tell_notes(plan.notes)
+    print_notes(plan.notes)
     path = out or default_file(plan)
     with own_output():
         with plugins_on_stderr():
@@ -174,13 +174,13 @@ def _run(plan: SweepPlan, path: Path, *, workers: int | None, dask: str | None) 
         typer.Exit: It was interrupted, or could not begin.
     """
     from scenarios.sweep import read_sweep, run_sweep
-    from tui.cli.simulate import interruption_told
+    from tui.cli.simulate import reporting_interruption
     from tui.cli.sweep_tables import sweep_progress
     from tui.exit_codes import USAGE, complain
     from tui.signals import run_until_interrupted
 
     failed = 0
-    with interruption_told() as codes, sweep_progress(plan) as progress:
+    with reporting_interruption() as codes, sweep_progress(plan) as progress:
         outcome = run_until_interrupted(run_sweep(plan, path, workers=workers, dask=dask, on_progress=progress))
         failed = len(outcome.failed)
         for row in outcome.failed[:5]:
