@@ -46,7 +46,7 @@ from .gateway import (
     Prices as Prices,
     PricesAt as PricesAt,
     SharedTerms as SharedTerms,
-    Waiting as Waiting,
+    WaitingDetection as WaitingDetection,
 )
 from .job_register import (
     JobRegister as JobRegister,
@@ -229,7 +229,7 @@ __all__ = [
     "SharesAmended",
     "Starts",
     "Vacated",
-    "Waiting",
+    "WaitingDetection",
     "WholeConsumerSupply",
     "WholeProducerSupply",
     "WholeSupplyScheme",

@@ -15,7 +15,7 @@ from .supply_terms import (
     SharedTerms as SharedTerms,
 )
 from .waiting_appliance import (
-    Waiting as Waiting,
+    WaitingDetection as WaitingDetection,
 )
 
 __all__ = [
@@ -27,5 +27,5 @@ __all__ = [
     "Prices",
     "PricesAt",
     "SharedTerms",
-    "Waiting",
+    "WaitingDetection",
 ]

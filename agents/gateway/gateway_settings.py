@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
-from agents.gateway.waiting_appliance import Waiting
+from agents.gateway.waiting_appliance import WaitingDetection
 from agents.model import GRID
 
 WH_PER_KWH = 1000.0
@@ -98,7 +98,7 @@ class GatewaySettings:
     """Whether what it measured replaces the load profile of the next job, and lowers the forecast of a roof."""
     rules: int = DEVICE_RULES
     """The rules by which it answers its device."""
-    waiting: Waiting | None = None
+    waiting: WaitingDetection | None = None
     prices: Prices | None = None
     producer_houses: Mapping[str, str] = field(default_factory=dict)
     """The house of each producer, by producer id."""

@@ -28,7 +28,7 @@ _STANDBY_FACTOR = 4
 """A device that has drawn at most this many times its `idle_w` for an hour is on stand-by."""
 
 
-class End(NamedTuple):
+class JobEnd(NamedTuple):
     """How a job has ended."""
 
     state: JobState
@@ -196,7 +196,9 @@ class JobCourse:
         # Many plugs say in one message that they are off and that nothing is drawn: the one follows from the other.
         return self.idle_since_s is not None and (rules < 6 or self.idle_since_s < now_s)
 
-    def end_at(self, now_s: int, gateway: GatewaySettings, meter: Meter, *, is_lost: bool, silent_s: int) -> End | None:
+    def end_at(
+        self, now_s: int, gateway: GatewaySettings, meter: Meter, *, is_lost: bool, silent_s: int
+    ) -> JobEnd | None:
         """Return how a running job has ended; None: it is still running.
 
         Args:
@@ -208,21 +210,21 @@ class JobCourse:
         """
         started_s = self.started_s or now_s
         if self.ended_by is not None:
-            return End(self.ended_by, self.outcome or "on_time", self.reason)
+            return JobEnd(self.ended_by, self.outcome or "on_time", self.reason)
         if self.interrupted_s is not None:
-            return None if now_s < self.interrupted_s + gateway.resume_s else End("ABORTED", self.outcome)
+            return None if now_s < self.interrupted_s + gateway.resume_s else JobEnd("ABORTED", self.outcome)
         is_idle = self.idle_since_s is not None and now_s >= self.idle_since_s + gateway.idle_s
         if is_idle and now_s - started_s >= self.job.duration_s // 2:
-            return End("FINISHED", self.outcome)
+            return JobEnd("FINISHED", self.outcome)
         grace_s = self._grace_with(gateway)
         if now_s < started_s + self.job.duration_s + grace_s:
             return None
         if is_lost or (self.readings > 1 and silent_s > grace_s):
             reason = "its device is offline" if is_lost else "its device sends nothing more"
-            return End("ABORTED", "vanished", reason if gateway.rules >= 11 else "")
+            return JobEnd("ABORTED", "vanished", reason if gateway.rules >= 11 else "")
         return self._overdue(now_s, gateway, 0.0 if self.idle_since_s is not None else meter.power_w or 0.0)
 
-    def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> End | None:
+    def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> JobEnd | None:
         """Return how a job that takes longer than planned has ended; None: its device still runs."""
         limit_s = (self.started_s or now_s) + 2 * self.job.duration_s + _HOUR_S
         is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
@@ -231,7 +233,7 @@ class JobCourse:
         still_draws = power_w > gateway.idle_w
         if still_draws and now_s < limit_s:
             return None
-        return End("FINISHED", self.outcome, "it still draws power" if still_draws else "")
+        return JobEnd("FINISHED", self.outcome, "it still draws power" if still_draws else "")
 
     def next_look_s(self, now_s: int, gateway: GatewaySettings) -> int:
         """Return when a running job may have ended without a message of its device.

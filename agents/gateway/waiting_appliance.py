@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingDetection:
     """How a plug detects that its appliance waits for its programme, and the job requested then."""
 
     above_w: float
@@ -34,7 +34,7 @@ class WaitingDetector:
         """Since when its power has been between the limits, UNIX seconds; None: it is not."""
         self._may_wait = True
 
-    def waits(self, waiting: Waiting | None, power_w: float | None, now_s: int, *, has_job: bool) -> bool:
+    def waits(self, waiting: WaitingDetection | None, power_w: float | None, now_s: int, *, has_job: bool) -> bool:
         """Take a reading of the power; return True once, when it shows that the appliance waits.
 
         Args:

@@ -183,8 +183,8 @@ class InitiativeCounter:
             rounds=self.rounds,
         )
 
-    def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
-        """Record the messages of a round.
+    def count_messages(self, time_s: int, sent: Iterable[Envelope]) -> None:
+        """Count the messages of a round, and what each agent reacts to in the next one.
 
         Args:
             time_s: Virtual time, UNIX seconds.
@@ -235,7 +235,7 @@ class InitiativeCounter:
             self.in_step[host] += 1
         return self.in_step[host], self._messages[host]
 
-    def let_pass(self, host: str, rounds: int) -> None:
+    def count_skipped_rounds(self, host: str, rounds: int) -> None:
         """Record rounds that a host skips: each counts as an initiative.
 
         Args:
@@ -245,7 +245,7 @@ class InitiativeCounter:
         self._passed[host] += rounds
         self._by_host[host] += 1
 
-    def fire(self, host: str) -> int:
+    def count_timer(self, host: str) -> int:
         """Record that a host's timer has fired; return how many have fired.
 
         Args:
@@ -376,7 +376,7 @@ class Quarantine:
         members, indispensable = self._members.expected, self._settings.indispensable
         for host in sorted(step.counts):
             if step.timers_s.get(host) == step.time_s and host in members and host not in indispensable:
-                fired, most = self._initiatives.fire(host), self._settings.most_timers.get(host)
+                fired, most = self._initiatives.count_timer(host), self._settings.most_timers.get(host)
                 if most is not None and fired > most:
                     self.condemn(host, f"it has set more than {most:,} timers")
 
@@ -409,10 +409,10 @@ class Quarantine:
             sent: Its messages.
         """
         most, most_in_all = self._settings.most_rounds_a_second, self._settings.most_rounds
-        self._initiatives.hear(moment.time_s, sent)
+        self._initiatives.count_messages(moment.time_s, sent)
         for host, done in self._barrier.dones.items():
             if done.resume is not None and moment.step == done.last_step:
-                self._initiatives.let_pass(host, done.resume - done.last_step)
+                self._initiatives.count_skipped_rounds(host, done.resume - done.last_step)
         before, self._rounds_checked = self._rounds_checked, (moment.time_s, moment.round)
         if moment.round // most > (before[1] // most if before[0] == moment.time_s else 0):
             self._condemn_busiest(f"it has kept a second of virtual time going for {most} rounds", in_all=False)

@@ -32,7 +32,7 @@ from agents import (
     SharedProducerSupply,
     SharedSupplyScheme,
     SharedTerms,
-    Waiting,
+    WaitingDetection,
     WholeConsumerSupply,
     WholeProducerSupply,
     WholeSupplyScheme,
@@ -328,8 +328,8 @@ def _prices(tariff: Tariff, zone: Zone) -> Prices:
     return Prices(at(tariff.import_eur_per_kwh), at(tariff.neighbour_eur_per_kwh))
 
 
-def _waiting(gateway: Gateway) -> Waiting | None:
+def _waiting(gateway: Gateway) -> WaitingDetection | None:
     entry = gateway.waiting
     if entry is None:
         return None
-    return Waiting(entry.above_w, entry.below_w, entry.for_s, entry.within_s, entry.load_profile)
+    return WaitingDetection(entry.above_w, entry.below_w, entry.for_s, entry.within_s, entry.load_profile)

@@ -8,7 +8,7 @@ import pytest
 
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
-from agents.gateway.job_course import End, JobCourse, JobCourses
+from agents.gateway.job_course import JobCourse, JobCourses, JobEnd
 from agents.gateway.meter import Meter
 from tests.agents.gateway.washing import HOUR_S, START_S, wash
 
@@ -26,7 +26,7 @@ def course() -> JobCourse:
 
 def _end(
     course: JobCourse, after_s: int, *, is_lost: bool = False, silent_s: int = 0, power_w: float = 0
-) -> End | None:
+) -> JobEnd | None:
     meter = Meter(power_w=power_w)
     return course.end_at(START_S + after_s, GATEWAY, meter, is_lost=is_lost, silent_s=silent_s)
 
@@ -41,25 +41,25 @@ def test_a_pause_in_the_first_half_is_not_the_end(course: JobCourse) -> None:
     """A washing machine soaks: it draws next to nothing for longer than `idle_s`, and goes on."""
     _reads(course, (60, 2000, 30), (600, 1, 300))
     assert _end(course, 600 + GATEWAY.idle_s) is None
-    assert _end(course, HOUR_S // 2) == End("FINISHED", "")
+    assert _end(course, HOUR_S // 2) == JobEnd("FINISHED", "")
 
 
 def test_a_device_that_is_silent_long_after_its_time_has_vanished(course: JobCourse) -> None:
     """One on stand-by is followed for twice its duration and an hour, one that draws more at times for longer."""
     _reads(course, (60, 2000, 30), (HOUR_S, 2000, 1000))
     late_s = HOUR_S + course.grace_s
-    assert _end(course, late_s, silent_s=course.grace_s + 1) == End(
+    assert _end(course, late_s, silent_s=course.grace_s + 1) == JobEnd(
         "ABORTED", "vanished", "its device sends nothing more"
     )
-    assert _end(course, late_s, is_lost=True) == End("ABORTED", "vanished", "its device is offline")
+    assert _end(course, late_s, is_lost=True) == JobEnd("ABORTED", "vanished", "its device is offline")
     _reads(course, (2 * HOUR_S, 8, 1100))
     assert _end(course, 3 * HOUR_S - 1, power_w=8) is None
-    assert _end(course, 3 * HOUR_S, power_w=8) == End("FINISHED", "", "it still draws power")
+    assert _end(course, 3 * HOUR_S, power_w=8) == JobEnd("FINISHED", "", "it still draws power")
     _reads(course, (3 * HOUR_S, 30, 1110), (3 * HOUR_S + 60, 8, 1110))
     assert _end(course, 4 * HOUR_S, power_w=8) is None
     _reads(course, (26 * HOUR_S, 2000, 9000))
     assert _end(course, 27 * HOUR_S - 1, power_w=2000) is None
-    assert _end(course, 27 * HOUR_S, power_w=2000) == End("FINISHED", "", "it still draws power")
+    assert _end(course, 27 * HOUR_S, power_w=2000) == JobEnd("FINISHED", "", "it still draws power")
 
 
 def test_standby_after_the_end_does_not_count_as_drawn(course: JobCourse) -> None:

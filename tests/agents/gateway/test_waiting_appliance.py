@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agents.gateway.waiting_appliance import Waiting, WaitingDetector
+from agents.gateway.waiting_appliance import WaitingDetection, WaitingDetector
 
-WAITING = Waiting(above_w=0.5, below_w=5.0, for_s=60, within_s=8 * 3600)
+WAITING = WaitingDetection(above_w=0.5, below_w=5.0, for_s=60, within_s=8 * 3600)
 
 
 def found(*readings: tuple[int, float | None], has_job: bool = False) -> list[int]:
