@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from keyboard import LIMIT_WALL_MS, Keyboard, Took, ratio, said
+from keyboard import LIMIT_WALL_MS, Keyboard, KeyTime, ratio, said
 from textual.widgets import Input
 
 from tui.app import SsmicApp
@@ -36,7 +36,7 @@ HOUSES = 1_000
 CHANGES = ("h", "delete", "ctrl+z")
 
 
-async def keys(name: str) -> tuple[list[Took], list[Took], list[float]]:
+async def keys(name: str) -> tuple[list[KeyTime], list[KeyTime], list[float]]:
     """Open a bundled neighbourhood and type; return what letters and moves took, and how long each check, in ms."""
     app = SsmicApp(first_area="neighbourhoods", remember=False, collector=IdleCollector())
     async with app.run_test(size=(140, 45)) as pilot:
@@ -96,7 +96,7 @@ async def changes(path: Path) -> dict[str, list[tuple[float, float]]]:
 
 def main() -> None:
     """Measure both neighbourhoods in turn, and then a large one."""
-    found: dict[str, list[Took]] = {name: [] for name in NAMES}
+    found: dict[str, list[KeyTime]] = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for _ in range(2):

@@ -49,7 +49,7 @@ PROFILED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class GrowthRow:
     """What a run took."""
 
     houses: int
@@ -116,7 +116,7 @@ def _renamed(district: Scenario, number: int) -> Scenario:
     )
 
 
-def measure(houses: int, negotiation: str, *, profiled: bool) -> Measured:
+def measure(houses: int, negotiation: str, *, profiled: bool) -> GrowthRow:
     """Run a neighbourhood once, or twice if its parts are measured too."""
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -132,7 +132,7 @@ def measure(houses: int, negotiation: str, *, profiled: bool) -> Measured:
     cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     jobs = len(scenario.jobs)
-    return Measured(
+    return GrowthRow(
         houses=houses,
         negotiation=negotiation,
         jobs=jobs,
@@ -175,7 +175,7 @@ def _shares(run: Callable[[], Any]) -> dict[str, float]:
     return shares | {"messages and rounds": max(0.0, 1 - sum(shares.values()))}
 
 
-def in_a_process(houses: int, negotiation: str, *, profiled: bool) -> Measured:
+def in_a_process(houses: int, negotiation: str, *, profiled: bool) -> GrowthRow:
     """Measure in a process of its own, whose memory is that of one run."""
     if houses > DISTRICT:
         return _in_a_process(houses, negotiation, profiled=profiled)
@@ -185,13 +185,13 @@ def in_a_process(houses: int, negotiation: str, *, profiled: bool) -> Measured:
     return replace(median, shares=measured.shares)
 
 
-def _in_a_process(houses: int, negotiation: str, *, profiled: bool) -> Measured:
+def _in_a_process(houses: int, negotiation: str, *, profiled: bool) -> GrowthRow:
     command = [sys.executable, "-m", "benchmarks.growth", "--one", str(houses), negotiation, str(int(profiled))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+    return GrowthRow(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def table(rows: Sequence[Measured]) -> str:
+def table(rows: Sequence[GrowthRow]) -> str:
     """Return the figures as a Markdown table."""
     columns = (
         "houses",
@@ -212,7 +212,7 @@ def table(rows: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
-def shares_table(rows: Sequence[Measured]) -> str:
+def shares_table(rows: Sequence[GrowthRow]) -> str:
     """Return what a run spends its time on as a Markdown table."""
     parts = [*PROFILED, "messages and rounds"]
     lines = [f"| houses | {' | '.join(parts)} |", f"| --: |{' --: |' * len(parts)}"]
@@ -224,7 +224,7 @@ def shares_table(rows: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
-def ratios(rows: Sequence[Measured]) -> str:
+def ratios(rows: Sequence[GrowthRow]) -> str:
     """Return the processor time of a job at each size, relative to 100 houses, or to the smallest size."""
     short = [row for row in rows if row.negotiation == "short-list"]
     base = next((row for row in short if row.houses == DISTRICT), short[0])
@@ -236,7 +236,7 @@ def ratios(rows: Sequence[Measured]) -> str:
     )
 
 
-def draw(rows: Sequence[Measured], file: Path) -> None:
+def draw(rows: Sequence[GrowthRow], file: Path) -> None:
     """Draw messages and processor time per job over the number of houses, for each rule."""
     import matplotlib as mpl  # noqa: PLC0415 - only where a chart is wanted
 

@@ -19,7 +19,7 @@ _LONGEST_WALL_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class KeyTime:
     """From a key to the screen: on the wall, and what of it this process had the processor for."""
 
     wall_ms: float
@@ -40,7 +40,7 @@ class Keyboard:
 
         app._display = counted  # type: ignore[method-assign]  # noqa: SLF001 - as above
 
-    async def press(self, key: str, shows: Callable[[], object]) -> Took:
+    async def press(self, key: str, shows: Callable[[], object]) -> KeyTime:
         """Press a key; return what it took until its effect was visible and the screen was drawn after it.
 
         Args:
@@ -54,9 +54,9 @@ class Keyboard:
             if time.perf_counter() - began_wall_s > _LONGEST_WALL_S:
                 raise SystemExit(f"the key {key!r} was never answered")
             await asyncio.sleep(0.001)
-        return Took(1000 * (time.perf_counter() - began_wall_s), 1000 * (time.process_time() - began_cpu_s))
+        return KeyTime(1000 * (time.perf_counter() - began_wall_s), 1000 * (time.process_time() - began_cpu_s))
 
-    async def move(self, table: VirtualTable[Any], key: str) -> Took:
+    async def move(self, table: VirtualTable[Any], key: str) -> KeyTime:
         """Move a table's cursor; what counts is the first picture after the move itself."""
         moved_at: list[int] = []
         put = table._put  # noqa: SLF001 - where every move passes
@@ -72,7 +72,7 @@ class Keyboard:
             table._put = put  # type: ignore[method-assign]  # noqa: SLF001 - as above
 
 
-def said(took: Sequence[Took]) -> str:
+def said(took: Sequence[KeyTime]) -> str:
     """Return figures as a line."""
     wall_ms = sorted(one.wall_ms for one in took)
     cpu_ms = sorted(one.cpu_ms for one in took)
@@ -83,6 +83,6 @@ def said(took: Sequence[Took]) -> str:
     )
 
 
-def ratio(took: Sequence[Took], to: Sequence[Took]) -> float:
+def ratio(took: Sequence[KeyTime], to: Sequence[KeyTime]) -> float:
     """Return how many times as long some keys took as others, by medians."""
     return statistics.median(one.wall_ms for one in took) / statistics.median(one.wall_ms for one in to)

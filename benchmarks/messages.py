@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
-from benchmarks.peers import Asked, PeerError, missing_peers, rate_of
+from benchmarks.peers import PeerError, PeerTask, missing_peers, rate_of
 from benchmarks.round_trips import bare
 from broker import new_loop
 from broker.clock import Clock, ClockSettings
@@ -230,13 +230,13 @@ def peers_rates(size: Size, url: str) -> dict[str, Callable[[], Awaitable[float]
     absent = missing_peers()
     measured: dict[str, Callable[[], Awaitable[float]]] = {}
     if "mango-agents" not in absent:
-        trips = Asked("mango-agents", "messages", 2, size.requests // 2, sends=False, url=url)
+        trips = PeerTask("mango-agents", "messages", 2, size.requests // 2, sends=False, url=url)
         measured[PEERS_TRIPS] = lambda: rate_of(trips)
     for hosts, active in size.peers:
         for sends in (False, True):
             for peer in OF_PEERS:
                 if peer not in absent:
-                    asked = Asked(peer, "steps", hosts, size.steps, sends=sends, url=url)
+                    asked = PeerTask(peer, "steps", hosts, size.steps, sends=sends, url=url)
                     name = f"{steps_name(hosts, active, sends=sends)}, {peer}"
                     measured[name] = lambda asked=asked: rate_of(asked)  # type: ignore[misc]  # mypy infers no types of a lambda's defaults
     return measured

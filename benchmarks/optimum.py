@@ -38,7 +38,7 @@ HEAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OptimumRow:
     """What was found for a scenario; shares of the best plan known."""
 
     reached: float
@@ -48,7 +48,7 @@ class Line:
     without: tuple[float, ...]
 
 
-def measure(name: str, algorithm: str, promise: Promise, time_limit_wall_s: float, rounds: int) -> Line:
+def measure(name: str, algorithm: str, promise: Promise, time_limit_wall_s: float, rounds: int) -> OptimumRow:
     """Run a scenario once, look for its optimum, print a line and return it."""
     scenario = replace(scarce(int(name)) if name.isdigit() else load_scenario(name), promise=promise)
     outcome = asyncio.run(_run(scenario, algorithm))
@@ -59,7 +59,7 @@ def measure(name: str, algorithm: str, promise: Promise, time_limit_wall_s: floa
     start = run if run_wh >= planned_wh else planned
     best = clairvoyant_optimum(scenario, start, time_limit_wall_s, end_s=outcome.end_s)
     of = best.best_wh or 1.0
-    line = Line(
+    line = OptimumRow(
         reached=run_wh / of,
         search=max(0.0, planned_wh - run_wh) / of,
         knowledge=(best.best_wh - max(planned_wh, run_wh)) / of,

@@ -41,7 +41,7 @@ PATIENCE_S = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PeerTask:
     """What is measured."""
 
     peer: str
@@ -68,7 +68,7 @@ def missing_peers() -> dict[str, str]:
     }
 
 
-async def rate_of(asked: Asked) -> float:
+async def rate_of(asked: PeerTask) -> float:
     """Measure in a process of its own; return how many a second.
 
     Raises:
@@ -185,7 +185,7 @@ def _mango_host(url: BrokerUrl, number: int, hosts: int, sends: bool) -> None:  
     asyncio.run(walk())
 
 
-async def _mango_steps(url: BrokerUrl, asked: Asked) -> float:
+async def _mango_steps(url: BrokerUrl, asked: PeerTask) -> float:
     from mango import AgentAddress, activate, create_mqtt_container  # may not be installed
     from mango.util.clock import ExternalClock
     from mango.util.distributed_clock import DistributedClockManager
@@ -243,7 +243,7 @@ def _helics_host(number: int, hosts: int, count: int, sends: bool, port: int, re
     helics.helicsCloseLibrary()
 
 
-def _helics_steps(asked: Asked) -> float:
+def _helics_steps(asked: PeerTask) -> float:
     import helics  # may not be installed
 
     port = free_port()
@@ -257,7 +257,7 @@ def _helics_steps(asked: Asked) -> float:
 # mosaik: simulators that its scheduler steps over TCP, without a broker.
 
 
-def _mosaik_steps(asked: Asked) -> float:
+def _mosaik_steps(asked: PeerTask) -> float:
     import mosaik  # may not be installed
 
     command = f"{sys.executable} -m benchmarks.peers mosaik host --url %(addr)s"
@@ -295,7 +295,7 @@ def _mosaik_host() -> None:
     mosaik_api_v3.start_simulation(Host())
 
 
-def _measure(asked: Asked) -> float:
+def _measure(asked: PeerTask) -> float:
     match asked.peer, asked.exchange:
         case "mango-agents", "messages":
             return asyncio.run(_mango_messages(parse_url(asked.url), asked.count))
@@ -322,7 +322,7 @@ def main() -> None:
         _mosaik_host()
         return
     logging.disable(logging.CRITICAL)
-    asked = Asked(chosen.peer, chosen.exchange, chosen.hosts, chosen.count, chosen.sends, chosen.url)
+    asked = PeerTask(chosen.peer, chosen.exchange, chosen.hosts, chosen.count, chosen.sends, chosen.url)
     print(json.dumps(_measure(asked)))
 
 

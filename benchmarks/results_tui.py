@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from keyboard import Keyboard, Took, ratio, said
+from keyboard import Keyboard, KeyTime, ratio, said
 from textual.widgets import Input
 
 from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
@@ -76,7 +76,7 @@ async def until(holds: Callable[[], object]) -> None:
         await asyncio.sleep(0.002)
 
 
-async def opened() -> tuple[Took, dict[str, list[Took]]]:
+async def opened() -> tuple[KeyTime, dict[str, list[KeyTime]]]:
     """Open the only file there is by a key; return what that took until it is drawn, and what keys take then."""
     app = SsmicApp(first_area="results", remember=False, collector=IdleCollector())
     async with app.run_test(size=SIZE) as pilot:
@@ -92,7 +92,7 @@ async def opened() -> tuple[Took, dict[str, list[Took]]]:
         table = app.focused
         if not isinstance(table, CellTable):
             raise SystemExit("the contracts are not in sight")
-        keys: dict[str, list[Took]] = {}
+        keys: dict[str, list[KeyTime]] = {}
         for name, key in (("down", "down"), ("page down", "pagedown"), ("to the end", "end"), ("up", "up")):
             keys[name] = []
             for _ in range(5 if key != "end" else 1):
@@ -137,15 +137,15 @@ def main() -> None:
             f"{path.stat().st_size / 1e6:.0f} MB, written in {time.process_time() - began_cpu_s:.1f} s of the processor"
         )
         del scenario
-        reading: list[Took] = []
-        opening: list[Took] = []
-        keys: dict[str, list[Took]] = {}
+        reading: list[KeyTime] = []
+        opening: list[KeyTime] = []
+        keys: dict[str, list[KeyTime]] = {}
         for _ in range(REPEATS):
             began_wall_s, began_cpu_s = time.perf_counter(), time.process_time()
             with ResultsReader(path) as results:
                 view_overview(results, 1)
             reading.append(
-                Took(1000 * (time.perf_counter() - began_wall_s), 1000 * (time.process_time() - began_cpu_s))
+                KeyTime(1000 * (time.perf_counter() - began_wall_s), 1000 * (time.process_time() - began_cpu_s))
             )
             took, answers = asyncio.run(opened())
             opening.append(took)

@@ -26,7 +26,7 @@ from scenarios.simulation.settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class RunCost:
     """What a run took and gave."""
 
     messages: int
@@ -34,7 +34,7 @@ class Cost:
     delivered_wh: float
 
 
-def measure(scenario: Scenario, rule: SupplyRule) -> Cost:
+def measure(scenario: Scenario, rule: SupplyRule) -> RunCost:
     """Run a neighbourhood by a rule of supply."""
     settings = RunSettings(seed=1, run_id="shared", hosts=1, supply=SupplySettings(rule))
     began_s = time.process_time()
@@ -42,7 +42,7 @@ def measure(scenario: Scenario, rule: SupplyRule) -> Cost:
     cpu_s = time.process_time() - began_s
     standing = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
     settled = settle(scenario, standing, outcome.start_s, outcome.end_s)
-    return Cost(outcome.messages, cpu_s, float(settled.delivered_wh.sum()))
+    return RunCost(outcome.messages, cpu_s, float(settled.delivered_wh.sum()))
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from keyboard import LIMIT_WALL_MS, Keyboard, Took, ratio, said
+from keyboard import LIMIT_WALL_MS, Keyboard, KeyTime, ratio, said
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -43,13 +43,13 @@ PANES = (("M", "messages"), ("J", "jobs"), ("P", "producers"), ("L", "ledger"), 
 MOVES = ("up", "up", "down", "pageup", "up", "home", "down", "down", "end", "up")
 
 
-class Fingers:
+class KeyTimings:
     """Goes through the panes, and keeps what each kind of key took."""
 
     def __init__(self, pilot: Pilot[Any]) -> None:
         self._pilot = pilot
         self._keyboard = Keyboard(pilot.app)  # type: ignore[arg-type]  # it is ours
-        self.took: dict[str, list[Took]] = {"cursor": [], "pane": [], "find": [], "help": [], "palette": []}
+        self.took: dict[str, list[KeyTime]] = {"cursor": [], "pane": [], "find": [], "help": [], "palette": []}
 
     async def go_through(self, key: str, pane: str) -> None:
         """Open a pane and use it."""
@@ -80,7 +80,7 @@ class Fingers:
         return isinstance(screen, wanted) and screen.focused is not None and bool(screen.focused.size.area)
 
     @property
-    def all(self) -> list[Took]:
+    def all(self) -> list[KeyTime]:
         """Whatever the key."""
         return [one for kind in self.took.values() for one in kind]
 
@@ -94,7 +94,7 @@ async def keys_while_running(scenario: str) -> None:
         task = asyncio.create_task(running.run(lambda started: app.monitored_run.begin(started.feeds[0])))
         while app.monitored_run.state != "running" or not len(app.screen.query_one("#messages", VirtualTable).rows):
             await pilot.pause(0.05)
-        busy, idle = Fingers(pilot), Fingers(pilot)
+        busy, idle = KeyTimings(pilot), KeyTimings(pilot)
         panes = cycle(PANES)
         while not task.done():
             await busy.go_through(*next(panes))
@@ -121,7 +121,7 @@ async def many_messages(count: int) -> None:
         watched = ObservedRun("r", from_the_start=True)
         app.monitored_run.begin(_Idle(watched))
         await pilot.pause(0.5)
-        fingers: list[Fingers] = []
+        fingers: list[KeyTimings] = []
         topic = topics.inbox("r", "manager", "1")
         took, marks = [], []
         for begin in range(0, count, count // 10):
@@ -132,7 +132,7 @@ async def many_messages(count: int) -> None:
             took.append(1e6 * (time.process_time() - began_cpu_s) / len(payloads))
             del payloads
             await pilot.pause(0.3)
-            fingers.append(Fingers(pilot))
+            fingers.append(KeyTimings(pilot))
             await fingers[-1].go_through(*PANES[0])
             gc.collect()
             marks.append(_resident_mb())
