@@ -13,6 +13,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, BinaryIO
 
 _LENGTH = struct.Struct(">I")
@@ -45,11 +46,16 @@ def read_frame_here(file: BinaryIO) -> Any:  # noqa: ANN401 - as above
     return pickle.loads(file.read(_LENGTH.unpack(head)[0]))  # noqa: S301 - our own process wrote it
 
 
-async def start_process(module: str) -> Process:
-    """Start one of our modules, by its name, as a process that exchanges frames over its standard input and output."""
+async def start_process(module: str, *arguments: str) -> Process:
+    """Start one of our modules as a process that exchanges frames over its standard input and output.
+
+    Args:
+        module: Its name.
+        arguments: Its command line.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module),
+        *(sys.executable, "-m", module, *arguments),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
@@ -60,15 +66,15 @@ async def start_process(module: str) -> Process:
 
 
 class ChildServer:
-    """One of our modules as a process that answers requests: started by the first one, and again if it has ended."""
+    """A function that is called in a process of its own: started by the first request, and again if it has ended."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, answer: Callable[[Any], object]) -> None:
         """Make a server that is not running yet.
 
         Args:
-            module: Name of the module, which answers each frame by one frame.
+            answer: Returns the answer to a request; a function of one of our modules, which the process imports.
         """
-        self._module = module
+        self._answer = answer
         self.process: Process | None = None
         """The process that was started last; None: none, or it was closed."""
 
@@ -80,7 +86,7 @@ class ChildServer:
         """
         process = self.process
         if process is None or process.returncode is not None:
-            process = self.process = await start_process(self._module)
+            process = self.process = await start_process(__name__, self._answer.__module__, self._answer.__name__)
         assert process.stdin is not None  # noqa: S101 - for mypy: a pipe
         assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
         process.stdin.write(frame(request))
@@ -104,13 +110,19 @@ def lower_priority() -> None:
         os.nice(_STEP_BACK)
 
 
-def serve_requests(answer: Callable[[Any], object]) -> None:
+def _serve_requests(module: str, function: str) -> None:
     """Answer requests on standard input until it ends, so that this process never outlives the application.
 
     Args:
-        answer: Returns the answer to a request.
+        module: Name of the module with the function, not this one: classes of `__main__` cannot be unpickled elsewhere.
+        function: Its name; it returns the answer to a request.
     """
     lower_priority()
+    answer = getattr(import_module(module), function)
     while (request := read_frame_here(sys.stdin.buffer)) is not None:
         sys.stdout.buffer.write(frame(answer(request)))
         sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    _serve_requests(*sys.argv[1:])

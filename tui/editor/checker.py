@@ -60,7 +60,7 @@ class Checker:
     """Validates a version of the neighbourhood, as `ssmic check` does."""
 
     def __init__(self) -> None:
-        self._server = ChildServer("tui.editor.check_server")
+        self._server = ChildServer(check_document)
 
     async def check(
         self, version: TreeVersion, where: str, folder: Path, *, allow_outside: bool = False
@@ -77,7 +77,7 @@ class Checker:
         request = CheckRequest(document, steps, where, folder, allow_outside=allow_outside)
         found = await self._asked(request) if _is_large(request) else None
         if found is None:
-            found = await asyncio.to_thread(found_in, request)
+            found = await asyncio.to_thread(check_document, request)
         if found.failed:
             return CheckResult(version, failed=ScenarioError(found.problems))
         if found.document is not None:
@@ -103,7 +103,7 @@ def _is_large(request: CheckRequest) -> bool:
     return length >= LARGE or length + sum(len(repr(step)) for step in request.steps) >= LARGE
 
 
-def found_in(request: CheckRequest) -> CheckReply:
+def check_document(request: CheckRequest) -> CheckReply:
     """Return all problems of a document or, without problems, the notes of `ssmic check`."""
     document = request.document
     try:

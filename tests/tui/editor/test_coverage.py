@@ -14,7 +14,7 @@ from scenarios.files.series.coverage import MoveStart, ShiftForecasts, coverage_
 from scenarios.notes import repeated_id_notes
 from tests.scenarios.files.series.test_coverage import SUN, TEXT
 from tests.tui.driving import click
-from tui.editor.checker import CheckRequest, found_in
+from tui.editor.checker import CheckRequest, check_document
 from tui.editor.dialogs import Notes
 from tui.editor.edit_history import written
 from tui.editor.forms.time_repairs import change_for, is_possible
@@ -61,7 +61,7 @@ async def test_the_start_is_moved_or_the_forecasts_by_a_button(editing: Editing,
 def brought_together(text: str, folder: Path) -> str:
     """Return a text after its forecasts were shifted into the run."""
     document = Document(text)
-    (note,) = found_in(CheckRequest(document, (), "s.yaml", folder)).notes
+    (note,) = check_document(CheckRequest(document, (), "s.yaml", folder)).notes
     way = next(way for way in note.remedies if isinstance(way, ShiftForecasts))
     change = change_for(way, document.value(), folder)
     assert change is not None
@@ -96,7 +96,7 @@ def test_a_start_is_not_moved_away_from_its_jobs(tmp_path: Path) -> None:
     for time in ("05:00", "06:00", "12:00"):
         text = text.replace(f'"{time}"', f'"2026-06-21T{time}:00+02:00"')
     document = Document(text)
-    (note,) = found_in(CheckRequest(document, (), "s.yaml", tmp_path)).notes
+    (note,) = check_document(CheckRequest(document, (), "s.yaml", tmp_path)).notes
     move, shift = note.remedies
     assert isinstance(move, MoveStart)
     assert not is_possible(move, document.value())

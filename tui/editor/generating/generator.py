@@ -1,6 +1,6 @@
 """Generates neighbourhoods in a separate process, so that keys stay fast and a large one can be cancelled.
 
-The process is `tui.editor.generating.generate_server`. A request has the fields of the form, as in `ssmic generate`.
+A request has the fields of the form, as in `ssmic generate`.
 """
 
 from __future__ import annotations
@@ -278,7 +278,7 @@ def _in_steps(step_s: int, power_w: tuple[float, ...]) -> FloatArray:
     return power
 
 
-def made_here(wanted: GenerateRequest) -> GenerateResult | GenerateFailure:
+def generate_requested(wanted: GenerateRequest) -> GenerateResult | GenerateFailure:
     """Generate a neighbourhood, and write it where that is wanted."""
     spec, problems = spec_of(wanted.values)
     if spec is None:
@@ -307,7 +307,7 @@ class Generator:
     """The process, as the application sees it; a request that is cancelled ends it."""
 
     def __init__(self) -> None:
-        self._server = ChildServer("tui.editor.generating.generate_server")
+        self._server = ChildServer(generate_requested)
 
     async def make(self, wanted: GenerateRequest) -> GenerateResult | GenerateFailure:
         """Generate a neighbourhood."""

@@ -17,7 +17,7 @@ from tui.editor.generating.generator import (
     GenerateFailure,
     GenerateRequest,
     GenerateResult,
-    made_here,
+    generate_requested,
     spec_of,
 )
 
@@ -27,7 +27,7 @@ Editing = Any
 def test_the_preview_agrees_with_the_file_that_the_command_line_writes(tmp_path: Path) -> None:
     """Houses, jobs and bytes are equal, including the tables of a large one."""
     values = {**DEFAULTS, "houses": "40", "days": "4", "seed": "3", "place": "59.9,10.8", "flexibility": "0.5"}
-    made = made_here(GenerateRequest(values, tmp_path / "a.yaml"))
+    made = generate_requested(GenerateRequest(values, tmp_path / "a.yaml"))
     assert isinstance(made, GenerateResult)
     (tmp_path / "cli").mkdir()
     file = tmp_path / "cli" / "a.yaml"
@@ -79,7 +79,7 @@ def test_all_problems_of_the_form_are_shown_at_once() -> None:
         "country": "there is no country 'Oz' (expected an ISO code such as NO, or AU-NSW for a state)",
         "name": "'a b': letters, digits, - and _ are expected",
     }
-    assert isinstance(made_here(GenerateRequest({**DEFAULTS, "houses": "0"})), GenerateFailure)
+    assert isinstance(generate_requested(GenerateRequest({**DEFAULTS, "houses": "0"})), GenerateFailure)
     _, problems = spec_of({**DEFAULTS, "place": "nan,nan"})
     assert problems == {"place": "'nan,nan': two numbers are expected, for example 50.1,8.7"}
 
