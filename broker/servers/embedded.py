@@ -138,13 +138,13 @@ def _hang_up(connections: WeakSet[asyncio.WriteTransport]) -> None:
 
 
 def _make_broker(port: int, login: OwnLogin | None, connections: WeakSet[asyncio.WriteTransport]) -> Broker:
-    from amqtt.adapters import StreamWriterAdapter  # noqa: PLC0415 - heavy
     from amqtt.broker import Broker  # noqa: PLC0415 - heavy
     from amqtt.contexts import BrokerConfig, ListenerConfig  # noqa: PLC0415 - heavy
     from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler  # noqa: PLC0415 - heavy
     from amqtt.session import Session  # noqa: PLC0415 - heavy
 
     from broker.servers.embedded_reader import PacedReader  # noqa: PLC0415 - heavy
+    from broker.servers.embedded_writer import BoundedWriter  # noqa: PLC0415 - heavy
 
     class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
         """amqtt that notices when clients go, and not too early, does not leak, and matches filters faster."""
@@ -155,7 +155,7 @@ def _make_broker(port: int, login: OwnLogin | None, connections: WeakSet[asyncio
             connections.add(writer.transport)
             try:
                 paced = PacedReader(reader, hang_up=writer.transport.abort)
-                await self.external_connected(paced, StreamWriterAdapter(writer), listener_name)
+                await self.external_connected(paced, BoundedWriter(writer), listener_name)
             finally:
                 # amqtt leaves a connection open on which no client has logged in.
                 writer.close()

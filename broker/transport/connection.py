@@ -17,6 +17,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
 import aiomqtt
@@ -135,6 +136,8 @@ class Connection(aiomqtt.Client):
         self._receive = receive
         self._acknowledged = acknowledged
         self._thread_id = threading.get_ident()
+        self._context = copy_context()
+        """That of the code that connects: what receivers log belongs to its run. The thread that connects has none."""
         self._abandoned = False
         self._timer: asyncio.TimerHandle | None = None
         self._sent = 0
@@ -387,7 +390,7 @@ class Connection(aiomqtt.Client):
 
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         # Called in the thread that connects.
-        self._loop.call_soon_threadsafe(self._start, sock)
+        self._loop.call_soon_threadsafe(self._start, sock, context=self._context)
 
     def _start(self, sock: socket.socket) -> None:
         if sock.fileno() >= 0:

@@ -165,3 +165,50 @@ async def test_a_broker_does_not_wait_for_clients_that_do_not_read(
             await writer.flush()
             began_s = loop.time()
         assert loop.time() - began_s < PATIENCE_WALL_S / 2
+
+
+@asynccontextmanager
+async def not_reading(url: BrokerUrl) -> AsyncIterator[socket.socket]:
+    """Provide the socket of a subscriber that reads nothing more."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((url.host, url.port))
+        client.sendall(encode_connect(keepalive_wall_s=0) + SUBSCRIBE)
+        client.settimeout(PATIENCE_WALL_S)
+        await asyncio.to_thread(read_up_to, client, 9)
+        yield client
+
+
+def read_up_to(client: socket.socket, most: int) -> bytes:
+    """Return what has been sent to a client, up to a number of bytes or the end of its connection."""
+    found = bytearray()
+    with suppress(ConnectionError):
+        while len(found) < most and (piece := client.recv(most - len(found))):
+            found += piece
+    return bytes(found)
+
+
+@pytest.mark.parametrize("most_bytes", [2**30, 2**20])
+async def test_a_client_that_does_not_read_is_disconnected_in_the_end(
+    most_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then all is kept for it, in order; others are served meanwhile."""
+    monkeypatch.setattr("broker.servers.embedded_writer._MOST_UNREAD_BYTES", most_bytes)
+    sent = [b"%06d" % number * 10_000 for number in range(200)]
+    async with (
+        embedded_broker() as running,
+        MqttBroker(running.url).connect("reader") as reader,
+        MqttBroker(running.url).connect("writer") as writer,
+    ):
+        await reader.subscribe("a", "b")
+        async with not_reading(running.url) as client:
+            for payload in sent:
+                await writer.publish("a", payload)
+            assert await read(reader, len(sent)) == sent
+            for number in range(300):
+                await writer.publish("b", b"%d" % number)
+            assert await read(reader, 300) == [b"%d" % number for number in range(300)]
+            packets = b"".join(encode_publish("a", payload, retain=False) for payload in sent)
+            received = await asyncio.to_thread(read_up_to, client, len(packets))
+            assert (received == packets) is (len(packets) <= most_bytes)
+            assert packets.startswith(received)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from traceback import format_exception
 
@@ -468,3 +469,30 @@ async def publish_much(bus: Bus) -> None:
     """Publish more than any buffer between here and the broker holds."""
     for _ in range(200):
         await bus.publish("a/1", bytes(500_000))
+
+
+async def test_receivers_have_the_context_of_the_code_that_connects() -> None:
+    """What they log belongs to its run, also after a reconnection."""
+    run: ContextVar[str] = ContextVar("run", default="none")
+    found: list[str] = []
+
+    def look(_: Delivery) -> bool:
+        found.append(run.get())
+        return False
+
+    port = free_port()
+    async with AsyncExitStack() as connections:
+        async with managed_mosquitto(port=port) as first:
+            run.set("mine")
+            bus = await connections.enter_async_context(MqttBroker(first.url).connect("host"))
+            bus.on_delivery = look
+            run.set("another")
+            await bus.subscribe("a")
+            await bus.publish("a", b"x")
+            await take(bus)
+        async with managed_mosquitto(port=port):
+            while not isinstance(await take(bus), Reconnected):
+                pass
+            await bus.publish("a", b"x")
+            await take(bus)
+    assert found == ["mine", "mine"]
