@@ -43,7 +43,8 @@ that is too high is passed over even if a household could have drawn as much; an
 anything was ever heard of its device. 11: a counter that falls to more than its device can have drawn since the
 reading before was not reset, but counts on from what it had stored, and so does one that has shown slightly less for a
 while; its device has drawn nothing while it was offline. And a job whose device has vanished says how that showed. 12:
-a programme whose device is read seldom is over when a second reading has shown it."""
+a programme whose device is read seldom is over when a second reading has shown it; and a job whose device has vanished
+drew what the device's counter shows once it is back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,10 @@ class JobCourse:
     is_doubtful: bool = False
     """Whether it may have drawn more than was measured; see `doubt`."""
     measured: LoadProfile | None = None
+    late_meter: Meter | None = None
+    """Whose counter may still show what its device drew after it had vanished; None: no meter's."""
+    vanished_s: int | None = None
+    """When it was found that its device had vanished; None: the counter has been read since, or it had not."""
 
     @property
     def is_open(self) -> bool:
@@ -110,6 +114,11 @@ class JobCourse:
     def grace_s(self) -> int:
         """How much longer than planned a metered job may take before anything follows from it, seconds."""
         return max(_LEAST_GRACE_S, self.job.duration_s // 4)
+
+    @property
+    def _most_s(self) -> int:
+        """How long a job may take whose device draws no more than on stand-by, seconds."""
+        return 2 * self.job.duration_s + _HOUR_S
 
     @property
     def timer_s(self) -> int:
@@ -190,6 +199,34 @@ class JobCourse:
         elif len(self.points) > 1:
             self.points[-1] = (after_s, drawn_wh)
 
+    def await_counter(self, now_s: int, meter: Meter) -> None:
+        """Let the counter of a device that has vanished show later what it drew, if it has one.
+
+        Args:
+            now_s: Virtual time.
+            meter: The device's.
+        """
+        if self.readings and meter.counter_wh is not None:
+            self.late_meter, self.vanished_s = meter, now_s
+
+    def add_late_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
+        """Add what a device drew that had vanished; return whether that is known in full now.
+
+        What it drew meanwhile is spread evenly over the time until it counted as vanished: its programme was to have
+        ended before that. If it still runs, it is metered on, for as long as a job may take with a device on stand-by.
+
+        Args:
+            now_s: Virtual time.
+            meter: The device's, with the reading.
+            gateway: The device's settings.
+        """
+        if meter.counted_s != now_s or meter.is_doubtful:
+            return False
+        self.add_point(now_s if self.vanished_s is None else self.vanished_s, meter)
+        self.vanished_s = None
+        is_idle = (meter.power_w or 0.0) <= gateway.idle_w or meter.is_offline
+        return is_idle or now_s >= (self.started_s or now_s) + self._most_s
+
     def _pass_over(self, meter: Meter) -> None:
         """Take back what the job drew by a reading that `meter` has shown to be wrong."""
         self.base_wh = min(self.base_wh, meter.energy_wh)
@@ -253,7 +290,7 @@ class JobCourse:
 
     def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> End | None:
         """Return how a job that takes longer than planned has ended; None: its device still runs."""
-        limit_s = (self.started_s or now_s) + 2 * self.job.duration_s + _HOUR_S
+        limit_s = (self.started_s or now_s) + self._most_s
         is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
         if gateway.rules >= 4 and not is_on_standby:
             limit_s += _DAY_S
