@@ -73,6 +73,9 @@ class Meter:
     bounds_resets: bool = True
     """Whether a counter that falls was reset only if it shows no more than its device can have drawn since the reading
     before; False: than any device can."""
+    weighs_resets: bool = True
+    """Whether power shows what a counter that was reset has missed, and a counter that was reset while its device was
+    offline shows no more than the device can have drawn since."""
     several: SeveralMeters | None = field(default_factory=SeveralMeters)
     """Notices readings of other meters on the same topic; None: they count as wrong readings and resets."""
     unit: CounterUnit | None = field(default_factory=CounterUnit)
@@ -106,6 +109,8 @@ class Meter:
     """How long it was offline since the last reading of power, seconds."""
     _offline_wh: float = 0.0
     """Part of `_uncounted_wh` that was added for the time offline, Wh."""
+    _away_s: int = 0
+    """How long it was offline since the counter was last read, seconds."""
     _has_other_unit: bool = False
     """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
     _below_since_s: int | None = None
@@ -227,6 +232,7 @@ class Meter:
         """Forget what the counter has shown so far."""
         self.counter_wh = self._counted_s = self._without_counter_s = None
         self._uncounted_wh = self._offline_wh = self._ahead_wh = 0.0
+        self._away_s = 0
         self._suspect_wh = self._before_reset = self._below_since_s = None
         self._has_other_unit = False
         self._unit_change.forget()
@@ -299,6 +305,7 @@ class Meter:
             return
         if self._is_offline:
             self._gap_s += now_s - self.at_s
+            self._away_s += now_s - self.at_s
         else:
             self._add_by_power(self.power_w * (now_s - self.at_s) / _HOUR_S)
 
@@ -329,9 +336,16 @@ class Meter:
     def _count_ahead(self) -> None:
         """Count what was metered by power since the counter was last read."""
         if self.counter_wh is not None:
-            more_wh = max(0.0, self._uncounted_wh - self._ahead_wh)
+            has_fallen = self._below_since_s is not None  # so it had no power while it was offline
+            drawn_wh = self._shown_wh if has_fallen else self._uncounted_wh
+            more_wh = max(0.0, drawn_wh - self._ahead_wh)
             self.energy_wh += more_wh
             self._ahead_wh += more_wh
+
+    @property
+    def _shown_wh(self) -> float:
+        """Energy by power since the counter was last read, Wh, without what is only assumed of the time offline."""
+        return self._uncounted_wh - self._offline_wh if self.weighs_resets else self._uncounted_wh
 
     def _count(self, counter_wh: float, limit_wh: float) -> None:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
@@ -346,20 +360,23 @@ class Meter:
         elif self._follows(suspect_wh, counter_wh, self._suspect_limit_wh(self.at_s or 0, limit_wh)) and (
             self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
         ):
+            self._doubt_reset(before_wh, suspect_wh)
             before_wh, goes_on = suspect_wh, False  # another meter, or another unit
             self._count_before(is_other_unit=self._has_other_unit)
             if self._has_other_unit and suspect_wh is not None:
                 self._unit_change.since = CounterReading(self._doubtful_since_s, suspect_wh)
         elif was_below:
             self._count_before()  # it has caught up with itself, and does not include what it had lost
+        if before_wh is not None and counter_wh < before_wh:
+            self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
+            self._doubtful_since_s = self.at_s or 0
+            self.resets += 1
+            self._unit_change.since = None
+            before_wh, goes_on = 0.0, False
+            self._count_missed()
         self._uncounted_wh = self._offline_wh = 0.0
+        self._away_s = 0
         if before_wh is not None:
-            if counter_wh < before_wh:
-                self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
-                self._doubtful_since_s = self.at_s or 0
-                self.resets += 1
-                self._unit_change.since = None
-                before_wh, goes_on = 0.0, False
             rise_wh = counter_wh - before_wh
             self._spend(rise_wh)
             counted_s = self.at_s if self._counted_s is None else self._counted_s
@@ -370,6 +387,26 @@ class Meter:
             # A counter that was reset does not include what was counted by power before.
             self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on and not was_below else 0.0
         self.counter_wh = counter_wh
+
+    def _count_missed(self) -> None:
+        """Count by power what was drawn since the reading before a reset, of which the counter shows only a part.
+
+        After a long time without a reading, the last power says little of what was drawn.
+        """
+        if self.weighs_resets and self._counted_s is not None and (self.at_s or 0) - self._counted_s <= BEHIND_S:
+            self._count_before()
+
+    def _doubt_reset(self, before_wh: float | None, suspect_wh: float | None) -> None:
+        """Note what a device may have drawn while it was offline, if its counter may have been reset meanwhile.
+
+        Args:
+            before_wh: The counter before, Wh.
+            suspect_wh: The counter when it was online again, from which it goes on, Wh.
+        """
+        if not self.weighs_resets or not self._away_s or before_wh is None or suspect_wh is None:
+            return
+        if suspect_wh < before_wh and suspect_wh <= self._most_w * self._away_s / _HOUR_S:
+            self.unknown_wh += suspect_wh
 
     def _ends_below(self) -> bool:
         """Return whether the counter had shown slightly less than before for a while, and note that it does no more."""
@@ -432,7 +469,8 @@ class Meter:
         """Return how much a meter can show that was reset since its last reading, Wh.
 
         A plug that lost power may show again what it had stored minutes before. If its counter is small, that looks
-        like a reset, and all of it would be counted once more.
+        like a reset, and all of it would be counted once more. So the time offline does not count: after a night, any
+        counter would be small enough.
 
         Args:
             now_s: Virtual time, UNIX seconds.
@@ -440,7 +478,13 @@ class Meter:
         """
         if not self.bounds_resets or self._counted_s is None:
             return limit_wh
-        return min(limit_wh, self._most_w * (now_s - self._counted_s) / _HOUR_S + RESET_STEP_WH)
+        away_s = self._away_until_s(now_s) if self.weighs_resets else 0
+        return min(limit_wh, self._most_w * (now_s - self._counted_s - away_s) / _HOUR_S + RESET_STEP_WH)
+
+    def _away_until_s(self, now_s: int) -> int:
+        """Return for how long the device has been offline since its counter was last read, seconds."""
+        is_away = self._is_offline and self.power_w is not None and self.at_s is not None
+        return self._away_s + (now_s - (self.at_s or now_s) if is_away else 0)
 
     def _plausible_wh(self, now_s: int, since_s: int) -> float:
         """Return how much the device can be expected to have drawn since a time, Wh."""
@@ -481,7 +525,7 @@ class Meter:
         # Without readings of power, nothing could show later which unit the counter counts in.
         if self.knows_units and self.power_w is not None:
             fall = self._unit_change.take_fall(
-                now_s, before_wh, counter_wh, possible_wh=possible_wh, uncounted_wh=self._uncounted_wh
+                now_s, before_wh, counter_wh, possible_wh=possible_wh, uncounted_wh=self._shown_wh
             )
             if fall is not None:
                 return "" if fall.may_be_reset else problem_of_fall(before_wh, counter_wh)
@@ -541,7 +585,7 @@ class Meter:
     def _problem_since_fall(self, fall: CounterFall, now_s: int, counter_wh: float, limit_wh: float) -> str:
         """Return what is wrong with a reading after the counter fell to a thousandth; empty: nothing so far."""
         power_w = 0.0 if self._is_offline else self.power_w or 0.0
-        drawn_wh = self._uncounted_wh - fall.uncounted_wh + power_w * (now_s - (self.at_s or now_s)) / _HOUR_S
+        drawn_wh = self._shown_wh - fall.uncounted_wh + power_w * (now_s - (self.at_s or now_s)) / _HOUR_S
         goes_on = self._follows(self.counter_wh, counter_wh, limit_wh)
         match "wrong reading" if goes_on else fall.judge(counter_wh, drawn_wh):
             case "wrong reading":
@@ -561,14 +605,15 @@ class Meter:
         """Return whether a wrong counter says nothing about the power beside it.
 
         A single report may be old, or of another device on the same topic, so that its power is wrong too. A counter
-        that is not valid any more does not make all power wrong.
+        that is not valid any more does not make all power wrong, nor one that may have lost something with its power.
         """
         is_absent = self._counted_s is not None and now_s - self._counted_s >= ABSENT_S
         fall = self._unit_change.fall
         may_be = fall is not None or self._may_have_changed
         is_since_before = now_s > (fall.at_s if fall is not None else self._doubtful_since_s)
         is_in_other_unit = self._unit_change.since is not None or (may_be and is_since_before)
-        return self.judges_each and (is_absent or is_in_other_unit)
+        was_away = self.weighs_resets and self._away_until_s(now_s) > 0
+        return self.judges_each and (is_absent or is_in_other_unit or was_away)
 
     def _suspect(self, now_s: int, counter_wh: float) -> None:
         if self.passes_over:
