@@ -45,7 +45,8 @@ reading before was not reset, but counts on from what it had stored, and so does
 while; its device has drawn nothing while it was offline. And a job whose device has vanished says how that showed. 12:
 a programme whose device is read seldom is over when a second reading has shown it; a job whose device has vanished
 drew what the device's counter shows once it is back; what a counter misses because it was reset counts by power; and a
-counter that was reset while its device was offline shows no more than the device can have drawn since then."""
+counter that was reset while its device was offline shows no more than the device can have drawn since then, nor does
+one that has shown 0 for a while."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,8 @@ class Meter:
     _before_reset: tuple[float, float, float] | None = None
     """Before the last reading, if that was a reset, or more than the device can draw: the counter, `energy_wh`, and
     `_ahead_wh`."""
+    _before_zero: tuple[int, tuple[float, float, float]] | None = None
+    """Since when the counter has shown 0, UNIX seconds, and what `_before_reset` was then; None: it does not."""
     _doubtful_since_s: int = 0
     """When a doubtful last reading was first taken, UNIX seconds: a reset, or more than a meter can have counted."""
     _highest_w: float = 0.0
@@ -233,7 +235,7 @@ class Meter:
         self.counter_wh = self._counted_s = self._without_counter_s = None
         self._uncounted_wh = self._offline_wh = self._ahead_wh = 0.0
         self._away_s = 0
-        self._suspect_wh = self._before_reset = self._below_since_s = None
+        self._suspect_wh = self._before_reset = self._before_zero = self._below_since_s = None
         self._has_other_unit = False
         self._unit_change.forget()
 
@@ -352,28 +354,10 @@ class Meter:
         if self.knows_repeats and self._repeats(counter_wh):
             return
         was_below = self._ends_below()
-        suspect_wh, self._suspect_wh = self._suspect_wh, None
-        before_reset, self._before_reset = self._before_reset, None
-        before_wh, goes_on = self.counter_wh, True
-        if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
-            before_wh, self.energy_wh, self._ahead_wh = before_reset  # the reset was a wrong reading
-        elif self._follows(suspect_wh, counter_wh, self._suspect_limit_wh(self.at_s or 0, limit_wh)) and (
-            self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
-        ):
-            self._doubt_reset(before_wh, suspect_wh)
-            before_wh, goes_on = suspect_wh, False  # another meter, or another unit
-            self._count_before(is_other_unit=self._has_other_unit)
-            if self._has_other_unit and suspect_wh is not None:
-                self._unit_change.since = CounterReading(self._doubtful_since_s, suspect_wh)
-        elif was_below:
-            self._count_before()  # it has caught up with itself, and does not include what it had lost
+        before_wh, goes_on = self._reading_before(counter_wh, limit_wh, was_below=was_below)
         if before_wh is not None and counter_wh < before_wh:
-            self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
-            self._doubtful_since_s = self.at_s or 0
-            self.resets += 1
-            self._unit_change.since = None
+            self._restart(before_wh, counter_wh)
             before_wh, goes_on = 0.0, False
-            self._count_missed()
         self._uncounted_wh = self._offline_wh = 0.0
         self._away_s = 0
         if before_wh is not None:
@@ -387,6 +371,57 @@ class Meter:
             # A counter that was reset does not include what was counted by power before.
             self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on and not was_below else 0.0
         self.counter_wh = counter_wh
+        if counter_wh:
+            self._before_zero = None
+
+    def _reading_before(self, counter_wh: float, limit_wh: float, *, was_below: bool) -> tuple[float | None, bool]:
+        """Return from which reading the counter goes on, Wh, and whether that is one of the same counter.
+
+        Args:
+            counter_wh: The counter, Wh.
+            limit_wh: What it may have counted at most since its last reading, Wh.
+            was_below: Whether it has shown slightly less than before for a while.
+        """
+        before_wh, goes_on = self.counter_wh, True
+        suspect_wh, self._suspect_wh = self._suspect_wh, None
+        before_reset, self._before_reset = self._before_reset, None
+        if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
+            before_wh, self.energy_wh, self._ahead_wh = before_reset  # the reset was a wrong reading
+        elif self._before_zero is not None and self._resumes(counter_wh, *self._before_zero):
+            before_wh, self.energy_wh, self._ahead_wh = self._before_zero[1]
+        elif self._follows(suspect_wh, counter_wh, self._suspect_limit_wh(self.at_s or 0, limit_wh)) and (
+            self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
+        ):
+            self._doubt_reset(before_wh, suspect_wh)
+            before_wh, goes_on = suspect_wh, False  # another meter, or another unit
+            self._count_before(is_other_unit=self._has_other_unit)
+            if self._has_other_unit and suspect_wh is not None:
+                self._unit_change.since = CounterReading(self._doubtful_since_s, suspect_wh)
+        elif was_below:
+            self._count_before()  # it has caught up with itself, and does not include what it had lost
+        return before_wh, goes_on
+
+    def _restart(self, before_wh: float, counter_wh: float) -> None:
+        """Note that the counter was reset: it had shown `before_wh`, and shows `counter_wh` now."""
+        self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
+        self._doubtful_since_s = self.at_s or 0
+        self.resets += 1
+        self._unit_change.since = None
+        if self.weighs_resets and self._before_reset is not None and not counter_wh:
+            self._before_zero = (self._doubtful_since_s, self._before_reset)
+        self._count_missed()
+
+    def _resumes(self, counter_wh: float, zero_s: int, before: tuple[float, float, float]) -> bool:
+        """Return whether a counter goes on from where it was before it showed 0, as after a bridge has lost its device.
+
+        Args:
+            counter_wh: The counter, which cannot have risen so much since it was last 0, Wh.
+            zero_s: Since when it has shown 0, UNIX seconds.
+            before: See `_before_zero`.
+        """
+        now_s = self.at_s or 0
+        is_possible = counter_wh <= self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
+        return not is_possible and self._follows(before[0], counter_wh, self._plausible_wh(now_s, zero_s))
 
     def _count_missed(self) -> None:
         """Count by power what was drawn since the reading before a reset, of which the counter shows only a part.

@@ -513,3 +513,23 @@ def test_the_power_beside_a_counter_that_has_fallen_since_its_device_was_offline
         meter.come_online(260)
         assert "expected to rise" in meter.take(262, 0.0, 1_618.0)
         assert meter.power_w == power_w
+
+
+@pytest.mark.parametrize(
+    ("after_wh", "drawn_wh", "weighs_resets"),
+    [(3_020.0, 120.0, True), (3_020.0, 3_120.0, False), (300.0, 400.0, True), (2_900.0, 3_000.0, True)],
+    ids=["goes on", "rules 11", "was reset", "has never been there"],
+)
+def test_an_inverter_whose_bridge_shows_0_for_a_while_has_not_produced_its_day_again(
+    *, after_wh: float, drawn_wh: float, weighs_resets: bool
+) -> None:
+    """AhoyDTU may set its values to 0 while an inverter does not answer."""
+    meter = Meter(weighs_resets=weighs_resets)
+    meter.take(0, 400.0, 2_900.0)
+    meter.take(900, 400.0, 3_000.0)
+    meter.pause(960)
+    for minute in range(16, 31):
+        meter.take(60 * minute, 0.0, 0.0)
+    for number in range(4):
+        meter.take(60 * (31 + number), 400.0, after_wh)
+    assert meter.energy_wh == pytest.approx(drawn_wh, abs=10)
