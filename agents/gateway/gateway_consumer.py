@@ -269,6 +269,7 @@ class GatewayConsumer(Consumer):
     async def _end(self) -> None:
         """Report the outcome of jobs that have not run when the run ends."""
         await self.closing()
+        self._executor.complete_vanished()
         for course in self._courses:
             if course.is_open:
                 course.wake()

@@ -19,7 +19,7 @@ MINUTE_S = 60
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
-DEVICE_RULES = 11
+DEVICE_RULES = 12
 """The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay has
 the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less. 3: a
 single reading that no meter can have counted is passed over, and a device that has left is there again once it
@@ -42,7 +42,11 @@ device is declared does not count, and neither does one that rises for long as n
 that is too high is passed over even if a household could have drawn as much; and a job without an answer says whether
 anything was ever heard of its device. 11: a counter that falls to more than its device can have drawn since the
 reading before was not reset, but counts on from what it had stored, and so does one that has shown slightly less for a
-while; its device has drawn nothing while it was offline. And a job whose device has vanished says how that showed."""
+while; its device has drawn nothing while it was offline. And a job whose device has vanished says how that showed. 12:
+a programme whose device is read seldom is over when a second reading has shown it; a job whose device has vanished
+drew what the device's counter shows once it is back; what a counter misses because it was reset counts by power; and a
+counter that was reset while its device was offline shows no more than the device can have drawn since then, nor does
+one that has shown 0 for a while."""
 
 
 @dataclass(frozen=True, slots=True)

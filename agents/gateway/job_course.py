@@ -7,6 +7,7 @@ waits and reports.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -24,6 +25,10 @@ _HOUR_S = 3600
 _DAY_S = 86_400
 LEAST_DOUBT_WH = 10.0
 """If a job may have drawn less than this in addition to what was measured, nothing is said of it, Wh."""
+_INTERVALS = 5
+"""From so many intervals between readings follows how often a device is read."""
+_LATE_S = 60
+"""A reading may be so much later than usual, seconds."""
 _STANDBY_FACTOR = 4
 """A device that has drawn at most this many times its `idle_w` for an hour is on stand-by."""
 
@@ -75,12 +80,20 @@ class JobCourse:
     """Since when its device has drawn no more than one on stand-by; None: it draws more."""
     idle_since_s: int | None = None
     """Since when the device draws next to nothing; None: it draws, or has not drawn yet."""
+    read_s: int | None = None
+    """When its device was last read."""
+    intervals_s: deque[int] = field(default_factory=lambda: deque(maxlen=_INTERVALS))
+    """Between its last readings, seconds."""
     has_drawn: bool = False
     readings: int = 0
     was_offline: bool = False
     is_doubtful: bool = False
     """Whether it may have drawn more than was measured; see `doubt`."""
     measured: LoadProfile | None = None
+    late_meter: Meter | None = None
+    """Whose counter may still show what its device drew after it had vanished; None: no meter's."""
+    vanished_s: int | None = None
+    """When it was found that its device had vanished; None: the counter has been read since, or it had not."""
 
     @property
     def is_open(self) -> bool:
@@ -101,6 +114,11 @@ class JobCourse:
     def grace_s(self) -> int:
         """How much longer than planned a metered job may take before anything follows from it, seconds."""
         return max(_LEAST_GRACE_S, self.job.duration_s // 4)
+
+    @property
+    def _most_s(self) -> int:
+        """How long a job may take whose device draws no more than on stand-by, seconds."""
+        return 2 * self.job.duration_s + _HOUR_S
 
     @property
     def timer_s(self) -> int:
@@ -139,7 +157,7 @@ class JobCourse:
         self.points = [(0, 0.0)]
 
     def add_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
-        """Add a reading to what a running job drew; return whether the device has just become idle.
+        """Add a reading to what a running job drew; return whether it shows something of the programme's end.
 
         Args:
             now_s: Virtual time.
@@ -150,6 +168,9 @@ class JobCourse:
         if gateway.rules >= 8:
             self._pass_over(meter)
         self.readings += 1
+        if self.read_s is not None and self.read_s < now_s:
+            self.intervals_s.append(now_s - self.read_s)
+        self.read_s = now_s
         self.add_point(now_s, meter)
         if meter.power_w is None:
             return False
@@ -162,7 +183,7 @@ class JobCourse:
         elif self.has_drawn and self.idle_since_s is None:
             self.idle_since_s = now_s
             return True
-        return False
+        return gateway.rules >= 12 and self.idle_since_s is not None and now_s >= self.idle_since_s + gateway.idle_s
 
     def add_point(self, at_s: int, meter: Meter) -> None:
         """Add what a running job has drawn until a time, by `meter`.
@@ -177,6 +198,34 @@ class JobCourse:
             self.points.append((after_s, drawn_wh))
         elif len(self.points) > 1:
             self.points[-1] = (after_s, drawn_wh)
+
+    def await_counter(self, now_s: int, meter: Meter) -> None:
+        """Let the counter of a device that has vanished show later what it drew, if it has one.
+
+        Args:
+            now_s: Virtual time.
+            meter: The device's.
+        """
+        if self.readings and meter.counter_wh is not None:
+            self.late_meter, self.vanished_s = meter, now_s
+
+    def add_late_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
+        """Add what a device drew that had vanished; return whether that is known in full now.
+
+        What it drew meanwhile is spread evenly over the time until it counted as vanished: its programme was to have
+        ended before that. If it still runs, it is metered on, for as long as a job may take with a device on stand-by.
+
+        Args:
+            now_s: Virtual time.
+            meter: The device's, with the reading.
+            gateway: The device's settings.
+        """
+        if meter.counted_s != now_s or meter.is_doubtful:
+            return False
+        self.add_point(now_s if self.vanished_s is None else self.vanished_s, meter)
+        self.vanished_s = None
+        is_idle = (meter.power_w or 0.0) <= gateway.idle_w or meter.is_offline
+        return is_idle or now_s >= (self.started_s or now_s) + self._most_s
 
     def _pass_over(self, meter: Meter) -> None:
         """Take back what the job drew by a reading that `meter` has shown to be wrong."""
@@ -213,7 +262,7 @@ class JobCourse:
             return JobEnd(self.ended_by, self.outcome or "on_time", self.reason)
         if self.interrupted_s is not None:
             return None if now_s < self.interrupted_s + gateway.resume_s else JobEnd("ABORTED", self.outcome)
-        is_idle = self.idle_since_s is not None and now_s >= self.idle_since_s + gateway.idle_s
+        is_idle = self.idle_since_s is not None and now_s >= self._idle_until_s(self.idle_since_s, gateway)
         if is_idle and now_s - started_s >= self.job.duration_s // 2:
             return JobEnd("FINISHED", self.outcome)
         grace_s = self._grace_with(gateway)
@@ -224,9 +273,26 @@ class JobCourse:
             return JobEnd("ABORTED", "vanished", reason if gateway.rules >= 11 else "")
         return self._overdue(now_s, gateway, 0.0 if self.idle_since_s is not None else meter.power_w or 0.0)
 
+    def _idle_until_s(self, since_s: int, gateway: GatewaySettings) -> int:
+        """Return from when on a device that is idle counts as having ended its programme.
+
+        A plug that reports every 5 minutes may be read only once in a pause of 2. So if it is read seldom, another
+        reading is waited for, but not for ever: many plugs report only what changes.
+
+        Args:
+            since_s: Since when it has been idle.
+            gateway: Its settings.
+        """
+        until_s = since_s + gateway.idle_s
+        is_seen_again = self.read_s is not None and self.read_s >= until_s
+        if gateway.rules < 12 or is_seen_again or not self.intervals_s:
+            return until_s
+        usual_s = sorted(self.intervals_s)[len(self.intervals_s) // 2]
+        return until_s if 2 * usual_s <= gateway.idle_s else until_s + min(usual_s, _HOUR_S) + _LATE_S
+
     def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> JobEnd | None:
         """Return how a job that takes longer than planned has ended; None: its device still runs."""
-        limit_s = (self.started_s or now_s) + 2 * self.job.duration_s + _HOUR_S
+        limit_s = (self.started_s or now_s) + self._most_s
         is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
         if gateway.rules >= 4 and not is_on_standby:
             limit_s += _DAY_S
@@ -250,7 +316,7 @@ class JobCourse:
         if self.interrupted_s is not None:
             looks.append(self.interrupted_s + gateway.resume_s)
         if self.idle_since_s is not None:
-            looks.append(max(self.idle_since_s + gateway.idle_s, started_s + self.job.duration_s // 2))
+            looks.append(max(self._idle_until_s(self.idle_since_s, gateway), started_s + self.job.duration_s // 2))
         if self.renew_timer_s is not None:
             looks.append(self.renew_timer_s)
         return min(look_s for look_s in looks if look_s > now_s)

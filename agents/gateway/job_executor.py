@@ -16,6 +16,7 @@ from agents.gateway.counter_unit import is_thousandth
 from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import JobCourse, JobCourses
+from agents.gateway.meter import ROUNDING_WH
 from agents.gateway.published_jobs import PublishedJobs
 from agents.gateway.represented_device import RepresentedDevice
 from agents.messages import AnyMessage, JobExecuted
@@ -111,6 +112,7 @@ class JobExecutor:
                 if running.is_running and self._has_meter_of(running):
                     running.was_offline |= meter.resets > resets
                     self._meter_run(running)
+            self._meter_vanished()
             self._look_for_start_by_hand(before_w)
             self._look_for_answer(before_s, before_wh)
         course = self._course_of(report)
@@ -118,6 +120,30 @@ class JobExecutor:
             self._take_state(course, report)
         elif report.job is not None and self._courses.named(report.job, device.qualified_id) is None:
             device.complain("report", f"there is no open job {report.job!r}", self._courses.open_ids)
+
+    def _meter_vanished(self) -> None:
+        """Add to jobs whose device had vanished what its counter shows of them now that it is back."""
+        for course in self._courses:
+            meter = self._device.meter
+            if course.late_meter is meter and course.add_late_reading(self._agent.now_s, meter, self._gateway):
+                self._complete(course)
+
+    def complete_vanished(self) -> None:
+        """Record what is known of jobs whose device had vanished: another job begins, or the run ends."""
+        for course in self._courses:
+            if course.late_meter is not None:
+                self._complete(course)
+
+    def _complete(self, course: JobCourse) -> None:
+        """Record all that a job drew whose device had vanished, if more is known than at its end."""
+        meter, course.late_meter = course.late_meter, None
+        known_wh = 0.0 if course.measured is None else course.measured.energy_wh
+        if meter is None or course.points[-1][1] <= known_wh + ROUNDING_WH:
+            return
+        course.measured = course.drawn(meter)
+        course.reason = f"{course.reason}; its counter has shown since what it drew"
+        self._tell_ledger(course)
+        self._published.show_job(course)
 
     def _has_meter_of(self, course: JobCourse) -> bool:
         """Return whether the meter is that of a job's device, not of another guest that came in the same second."""
@@ -232,6 +258,7 @@ class JobExecutor:
 
     def _begin(self, course: JobCourse) -> None:
         meter, now_s = self._device.meter, self._agent.now_s
+        self.complete_vanished()
         if self._gateway.rules >= 9:
             if meter.counts_power:
                 meter.advance(now_s)  # what was drawn before is not the job's
@@ -386,6 +413,8 @@ class JobExecutor:
             end = course.end_at(now_s, self._gateway, device.meter, is_lost=is_lost, silent_s=silent_s)
             if end is not None:
                 self._conclude(course, *end)
+                if end.outcome == "vanished" and self._gateway.rules >= 12:
+                    course.await_counter(now_s, device.meter)
                 return
             if course.renew_timer_s is not None and course.renew_timer_s <= self._agent.now_s:
                 renewed = self._commands.renew(course, self._device.id, self._agent.now_s)

@@ -73,6 +73,9 @@ class Meter:
     bounds_resets: bool = True
     """Whether a counter that falls was reset only if it shows no more than its device can have drawn since the reading
     before; False: than any device can."""
+    weighs_resets: bool = True
+    """Whether power shows what a counter that was reset has missed, and a counter that was reset while its device was
+    offline shows no more than the device can have drawn since."""
     several: SeveralMeters | None = field(default_factory=SeveralMeters)
     """Notices readings of other meters on the same topic; None: they count as wrong readings and resets."""
     unit: CounterUnit | None = field(default_factory=CounterUnit)
@@ -96,6 +99,8 @@ class Meter:
     _before_reset: tuple[float, float, float] | None = None
     """Before the last reading, if that was a reset, or more than the device can draw: the counter, `energy_wh`, and
     `_ahead_wh`."""
+    _before_zero: tuple[int, tuple[float, float, float]] | None = None
+    """Since when the counter has shown 0, UNIX seconds, and what `_before_reset` was then; None: it does not."""
     _doubtful_since_s: int = 0
     """When a doubtful last reading was first taken, UNIX seconds: a reset, or more than a meter can have counted."""
     _highest_w: float = 0.0
@@ -106,6 +111,8 @@ class Meter:
     """How long it was offline since the last reading of power, seconds."""
     _offline_wh: float = 0.0
     """Part of `_uncounted_wh` that was added for the time offline, Wh."""
+    _away_s: int = 0
+    """How long it was offline since the counter was last read, seconds."""
     _has_other_unit: bool = False
     """Whether `_suspect_wh` is what the counter shows if it has changed from kWh to Wh."""
     _below_since_s: int | None = None
@@ -127,6 +134,11 @@ class Meter:
     def is_offline(self) -> bool:
         """Whether the device is offline, so that its present power is not known."""
         return self._is_offline
+
+    @property
+    def counted_s(self) -> int | None:
+        """When the counter was last read, UNIX seconds; None: never."""
+        return self._counted_s
 
     @property
     def is_doubtful(self) -> bool:
@@ -222,7 +234,8 @@ class Meter:
         """Forget what the counter has shown so far."""
         self.counter_wh = self._counted_s = self._without_counter_s = None
         self._uncounted_wh = self._offline_wh = self._ahead_wh = 0.0
-        self._suspect_wh = self._before_reset = self._below_since_s = None
+        self._away_s = 0
+        self._suspect_wh = self._before_reset = self._before_zero = self._below_since_s = None
         self._has_other_unit = False
         self._unit_change.forget()
 
@@ -294,6 +307,7 @@ class Meter:
             return
         if self._is_offline:
             self._gap_s += now_s - self.at_s
+            self._away_s += now_s - self.at_s
         else:
             self._add_by_power(self.power_w * (now_s - self.at_s) / _HOUR_S)
 
@@ -324,37 +338,29 @@ class Meter:
     def _count_ahead(self) -> None:
         """Count what was metered by power since the counter was last read."""
         if self.counter_wh is not None:
-            more_wh = max(0.0, self._uncounted_wh - self._ahead_wh)
+            has_fallen = self._below_since_s is not None  # so it had no power while it was offline
+            drawn_wh = self._shown_wh if has_fallen else self._uncounted_wh
+            more_wh = max(0.0, drawn_wh - self._ahead_wh)
             self.energy_wh += more_wh
             self._ahead_wh += more_wh
+
+    @property
+    def _shown_wh(self) -> float:
+        """Energy by power since the counter was last read, Wh, without what is only assumed of the time offline."""
+        return self._uncounted_wh - self._offline_wh if self.weighs_resets else self._uncounted_wh
 
     def _count(self, counter_wh: float, limit_wh: float) -> None:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
         if self.knows_repeats and self._repeats(counter_wh):
             return
         was_below = self._ends_below()
-        suspect_wh, self._suspect_wh = self._suspect_wh, None
-        before_reset, self._before_reset = self._before_reset, None
-        before_wh, goes_on = self.counter_wh, True
-        if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
-            before_wh, self.energy_wh, self._ahead_wh = before_reset  # the reset was a wrong reading
-        elif self._follows(suspect_wh, counter_wh, self._suspect_limit_wh(self.at_s or 0, limit_wh)) and (
-            self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
-        ):
-            before_wh, goes_on = suspect_wh, False  # another meter, or another unit
-            self._count_before(is_other_unit=self._has_other_unit)
-            if self._has_other_unit and suspect_wh is not None:
-                self._unit_change.since = CounterReading(self._doubtful_since_s, suspect_wh)
-        elif was_below:
-            self._count_before()  # it has caught up with itself, and does not include what it had lost
+        before_wh, goes_on = self._reading_before(counter_wh, limit_wh, was_below=was_below)
+        if before_wh is not None and counter_wh < before_wh:
+            self._restart(before_wh, counter_wh)
+            before_wh, goes_on = 0.0, False
         self._uncounted_wh = self._offline_wh = 0.0
+        self._away_s = 0
         if before_wh is not None:
-            if counter_wh < before_wh:
-                self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
-                self._doubtful_since_s = self.at_s or 0
-                self.resets += 1
-                self._unit_change.since = None
-                before_wh, goes_on = 0.0, False
             rise_wh = counter_wh - before_wh
             self._spend(rise_wh)
             counted_s = self.at_s if self._counted_s is None else self._counted_s
@@ -365,6 +371,77 @@ class Meter:
             # A counter that was reset does not include what was counted by power before.
             self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on and not was_below else 0.0
         self.counter_wh = counter_wh
+        if counter_wh:
+            self._before_zero = None
+
+    def _reading_before(self, counter_wh: float, limit_wh: float, *, was_below: bool) -> tuple[float | None, bool]:
+        """Return from which reading the counter goes on, Wh, and whether that is one of the same counter.
+
+        Args:
+            counter_wh: The counter, Wh.
+            limit_wh: What it may have counted at most since its last reading, Wh.
+            was_below: Whether it has shown slightly less than before for a while.
+        """
+        before_wh, goes_on = self.counter_wh, True
+        suspect_wh, self._suspect_wh = self._suspect_wh, None
+        before_reset, self._before_reset = self._before_reset, None
+        if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
+            before_wh, self.energy_wh, self._ahead_wh = before_reset  # the reset was a wrong reading
+        elif self._before_zero is not None and self._resumes(counter_wh, *self._before_zero):
+            before_wh, self.energy_wh, self._ahead_wh = self._before_zero[1]
+        elif self._follows(suspect_wh, counter_wh, self._suspect_limit_wh(self.at_s or 0, limit_wh)) and (
+            self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
+        ):
+            self._doubt_reset(before_wh, suspect_wh)
+            before_wh, goes_on = suspect_wh, False  # another meter, or another unit
+            self._count_before(is_other_unit=self._has_other_unit)
+            if self._has_other_unit and suspect_wh is not None:
+                self._unit_change.since = CounterReading(self._doubtful_since_s, suspect_wh)
+        elif was_below:
+            self._count_before()  # it has caught up with itself, and does not include what it had lost
+        return before_wh, goes_on
+
+    def _restart(self, before_wh: float, counter_wh: float) -> None:
+        """Note that the counter was reset: it had shown `before_wh`, and shows `counter_wh` now."""
+        self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
+        self._doubtful_since_s = self.at_s or 0
+        self.resets += 1
+        self._unit_change.since = None
+        if self.weighs_resets and self._before_reset is not None and not counter_wh:
+            self._before_zero = (self._doubtful_since_s, self._before_reset)
+        self._count_missed()
+
+    def _resumes(self, counter_wh: float, zero_s: int, before: tuple[float, float, float]) -> bool:
+        """Return whether a counter goes on from where it was before it showed 0, as after a bridge has lost its device.
+
+        Args:
+            counter_wh: The counter, which cannot have risen so much since it was last 0, Wh.
+            zero_s: Since when it has shown 0, UNIX seconds.
+            before: See `_before_zero`.
+        """
+        now_s = self.at_s or 0
+        is_possible = counter_wh <= self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
+        return not is_possible and self._follows(before[0], counter_wh, self._plausible_wh(now_s, zero_s))
+
+    def _count_missed(self) -> None:
+        """Count by power what was drawn since the reading before a reset, of which the counter shows only a part.
+
+        After a long time without a reading, the last power says little of what was drawn.
+        """
+        if self.weighs_resets and self._counted_s is not None and (self.at_s or 0) - self._counted_s <= BEHIND_S:
+            self._count_before()
+
+    def _doubt_reset(self, before_wh: float | None, suspect_wh: float | None) -> None:
+        """Note what a device may have drawn while it was offline, if its counter may have been reset meanwhile.
+
+        Args:
+            before_wh: The counter before, Wh.
+            suspect_wh: The counter when it was online again, from which it goes on, Wh.
+        """
+        if not self.weighs_resets or not self._away_s or before_wh is None or suspect_wh is None:
+            return
+        if suspect_wh < before_wh and suspect_wh <= self._most_w * self._away_s / _HOUR_S:
+            self.unknown_wh += suspect_wh
 
     def _ends_below(self) -> bool:
         """Return whether the counter had shown slightly less than before for a while, and note that it does no more."""
@@ -427,7 +504,8 @@ class Meter:
         """Return how much a meter can show that was reset since its last reading, Wh.
 
         A plug that lost power may show again what it had stored minutes before. If its counter is small, that looks
-        like a reset, and all of it would be counted once more.
+        like a reset, and all of it would be counted once more. So the time offline does not count: after a night, any
+        counter would be small enough.
 
         Args:
             now_s: Virtual time, UNIX seconds.
@@ -435,7 +513,13 @@ class Meter:
         """
         if not self.bounds_resets or self._counted_s is None:
             return limit_wh
-        return min(limit_wh, self._most_w * (now_s - self._counted_s) / _HOUR_S + RESET_STEP_WH)
+        away_s = self._away_until_s(now_s) if self.weighs_resets else 0
+        return min(limit_wh, self._most_w * (now_s - self._counted_s - away_s) / _HOUR_S + RESET_STEP_WH)
+
+    def _away_until_s(self, now_s: int) -> int:
+        """Return for how long the device has been offline since its counter was last read, seconds."""
+        is_away = self._is_offline and self.power_w is not None and self.at_s is not None
+        return self._away_s + (now_s - (self.at_s or now_s) if is_away else 0)
 
     def _plausible_wh(self, now_s: int, since_s: int) -> float:
         """Return how much the device can be expected to have drawn since a time, Wh."""
@@ -476,7 +560,7 @@ class Meter:
         # Without readings of power, nothing could show later which unit the counter counts in.
         if self.knows_units and self.power_w is not None:
             fall = self._unit_change.take_fall(
-                now_s, before_wh, counter_wh, possible_wh=possible_wh, uncounted_wh=self._uncounted_wh
+                now_s, before_wh, counter_wh, possible_wh=possible_wh, uncounted_wh=self._shown_wh
             )
             if fall is not None:
                 return "" if fall.may_be_reset else problem_of_fall(before_wh, counter_wh)
@@ -536,7 +620,7 @@ class Meter:
     def _problem_since_fall(self, fall: CounterFall, now_s: int, counter_wh: float, limit_wh: float) -> str:
         """Return what is wrong with a reading after the counter fell to a thousandth; empty: nothing so far."""
         power_w = 0.0 if self._is_offline else self.power_w or 0.0
-        drawn_wh = self._uncounted_wh - fall.uncounted_wh + power_w * (now_s - (self.at_s or now_s)) / _HOUR_S
+        drawn_wh = self._shown_wh - fall.uncounted_wh + power_w * (now_s - (self.at_s or now_s)) / _HOUR_S
         goes_on = self._follows(self.counter_wh, counter_wh, limit_wh)
         match "wrong reading" if goes_on else fall.judge(counter_wh, drawn_wh):
             case "wrong reading":
@@ -556,14 +640,15 @@ class Meter:
         """Return whether a wrong counter says nothing about the power beside it.
 
         A single report may be old, or of another device on the same topic, so that its power is wrong too. A counter
-        that is not valid any more does not make all power wrong.
+        that is not valid any more does not make all power wrong, nor one that may have lost something with its power.
         """
         is_absent = self._counted_s is not None and now_s - self._counted_s >= ABSENT_S
         fall = self._unit_change.fall
         may_be = fall is not None or self._may_have_changed
         is_since_before = now_s > (fall.at_s if fall is not None else self._doubtful_since_s)
         is_in_other_unit = self._unit_change.since is not None or (may_be and is_since_before)
-        return self.judges_each and (is_absent or is_in_other_unit)
+        was_away = self.weighs_resets and self._away_until_s(now_s) > 0
+        return self.judges_each and (is_absent or is_in_other_unit or was_away)
 
     def _suspect(self, now_s: int, counter_wh: float) -> None:
         if self.passes_over:

@@ -101,6 +101,7 @@ class RepresentedDevice:
             judges_each=rules >= 9,
             knows_units=rules >= 9,
             bounds_resets=rules >= 11,
+            weighs_resets=rules >= 12,
             several=SeveralMeters() if rules >= 10 else None,
             unit=CounterUnit() if rules >= 10 else None,
         )

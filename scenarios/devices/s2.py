@@ -327,10 +327,13 @@ def _asked(definition: PPBCPowerProfileDefinition, now_s: int) -> JobAsked:
     start_s, end_s = int(definition.start_time.timestamp()), int(definition.end_time.timestamp())
     check_ahead("start_time", start_s, now_s)
     check_ahead("end_time", end_s, now_s)
+    containers = [str(container.id) for container in definition.power_sequences_containers]
+    if len(set(containers)) < len(containers):
+        twice = next(container for container in containers if containers.count(container) > 1)
+        raise MessageError(f"container {twice} twice", "each container once")
     steps: list[tuple[int, float]] = []
     parts: list[tuple[str, str, int]] = []
-    for container in definition.power_sequences_containers:
-        sequence = _least(container)
+    for container, sequence in _chosen(definition, end_s - max(start_s, now_s)):
         parts.append((str(container.id), str(sequence.id), sum(duration_ms for duration_ms, _ in steps)))
         steps += _steps(sequence)
     times_s, energies_wh = _cumulative(0, steps, MAX_DURATION_S, "the sequences")
@@ -343,12 +346,34 @@ def _asked(definition: PPBCPowerProfileDefinition, now_s: int) -> JobAsked:
     )
 
 
-def _least(container: PPBCPowerSequenceContainer) -> PPBCPowerSequence:
-    """Return the sequence of a container that needs least energy, the first of several."""
-    normal = [sequence for sequence in container.power_sequences if not sequence.abnormal_condition_only]
-    if not normal:
-        raise MessageError(f"container {container.id} is for abnormal conditions only", "a sequence for normal ones")
-    return min(normal, key=lambda sequence: sum(ms * power_w for ms, power_w in _steps(sequence)))
+def _chosen(
+    definition: PPBCPowerProfileDefinition, window_s: int
+) -> list[tuple[PPBCPowerSequenceContainer, PPBCPowerSequence]]:
+    """Return each container with its sequence that needs least energy, or with the shortest one if time is too short.
+
+    Args:
+        definition: The power profile.
+        window_s: How long it may take, seconds.
+    """
+    least, shortest = [], []
+    for container in definition.power_sequences_containers:
+        normal = [sequence for sequence in container.power_sequences if not sequence.abnormal_condition_only]
+        if not normal:
+            raise MessageError(
+                f"container {container.id} is for abnormal conditions only", "a sequence for normal ones"
+            )
+        least.append((container, min(normal, key=_energy_w_ms)))
+        shortest.append((container, min(normal, key=lambda sequence: (_duration_ms(sequence), _energy_w_ms(sequence)))))
+    fits = sum(_duration_ms(sequence) for _, sequence in least) <= 1000 * window_s
+    return least if fits else shortest
+
+
+def _duration_ms(sequence: PPBCPowerSequence) -> int:
+    return sum(duration_ms for duration_ms, _ in _steps(sequence))
+
+
+def _energy_w_ms(sequence: PPBCPowerSequence) -> float:
+    return sum(duration_ms * power_w for duration_ms, power_w in _steps(sequence))
 
 
 def _steps(sequence: PPBCPowerSequence) -> list[tuple[int, float]]:

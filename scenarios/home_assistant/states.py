@@ -166,6 +166,8 @@ def real_consumer(scenario: Scenario, said: DeviceState) -> dict[str, Any]:
     if said.power_w is not None or said.available is False:
         power_w = None if said.power_w is None else round(said.power_w, 1)  # Home Assistant shows null as unknown
         known |= {"power": power_w, "energy": _kwh(said.energy_wh or 0.0)}
+    elif said.energy_wh:
+        known["energy"] = _kwh(said.energy_wh)  # by a counter alone
     return known
 
 

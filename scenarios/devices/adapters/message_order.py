@@ -15,7 +15,7 @@ from scenarios.devices.adapter import MessageError
 
 _SAME_S = 2.0
 """Messages whose times differ by no more than this may arrive in any order, seconds."""
-_MOST_LATE_S = 3_000.0
+MOST_LATE_S = 3_000.0
 """A message that seems later than this is not late, seconds: the device's clock was set back, because summer time has
 ended, or because it has begun again in 1970."""
 _MOST_LATE = 20
@@ -26,6 +26,9 @@ _MOST_LATE = 20
 class MessageOrder:
     """The newest time in the messages of a device about the same values, by its own clock."""
 
+    most_late_s: float = MOST_LATE_S
+    """A message that seems later than this is not late, seconds: less where so little may show that summer time has
+    ended, because messages are far apart."""
     _newest_s: float | None = None
     """UNIX seconds, or as a clock in the device's zone shows them."""
     _late: int = 0
@@ -44,7 +47,7 @@ class MessageOrder:
         if at_s is None:
             return
         late_s = 0.0 if self._newest_s is None else self._newest_s - at_s
-        if _SAME_S < late_s <= _MOST_LATE_S and self._late < _MOST_LATE:
+        if _SAME_S < late_s <= self.most_late_s and self._late < _MOST_LATE:
             self._late += 1
             raise MessageError(
                 f"a message that is {late_s:.0f} s older than the one before it", "messages in the order of their times"

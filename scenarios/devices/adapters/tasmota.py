@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import OutgoingMessage
-from scenarios.devices.adapters.message_order import MessageOrder, seconds_of
+from scenarios.devices.adapters.message_order import MOST_LATE_S, MessageOrder, seconds_of
 from scenarios.devices.adapters.message_sender import MessageSender
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
@@ -20,6 +20,9 @@ MAX_PULSE_S = 64_800
 """Longest time after which a plug switches itself off; PulseTime adds 100 to it."""
 
 
+_HOUR_S = 3600
+_MOST_DELAY_S = 60
+"""A report may come so much later than after its period, seconds."""
 _PREFIX, _TOPIC = "%prefix%", "%topic%"
 _ANSWERS = ("StatusSNS", "StatusSTS")
 """Keys under which an answer to `Status` holds what `tele` messages say."""
@@ -97,7 +100,9 @@ class Tasmota:
         self._options = options
         self._power = "POWER" if options.relay is None else f"POWER{options.relay}"
         self._counter = MessageSender("TotalStartTime")
-        self._measured, self._stated = MessageOrder(), MessageOrder()
+        # Its local time is set back by an hour when summer time ends, and its next message comes a period later.
+        most_late_s = min(MOST_LATE_S, _HOUR_S - options.tele_period_s - _MOST_DELAY_S)
+        self._measured, self._stated = MessageOrder(most_late_s), MessageOrder(most_late_s)
         self._uptime_s: float | None = None
         self._produces = gateway.type == "producer"
         self._returns = False

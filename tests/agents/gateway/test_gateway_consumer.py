@@ -314,6 +314,68 @@ def test_a_job_whose_device_vanished_says_why_and_what_is_not_known(rules: int, 
     assert (end.outcome, end.reason) == ("vanished", reason)
 
 
+def drawing(power_w: float, counter_wh: float, after_s: int) -> Said:
+    """Return a reading of power and counter, seconds since the start of the contract."""
+    return after_s, Reported(power_w=power_w, counter_wh=counter_wh)
+
+
+LONG_AWAY = [(600, GONE), (4_500, GONE), (2 * HOUR_S, BACK)]
+"""A device is offline for longer than its programme was to take, and a quarter."""
+
+
+@pytest.mark.parametrize(
+    ("rules", "since", "points", "reason"),
+    [
+        (11, [drawing(0.0, 2_000.0, 2 * HOUR_S)], [(600, 333)], "its device is offline"),
+        (12, [], [(600, 333)], "its device is offline"),
+        (12, [drawing(0.0, 1_333.0, 2 * HOUR_S)], [(600, 333)], "its device is offline"),
+        (
+            12,
+            [drawing(0.0, 2_000.0, 2 * HOUR_S), drawing(2_000.0, 2_400.0, 2 * HOUR_S + 60)],
+            [(600, 333), (4_500, 1_000)],
+            "its device is offline; its counter has shown since what it drew",
+        ),
+        (
+            12,
+            [drawing(600.0, 1_900.0, 2 * HOUR_S), drawing(0.0, 2_000.0, 2 * HOUR_S + 600)],
+            [(600, 333), (4_500, 900), (7_800, 1_000)],
+            "its device is offline; its counter has shown since what it drew",
+        ),
+        (
+            12,
+            [drawing(600.0, 1_900.0, 3 * HOUR_S), drawing(0.0, 2_000.0, 4 * HOUR_S)],
+            [(600, 333), (4_500, 900)],
+            "its device is offline; its counter has shown since what it drew",
+        ),
+    ],
+    ids=["rules 11", "never back", "drew no more", "is over", "still runs", "draws at another time"],
+)
+def test_a_counter_shows_what_a_vanished_device_drew_once_it_is_back(
+    rules: int, since: list[Said], points: list[tuple[int, float]], reason: str
+) -> None:
+    """Two thirds of a programme that ended while the plug was offline were in no bill."""
+    runs = [(0, RUNS), drawing(2_000.0, 1_000.0, 0), drawing(2_000.0, 1_167.0, 300)]
+    end = ending(rules, *runs, *LONG_AWAY, *since)
+    assert end.measured is not None
+    assert (end.state, end.outcome, end.reason) == ("ABORTED", "vanished", reason)
+    drawn = [(0, 0), (300, 167), *points]
+    assert end.measured.times_s == tuple(at_s for at_s, _ in drawn)
+    assert end.measured.cumulative_wh == pytest.approx([wh for _, wh in drawn], abs=1)
+
+
+def test_a_run_that_ends_while_a_device_that_had_vanished_still_runs_records_what_is_known() -> None:
+    """Its counter has been read again once."""
+    with with_contract(GATEWAY) as washer:
+        runs = [(0, RUNS), drawing(2_000.0, 1_000.0, 0), *LONG_AWAY, drawing(600.0, 1_900.0, 2 * HOUR_S)]
+        for after_s, event in runs:
+            washer.wait_until(CONTRACT_S + after_s)
+            report(washer, event)
+        sent = washer.close()
+    (end,) = [message for message in to(MANAGER, sent) if isinstance(message, JobExecuted)]
+    assert end.measured is not None
+    assert end.measured.energy_wh == pytest.approx(900)
+
+
 @pytest.mark.parametrize(("away", "back"), [(GONE, BACK), (Occupied(run="other"), Vacated())])
 def test_the_power_of_a_device_is_not_known_while_nothing_is_heard_of_it(
     washer: Stage, away: DeviceEvent, back: DeviceEvent

@@ -44,6 +44,32 @@ def test_a_pause_in_the_first_half_is_not_the_end(course: JobCourse) -> None:
     assert _end(course, HOUR_S // 2) == JobEnd("FINISHED", "")
 
 
+@pytest.mark.parametrize(("rules", "is_over"), [(11, True), (12, False)])
+def test_a_short_pause_of_a_plug_that_reports_every_five_minutes_is_not_the_end(
+    course: JobCourse, *, rules: int, is_over: bool
+) -> None:
+    """It was switched off in mid-programme, after a single reading: the next one came a second later than it waited."""
+    gateway = replace(GATEWAY, rules=rules)
+    for after_s in range(300, 2_401, 300):
+        course.add_reading(START_S + after_s, Meter(power_w=2_000.0 if after_s < 2_400 else 1.0), gateway)
+    pause_s = START_S + 2_400
+    end = course.end_at(pause_s + 300, gateway, Meter(power_w=1.0), is_lost=False, silent_s=300)
+    assert (end is not None) is is_over
+    course.add_reading(pause_s + 301, Meter(power_w=2_000.0), gateway)
+    assert course.end_at(pause_s + 301, gateway, Meter(), is_lost=False, silent_s=0) is None
+
+
+def test_a_plug_that_is_read_seldom_has_ended_its_programme_when_a_second_reading_shows_it(course: JobCourse) -> None:
+    """Or when that reading is missing: many plugs report only what changes."""
+    _reads(course, *((after_s, 2_000.0, 0.0) for after_s in range(300, 2_400, 300)), (2_400, 1.0, 0.0))
+    assert _end(course, 2_699) is None
+    look_s = course.next_look_s(START_S + 2_400, GATEWAY)
+    assert look_s == START_S + 3_060
+    assert _end(course, 3_060) == JobEnd("FINISHED", "")
+    assert course.add_reading(START_S + 2_700, Meter(power_w=1.0), GATEWAY)
+    assert _end(course, 2_700) == JobEnd("FINISHED", "")
+
+
 def test_a_device_that_is_silent_long_after_its_time_has_vanished(course: JobCourse) -> None:
     """One on stand-by is followed for twice its duration and an hour, one that draws more at times for longer."""
     _reads(course, (60, 2000, 30), (HOUR_S, 2000, 1000))

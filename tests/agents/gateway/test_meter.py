@@ -203,7 +203,7 @@ def test_a_counter_that_changes_from_kwh_to_wh_adds_no_more_than_its_device_can_
         ([12e6, 12_033e3, 12_066, 12_100, 12_133, 12_166, 12_200, 12_233, 12_266, 12_300, 12_333, 12_366], 366.7, 2),
         ([5_000, 5_033, 5.1, 5_100, 5_133, 5_166, 5_200, 5_233, 5_266, 5_300, 5_333, 5_366], 366.7, 0),  # a wrong one
         ([5_000, 5_033, 5.1, 38, 71, 104, 138, 171, 204, 238, 271, 304], 337.0, 0),  # a reset
-        ([5_000, 5_033, 5.1, 0, 33, 66, 100, 133, 166, 200, 233, 266], 299.0, 0),
+        ([5_000, 5_033, 5.1, 0, 33, 66, 100, 133, 166, 200, 233, 266], 365.7, 0),
     ],
     ids=["kWh", "Wh", "single", "reset", "twice"],
 )
@@ -411,7 +411,7 @@ def test_a_counter_whose_unit_is_right_again_counts() -> None:
         ([400, 430, 300, 330, 360], 120.0),  # what it drew while 300 was doubted, by power
         ([10_000, 10_030, *range(8_950, 9_600, 30)], 690.0),
         ([10_000, 10_030, *range(9_600, 10_500, 30)], 930.0),
-        ([400, 430, 5, 35, 65], 95.0),  # it was reset, and its first reading shows how long ago
+        ([400, 430, 5, 35, 65], 120.0),  # it was reset, and power shows what it drew before that
         ([400, 430, 420, 460, 455, 490], 90.0),  # late readings
     ],
     ids=["small", "large", "slightly", "reset", "late"],
@@ -450,3 +450,86 @@ def test_a_second_plug_that_reports_more_often_and_shows_slightly_less_adds_noth
         else:
             meter.take(now_s, 60.0, float(5_000 - below_wh + 60 * now_s // 3600))
     assert meter.energy_wh == pytest.approx(200.0, abs=10.0)
+
+
+@pytest.mark.parametrize(("weighs_resets", "drawn_wh"), [(False, 866.7), (True, 1_000.0)])
+def test_what_a_counter_misses_because_it_was_reset_counts_by_power(*, weighs_resets: bool, drawn_wh: float) -> None:
+    """Up to an interval between two reports was lost, which may be five minutes at full power."""
+    meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+    counters = [5_000.0, 5_166.7, 5_333.3, 33.3, 200.0, 366.7, 533.3]  # reset a minute before its fourth reading
+    for number, counter_wh in enumerate(counters):
+        meter.take(300 * number, 2_000.0, counter_wh)
+    assert meter.energy_wh == pytest.approx(drawn_wh, abs=0.1)
+
+
+def after_a_night(counters: list[float], *, weighs_resets: bool, after_w: float = 0.0) -> Meter:
+    """Return the meter of a plug that drew 2 kW, was offline for twelve hours, and draws `after_w` then."""
+    meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+    before_wh, *others = counters
+    meter.take(0, 2_000.0, before_wh - 33.0)
+    meter.take(60, 2_000.0, before_wh)
+    meter.go_offline(60)
+    back_s = 60 + 12 * 3_600
+    meter.come_online(back_s)
+    for number, counter_wh in enumerate(others):
+        meter.take(back_s + 60 * number, after_w, counter_wh)
+    return meter
+
+
+@pytest.mark.parametrize(
+    ("counters", "after_w", "drawn_wh"),
+    [
+        ([10_030.0, 8_950.0, 8_950.0, 8_951.0], 0.0, 34.0),
+        ([10_030.0, *(8_950.0 + 33 * number for number in range(9))], 2_000.0, 298.0),
+        ([10_030.0, 5.0, 5.0, 6.0], 0.0, 39.0),  # it was reset when its power returned, and began at 0
+        ([10_030.0, *(10.1 + 33 * number for number in range(9))], 2_000.0, 307.0),
+        ([10_030.0, *(9_900.0 for number in range(9))], 0.0, 33.0),
+        ([10_030.0, *(9_700.0 + 33 * number for number in range(9))], 2_000.0, 297.0),
+    ],
+    ids=["stored", "stored, goes on", "reset", "a thousandth", "slightly less", "slightly less, goes on"],
+)
+def test_a_plug_that_was_without_power_for_a_night_adds_no_stored_counter(
+    counters: list[float], after_w: float, drawn_wh: float
+) -> None:
+    """Within twelve hours it could have drawn 8,950 Wh after a reset, so all of that was counted once more."""
+    meter = after_a_night(counters, weighs_resets=True, after_w=after_w)
+    assert meter.energy_wh == pytest.approx(drawn_wh, abs=3)
+
+
+def test_what_a_counter_may_have_counted_since_a_reset_while_its_device_was_offline_is_said() -> None:
+    """Whether it was reset is not known, so the job says how much it may be."""
+    counters = [10_030.0, 8_950.0, 8_950.0, 8_951.0]
+    assert after_a_night(counters, weighs_resets=True).unknown_wh == 8_950.0
+    meter = after_a_night(counters, weighs_resets=False)
+    assert (meter.energy_wh, meter.unknown_wh) == (8_984.0, 0.0)
+
+
+def test_the_power_beside_a_counter_that_has_fallen_since_its_device_was_offline_counts() -> None:
+    """A plug that was without power said 0 W with each reading, and was metered by the 2 kW of before."""
+    for weighs_resets, power_w in ((True, 0.0), (False, 2_000.0)):
+        meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+        meter.take(0, 2_000.0, 1_717.0)
+        meter.go_offline(10)
+        meter.come_online(260)
+        assert "expected to rise" in meter.take(262, 0.0, 1_618.0)
+        assert meter.power_w == power_w
+
+
+@pytest.mark.parametrize(
+    ("after_wh", "drawn_wh", "weighs_resets"),
+    [(3_020.0, 120.0, True), (3_020.0, 3_120.0, False), (300.0, 400.0, True), (2_900.0, 3_000.0, True)],
+    ids=["goes on", "rules 11", "was reset", "has never been there"],
+)
+def test_an_inverter_whose_bridge_shows_0_for_a_while_has_not_produced_its_day_again(
+    *, after_wh: float, drawn_wh: float, weighs_resets: bool
+) -> None:
+    """AhoyDTU may set its values to 0 while an inverter does not answer."""
+    meter = Meter(weighs_resets=weighs_resets)
+    meter.take(0, 400.0, 2_900.0)
+    meter.take(900, 400.0, 3_000.0)
+    meter.pause(960)
+    for minute in range(16, 31):
+        meter.take(60 * minute, 0.0, 0.0)
+    for number in range(4):
+        meter.take(60 * (31 + number), 400.0, after_wh)
+    assert meter.energy_wh == pytest.approx(drawn_wh, abs=10)

@@ -384,6 +384,20 @@ def test_what_a_tasmota_has_measured_before_is_not_taken_after_newer_values(time
     assert adapter.take("tele/plug/STATE", state, retained=False) == [Reported(is_on=True)]  # the newest of its kind
 
 
+@pytest.mark.parametrize("period_s", [10, 600, 900, 1_800, 3_600])
+def test_a_tasmota_is_read_on_when_summer_time_ends_however_seldom_it_reports(period_s: int) -> None:
+    """At 10 minutes and more, all that it reported in the next hour seemed to be late."""
+    options = {"topic": "plug", "tele_period_s": period_s}
+    adapter = adapter_for(Gateway(**OWN, adapter="tasmota", options=options))
+    ends_s = 3 * 3_600  # on the clock of before
+    for after_s in range(-period_s - 5, 2 * 3_600, period_s):
+        shown_s = ends_s + after_s - (3_600 if after_s >= 0 else 0)
+        time = f"{shown_s // 3_600:02}:{shown_s // 60 % 60:02}:{shown_s % 60:02}"
+        kwh = 0.1 + after_s / 100_000
+        said = adapter.take("tele/plug/SENSOR", tasmota_telemetry(f"2026-10-25T{time}", kwh), retained=False)
+        assert said == [Reported(power_w=100.0, counter_wh=1000 * kwh)]
+
+
 def test_what_a_shelly_notifies_late_counts_only_where_nothing_newer_is_known() -> None:
     """Notifications contain only what has changed."""
     adapter = adapter_for(Gateway(**OWN, adapter="shelly", options={"prefix": "plug"}))

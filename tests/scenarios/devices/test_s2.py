@@ -240,6 +240,29 @@ def test_a_power_profile_becomes_a_job() -> None:
     assert asked.load.energy_wh == pytest.approx(90 * 50 / 3600 + 60.4 * 100 / 3600)
 
 
+@pytest.mark.parametrize(("window_s", "times_s"), [(7_200, (0, 3600, 5400)), (5_399, (0, 1200, 3000))])
+def test_a_profile_takes_its_shortest_sequences_if_those_with_least_energy_take_too_long(
+    window_s: int, times_s: tuple[int, ...]
+) -> None:
+    """A heat pump may heat slowly or fast; the job was refused although it could have been done fast."""
+    slow, fast, wasteful = (sequence(element(*of)) for of in ((3_600, 900), (1_200, 2_900), (1_200, 3_000)))
+    hold = sequence(element(1_800, 500))
+    asked = understood("request", definition(NOW_S - 60, NOW_S + window_s, [slow, wasteful, fast], [hold]))
+    assert isinstance(asked, JobAsked)
+    assert asked.load is not None
+    assert asked.load.times_s == times_s
+    chosen = json.loads(asked.reference)[0][1]
+    assert chosen == str(slow.id if window_s == 7_200 else fast.id)
+
+
+def test_a_profile_with_two_containers_of_the_same_id_is_refused() -> None:
+    """The instruction for the second one would be taken for the first one's, repeated."""
+    profile = wrapped(definition(NOW_S, NOW_S + 7_200, [sequence(element(60, 100))]))
+    profile["message"]["power_sequences_containers"] *= 2
+    with pytest.raises(MessageError, match=r"container .* twice"):
+        resource_manager().events_of("request", json.dumps(profile).encode(), NOW_S)
+
+
 @pytest.mark.parametrize(
     ("states", "expected"),
     [

@@ -132,6 +132,14 @@ def test_an_offline_device_has_the_energy_that_it_has_metered_and_no_power() -> 
     assert (shown["power"], shown["energy"]) == (None, 1.5)
 
 
+def test_a_device_that_reports_only_its_counter_has_the_energy_that_it_has_metered() -> None:
+    """Home Assistant showed the energy of its plan, whatever the counter said."""
+    counting = DeviceState(type="consumer", available=True, power_w=None, energy_wh=1_500.0)
+    assert real_consumer(load_text(STREET, "test", None), counting) == {"next_start": None, "energy": 1.5}
+    silent = DeviceState(type="consumer", available=True, power_w=None, energy_wh=0.0)
+    assert "energy" not in real_consumer(load_text(STREET, "test", None), silent)
+
+
 async def test_a_run_reappears_after_a_birth_message_and_disappears_at_its_end() -> None:
     """Its ledger is the same as without Home Assistant; an invented device makes no emulated one a real one."""
     async with managed_mosquitto() as running:
