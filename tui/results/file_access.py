@@ -40,9 +40,13 @@ class Reads(Guarded, Vertical):
             group: Only the newest work of a group counts.
             work: Runs in a thread; must not touch widgets.
             then: Called with its return value in the UI thread.
-            failed: Called with an `SsmicError` or `OSError` that it raised; None: show a notice.
+            failed: Called with an exception that it raised, expected or not; None: show a notice.
         """
         self.run_in_background(partial(self._read, work, then, failed), group=group, is_exclusive=True)
+
+    def give_up(self, group: str) -> None:
+        """Show neither outcome nor failure of the work of a group: the user has gone on to something else."""
+        self.workers.cancel_group(self, group)
 
     def is_reading(self, group: str) -> bool:
         """Whether work of a group is in progress."""
@@ -52,8 +56,12 @@ class Reads(Guarded, Vertical):
         began_wall_s = time.monotonic()
         try:
             value = await asyncio.to_thread(work)
-            self.read_until_wall_s = time.monotonic()
-            self.read_wall_s = self.read_until_wall_s - began_wall_s
+        except Exception as error:  # noqa: BLE001 - what says that something is being read must end, whatever happened
+            (failed or self.complain)(error)
+            return
+        self.read_until_wall_s = time.monotonic()
+        self.read_wall_s = self.read_until_wall_s - began_wall_s
+        try:
             then(value)
         except (SsmicError, OSError) as error:
             (failed or self.complain)(error)

@@ -143,6 +143,7 @@ class Guarded(_Base):
         is_exclusive: bool = False,
         name: str = "",
         description: str = "",
+        on_error: Callable[[], None] | None = None,
     ) -> Worker[None]:
         """Run a task, at most until this widget is removed; an exception becomes a notice.
 
@@ -152,6 +153,7 @@ class Guarded(_Base):
             is_exclusive: Whether to cancel running tasks of the group first.
             name: Name of the worker in Textual's log.
             description: What it does, for the same log.
+            on_error: Called after an exception, to take back what says that the task is in progress.
         """
 
         async def guarded() -> None:
@@ -159,6 +161,8 @@ class Guarded(_Base):
                 await task()
             except Exception as error:  # noqa: BLE001 - every error is shown
                 _notice(self, error)
+                if on_error is not None and self.is_attached:
+                    on_error()
 
         return self.run_worker(
             guarded, group=group, exclusive=is_exclusive, name=name, description=description, exit_on_error=False

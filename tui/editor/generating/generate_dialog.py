@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -186,7 +187,13 @@ The preview follows the fields: production, and all jobs at their earliest start
             self.workers.cancel_group(self, "make")
             self._say("")
         else:
-            self.run_in_background(partial(self._preview, values), group="make", is_exclusive=True)
+            self._make(partial(self._preview, values))
+
+    def _make(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.run_in_background(task, group="make", is_exclusive=True, on_error=self._not_made)
+
+    def _not_made(self) -> None:
+        self._show(Failed("Not generated, because of an unexpected error."))
 
     def _complain(self, problems: dict[str, str]) -> None:
         labels = {field.id: field.label for field in ALL_FIELDS} | {"file": "File"}
@@ -252,7 +259,7 @@ The preview follows the fields: production, and all jobs at their earliest start
             problems["file"] = f"cannot be written: {obstacle}"
         self._complain(problems)
         if not problems:
-            self.run_in_background(partial(self._write, values, path), group="make", is_exclusive=True)
+            self._make(partial(self._write, values, path))
 
     async def _write(self, values: dict[str, str], path: Path) -> None:
         if await asyncio.to_thread(path.exists):
