@@ -30,6 +30,7 @@ from tui.editor.generating.generator import (
     spec_of,
 )
 from tui.formatting import kwh
+from tui.safe_output import without_long_words
 from tui.shell import Answer, Confirm, Dialog, Footer
 from tui.widgets import (
     DEMAND,
@@ -201,7 +202,8 @@ The preview follows the fields: production, and all jobs at their earliest start
             self.query_one(f"#of-{id_}").set_class(id_ in problems, "wrong")
         said = self.query_one(".problem", Static)
         said.set_class(bool(problems), "some")
-        update_if_changed(said, "\n".join(f"✗ {labels[id_]}: {what}" for id_, what in problems.items()))
+        text = "\n".join(f"✗ {labels[id_]}: {what}" for id_, what in problems.items())
+        update_if_changed(said, without_long_words(text))
 
     def _say(self, text: str, *, is_busy: bool = False) -> None:
         update_if_changed(self.query_one("#made", Static), text)
