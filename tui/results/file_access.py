@@ -30,6 +30,8 @@ class Reads(Guarded, Vertical):
     """How long the last reading took, s."""
     read_until_wall_s = 0.0
     """When it ended, by the monotonic clock."""
+    being_written: tuple[str, ...] = ()
+    """What is being written now."""
 
     def read(
         self, group: str, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None = None
@@ -43,6 +45,29 @@ class Reads(Guarded, Vertical):
             failed: Called with an exception that it raised, expected or not; None: show a notice.
         """
         self.run_in_background(partial(self._read, work, then, failed), group=group, is_exclusive=True)
+
+    def write(
+        self, what: str, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None = None
+    ) -> None:
+        """Run work that writes files in a thread, then show its outcome: nothing supersedes it, and quitting asks.
+
+        Args:
+            what: What is being written, as the subject of a sentence.
+            work: As of `read`; so are `then` and `failed`.
+            then: Called with its return value.
+            failed: Called with an exception that it raised; None: show a notice.
+        """
+
+        async def write() -> None:
+            self.being_written = (*self.being_written, what)
+            try:
+                await self._read(work, then, failed)
+            finally:
+                left = list(self.being_written)
+                left.remove(what)
+                self.being_written = tuple(left)
+
+        self.run_in_background(write, group="write")
 
     def give_up(self, group: str) -> None:
         """Show neither outcome nor failure of the work of a group: the user has gone on to something else."""

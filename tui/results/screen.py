@@ -18,6 +18,7 @@ from tui.keys import shown
 from tui.results.catalogue import Catalogue, readable
 from tui.results.comparison import COMPARISON_TABS, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
+from tui.results.file_access import Reads
 from tui.results.simulation import TABS, SimulationPane
 from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath
 
@@ -109,6 +110,7 @@ settled minute by minute; *local* is energy that panels served.
         """Start following changes of the visible files."""
         self.catalogue.look()
         self.set_interval(FOLLOW_WALL_S, self._follow)
+        self.ssmic.before_quit.append(self._loss_by_quitting)
 
     def on_screen_resume(self) -> None:
         """Reload when shown."""
@@ -375,6 +377,12 @@ settled minute by minute; *local* is energy that panels served.
             self.call_after_refresh(self.simulation.focus_view)
 
     # Writing.
+
+    def _loss_by_quitting(self) -> str | None:
+        for place in self.query(Reads):
+            for what in place.being_written:
+                return f"{what} is being written. Quitting leaves it unfinished."
+        return None
 
     @property
     def _file(self) -> Path | None:

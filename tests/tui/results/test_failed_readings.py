@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from textual.widgets import Static
 
 from scenarios.results.reader import ResultsReader
 from tests.patience import PATIENCE_WALL_S
-from tests.tui.driving import notices, the_app, until
+from tests.tui.driving import dialog, notices, the_app, until
 from tests.tui.results.driving import INSERTION, listed, opened_first, text, the_screen
+from tui.results.export_dialog import ExportDialog
 from tui.results.log_pane import log_sheet
 from tui.results.scores_pane import scores_sheet
+from tui.shell.dialogs import Confirm, PickPath
 
 Opened = Any
 pytestmark = pytest.mark.usefixtures("newest")
@@ -155,6 +158,49 @@ async def test_escape_stops_the_opening_of_a_simulation(opened: Opened, held: Ca
         await pilot.pause()
         assert the_screen(pilot).place == "catalogue"
         assert notices(pilot) == []
+
+
+@pytest.mark.parametrize(("key", "work", "what"), [("e", "export_results", "export"), ("B", "write_report", "report")])
+async def test_quitting_asks_while_files_are_written(
+    opened: Opened, held: Callable[..., Held], *, key: str, work: str, what: str
+) -> None:
+    """The application ended, and left hidden files of an export that nobody knew to be unfinished."""
+    writing = held(f"tui.results.export_dialog.{work}", lambda *_, **__: ())
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await pilot.press(key)
+        await dialog(pilot, ExportDialog if key == "e" else PickPath)
+        await pilot.press("ctrl+s")
+        await until(pilot, writing.begun.is_set)
+        await pilot.press("ctrl+q")
+        question = await dialog(pilot, Confirm)
+        details = str(question.query_one(".details", Static).content)
+        assert details == f"The {what} is being written. Quitting leaves it unfinished."
+        await pilot.press("escape")
+        writing.end(OSError("the disk is full"))
+        await until(pilot, lambda: notices(pilot))
+        assert the_app(pilot).before_quit
+        assert [loss for check in the_app(pilot).before_quit if (loss := check()) is not None] == []
+
+
+async def test_a_second_export_does_not_hide_how_the_first_ended(opened: Opened, held: Callable[..., Held]) -> None:
+    """It ended without a word, also where it had failed."""
+    first = held("tui.results.export_dialog.export_results", lambda *_, **__: ())
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await pilot.press("e")
+        await dialog(pilot, ExportDialog)
+        await pilot.press("ctrl+s")
+        await until(pilot, first.begun.is_set)
+        second = held("tui.results.export_dialog.export_results", lambda *_, **__: ())
+        await pilot.press("e")
+        await dialog(pilot, ExportDialog)
+        await pilot.press("ctrl+s")
+        await until(pilot, second.begun.is_set)
+        second.end()
+        await until(pilot, lambda: notices(pilot))
+        first.end(OSError("the disk is full"))
+        await until(pilot, lambda: ("error", "the disk is full") in notices(pilot))
 
 
 async def test_a_defect_of_an_opening_leaves_no_opening_in_the_list(opened: Opened, held: Callable[..., Held]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -31,7 +31,7 @@ from tui.editor.generating.generator import (
 )
 from tui.formatting import kwh
 from tui.safe_output import without_long_words
-from tui.shell import Answer, Confirm, Dialog, Footer
+from tui.shell import Answer, Application, Confirm, Dialog, Footer
 from tui.widgets import (
     DEMAND,
     PRODUCTION,
@@ -270,7 +270,16 @@ The preview follows the fields: production, and all jobs at their earliest start
             if await self.app.push_screen_wait(Confirm(f"Overwrite {path.name}?", details, answers)) != "overwrite":
                 return
         self._say(f"writing {path.name} ...", is_busy=True)
-        made = await self._generator.make(Wanted(values, path))
+        before_quit = cast("Application", self.app).before_quit
+
+        def loss() -> str:
+            return f"{path.name} is being written. Quitting leaves it unfinished."
+
+        before_quit.append(loss)
+        try:
+            made = await self._generator.make(Wanted(values, path))
+        finally:
+            before_quit.remove(loss)
         if isinstance(made, Failed):
             self._show(made)
         else:
