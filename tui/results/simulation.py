@@ -25,7 +25,7 @@ from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts
 from tui.results.file_access import OpenedSimulation, Reads, open_simulation, read_from
 from tui.results.file_states import stamp_of
-from tui.results.formatting import STATES, BackLink, notes_of
+from tui.results.formatting import STATES, UNREAD, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.household_view import SheetPane
 from tui.results.log_pane import LogPane, log_sheet
@@ -226,8 +226,8 @@ class SimulationPane(Reads):
             self.complain(error)
 
     def _say_problem(self) -> None:
-        """Show the problem of the file or of the tab in sight, not that of another one."""
-        problem = self._problems.get("") or self._problems.get(self.tab, "")
+        """Show the problem of the tab in sight, which has no content then, or of the file; not that of another tab."""
+        problem = self._problems.get(self.tab) or self._problems.get("", "")
         self.query_one(".problem", Static).update(problem)
         self.set_class(bool(problem), "troubled")
 
@@ -327,7 +327,7 @@ class SimulationPane(Reads):
             self._say_read(opened)
             pane = self.query_one(f"#tab-{tab}", TabPane)
             for unread in (*pane.query(VirtualTable), *pane.query(Chart)):
-                unread.stop_waiting()
+                unread.stop_waiting(UNREAD)
             # The user may be looking at another view by then; whoever comes back to this one has it read again.
             if self.opened is opened and self.tab == tab:
                 self._fail(tab, error)

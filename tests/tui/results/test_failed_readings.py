@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from textual.widgets import Static
 from scenarios.results.reader import ResultsReader
 from tests.patience import PATIENCE_WALL_S
 from tests.tui.driving import dialog, notices, the_app, until
-from tests.tui.results.driving import INSERTION, listed, opened_first, text, the_screen
+from tests.tui.results.driving import INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.export_dialog import ExportDialog
+from tui.results.formatting import UNREAD
 from tui.results.log_pane import log_sheet
 from tui.results.scores_pane import scores_sheet
 from tui.shell.dialogs import Confirm, PickPath
@@ -87,6 +89,7 @@ async def test_the_problem_of_a_view_is_not_shown_above_another(opened: Opened, 
         reading.end(OSError("the scores are gone"))
         await until(pilot, lambda: simulation.has_class("troubled"))
         assert text(pilot, "SimulationPane > .problem") == "the scores are gone"
+        assert table(pilot, "#score-rows")._instead == UNREAD
         await pilot.press("A")
         await until(pilot, lambda: simulation.tab == "all")
         await pilot.pause()
@@ -214,3 +217,18 @@ async def test_a_defect_of_an_opening_leaves_no_opening_in_the_list(opened: Open
         await until(pilot, lambda: the_app(pilot).unexpected)
         await until(pilot, lambda: text(pilot, ".finding .count") == "1 simulation")
         the_app(pilot).unexpected.clear()
+
+
+async def test_a_view_that_cannot_be_read_does_not_claim_to_show_anything(opened: Opened, newest: Path) -> None:
+    """Of a file that had vanished it said "Showing what was read before" above empty tables, and "No bills"."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        simulation = the_screen(pilot).simulation
+        newest.unlink()
+        await until(pilot, lambda: "Showing what was read before" in text(pilot, "SimulationPane > .problem"))
+        await pilot.press("dollar_sign")
+        await until(pilot, lambda: simulation.tab == "bills" and not simulation.is_reading("sheet"))
+        await pilot.pause()
+        assert text(pilot, "SimulationPane > .problem") == f"results/{INSERTION}: there is no such file"
+        assert table(pilot, "#bill-rows")._instead == UNREAD
