@@ -475,3 +475,14 @@ async def test_a_defect_while_a_scenario_is_loaded_leaves_no_loading(
         await until(pilot, lambda: "unexpected error" in str(about.render()))
         assert not the_screen(pilot)._is_loading
         the_app(pilot).unexpected.clear()
+
+
+async def test_the_words_of_the_preview_are_whole(opened: Opened) -> None:
+    """On a terminal of 80 columns they ended in the middle of a sentence."""
+    async with opened(first_area="run", size=(80, 45)) as pilot:
+        await ready(pilot)
+        words = the_screen(pilot).query_one("Preview Static", Static)
+        await until(pilot, lambda: words.size.height)
+        await pilot.pause()
+        shown = " ".join(words.render_line(y).text.strip() for y in range(words.size.height))
+        assert shown.endswith("Negotiation moves jobs into hours of solar production.")
