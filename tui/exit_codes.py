@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import typer
 
 from broker import SsmicError, printable
-from tui.safe_output import echo
+from tui.safe_output import echo, without_long_words
 from tui.signals import exit_code, is_interruption
 
 FAILED = 1
@@ -61,7 +61,7 @@ def exit_codes() -> Iterator[None]:
     except Exception as error:
         if hasattr(error, "exit_code"):
             if isinstance(message := getattr(error, "message", None), str):
-                error.message = printable(message)  # type: ignore[attr-defined]  # click's errors have one
+                error.message = without_long_words(printable(message))  # type: ignore[attr-defined]  # click's errors have one
             raise  # Typer's own errors, which it shows itself
         if is_interruption(error):
             complain("interrupted")
@@ -159,7 +159,7 @@ def print_error(error: SsmicError) -> None:
     from scenarios import ScenarioError
 
     if isinstance(error, ScenarioError) and len(error.problems) > 1:
-        echo(error, err=True)
+        echo(without_long_words(str(error)), err=True)
         complain(f"{error.count} problems")
     else:
         complain(str(error))
@@ -173,4 +173,4 @@ def print_notes(notes: Iterable[str]) -> None:
 
 def complain(message: str) -> None:
     """Print an error message on standard error."""
-    echo(f"ssmic: {message}", err=True)
+    echo(f"ssmic: {without_long_words(message)}", err=True)

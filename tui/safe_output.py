@@ -8,12 +8,16 @@ Rich's. Only this module may use `typer.echo` and `print`; ruff enforces this.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TextIO
 
 from broker import first_few, printable
+
+_LONG_WORD = re.compile(r"[^\s/\\]{257,}")
+_SHOWN_CHARACTERS = 60
 
 
 def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
@@ -46,6 +50,15 @@ def make_textual_safe() -> None:
     make_rich_safe()
     content = sys.modules["textual.content"]
     content._strip_control_codes = printable  # type: ignore[attr-defined]  # noqa: SLF001 - see the module
+
+
+def without_long_words(text: str) -> str:
+    """Return a message with each word of more than 256 characters shortened, and its length in place of the rest.
+
+    What was typed by mistake, such as a number of thousands of digits, would cover the screen. Paths stay whole: their
+    parts have at most 255 characters.
+    """
+    return _LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN_CHARACTERS]}… ({len(word[0]):,} characters)", text)
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:

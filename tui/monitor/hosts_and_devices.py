@@ -116,7 +116,9 @@ class HostRows(Sequence[HostRow]):
     def _row(self, host: ObservedHost, agent: str) -> HostRow:
         watched, zone = self._watched, self._zone
         if agent:
-            return _device(watched, agent, self._jobs.get(agent, []), self._now_s, zone)
+            # Where a host has the agents of many households, that of a device must be seen.
+            title = f"  {shown_agent(agent).removeprefix(f'{host.id}/')}"
+            return _device(watched, agent, title, self._jobs.get(agent, []), self._now_s, zone)
         name = watched.scenario_context.houses.get(host.id) or ""
         title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
         count = host.quarantined or f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
@@ -131,8 +133,9 @@ def _state(host: ObservedHost) -> Cell:
     return ("○ offline", "bad") if host.was_there else ("· never seen", "warn")
 
 
-def _device(watched: ObservedRun, agent: str, jobs: list[ObservedNegotiation], now_s: int, zone: Zone) -> HostRow:
-    name = f"  {shown_agent(agent).rpartition('/')[2]}"
+def _device(
+    watched: ObservedRun, agent: str, name: str, jobs: list[ObservedNegotiation], now_s: int, zone: Zone
+) -> HostRow:
     if agent == MANAGER:
         standing = sum(entry.state == "standing" for entry in watched.ledger.values())
         return HostRow(

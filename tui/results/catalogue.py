@@ -82,6 +82,8 @@ class Catalogue(Reads):
         self.marked: tuple[Path, ...] = ()
         """Those that are to be compared, in the order in which they were marked."""
         self._is_looked = False
+        self._doing = ""
+        """The operation in progress."""
 
     def compose(self) -> ComposeResult:
         """The list, or what to do while there is nothing."""
@@ -173,15 +175,19 @@ class Catalogue(Reads):
         self.table.show_rows(found)
         self.query_one(".folder", Static).update(f"{self.results_index.folder}/")
         self._explain()
-        self.show_count()
+        self._show_count()
 
-    def show_count(self, doing: str = "") -> None:
-        """Show the count, or the operation in progress."""
+    def show_doing(self, doing: str = "") -> None:
+        """Show the operation in progress, in place of the count; empty: none is."""
+        self._doing = doing
+        self._show_count()
+
+    def _show_count(self) -> None:
         found = self.table.rows
         count = plural(len(self.entries), "simulation")
         if len(found) < len(self.entries):
             count = f"{len(found):,} of {count}"
-        self.query_one(".count", Static).update(doing or count)
+        self.query_one(".count", Static).update(self._doing or count)
 
     # What is asked for.
 

@@ -94,7 +94,7 @@ def _write(place: Reads, comparison: SimulationComparison, paths: Sequence[Path]
         if answer == "overwrite":
             _write(place, comparison, paths, overwrite=True)
 
-    place.read("save", partial(write_comparison, comparison, paths, overwrite=overwrite), wrote, failed)
+    place.write("The comparison", partial(write_comparison, comparison, paths, overwrite=overwrite), wrote, failed)
 
 
 TEXT_BROWSERS = frozenset({"lynx", "w3m", "links", "elinks", "www-browser"})
@@ -242,7 +242,7 @@ class Writing:
             )
 
         again = partial(self._export, results, export, overwrite=True)
-        self._place.read("write", work, wrote, lambda error: self._ask(error, _KEEP, {"overwrite": again}))
+        self._place.write("The export", work, wrote, lambda error: self._ask(error, _KEEP, {"overwrite": again}))
 
     # Report.
 
@@ -265,13 +265,13 @@ class Writing:
             return self._open(page)
 
         def look() -> None:
-            self._place.read("write", partial(self._open, page), partial(self._report_written, page))
+            self._place.read("open", partial(self._open, page), partial(self._report_written, page))
 
         again = partial(self._report, results, page, interval_s, overwrite=True)
         do: dict[str, Callable[[], None]] = {"overwrite": again, "open": look}
         answers: tuple[Answer, ...] = (_KEEP[0], ("open", "Open it", "default"), _KEEP[1])
-        self._place.read(
-            "write", work, partial(self._report_written, page), lambda error: self._ask(error, answers, do)
+        self._place.write(
+            "The report", work, partial(self._report_written, page), lambda error: self._ask(error, answers, do)
         )
 
     def _report_written(self, page: Path, is_opened: bool) -> None:  # noqa: FBT001 - what a thread returned

@@ -30,6 +30,8 @@ class Reads(ErrorBoundary, Vertical):
     """How long the last reading took, s."""
     read_until_wall_s = 0.0
     """When it ended, by the monotonic clock."""
+    being_written: tuple[str, ...] = ()
+    """What is being written now."""
 
     def read(
         self, group: str, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None = None
@@ -40,9 +42,36 @@ class Reads(ErrorBoundary, Vertical):
             group: Only the newest work of a group counts.
             work: Runs in a thread; must not touch widgets.
             then: Called with its return value in the UI thread.
-            failed: Called with an `SsmicError` or `OSError` that it raised; None: show a notice.
+            failed: Called with an exception that it raised, expected or not; None: show a notice.
         """
         self.run_in_background(partial(self._read, work, then, failed), group=group, is_exclusive=True)
+
+    def write(
+        self, what: str, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None = None
+    ) -> None:
+        """Run work that writes files in a thread, then show its outcome: nothing supersedes it, and quitting asks.
+
+        Args:
+            what: What is being written, as the subject of a sentence.
+            work: As of `read`; so are `then` and `failed`.
+            then: Called with its return value.
+            failed: Called with an exception that it raised; None: show a notice.
+        """
+
+        async def write() -> None:
+            self.being_written = (*self.being_written, what)
+            try:
+                await self._read(work, then, failed)
+            finally:
+                left = list(self.being_written)
+                left.remove(what)
+                self.being_written = tuple(left)
+
+        self.run_in_background(write, group="write")
+
+    def give_up(self, group: str) -> None:
+        """Show neither outcome nor failure of the work of a group: the user has gone on to something else."""
+        self.workers.cancel_group(self, group)
 
     def is_reading(self, group: str) -> bool:
         """Whether work of a group is in progress."""
@@ -52,8 +81,12 @@ class Reads(ErrorBoundary, Vertical):
         began_wall_s = time.monotonic()
         try:
             value = await asyncio.to_thread(work)
-            self.read_until_wall_s = time.monotonic()
-            self.read_wall_s = self.read_until_wall_s - began_wall_s
+        except Exception as error:  # noqa: BLE001 - what says that something is being read must end, whatever happened
+            (failed or self.complain)(error)
+            return
+        self.read_until_wall_s = time.monotonic()
+        self.read_wall_s = self.read_until_wall_s - began_wall_s
+        try:
             then(value)
         except (SsmicError, OSError) as error:
             (failed or self.complain)(error)

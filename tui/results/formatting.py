@@ -17,6 +17,7 @@ from tui.formatting import percent, ratio
 from tui.widgets import Cell
 
 READING = "Reading ..."
+UNREAD = "Could not be read"
 """In place of a view's content until it has been read for the first time."""
 
 STATES: dict[str, tuple[str, str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,11 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher
 
+from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results import ResultsError
 from tui.keys import shown
 from tui.results.catalogue import Catalogue, readable
 from tui.results.comparison import COMPARISON_TABS, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
+from tui.results.file_access import Reads
 from tui.results.simulation import TABS, SimulationPane
 from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath
 
@@ -107,6 +110,7 @@ settled minute by minute; *local* is energy that panels served.
         """Start following changes of the visible files."""
         self.catalogue.look()
         self.set_interval(FOLLOW_WALL_S, self._follow)
+        self.ssmic.before_quit.append(self._loss_by_quitting)
 
     def on_screen_resume(self) -> None:
         """Reload when shown."""
@@ -155,7 +159,7 @@ settled minute by minute; *local* is energy that panels served.
             "find": place == "catalogue" or (place == "simulation" and self.simulation.sheet_pane is not None),
             **dict.fromkeys(_FILES, place == "simulation" or (place == "catalogue" and bool(self.catalogue.entries))),
             "save": place == "comparison",
-            "leave": place != "catalogue" or self.catalogue.is_narrowed,
+            "leave": place != "catalogue" or self.catalogue.is_narrowed or self._is_opening,
         }
         return fits[action] if action in fits else super().check_action(action, parameters)
 
@@ -168,26 +172,38 @@ settled minute by minute; *local* is energy that panels served.
     def receive(self, intent: Intent) -> None:
         """Open a results file, or compare several."""
         if isinstance(intent, OpenResults):
-            self.simulation.open(intent.path)
+            self._open(intent.path)
         elif isinstance(intent, CompareResults):
-            self.comparison.open(intent.paths)
+            self._compare(intent.paths)
 
     @on(Catalogue.Asked)
-    def _open(self, event: Catalogue.Asked) -> None:
-        self.catalogue.show_count(f"opening {event.path.name} ...")
-        self.simulation.open(event.path)
+    def _asked(self, event: Catalogue.Asked) -> None:
+        self._open(event.path)
+
+    def _open(self, path: Path) -> None:
+        self.comparison.give_up("compare")
+        self.catalogue.show_doing(f"opening {path.name} ...")
+        self.simulation.open(path)
+        self.refresh_bindings()
+
+    def _compare(self, paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> None:
+        self.simulation.give_up("open")
+        self.catalogue.show_doing("comparing ...")
+        self.comparison.open(paths, interval_s)
+        self.refresh_bindings()
 
     @on(SimulationPane.Shown)
     def _shown(self) -> None:
-        self.catalogue.show_count()
-        if self.simulation.opened is not None:
-            self.ssmic.remember_results(self.simulation.opened.path)
+        self.catalogue.show_doing()
+        if self.simulation.opened is None:
+            return  # the user went back before it was shown
+        self.ssmic.remember_results(self.simulation.opened.path)
         self._go("simulation")
         self.call_after_refresh(self.simulation.focus_view)
 
     @on(SimulationPane.Failed)
     def _failed(self, event: SimulationPane.Failed) -> None:
-        self.catalogue.show_count()
+        self.catalogue.show_doing()
         self.complain(event.error, "Not opened")
         self.action_leave_simulation()
 
@@ -196,7 +212,7 @@ settled minute by minute; *local* is energy that panels served.
 
         def chosen(path: Path | None) -> None:
             if path is not None:
-                self.simulation.open(path)
+                self._open(path)
 
         folder = self.catalogue.results_index.folder
         start = folder if folder.is_dir() else Path()
@@ -216,18 +232,31 @@ settled minute by minute; *local* is energy that panels served.
         if self.place == "catalogue":
             self.catalogue.look()
         elif self.simulation.opened is not None:
-            self.simulation.open(self.simulation.opened.path)
+            self._open(self.simulation.opened.path)
 
     # Getting around.
 
     def action_leave(self) -> None:
-        """Leave a field, then a search, then the simulation."""
-        if self.place == "catalogue":
+        """Leave a field, then a search, then the simulation; in the list, stop opening what takes long."""
+        if self.place == "catalogue" and self._is_opening:
+            self._stop_opening()
+        elif self.place == "catalogue":
             self.catalogue.give_way()
         elif self.place == "comparison":
             self._leave_comparison()
         elif not self.simulation.give_way():
             self.action_leave_simulation()
+
+    @property
+    def _is_opening(self) -> bool:
+        """Whether a simulation is being opened, or several are being compared, from the list."""
+        return self.simulation.is_reading("open") or self.comparison.is_reading("compare")
+
+    def _stop_opening(self) -> None:
+        self.simulation.give_up("open")
+        self.comparison.give_up("compare")
+        self.catalogue.show_doing()
+        self.refresh_bindings()
 
     def action_leave_simulation(self) -> None:
         """Go back to the list."""
@@ -310,9 +339,9 @@ settled minute by minute; *local* is energy that panels served.
             return
         entry, marked = self.catalogue.entry, self.catalogue.marked
         if len(marked) > 1:
-            self.comparison.open(marked)
+            self._compare(marked)
         elif entry is not None and len(marked) == 1 and marked[0] != entry.path and not entry.listed.problem:
-            self.comparison.open((marked[0], entry.path))
+            self._compare((marked[0], entry.path))
         elif entry is not None and not entry.listed.problem:
             self._ask_other(entry.path)
 
@@ -322,7 +351,7 @@ settled minute by minute; *local* is energy that panels served.
 
         def chosen(other: Path | None) -> None:
             if other is not None:
-                self.comparison.open((path, other), self.simulation.interval_s)
+                self._compare((path, other), self.simulation.interval_s)
 
         itself = os.path.realpath(path)
         entries = tuple(entry for entry in readable(self.catalogue.entries) if os.path.realpath(entry.path) != itself)
@@ -330,11 +359,14 @@ settled minute by minute; *local* is energy that panels served.
 
     @on(ComparisonPane.Shown)
     def _compared(self) -> None:
+        self.catalogue.show_doing()
         self._go("comparison")
         self.call_after_refresh(self.comparison.focus_view)
 
     @on(ComparisonPane.Failed)
     def _not_compared(self, event: ComparisonPane.Failed) -> None:
+        self.catalogue.show_doing()
+        self.refresh_bindings()
         self.complain(event.error, "Not compared")
 
     def _leave_comparison(self) -> None:
@@ -345,6 +377,12 @@ settled minute by minute; *local* is energy that panels served.
             self.call_after_refresh(self.simulation.focus_view)
 
     # Writing.
+
+    def _loss_by_quitting(self) -> str | None:
+        for place in self.query(Reads):
+            for what in place.being_written:
+                return f"{what} is being written. Quitting leaves it unfinished."
+        return None
 
     @property
     def _file(self) -> Path | None:

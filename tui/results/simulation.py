@@ -16,7 +16,7 @@ from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Select, Static, TabbedContent, TabPane
 
-from broker import plural
+from broker import SsmicError, plural
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results import RecordedMessage, ResultsReader, RunInfo
 from tui.formatting import without
@@ -25,7 +25,7 @@ from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts
 from tui.results.file_access import OpenedSimulation, Reads, open_simulation, read_from
 from tui.results.file_states import stamp_of
-from tui.results.formatting import STATES, BackLink, notes_of
+from tui.results.formatting import STATES, UNREAD, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.household_view import SheetPane
 from tui.results.log_pane import LogPane, log_sheet
@@ -101,6 +101,8 @@ class SimulationPane(Reads):
         """The tab, and its content, that is read now or was read last."""
         self._wanted: dict[str, object] = {}
         """The content of each tab that was asked for last."""
+        self._problems: dict[str, str] = {}
+        """Why a tab could not be read; of "": why the whole file could not."""
         self._is_slow = False
         """Whether it is being read for so long that people should know."""
 
@@ -160,9 +162,12 @@ class SimulationPane(Reads):
             self.open(opened.path)
 
     def close(self) -> None:
-        """Forget the file."""
+        """Forget the file, and what is being read of it."""
+        for group in ("open", "sheet", "said"):
+            self.give_up(group)
         self.opened = None
         self._drawn.clear()
+        self._problems.clear()
 
     def _opened(self, opened: OpenedSimulation) -> None:
         before = self.opened
@@ -171,7 +176,8 @@ class SimulationPane(Reads):
         self.opened = opened
         self._is_slow = False
         self._drawn.clear()
-        self.remove_class("troubled")
+        self._problems.clear()
+        self._say_problem()
         self._say_title(opened)
         if is_other:
             self.run = opened.runs[0].run if opened.runs else 1
@@ -190,7 +196,8 @@ class SimulationPane(Reads):
         if opened.runs:
             self.draw()
         else:
-            self._trouble("No run has started yet; this page fills in as soon as one does.")
+            self._problems[""] = "No run has started yet; this page fills in as soon as one does."
+            self._say_problem()
 
     def _say_title(self, opened: OpenedSimulation) -> None:
         info = opened.info
@@ -205,13 +212,24 @@ class SimulationPane(Reads):
         if self.opened is not None and self.opened.path == path:
             # Remember the state, so that the error is not repeated every second.
             self.opened = replace(self.opened, stamp=stamp_of(path))
-            self._trouble(f"{error}. Showing what was read before.")
+            self._fail("", error, ". Showing what was read before.")
         else:
             self.post_message(self.Failed(path, error))
 
-    def _trouble(self, text: str) -> None:
-        self.query_one(".problem", Static).update(text)
-        self.add_class("troubled")
+    def _fail(self, tab: str, error: BaseException, rest: str = "") -> None:
+        """Say why a tab, or the file, could not be read: above the views and, of a defect, in a notice too."""
+        is_defect = not isinstance(error, SsmicError | OSError)
+        what = f"Unexpected error ({type(error).__name__}: {error})" if is_defect else str(error)
+        self._problems[tab] = f"{what}{rest}"
+        self._say_problem()
+        if is_defect:
+            self.complain(error)
+
+    def _say_problem(self) -> None:
+        """Show the problem of the tab in sight, which has no content then, or of the file; not that of another tab."""
+        problem = self._problems.get(self.tab) or self._problems.get("", "")
+        self.query_one(".problem", Static).update(problem)
+        self.set_class(bool(problem), "troubled")
 
     def _say_notes(self, opened: OpenedSimulation) -> None:
         """Show the hosts that the displayed run, or all runs, ended without, and disputes."""
@@ -246,6 +264,7 @@ class SimulationPane(Reads):
         """Read and draw the visible view, unless up to date."""
         opened = self.opened
         self._fit_choices()
+        self._say_problem()
         if opened is None or not opened.runs:
             return
         self._say_notes(opened)
@@ -300,14 +319,18 @@ class SimulationPane(Reads):
             # What was chosen before may have been chosen again: it is displayed, and was not read again.
             if self.opened is opened and self._wanted.get(tab) == wanted:
                 self._drawn[tab] = wanted
+                if self._problems.pop(tab, ""):
+                    self._say_problem()
                 show(content)
 
         def failed(error: BaseException) -> None:
             self._say_read(opened)
             pane = self.query_one(f"#tab-{tab}", TabPane)
             for unread in (*pane.query(VirtualTable), *pane.query(Chart)):
-                unread.stop_waiting()
-            self._trouble(str(error))
+                unread.stop_waiting(UNREAD)
+            # The user may be looking at another view by then; whoever comes back to this one has it read again.
+            if self.opened is opened and self.tab == tab:
+                self._fail(tab, error)
 
         self.read("sheet", partial(read_from, opened, read), then, failed)
 

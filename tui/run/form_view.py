@@ -20,6 +20,7 @@ from agents.sharing import DEFAULT_FORECAST, PREFERENCES
 from scenarios import Scenario
 from scenarios.load import bundled_names
 from tui.run.form import BUSES, FORECASTS, OPEN, PROMISES, SEARCH_WALL_S, SUPPLIES, Choice, FormValues, about
+from tui.safe_output import without_long_words
 from tui.shell import PACES, ErrorBoundary, PickPath
 from tui.widgets import FieldHelp, SignCheckbox
 
@@ -308,7 +309,7 @@ class RunForm(ErrorBoundary, VerticalScroll):
     def tell(self, about: str, *, wrong: bool = False) -> None:
         """Show the scenario's description or problem."""
         line = self.query_one(".about", Static)
-        line.update(about)
+        line.update(without_long_words(about))
         line.set_class(wrong, "wrong")
 
     def show_problems(self, problems: dict[str, str]) -> None:
@@ -316,7 +317,7 @@ class RunForm(ErrorBoundary, VerticalScroll):
         for row, names in _ROWS.items():
             found = [f"✗ {_LABELS.get(name, name)}: {problems[name]}" for name in names if name in problems]
             line = self.query_one(f"#problem-{row}", Static)
-            line.update("\n".join(found))
+            line.update(without_long_words("\n".join(found)))
             line.set_class(bool(found), "shown")
 
     def _chosen(self, name: str) -> str:

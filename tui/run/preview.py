@@ -65,7 +65,7 @@ class Preview(Vertical):
 
     DEFAULT_CSS = """
     Preview { height: 1fr; padding: 0 1; }
-    Preview Static { height: 1; color: $text-muted; padding-left: 8; margin-top: 1; }
+    Preview Static { height: auto; max-height: 2; color: $text-muted; padding-left: 8; margin-top: 1; }
     """
 
     def compose(self) -> ComposeResult:

@@ -205,7 +205,13 @@ Results are written during the run; if you stop it early, everything agreed so f
     def _begin_loading(self, source: str) -> None:
         self._source, self._scenario = source, None
         self._is_loading, self._starts_once_loaded = True, False
-        self.run_in_background(partial(self._load, source), name="load", group="load", is_exclusive=True)
+        load_it = partial(self._load, source)
+        self.run_in_background(load_it, name="load", group="load", is_exclusive=True, on_error=self._not_loaded)
+
+    def _not_loaded(self, problem: str = "Not loaded, because of an unexpected error.") -> None:
+        self._is_loading = self._starts_once_loaded = False
+        self.query_one(RunForm).tell(f"✗ {problem}", wrong=True)
+        self.query_one(Preview).show(None)
 
     async def _load(self, source: str) -> None:
         form = self.query_one(RunForm)
@@ -224,9 +230,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             scenario = found.scenario
             seen = await asyncio.to_thread(first_day, scenario)
         except (SsmicError, OSError) as error:
-            self._is_loading = self._starts_once_loaded = False
-            form.tell(f"✗ {error}", wrong=True)
-            self.query_one(Preview).show(None)
+            self._not_loaded(str(error))
             return
         self._is_loading = False
         self.query_one(Preview).show(seen)

@@ -31,6 +31,7 @@ from scenarios import whole_number_of
 from scenarios.results import ResultsError
 from scenarios.results.comparison import mean_text
 from scenarios.sweep import SweepPlan, SweepRequest, SweepResults, compared_points, default_file, plan_sweep, read_sweep
+from tui.safe_output import without_long_words
 from tui.shell import Dialog, Footer
 from tui.widgets import typed_path
 
@@ -118,7 +119,7 @@ def _with_labels(problem: str) -> str:
     """Return a problem in which the options of `ssmic sweep` have the labels of their fields."""
     for id_, label, *_ in _FIELDS:
         problem = re.sub(rf"--{id_}\b", label, problem)
-    return problem
+    return without_long_words(problem)
 
 
 def prepared(request: SweepRequest, out: str) -> SweepProcess:

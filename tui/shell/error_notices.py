@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from textual import events
+from textual._callback import invoke
 from textual.app import App, ScreenStackError
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
@@ -54,7 +55,7 @@ def is_of_callback(error: BaseException) -> bool:
     The screen draws itself by a timer too. A widget that cannot be drawn fails again and again, and no notice is seen.
     """
     codes = _codes(error)
-    callers = (Timer._tick.__code__, MessagePump._flush_next_callbacks.__code__)  # noqa: SLF001 - Textual's
+    callers = (Timer._tick.__code__, call_next_ones.__code__, call_after_drawing.__code__)  # noqa: SLF001 - Textual's
     drawing = Screen._on_timer_update.__code__  # noqa: SLF001 - Textual's
     return bool(codes) and codes[0] in callers and drawing not in codes
 
@@ -143,6 +144,7 @@ class ErrorBoundary(_Base):
         is_exclusive: bool = False,
         name: str = "",
         description: str = "",
+        on_error: Callable[[], None] | None = None,
     ) -> Worker[None]:
         """Run a task, at most until this widget is removed; an exception becomes a notice.
 
@@ -152,6 +154,7 @@ class ErrorBoundary(_Base):
             is_exclusive: Whether to cancel running tasks of the group first.
             name: Name of the worker in Textual's log.
             description: What it does, for the same log.
+            on_error: Called after an exception, to take back what says that the task is in progress.
         """
 
         async def guarded() -> None:
@@ -159,6 +162,8 @@ class ErrorBoundary(_Base):
                 await task()
             except Exception as error:  # noqa: BLE001 - every error is shown
                 _notice(self, error)
+                if on_error is not None and self.is_attached:
+                    on_error()
 
         return self.run_worker(
             guarded, group=group, exclusive=is_exclusive, name=name, description=description, exit_on_error=False
@@ -182,6 +187,38 @@ def guard_handlers() -> None:
                 _notice(self, error)
 
     MessagePump._dispatch_message = guarded  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see above
+    MessagePump._flush_next_callbacks = call_next_ones  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see there
+    Screen._invoke_and_clear_callbacks = call_after_drawing  # type: ignore[method-assign,assignment]  # noqa: SLF001
+
+
+async def call_next_ones(pump: MessagePump) -> None:
+    """Call what was to be called next; Textual's own function forgets all that follow one that fails.
+
+    Args:
+        pump: Where it waits.
+    """
+    callbacks, pump._next_callbacks = pump._next_callbacks, []  # noqa: SLF001 - Textual's
+    for callback in callbacks:
+        try:
+            with pump.prevent(*callback._prevent):  # noqa: SLF001 - Textual's
+                await invoke(callback.callback)
+        except Exception as error:  # noqa: BLE001 - becomes a notice, or ends the application
+            pump.app._handle_exception(error)  # noqa: SLF001 - as Textual's own function does
+
+
+async def call_after_drawing(screen: Screen[Any]) -> None:
+    """Call what waited until the screen was drawn; Textual's own function forgets all that follow one that fails.
+
+    Args:
+        screen: Where it waits, for all widgets of it.
+    """
+    callbacks, screen._callbacks = screen._callbacks, []  # noqa: SLF001 - Textual's
+    for callback, asked_by in callbacks:
+        try:
+            with asked_by._context():  # noqa: SLF001 - Textual's
+                await invoke(callback)
+        except Exception as error:  # noqa: BLE001 - becomes a notice, or ends the application
+            screen.app._handle_exception(error)  # noqa: SLF001 - as Textual's own function does
 
 
 def _is_stale_click(node: DOMNode, message: Message, error: Exception) -> bool:

@@ -198,9 +198,9 @@ class Chart(Widget, can_focus=True):
         self._cursor_s: float | None = None
         self._drawn: tuple[object, list[Strip]] | None = None
 
-    def stop_waiting(self) -> None:
-        """Show that there is nothing to draw: what it was to be made of cannot be read."""
-        self._instead = self._empty
+    def stop_waiting(self, instead: str) -> None:
+        """Show a text in place of data, until there are some: what it was to be made of cannot be read."""
+        self._instead = instead
         self._draw_again()
 
     def show(

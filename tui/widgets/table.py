@@ -139,9 +139,9 @@ class VirtualTable(TableLines, Generic[RowT], can_focus=True):
         """The row under the cursor."""
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
-    def stop_waiting(self) -> None:
-        """Show that there are no rows, because their source cannot be read."""
-        self._instead = self._empty
+    def stop_waiting(self, instead: str) -> None:
+        """Show a text in place of rows, until there are some: what they were to be made of cannot be read."""
+        self._instead = instead
         self.refresh()
 
     def show_rows(self, rows: Sequence[RowT]) -> None:

@@ -482,3 +482,15 @@ async def test_keys_of_panes_leave_the_focus_where_there_is_no_run(opened: Opene
         before = screen.focused
         await pilot.press("M", "J", "right_square_bracket")
         assert screen.focused is before
+
+
+def test_devices_on_a_host_of_many_households_are_shown_with_theirs(street: Scenario) -> None:
+    """By default one host has all agents: the list had dozens of lines "oven", each of another house."""
+    watched = ObservedRun("w", context_of_scenario(street))
+    agents = ("brandt/oven", "ebert/oven", "pv-ebert")
+    for host, on_it in (("host-1", agents), ("brandt", ("brandt/oven", "brandt/wash%2Fdry"))):
+        there = Announcement(host=host, session="s", agents=on_it, state="there")
+        watched.take(topics.host("w", host), there.encoded())
+    names = [str(row.name[0] if isinstance(row.name, tuple) else row.name) for row in HostRows(watched, street.zone)]
+    assert names[1:3] == ["  oven", "  wash/dry"]
+    assert names[4:] == ["  brandt/oven", "  ebert/oven", "  pv-ebert"]

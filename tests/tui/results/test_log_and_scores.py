@@ -205,5 +205,5 @@ async def test_a_file_that_vanished_says_nothing_of_its_scenario(
         await until(pilot, lambda: "there is no such file" in text(pilot, "SimulationPane .problem"))
         await until(pilot, lambda: table(pilot, rows).size.height > 2)
         shown = "".join(table(pilot, rows).render_line(y).text for y in range(table(pilot, rows).size.height))
-        assert "No " in shown
+        assert "Could not be read" in shown
         assert "scenario" not in shown

@@ -16,7 +16,7 @@ from broker.servers.mosquitto import find_mosquitto
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.files.series.test_coverage import TEXT
-from tests.tui.driving import dialog, notices, steps, until
+from tests.tui.driving import dialog, notices, steps, the_app, until
 from tests.tui.terminal import environment
 from tui.run.form import FormValues, about, plan_of
 from tui.run.form_view import RunForm
@@ -458,3 +458,31 @@ async def test_nothing_is_cut_at_the_right_edge_of_80_columns(opened: Opened) ->
         await until(pilot, lambda: table.rows and table.size.width)
         widths = [width for _, width in placed(table.columns, table.size.width)]
         assert sum(widths) + len(widths) - 1 <= table.size.width
+
+
+async def test_a_defect_while_a_scenario_is_loaded_leaves_no_loading(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """*Run* said "loading ..." until another scenario was chosen, and Ctrl+R that the run starts once it is loaded."""
+
+    def fail(_: object) -> None:
+        raise LookupError("a defect")
+
+    monkeypatch.setattr("tui.run.screen.first_day", fail)
+    async with opened(first_area="run") as pilot:
+        await until(pilot, lambda: the_app(pilot).unexpected)
+        about = the_screen(pilot).query_one("RunForm .about", Static)
+        await until(pilot, lambda: "unexpected error" in str(about.render()))
+        assert not the_screen(pilot)._is_loading
+        the_app(pilot).unexpected.clear()
+
+
+async def test_the_words_of_the_preview_are_whole(opened: Opened) -> None:
+    """On a terminal of 80 columns they ended in the middle of a sentence."""
+    async with opened(first_area="run", size=(80, 45)) as pilot:
+        await ready(pilot)
+        words = the_screen(pilot).query_one("Preview Static", Static)
+        await until(pilot, lambda: words.size.height)
+        await pilot.pause()
+        shown = " ".join(words.render_line(y).text.strip() for y in range(words.size.height))
+        assert shown.endswith("Negotiation moves jobs into hours of solar production.")

@@ -157,3 +157,16 @@ async def test_no_point_is_cut_by_a_scroll_bar(opened: Opened) -> None:
                     or points.content_size.width <= scroll.region.width - scroll.scrollbar_size_vertical
                 ),
             )
+
+
+async def test_a_number_of_thousands_of_digits_leaves_the_buttons_in_sight(opened: Opened) -> None:
+    """The message repeated all of its digits, which filled the dialog."""
+    async with opened(first_area="run") as pilot:
+        sweep = await _opened(pilot)
+        _fill(sweep, vary=f"days={'9' * 5_000}")
+        await pilot.press("ctrl+r")
+        problem = sweep.query_one(".problem", Static)
+        await until(pilot, lambda: "(5,0" in str(problem.content))
+        await pilot.pause()
+        assert problem.size.height <= 4
+        assert sweep.size.region.contains_region(sweep.query_one("#start", Button).region)

@@ -199,6 +199,55 @@ async def test_two_defects_that_one_function_meets_are_both_shown(opened: Opened
         unexpected.clear()
 
 
+class Planning(Static):
+    """A widget that has two things called in one moment, of which the first has a defect."""
+
+    called: tuple[str, ...] = ()
+
+    def plan(self) -> None:
+        """Have both called next, and both after the screen has been drawn."""
+        for later in (self.call_next, self.call_after_refresh):
+            later(self.fail, later.__name__)
+            later(self.note, later.__name__)
+
+    def fail(self, when: str) -> None:
+        """Fail."""
+        raise ValueError(when)
+
+    def note(self, when: str) -> None:
+        """Note the call."""
+        self.called = (*self.called, when)
+
+
+async def test_a_defect_of_a_callback_does_not_drop_the_others_of_that_moment(opened: Opened) -> None:
+    """Textual calls those that wait one after the other; those after the first that failed were never called."""
+    async with opened() as pilot:
+        unexpected, planning = the_app(pilot).unexpected, Planning()
+        await pilot.app.screen.mount(planning, before=0)
+        planning.call_later(planning.plan)
+        await until(pilot, lambda: len(unexpected) == 2)
+        await pilot.pause()
+        assert planning.called == ("call_next", "call_after_refresh")
+        assert [str(error) for error in unexpected] == ["call_next", "call_after_refresh"]
+        unexpected.clear()
+
+
+async def test_a_defect_of_a_callback_after_drawing_is_a_notice_also_where_nothing_is_drawn(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The screen calls it while it is idle then; the application ended."""
+    monkeypatch.setenv("SSMIC_TUI_AS_USER", "1")
+    async with opened() as pilot:
+        unexpected, planning = the_app(pilot).unexpected, Planning()
+        await pilot.app.screen.mount(planning, before=0)
+        await pilot.pause()
+        planning.call_after_refresh(planning.fail, "idle")
+        await until(pilot, lambda: unexpected or not pilot.app.is_running)
+        assert pilot.app.is_running
+        assert [str(error) for error in unexpected] == ["idle"]
+        unexpected.clear()
+
+
 class Undrawable(Static):
     """A widget that cannot be drawn."""
 

@@ -146,7 +146,7 @@ def _house(tree: Tree, ref: Ref) -> PartForm:
             (*ref, "id"),
             house.get("id"),
             "unique in the neighbourhood",
-            help="Unique in the neighbourhood; jobs name the house by it and follow when it changes.",
+            help="Unique in the neighbourhood. Jobs refer to the house by this id, and change with it.",
         ),
         Field("text", "name", (*ref, "name"), house.get("name"), "for people", help=_NAME_HELP),
         _base_load(house, ref),
@@ -190,7 +190,7 @@ def _device_fields(ref: Ref, device: dict[str, Any], unique: str) -> tuple[Field
             (*ref, "id"),
             device.get("id"),
             unique,
-            help=f"{unique[0].upper()}{unique[1:]}; jobs name the device by it and follow when it changes.",
+            help=f"{unique[0].upper()}{unique[1:]}. Jobs refer to the device by this id, and change with it.",
         ),
         Field("text", "name", (*ref, "name"), device.get("name"), "for people", help=_NAME_HELP),
         Field(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -29,7 +30,8 @@ from tui.editor.generating.generator import (
     spec_of,
 )
 from tui.formatting import kwh
-from tui.shell import Answer, Confirm, Dialog, Footer
+from tui.safe_output import without_long_words
+from tui.shell import Answer, Application, Confirm, Dialog, Footer
 from tui.widgets import (
     DEMAND,
     PRODUCTION,
@@ -186,7 +188,13 @@ The preview follows the fields: production, and all jobs at their earliest start
             self.workers.cancel_group(self, "make")
             self._say("")
         else:
-            self.run_in_background(partial(self._preview, values), group="make", is_exclusive=True)
+            self._make(partial(self._preview, values))
+
+    def _make(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.run_in_background(task, group="make", is_exclusive=True, on_error=self._not_made)
+
+    def _not_made(self) -> None:
+        self._show(GenerateFailure("Not generated, because of an unexpected error."))
 
     def _complain(self, problems: dict[str, str]) -> None:
         labels = {field.id: field.label for field in ALL_FIELDS} | {"file": "File"}
@@ -194,7 +202,8 @@ The preview follows the fields: production, and all jobs at their earliest start
             self.query_one(f"#of-{id_}").set_class(id_ in problems, "wrong")
         said = self.query_one(".problem", Static)
         said.set_class(bool(problems), "some")
-        update_if_changed(said, "\n".join(f"✗ {labels[id_]}: {what}" for id_, what in problems.items()))
+        text = "\n".join(f"✗ {labels[id_]}: {what}" for id_, what in problems.items())
+        update_if_changed(said, without_long_words(text))
 
     def _say(self, text: str, *, is_busy: bool = False) -> None:
         update_if_changed(self.query_one("#made", Static), text)
@@ -252,7 +261,7 @@ The preview follows the fields: production, and all jobs at their earliest start
             problems["file"] = f"cannot be written: {obstacle}"
         self._complain(problems)
         if not problems:
-            self.run_in_background(partial(self._write, values, path), group="make", is_exclusive=True)
+            self._make(partial(self._write, values, path))
 
     async def _write(self, values: dict[str, str], path: Path) -> None:
         if await asyncio.to_thread(path.exists):
@@ -261,7 +270,16 @@ The preview follows the fields: production, and all jobs at their earliest start
             if await self.app.push_screen_wait(Confirm(f"Overwrite {path.name}?", details, answers)) != "overwrite":
                 return
         self._say(f"writing {path.name} ...", is_busy=True)
-        made = await self._generator.make(GenerateRequest(values, path))
+        before_quit = cast("Application", self.app).before_quit
+
+        def loss() -> str:
+            return f"{path.name} is being written. Quitting leaves it unfinished."
+
+        before_quit.append(loss)
+        try:
+            made = await self._generator.make(GenerateRequest(values, path))
+        finally:
+            before_quit.remove(loss)
         if isinstance(made, GenerateFailure):
             self._show(made)
         else:

@@ -156,7 +156,14 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
         self._read_again(_PAUSE_WALL_S)
 
     def _read_again(self, after_wall_s: float) -> None:
-        self.run_in_background(partial(self._read, after_wall_s), group="read", is_exclusive=True)
+        read = partial(self._read, after_wall_s)
+        self.run_in_background(read, group="read", is_exclusive=True, on_error=self._not_read)
+
+    def _not_read(self) -> None:
+        said = self.query_one("#found", Static)
+        said.add_class("wrong")
+        update_if_changed(said, "✗ Not read, because of an unexpected error.")
+        self.query_one("#use", Button).disabled = True
 
     async def _read(self, after_wall_s: float) -> None:
         self.shown = None
