@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.patience import PATIENCE_WALL_S
+from tests.tui.driving import idle
 from tui.app import SsmicApp
 
 Opened = Callable[..., AbstractAsyncContextManager[Pilot[Any]]]
@@ -27,10 +28,10 @@ def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each key Textual looks twice every 20 ms whether the application is idle; that is half of a test's time."""
-    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
-    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
+def _waits_until_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each key, wait until the application is idle, however busy the machine is."""
+    for module in ("textual.app", "textual.pilot"):
+        monkeypatch.setattr(f"{module}.wait_for_idle", idle)
 
 
 @pytest.fixture(autouse=True)
