@@ -40,6 +40,12 @@ def _patient_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pilot._wait_for_screen, "__defaults__", (PATIENCE_WALL_S,))
 
 
+@pytest.fixture(autouse=True)
+def _patient_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two seconds, a key no longer waits for what the one before has asked for; a busy machine takes longer."""
+    monkeypatch.setattr("tui.shell.key_order.LONGEST_WAIT_WALL_S", PATIENCE_WALL_S)
+
+
 def without_asyncio_debug() -> None:
     """Textual makes thousands of tasks, and the loop's debugging takes a picture of the stack for each."""
     asyncio.get_running_loop().set_debug(False)
