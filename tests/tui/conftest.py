@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.patience import PATIENCE_WALL_S
+from tests.tui.driving import idle
 from tui.app import SsmicApp
 
 Opened = Callable[..., AbstractAsyncContextManager[Pilot[Any]]]
@@ -27,16 +28,22 @@ def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each key Textual looks twice every 20 ms whether the application is idle; that is half of a test's time."""
-    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
-    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
+def _waits_until_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each key, wait until the application is idle, however busy the machine is."""
+    for module in ("textual.app", "textual.pilot"):
+        monkeypatch.setattr(f"{module}.wait_for_idle", idle)
 
 
 @pytest.fixture(autouse=True)
 def _patient_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before and after each key Textual waits until all widgets are idle, for 30 s; on a busy machine that is short."""
     monkeypatch.setattr(Pilot._wait_for_screen, "__defaults__", (PATIENCE_WALL_S,))
+
+
+@pytest.fixture(autouse=True)
+def _patient_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two seconds, a key no longer waits for what the one before has asked for; a busy machine takes longer."""
+    monkeypatch.setattr("tui.shell.key_order.LONGEST_WAIT_WALL_S", PATIENCE_WALL_S)
 
 
 def without_asyncio_debug() -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
+from textual._context import active_app
+from textual.app import App
+from textual.css.query import NoMatches
 from textual.events import Key, MouseDown, MouseUp
 from textual.geometry import Region
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
@@ -17,14 +22,57 @@ from textual.widgets import Input
 from tests.patience import PATIENCE_WALL_S
 
 _LOOK_WALL_S = 0.02
+_DRAWING_WALL_S = 0.001
+_BUSY_WALL_S = 20.0
+_IDLE_TURNS = 10
+"""For so many turns of the event loop nothing may be pending: a message that is being handled leads to the next one."""
 ScreenT = TypeVar("ScreenT", bound=Screen[Any])
 
 
+async def idle(_min_sleep: float = 0) -> None:
+    """Wait until the application has obeyed and drawn all that it was given, or keeps itself busy without end.
+
+    Textual's own way calls a process idle that uses no processor time; on a busy machine, one that waits for its turn
+    uses none either. It does not wait for what threads and other processes find: that is for `until`.
+    """
+    app = active_app.get()
+    end_wall_s, turns = monotonic() + _BUSY_WALL_S, 0
+    while app.is_running and turns < _IDLE_TURNS and monotonic() < end_wall_s:
+        await asyncio.sleep(_DRAWING_WALL_S if _draws(app) else 0)
+        turns = 0 if _draws(app) or _has_messages(app) else turns + 1
+
+
+def _has_messages(app: App[Any]) -> bool:
+    """Return whether a widget has yet to be mounted, or to handle a message."""
+    nodes: list[MessagePump] = [app, *app._registry]
+    return any(node.message_queue_size + len(node._next_callbacks) or not node._is_mounted for node in nodes)
+
+
+def _draws(app: App[Any]) -> bool:
+    """Return whether the screen has to be drawn, which Textual does sixty times a second."""
+    if app._batch_count or not app._screen_stack:
+        return False
+    screen = app.screen
+    return bool(screen._layout_required or screen._repaint_required or screen._dirty_widgets or screen._callbacks)
+
+
 async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
-    """Run the application until a condition holds."""
-    async with asyncio.timeout(PATIENCE_WALL_S):
-        while not holds():
-            await pilot.pause(_LOOK_WALL_S)
+    """Run the application until a condition holds.
+
+    What the condition asks about need not be there yet: then it does not hold.
+    """
+    missing: Exception | None = None
+    try:
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            while True:
+                try:
+                    if holds():
+                        return
+                except (AssertionError, LookupError, NoMatches) as error:
+                    missing = error
+                await pilot.pause(_LOOK_WALL_S)
+    except TimeoutError as late:
+        raise late from missing
 
 
 async def dialog(pilot: Pilot[Any], kind: type[ScreenT]) -> ScreenT:

@@ -108,8 +108,13 @@ async def test_the_application_works_in_a_browser(tmp_path: Path) -> None:
     )
     async with process(*serve, folder=tmp_path), process(*chromium, folder=tmp_path):
         await fetched(f"http://localhost:{port}")
-        pages = await fetched(f"http://127.0.0.1:{debug_port}/json")
-        address = next(page for page in pages if page["type"] == "page")["webSocketDebuggerUrl"]
+        pages: list[Any] = []
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            while not pages:  # it answers before its page is there
+                pages = [
+                    page for page in await fetched(f"http://127.0.0.1:{debug_port}/json") if page["type"] == "page"
+                ]
+        address = pages[0]["webSocketDebuggerUrl"]
         async with connect(address, max_size=None) as connection:
             browser = Browser(connection)
             await browser.do("Network.enable")

@@ -11,6 +11,7 @@ import pytest
 
 from scenarios.load import bundled_text
 from tests.ended import Ssmic
+from tests.patience import PATIENCE_WALL_S
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_pipe_without_a_writer_is_refused(tmp_path: Path, arguments: tuple[str
     """Each waited for the writer for ever, without saying so; a sweep also read it twice."""
     os.mkfifo(tmp_path / "pipe")
     command = [sys.executable, "-m", "tui", *arguments]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_WALL_S, check=False)
     assert ended.returncode == 3, ended.stderr
     assert "pipe: is a pipe, a device or a socket; " in ended.stderr
 

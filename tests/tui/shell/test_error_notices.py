@@ -267,6 +267,7 @@ async def test_what_cannot_be_drawn_ends_the_application_with_the_work_rescued(
         await pilot.press("ctrl+n")
         await until(pilot, lambda: screen.work is not None)
         await pilot.press("h", *"café")
+        await until(pilot, lambda: screen.work is not None and "café" in screen.work.history.current.document().text)
         screen.mount(Undrawable())
         await until(pilot, lambda: not pilot.app.is_running)
     assert pilot.app.return_code == 1

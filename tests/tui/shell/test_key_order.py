@@ -77,11 +77,8 @@ async def test_keys_go_on_when_the_task_ends_without_a_dialog(opened: Opened) ->
 
 
 @pytest.mark.parametrize("pending", [(), ("Z", "h")])
-async def test_quitting_waits_for_no_dialog(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch, pending: tuple[str, ...]
-) -> None:
+async def test_quitting_waits_for_no_dialog(opened: Opened, pending: tuple[str, ...]) -> None:
     """It waited two seconds behind a task that may show one, such as an import; what was typed for it is dropped."""
-    monkeypatch.setattr(key_order, "LONGEST_WAIT_WALL_S", 3600.0)
     async with opened(first_area="neighbourhoods", first_intent=EditScenario("night")) as pilot:
         editor = _editor(pilot.app)
         await until(pilot, lambda: editor.work is not None and editor.is_settled)

@@ -69,7 +69,7 @@ async def test_what_was_asked_of_a_run_that_was_left_is_not_sent(opened: Opened)
     async with opened(first_area="negotiations") as pilot:
         before = await watched(pilot)
         at_once(pilot, "space", "n")
-        await pilot.pause()
+        await until(pilot, lambda: [worker.group for worker in pilot.app.workers].count("requests") == 2)
         after = await watched(pilot)
         after.answers.set()
         at_once(pilot, "t")

@@ -18,7 +18,7 @@ from textual.widgets import Button, Input, Static
 from broker.errors import SsmicError
 from tests.tui.driving import click, dialog, the_app, until
 from tui.app import SsmicApp
-from tui.areas import AREAS
+from tui.areas import AREAS, Area
 from tui.run.algorithms_dialog import AlgorithmsDialog
 from tui.shell.base_screen import AreaScreen
 from tui.shell.dialogs import AskText, Confirm, PickPath
@@ -40,13 +40,17 @@ def in_area(pilot: Pilot[Any], area: str) -> bool:
     return isinstance(pilot.app.screen, AreaScreen) and area == pilot.app.screen.AREA
 
 
+def _shows_tab_of(pilot: Pilot[Any], area: Area) -> bool:
+    return pilot.app.screen.query_one("AreaTab.shown", AreaTab)._area is area
+
+
 async def test_every_area_opens_by_its_key_and_by_the_mouse(opened: Opened) -> None:
     """The bar shows where you are."""
     async with opened() as pilot:
         for area in AREAS:
             await pilot.press(area.key)
             await until(pilot, partial(in_area, pilot, area.id))
-            assert pilot.app.screen.query_one("AreaTab.shown", AreaTab)._area is area
+            await until(pilot, partial(_shows_tab_of, pilot, area))
         tabs = list(pilot.app.screen.query(AreaTab))
         await click(pilot, tabs[1])
         await until(pilot, lambda: AREAS[1].id == pilot.app.screen.AREA)

@@ -109,9 +109,9 @@ async def test_rescued_changes_come_back_as_unsaved_changes_of_their_file(opened
         assert (work.path, work.history.is_dirty, work.tree["name"]) == (file, True, "smaller")
         assert file.read_text() == SMALL
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: not work.history.is_dirty)
+        await until(pilot, lambda: not rescued.exists())
+        assert not work.history.is_dirty
         assert "name: smaller" in file.read_text()
-        assert not rescued.exists()
 
 
 async def test_rescued_changes_are_discarded_only_after_a_question(opened: Opened, tmp_path: Path) -> None:
