@@ -46,7 +46,7 @@ while; its device has drawn nothing while it was offline. And a job whose device
 a programme whose device is read seldom is over when a second reading has shown it; a job whose device has vanished
 drew what the device's counter shows once it is back; what a counter misses because it was reset counts by power; and a
 counter that was reset while its device was offline shows no more than the device can have drawn since then, nor does
-one that has shown 0 for a while."""
+one that has shown 0 for a while, and what was drawn before a counter fell to a thousandth says nothing of its unit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -559,8 +559,12 @@ class Meter:
         possible_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
         # Without readings of power, nothing could show later which unit the counter counts in.
         if self.knows_units and self.power_w is not None:
+            # What was drawn until now is no sign of the unit, above all if nothing was heard for hours.
+            until_wh = self.power_w * (now_s - (self.at_s or now_s)) / _HOUR_S
+            is_drawing = self.weighs_resets and not self._is_offline
+            shown_wh = self._shown_wh + (until_wh if is_drawing else 0.0)
             fall = self._unit_change.take_fall(
-                now_s, before_wh, counter_wh, possible_wh=possible_wh, uncounted_wh=self._shown_wh
+                now_s, before_wh, counter_wh, possible_wh=possible_wh, uncounted_wh=shown_wh
             )
             if fall is not None:
                 return "" if fall.may_be_reset else problem_of_fall(before_wh, counter_wh)

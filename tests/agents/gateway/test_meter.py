@@ -533,3 +533,13 @@ def test_an_inverter_whose_bridge_shows_0_for_a_while_has_not_produced_its_day_a
     for number in range(4):
         meter.take(60 * (31 + number), 400.0, after_wh)
     assert meter.energy_wh == pytest.approx(drawn_wh, abs=10)
+
+
+def test_a_counter_that_was_reset_while_nothing_was_heard_of_its_device_is_not_in_another_unit() -> None:
+    """What it would have drawn in these hours by its last power seemed to be missing from the counter afterwards."""
+    meter = Meter(planned_w=2_000.0)
+    meter.take(0, 2_000.0, 1_133.0)
+    meter.take(60, 2_000.0, 1_167.0)
+    problems = [meter.take(7_200 + 60 * number, 2_000.0, 5.0 + 33.3 * number) for number in range(4)]
+    assert problems == ["", "", "", ""]
+    assert meter.energy_wh == pytest.approx(34.0 + 105.0, abs=1)
