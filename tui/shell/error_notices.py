@@ -188,7 +188,7 @@ def guard_handlers() -> None:
 
     MessagePump._dispatch_message = guarded  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see above
     MessagePump._flush_next_callbacks = call_next_ones  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see there
-    Screen._invoke_and_clear_callbacks = call_after_drawing  # type: ignore[method-assign,assignment]  # noqa: SLF001
+    Screen._invoke_and_clear_callbacks = call_after_drawing  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see there
 
 
 async def call_next_ones(pump: MessagePump) -> None:
