@@ -332,4 +332,6 @@ def test_a_folder_in_which_nothing_can_be_written_is_named_once(tmp_path: Path) 
     path = tmp_path / "journals" / "adler.sqlite"
     with pytest.raises(JournalError) as raised:
         HostJournal(path, IDENTITY)
-    assert str(raised.value) == f"journal {path} cannot be written: {raised.value.__cause__.strerror}"  # type: ignore[union-attr]
+    cause = raised.value.__cause__
+    assert isinstance(cause, OSError)
+    assert str(raised.value) == f"journal {path} cannot be written: {cause.strerror}"
