@@ -393,7 +393,8 @@ class JournalFile:
 
     def _error(self, cause: Exception) -> JournalError:
         if isinstance(cause, OSError | sqlite3.OperationalError):
-            return JournalWriteError(f"journal {self.path} cannot be written: {cause}")
+            reason = getattr(cause, "strerror", None) or cause
+            return JournalWriteError(f"journal {self.path} cannot be written: {reason}")
         if isinstance(cause, sqlite3.DatabaseError):
             return self._damaged(str(cause))
         return JournalError(f"journal {self.path}: {cause}")

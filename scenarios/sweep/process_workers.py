@@ -44,7 +44,7 @@ async def process_workers(variants: Sequence[Scenario], count: int) -> AsyncIter
     finally:
         # One that still imports what it needs would not hear that the pipe is closed, on a busy machine for seconds.
         # (Since Python 3.14, this is `kill_workers`.)
-        for worker in list(pool._processes.values()):  # noqa: SLF001
+        for worker in list(pool._processes.values()):  # noqa: SLF001 - see above
             worker.kill()
         ours.close()
         lifeline.close()

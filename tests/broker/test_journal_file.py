@@ -324,3 +324,14 @@ async def test_the_time_that_a_run_takes_adds_up_over_the_processes_of_its_clock
         found = journal.load_progress()
     assert found is not None
     assert 100.0 <= found.wall_s < 100.0 + PATIENCE_WALL_S
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_named_once(tmp_path: Path) -> None:
+    """The system's reason comes without its number and the path of the lock."""
+    (tmp_path / "journals").write_text("a file")
+    path = tmp_path / "journals" / "adler.sqlite"
+    with pytest.raises(JournalError) as raised:
+        HostJournal(path, IDENTITY)
+    cause = raised.value.__cause__
+    assert isinstance(cause, OSError)
+    assert str(raised.value) == f"journal {path} cannot be written: {cause.strerror}"
