@@ -13,6 +13,7 @@ from scenarios.results import (
     ResultsLockedError,
     ResultsReader,
     ResultsUnreadableError,
+    ResultsWriteError,
     SimulationSpec,
     create_results,
     seal,
@@ -40,13 +41,14 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
     reached_s = _reached_s(scenario, settings)
     if reached_s is not None:
         scenario = _recorded(path, scenario, settings, reached_s)
-    elif path.exists() and not _is_unused(path, settings):
-        raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
-    elif not path.exists():
+    elif not path.exists() or _holds_no_run(path):
+        _remove(path)
         make_private_folder(path.parent)
         chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
         spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen)
         create_results(spec, path)
+    elif not _is_unused(path, settings):
+        raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
     with record_run(scenario, PlannedRun(1, settings, path), resume=True) as record:
         yield record
     seal(path)
@@ -103,6 +105,27 @@ def _whose(path: Path, settings: RunSettings) -> str:
         f", with the results of this run, which has no journal in {settings.journals}: put the clock's and the "
         "manager's journals back to continue it, or choose another --run or --out to begin again"
     )
+
+
+def _holds_no_run(path: Path) -> bool:
+    """Return whether a file is what remains of a clock that was killed while it created its results file."""
+    if path.is_file() and not path.stat().st_size:
+        return True
+    try:
+        with ResultsReader(path) as results:
+            return not results.runs()
+    except (ResultsLockedError, ResultsUnreadableError):
+        raise
+    except ResultsError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    if path.exists():
+        try:
+            path.unlink()
+        except OSError as error:
+            raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _is_unused(path: Path, settings: RunSettings) -> bool:

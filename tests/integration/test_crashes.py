@@ -21,6 +21,8 @@ from broker.transport.memory import MemoryBroker
 from scenarios.deployment.results_file import open_record
 from scenarios.load import load_scenario
 from scenarios.results.connection import ResultsUnreadableError
+from scenarios.results.files import SimulationSpec, create_results, reserve_exactly
+from scenarios.results.reader import ResultsReader
 from scenarios.results.run_end import RecordedEnd
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
@@ -104,6 +106,24 @@ def test_results_that_cannot_be_read_for_lack_of_space_are_not_taken_for_those_o
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert code_for_supervisor(raised.value) == TRY_AGAIN
+
+
+@pytest.mark.parametrize("is_built", [False, True], ids=["name taken", "no run in it"])
+def test_a_clock_that_was_killed_while_it_created_its_results_starts_again(
+    street: Scenario, tmp_path: Path, *, is_built: bool
+) -> None:
+    """It took what it had left for the results of another run, and never started again."""
+    settings = RunSettings(seed=1, run_id="r", journals=tmp_path)
+    results_file = tmp_path / "r.sqlite"
+    if is_built:
+        create_results(SimulationSpec(street, "insertion", (2,), "mqtt"), results_file)
+    else:
+        reserve_exactly(results_file)
+    with open_record(results_file, street, settings):
+        pass
+    with ResultsReader(results_file) as results:
+        assert [run.run_id for run in results.runs()] == ["r"]
+        assert results.info.seeds == (1,)
 
 
 def test_the_results_of_another_run_are_not_touched(street: Scenario, tmp_path: Path) -> None:
