@@ -326,6 +326,11 @@ _TABLES: WeakValueDictionary[tuple[tuple[int, ...], tuple[float, ...]], _LoadTab
 class Production(CumulativeSeries):
     """Actual or expected production of a panel, at UNIX seconds."""
 
+    @property
+    def most_in_a_minute_wh(self) -> float:
+        """More is produced in no minute, Wh: what it would be at the highest power between two points."""
+        return float((np.diff(self.cumulative_array) / np.diff(self.times_array)).max()) * _MINUTE_S
+
     def continued_by(self, newer: Production) -> Production:
         """Return this series up to the first point of `newer`, followed by `newer`."""
         times_s = self.times_s[: bisect_left(self.times_s, newer.start_s)]

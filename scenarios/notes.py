@@ -1,7 +1,7 @@
 """Notes on what a scenario's author may not have intended.
 
-Jobs that have to overlap another job of their device, job ids used more than once, and parts that have no effect where
-jobs are supplied by shares.
+Jobs that have to overlap another job of their device, job ids used more than once, jobs that no producer can supply,
+and parts that have no effect where jobs are supplied by shares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agents import Job
 from agents.ranking import NegotiationSettings
-from agents.scheduling import ALGORITHMS_WITH, INSERTION
+from agents.scheduling import ALGORITHMS_WITH, INSERTION, TOLERANCE_WH
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, SupplySettings
 from broker import first_few
 from scenarios.device_overlaps import jobs_without_room
@@ -27,6 +27,7 @@ JOBS_IN_FOLDER = "consumer_event.csv"
 """File of jobs in PySSMic's input folders, one job per line."""
 SHOWN = 3
 """Number of jobs that a note names."""
+_MINUTES_AN_HOUR = 60
 _WHOLE = "consumers ask producers in their order, and forecasts are used as issued"
 _SHARED = "consumers choose producers, start and shares themselves"
 NO_STRATEGY = "with supply 'shared' consumers have a strategy of their own"
@@ -130,7 +131,7 @@ def run_notes(
 
 def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[ScenarioNote, ...]:
     if not (supply or scenario.supply_settings).is_shared:
-        return _whole_job_notes(scenario)
+        return (*_too_strong_jobs(scenario), *_whole_job_notes(scenario))
     notes = []
     if scenario.algorithm != INSERTION:
         notes.append(ScenarioNote(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
@@ -139,6 +140,23 @@ def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[Sc
     if any(isinstance(event.action, SwitchStrategy) for event in scenario.timeline):
         notes.append(ScenarioNote(f"events 'strategy' of the timeline have no effect: {NO_STRATEGY}", ("timeline",)))
     return tuple(notes)
+
+
+def _too_strong_jobs(scenario: Scenario) -> tuple[ScenarioNote, ...]:
+    """Return a note if every job draws more for a minute than any producer is ever forecast to produce."""
+    forecasts = [one.production for series in scenario.producers.values() for one in series.predictions]
+    if not forecasts or not scenario.jobs or scenario.gateways:  # real devices send forecasts of their own
+        return ()
+    most_wh = max(forecast.most_in_a_minute_wh for forecast in forecasts)
+    if any(job.load_profile.least_peak_wh <= most_wh + TOLERANCE_WH for job in scenario.jobs):
+        return ()
+    least_w = min(job.load_profile.least_peak_wh for job in scenario.jobs) * _MINUTES_AN_HOUR
+    most_w = most_wh * _MINUTES_AN_HOUR
+    what = (
+        f"no producer can supply a job, so all run on grid power: each job draws {least_w:,.0f} W or more for a "
+        f"minute, and forecasts reach {most_w:,.0f} W; with supply 'shared' several producers supply a job together"
+    )
+    return (ScenarioNote(what, ("jobs",)),)
 
 
 def _whole_job_notes(scenario: Scenario) -> tuple[ScenarioNote, ...]:

@@ -39,6 +39,7 @@ from .settings import (
 )
 from .time_grid import (
     BIN_S as BIN_S,
+    TOLERANCE_WH as TOLERANCE_WH,
     add as add,
 )
 
@@ -50,6 +51,7 @@ __all__ = [
     "INSERTION",
     "MAX_COMPULSORY_TASKS",
     "MAX_STEP_S",
+    "TOLERANCE_WH",
     "AlgorithmSettings",
     "Commitment",
     "Insertion",

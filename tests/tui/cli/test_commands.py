@@ -139,6 +139,22 @@ def test_what_decides_nothing_with_shared_supply_is_noted(ssmic: Ssmic, small: P
     assert "no effect" not in ssmic(*order, "--supply", "whole").err
 
 
+@pytest.mark.parametrize(("peak_w", "is_noted"), [(500, False), (501, True)])
+def test_that_no_producer_can_supply_any_job_is_noted(
+    ssmic: Ssmic, small: Path, *, peak_w: int, is_noted: bool
+) -> None:
+    """A first neighbourhood ran on grid power, beside panels that produced far more, without a word."""
+    small.write_text(small.read_text().replace("[3600, 500]", f"[120, {peak_w / 30}], [3600, 500]"))
+    note = (
+        f"no producer can supply a job, so all run on grid power: each job draws {peak_w} W or more for a minute, and "
+        "forecasts reach 500 W; with supply 'shared' several producers supply a job together"
+    )
+    assert (note in ssmic("check", small, "--json").json["notes"]) is is_noted
+    order = ("run", small, "--bus", "memory", "--days", "1", "--json")
+    assert (f"note: {note}" in ssmic(*order).err) is is_noted
+    assert note not in ssmic(*order, "--supply", "shared").err
+
+
 def test_what_decides_nothing_with_whole_jobs_is_noted(ssmic: Ssmic, small: Path) -> None:
     """Preferences and use of forecasts, unless they are the default; not if the file has shared supply."""
     assert not any("no effect" in note for note in ssmic("check", small, "--json").json["notes"])
