@@ -194,10 +194,10 @@ class JobCourse:
         """
         after_s = at_s - (self.started_s or at_s)
         drawn_wh = max(self.points[-1][1], meter.energy_wh - self.base_wh)
+        while len(self.points) > 1 and self.points[-1][0] >= after_s:  # readings that were wrong have points, too
+            self.points.pop()
         if after_s > self.points[-1][0]:
             self.points.append((after_s, drawn_wh))
-        elif len(self.points) > 1:
-            self.points[-1] = (after_s, drawn_wh)
 
     def await_counter(self, now_s: int, meter: Meter) -> None:
         """Let the counter of a device that has vanished show later what it drew, if it has one.

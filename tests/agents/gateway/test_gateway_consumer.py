@@ -314,6 +314,16 @@ def test_a_job_whose_device_vanished_says_why_and_what_is_not_known(rules: int, 
     assert (end.outcome, end.reason) == ("vanished", reason)
 
 
+@pytest.mark.parametrize("rules", [9, 12])
+def test_a_device_that_vanishes_after_a_wrong_reading_is_metered_until_its_last_right_one(rules: int) -> None:
+    """Two points of what it drew had the same time, which ended its agent."""
+    wrong = [(900, Reported(power_w=2e5)), (1_200, Reported(power_w=2e5))]
+    end = ending(rules, (0, RUNS), *watts(3_000.0, 0, 300, 600), *wrong, (9_000, BACK))
+    assert end.measured is not None
+    assert (end.outcome, end.measured.times_s) == ("vanished", (0, 300, 600))
+    assert end.measured.energy_wh == pytest.approx(500.0)
+
+
 def drawing(power_w: float, counter_wh: float, after_s: int) -> Said:
     """Return a reading of power and counter, seconds since the start of the contract."""
     return after_s, Reported(power_w=power_w, counter_wh=counter_wh)
