@@ -292,6 +292,8 @@ class JobCourse:
 
     def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> JobEnd | None:
         """Return how a job that takes longer than planned has ended; None: its device still runs."""
+        if gateway.rules >= 12 and self.idle_since_s is not None:
+            return None  # it may only pause, for it has not been idle for long enough
         limit_s = (self.started_s or now_s) + self._most_s
         is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
         if gateway.rules >= 4 and not is_on_standby:
