@@ -208,6 +208,7 @@ class JobCourse:
         """
         if self.readings and meter.counter_wh is not None:
             self.late_meter, self.vanished_s = meter, now_s
+            self.base_unknown_wh = meter.unknown_wh  # its reason has said what was not known until now
 
     def add_late_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
         """Add what a device drew that had vanished; return whether that is known in full now.
@@ -220,12 +221,14 @@ class JobCourse:
             meter: The device's, with the reading.
             gateway: The device's settings.
         """
-        if meter.counted_s != now_s or meter.is_doubtful:
+        if not meter.has_counted(now_s):
             return False
-        self.add_point(now_s if self.vanished_s is None else self.vanished_s, meter)
+        self._pass_over(meter)
+        limit_s = (self.started_s or now_s) + self._most_s
+        self.add_point(min(now_s, limit_s) if self.vanished_s is None else self.vanished_s, meter)
         self.vanished_s = None
         is_idle = (meter.power_w or 0.0) <= gateway.idle_w or meter.is_offline
-        return is_idle or now_s >= (self.started_s or now_s) + self._most_s
+        return is_idle or now_s >= limit_s
 
     def _pass_over(self, meter: Meter) -> None:
         """Take back what the job drew by a reading that `meter` has shown to be wrong."""

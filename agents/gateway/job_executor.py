@@ -121,6 +121,14 @@ class JobExecutor:
         elif report.job is not None and self._courses.named(report.job, device.qualified_id) is None:
             device.complain("report", f"there is no open job {report.job!r}", self._courses.open_ids)
 
+    def _await_counter(self, course: JobCourse) -> None:
+        """Wait for what the counter of a device that has vanished shows of its job, once it is back."""
+        meter = self._device.meter
+        if self._has_meter_of(course):
+            course.await_counter(self._agent.now_s, meter)
+            if meter.at_s is not None:
+                meter.go_offline(meter.at_s)  # while nothing is heard of it, it does not draw its last power
+
     def _meter_vanished(self) -> None:
         """Add to jobs whose device had vanished what its counter shows of them now that it is back."""
         for course in self._courses:
@@ -135,13 +143,18 @@ class JobExecutor:
                 self._complete(course)
 
     def _complete(self, course: JobCourse) -> None:
-        """Record all that a job drew whose device had vanished, if more is known than at its end."""
+        """Record what is known of a job whose device had vanished, if that is more than at its end."""
         meter, course.late_meter = course.late_meter, None
-        known_wh = 0.0 if course.measured is None else course.measured.energy_wh
-        if meter is None or course.points[-1][1] <= known_wh + ROUNDING_WH:
+        if meter is None:
             return
-        course.measured = course.drawn(meter)
-        course.reason = f"{course.reason}; its counter has shown since what it drew"
+        known_wh = 0.0 if course.measured is None else course.measured.energy_wh
+        news = [course.doubt(meter)]
+        if course.points[-1][1] > known_wh + ROUNDING_WH:
+            course.measured = course.drawn(meter)
+            news = ["its counter has shown since what it drew", *news]
+        if not any(news):
+            return
+        course.reason = "; ".join(part for part in (course.reason, *news) if part)
         self._tell_ledger(course)
         self._published.show_job(course)
 
@@ -412,9 +425,10 @@ class JobExecutor:
             is_lost, silent_s = device.is_available is False, now_s - (device.last_heard_s or now_s)
             end = course.end_at(now_s, self._gateway, device.meter, is_lost=is_lost, silent_s=silent_s)
             if end is not None:
+                has_left = course.ended_by is not None  # its counter may go on elsewhere
                 self._conclude(course, *end)
-                if end.outcome == "vanished" and self._gateway.rules >= 12:
-                    course.await_counter(now_s, device.meter)
+                if end.outcome == "vanished" and not has_left and self._gateway.rules >= 12:
+                    self._await_counter(course)
                 return
             if course.renew_timer_s is not None and course.renew_timer_s <= self._agent.now_s:
                 renewed = self._commands.renew(course, self._device.id, self._agent.now_s)

@@ -136,14 +136,13 @@ class Meter:
         return self._is_offline
 
     @property
-    def counted_s(self) -> int | None:
-        """When the counter was last read, UNIX seconds; None: never."""
-        return self._counted_s
-
-    @property
     def is_doubtful(self) -> bool:
         """Whether the next reading can show that the last one, such as a reset, was wrong; `energy_wh` falls then."""
         return self._before_reset is not None and self.energy_wh > self._before_reset[1]
+
+    def has_counted(self, now_s: int) -> bool:
+        """Return whether the counter was read at a time, the last one, and nothing can show later that it was wrong."""
+        return self._counted_s == now_s and self._suspect_wh is None and not self.is_doubtful
 
     @property
     def counts_power(self) -> bool:

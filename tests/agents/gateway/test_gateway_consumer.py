@@ -373,6 +373,48 @@ def test_a_counter_shows_what_a_vanished_device_drew_once_it_is_back(
     assert end.measured.cumulative_wh == pytest.approx([wh for _, wh in drawn], abs=1)
 
 
+RAN = [(0, RUNS), drawing(2_000.0, 1_000.0, 0), drawing(2_000.0, 1_167.0, 300)]
+"""A programme of 2 kW has begun."""
+
+
+def test_what_a_device_has_drawn_elsewhere_after_it_had_left_is_not_of_its_job() -> None:
+    """The counter of a car goes on wherever it is charged."""
+    end = ending(12, *RAN, (600, Left()), (3_000, Announced(type="consumer")), drawing(0.0, 3_000.0, 3_060))
+    assert end.measured is not None
+    assert end.reason == "its device has left"
+    assert end.measured.energy_wh == pytest.approx(333, abs=1)
+
+
+def test_a_vanished_device_that_falls_silent_again_is_metered_for_as_long_as_a_job_may_take() -> None:
+    """Its job seemed to have drawn for days."""
+    days_s = 3 * 24 * HOUR_S
+    end = ending(12, *RAN, *LONG_AWAY, drawing(600.0, 1_900.0, 2 * HOUR_S), drawing(0.0, 2_100.0, days_s))
+    assert end.measured is not None
+    assert end.measured.times_s[-2:] == (4_500, 3 * HOUR_S)
+    assert end.measured.energy_wh == pytest.approx(1_100.0)
+
+
+def test_a_vanished_device_whose_counter_may_have_been_reset_may_have_drawn_what_it_shows() -> None:
+    """Its job said only that it had been offline."""
+    back_s = 12 * HOUR_S
+    away = [(600, GONE), (4_500, GONE), (back_s, BACK)]
+    since = [drawing(0.0, counter_wh, back_s + 60 * n) for n, counter_wh in enumerate((700.0, 700.0, 700.5, 700.5))]
+    end = ending(12, *RAN, *away, *since)
+    assert end.reason == "its device is offline; while offline, it may have drawn up to 700 Wh more"
+    assert end.measured is not None
+    assert end.measured.energy_wh == pytest.approx(333, abs=2)
+
+
+def test_a_device_that_was_silent_has_not_drawn_its_last_power_until_its_counter_comes() -> None:
+    """Its power came first, for five minutes; so two hours at 2 kW counted, whatever the counter showed then."""
+    silent_s = 3 * HOUR_S
+    powers = watts(0.0, *range(silent_s, silent_s + 601, 60))
+    end = ending(12, *RAN, (600, RUNS), (5_000, RUNS), *powers, drawing(0.0, 2_000.0, silent_s + 660))
+    assert end.measured is not None
+    assert end.outcome == "vanished"
+    assert end.measured.energy_wh == pytest.approx(1_000.0)
+
+
 def test_a_run_that_ends_while_a_device_that_had_vanished_still_runs_records_what_is_known() -> None:
     """Its counter has been read again once."""
     with with_contract(GATEWAY) as washer:
