@@ -74,6 +74,8 @@ class JobCourse:
     """The meter at its start."""
     base_unknown_wh: float = 0.0
     """The meter's `unknown_wh` at its start."""
+    base_by_power_wh: float = 0.0
+    """The meter's `by_power_wh` at its start."""
     points: list[tuple[int, float]] = field(default_factory=list)
     """Seconds since its start, and Wh since then."""
     low_since_s: int | None = None
@@ -154,6 +156,7 @@ class JobCourse:
         """
         self.started_s = now_s
         self.base_wh, self.base_unknown_wh = meter.energy_wh, meter.unknown_wh
+        self.base_by_power_wh = meter.by_power_wh
         self.points = [(0, 0.0)]
 
     def add_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
@@ -192,8 +195,12 @@ class JobCourse:
             at_s: Virtual time, UNIX seconds.
             meter: The device's, with all that it has metered until then.
         """
+        self.add_energy(at_s, meter.energy_wh)
+
+    def add_energy(self, at_s: int, energy_wh: float) -> None:
+        """See `add_point`; `energy_wh` is what the meter had metered then."""
         after_s = at_s - (self.started_s or at_s)
-        drawn_wh = max(self.points[-1][1], meter.energy_wh - self.base_wh)
+        drawn_wh = max(self.points[-1][1], energy_wh - self.base_wh)
         while len(self.points) > 1 and self.points[-1][0] >= after_s:  # readings that were wrong have points, too
             self.points.pop()
         if after_s > self.points[-1][0]:
@@ -209,6 +216,24 @@ class JobCourse:
         if self.readings and meter.counter_wh is not None:
             self.late_meter, self.vanished_s = meter, now_s
             self.base_unknown_wh = meter.unknown_wh  # its reason has said what was not known until now
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether its device has vanished, and its counter has not been read since."""
+        return self.late_meter is not None and self.vanished_s is not None
+
+    def divide(self, before: JobCourse, meter: Meter) -> None:
+        """Leave what this job has not drawn by its power to the job before, whose device had vanished.
+
+        Args:
+            before: That job, which `is_unread`.
+            meter: The device's, with the first reading of its counter since.
+        """
+        own_wh = meter.by_power_wh - self.base_by_power_wh
+        self.base_wh = max(self.base_wh, meter.energy_wh - own_wh)
+        self.points = at_most(self.points, meter.energy_wh - self.base_wh)
+        if before.vanished_s is not None:
+            before.add_energy(before.vanished_s, self.base_wh)
 
     def add_late_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
         """Add what a device drew that had vanished; return whether that is known in full now.

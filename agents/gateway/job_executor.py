@@ -108,6 +108,7 @@ class JobExecutor:
             problem = meter.take(self._agent.now_s, report.power_w, report.counter_wh)
             if problem:
                 device.complain_of_reading(problem)
+            self._divide_missed()
             for running in self._courses:
                 if running.is_running and self._has_meter_of(running):
                     running.was_offline |= meter.resets > resets
@@ -136,8 +137,22 @@ class JobExecutor:
             if course.late_meter is meter and course.add_late_reading(self._agent.now_s, meter, self._gateway):
                 self._complete(course)
 
+    def _divide_missed(self) -> None:
+        """Divide what a counter has counted since its device vanished, if the next job began before it was read.
+
+        Without readings of power, the next job has drawn all of it.
+        """
+        meter = self._device.meter
+        if meter.power_w is None or not meter.has_counted(self._agent.now_s):
+            return
+        before = next((course for course in self._courses if course.is_unread and course.late_meter is meter), None)
+        running = next((course for course in self._courses if course.is_running), None)
+        if before is not None and running is not None:
+            running.divide(before, meter)
+            self._complete(before)
+
     def complete_vanished(self) -> None:
-        """Record what is known of jobs whose device had vanished: another job begins, or the run ends."""
+        """Record what is known of jobs whose device had vanished: another job has ended, or the run ends."""
         for course in self._courses:
             if course.late_meter is not None:
                 self._complete(course)
@@ -271,7 +286,11 @@ class JobExecutor:
 
     def _begin(self, course: JobCourse) -> None:
         meter, now_s = self._device.meter, self._agent.now_s
-        self.complete_vanished()
+        for late in self._courses:
+            if late.late_meter is not None and not late.is_unread:
+                self._complete(late)
+        if self._gateway.rules >= 12:
+            meter.end_absence(now_s)
         if self._gateway.rules >= 9:
             if meter.counts_power:
                 meter.advance(now_s)  # what was drawn before is not the job's
@@ -449,6 +468,8 @@ class JobExecutor:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
         course.state, course.outcome, course.is_commanded = state, outcome, False
         course.reason = reason or course.reason
+        if course.started_s is not None:
+            self.complete_vanished()  # what the counter shows from now on may be of this job as well
         if self._gateway.rules >= 9 and course.readings and self._has_meter_of(course):
             self._settle(course)
         course.measured = course.drawn(self._device.meter)

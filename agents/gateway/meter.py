@@ -136,6 +136,11 @@ class Meter:
         return self._is_offline
 
     @property
+    def by_power_wh(self) -> float:
+        """Energy by readings of power until the last one, Wh, whether or not a counter has counted it."""
+        return self._by_power_wh
+
+    @property
     def is_doubtful(self) -> bool:
         """Whether the next reading can show that the last one, such as a reset, was wrong; `energy_wh` falls then."""
         return self._before_reset is not None and self.energy_wh > self._before_reset[1]
@@ -282,6 +287,17 @@ class Meter:
         self._end_gap(0.0)
         self.at_s = now_s
         self._count_ahead()
+
+    def end_absence(self, now_s: int) -> None:
+        """Count no power for the time that the device has been offline until now: a job begins, which has not drawn it.
+
+        What its counter shows of that time is still counted.
+        """
+        if self.at_s is None:
+            return
+        self._integrate(now_s)
+        self._end_gap(0.0)
+        self.at_s = now_s
 
     def go_offline(self, now_s: int) -> None:
         """Count the power until now, and then only what the device draws at least, until it is online again.

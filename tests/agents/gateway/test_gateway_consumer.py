@@ -415,6 +415,29 @@ def test_a_device_that_was_silent_has_not_drawn_its_last_power_until_its_counter
     assert end.measured.energy_wh == pytest.approx(1_000.0)
 
 
+@pytest.mark.parametrize("counter_comes", [True, False])
+def test_a_job_that_begins_before_a_plug_is_read_again_has_not_drawn_what_it_drew_while_it_was_offline(
+    *, counter_comes: bool
+) -> None:
+    """The next job was charged with what the counter had counted since the one before had vanished."""
+    with with_contract(GATEWAY) as washer:
+        for after_s, event in [*RAN, *LONG_AWAY]:
+            washer.wait_until(CONTRACT_S + after_s)
+            report(washer, event)
+        sent = report(washer, JobAsked(id="next", latest_start_s=CONTRACT_S + 3 * HOUR_S))
+        question = next(outgoing for outgoing in sent if isinstance(outgoing.message, ProducersFor))
+        job_id = question.message.job_id  # type: ignore[attr-defined]  # see the line above
+        asks = only(washer.say((MANAGER, Producers(job_id=job_id, producers=("pv",))), re=question))
+        washer.say(("pv", Accept(job_id=job_id, start_s=CONTRACT_S + 2 * HOUR_S)), re=asks)
+        sent = report(washer, RUNS, Reported(power_w=1_800.0))
+        later = [drawing(1_800.0, 2_030.0, 2 * HOUR_S + 60)] if counter_comes else watts(1_800.0, 2 * HOUR_S + 60)
+        for after_s, event in [*later, (2 * HOUR_S + 120, ENDS)]:
+            sent += [*washer.wait_until(CONTRACT_S + after_s), *report(washer, event)]
+    ends = {m.job_id: m for m in to(MANAGER, sent) if isinstance(m, JobExecuted) and m.state in {"FINISHED", "ABORTED"}}
+    drawn = {job.rpartition("/")[2]: end.measured.energy_wh for job, end in ends.items() if end.measured is not None}
+    assert drawn == pytest.approx({"wash": 1_000.0, "next": 60.0} if counter_comes else {"next": 60.0}, abs=1)
+
+
 def test_a_run_that_ends_while_a_device_that_had_vanished_still_runs_records_what_is_known() -> None:
     """Its counter has been read again once."""
     with with_contract(GATEWAY) as washer:
