@@ -262,6 +262,8 @@ class Meter:
         if power_w is not None:
             self.power_w, self._power_read_s, self._is_offline = power_w, now_s, False
             self._highest_w = max(self._highest_w, power_w)
+        elif self.power_w is None and counter_wh is not None:
+            self._is_offline = False  # no reading of power will show that it is back
         self._bridge()
 
     def advance(self, now_s: int) -> None:
@@ -318,11 +320,14 @@ class Meter:
 
     def _integrate(self, now_s: int) -> None:
         """Add the energy of the last power since the last reading."""
-        if self.at_s is None or self.power_w is None:
+        if self.at_s is None:
+            return
+        if self._is_offline:
+            self._away_s += now_s - self.at_s
+        if self.power_w is None:
             return
         if self._is_offline:
             self._gap_s += now_s - self.at_s
-            self._away_s += now_s - self.at_s
         else:
             self._add_by_power(self.power_w * (now_s - self.at_s) / _HOUR_S)
 
@@ -533,8 +538,7 @@ class Meter:
 
     def _away_until_s(self, now_s: int) -> int:
         """Return for how long the device has been offline since its counter was last read, seconds."""
-        is_away = self._is_offline and self.power_w is not None and self.at_s is not None
-        return self._away_s + (now_s - (self.at_s or now_s) if is_away else 0)
+        return self._away_s + (now_s - (self.at_s or now_s) if self._is_offline else 0)
 
     def _plausible_wh(self, now_s: int, since_s: int) -> float:
         """Return how much the device can be expected to have drawn since a time, Wh."""

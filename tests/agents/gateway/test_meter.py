@@ -496,6 +496,21 @@ def test_a_plug_that_was_without_power_for_a_night_adds_no_stored_counter(
     assert meter.energy_wh == pytest.approx(drawn_wh, abs=3)
 
 
+@pytest.mark.parametrize(("weighs_resets", "drawn_wh"), [(False, 8_984.0), (True, 34.0)])
+def test_a_stored_counter_is_recognized_without_readings_of_power(*, weighs_resets: bool, drawn_wh: float) -> None:
+    """The time offline was noted only beside a power. A reset later on, while it is online, counts as one."""
+    meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+    meter.take(0, None, 9_997.0)
+    meter.take(60, None, 10_030.0)
+    meter.go_offline(60)
+    back_s = 60 + 12 * 3_600
+    for number, counter_wh in enumerate([8_950.0, 8_950.0, 8_951.0]):
+        meter.take(back_s + 60 * number, None, counter_wh)
+    assert meter.energy_wh == pytest.approx(drawn_wh)
+    meter.take(back_s + 600, None, 200.0)
+    assert meter.energy_wh == pytest.approx(drawn_wh + 200.0)
+
+
 def test_what_a_counter_may_have_counted_since_a_reset_while_its_device_was_offline_is_said() -> None:
     """Whether it was reset is not known, so the job says how much it may be."""
     counters = [10_030.0, 8_950.0, 8_950.0, 8_951.0]
