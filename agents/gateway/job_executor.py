@@ -116,6 +116,8 @@ class JobExecutor:
             self._meter_vanished()
             self._look_for_start_by_hand(before_w)
             self._look_for_answer(before_s, before_wh)
+        if report.is_on is False or report.state in {"FINISHED", "ABORTED"}:
+            self._complete_read()
         course = self._course_of(report)
         if course is not None:
             self._take_state(course, report)
@@ -150,6 +152,12 @@ class JobExecutor:
         if before is not None and running is not None:
             running.divide(before, meter)
             self._complete(before)
+
+    def _complete_read(self) -> None:
+        """Record what jobs drew whose device had vanished, and has been read since: it has ended them."""
+        for course in self._courses:
+            if course.late_meter is not None and not course.is_unread:
+                self._complete(course)
 
     def complete_vanished(self) -> None:
         """Record what is known of jobs whose device had vanished: another job has ended, or the run ends."""
@@ -286,9 +294,7 @@ class JobExecutor:
 
     def _begin(self, course: JobCourse) -> None:
         meter, now_s = self._device.meter, self._agent.now_s
-        for late in self._courses:
-            if late.late_meter is not None and not late.is_unread:
-                self._complete(late)
+        self._complete_read()
         if self._gateway.rules >= 12:
             meter.end_absence(now_s)
         if self._gateway.rules >= 9:

@@ -394,6 +394,15 @@ def test_a_vanished_device_that_falls_silent_again_is_metered_for_as_long_as_a_j
     assert end.measured.energy_wh == pytest.approx(1_100.0)
 
 
+@pytest.mark.parametrize("end", [Reported(is_on=False), ENDS], ids=["switched off", "finished"])
+def test_a_vanished_device_that_still_ran_is_metered_until_it_says_that_it_runs_no_more(end: Reported) -> None:
+    """A charger that repeats only what changes had drawn its last power for hours, until its counter was repeated."""
+    later = [(2 * HOUR_S + 60, end), drawing(600.0, 2_500.0, 2 * HOUR_S + 600)]
+    last = ending(12, *RAN, *LONG_AWAY, drawing(600.0, 1_900.0, 2 * HOUR_S), *later)
+    assert last.measured is not None
+    assert last.measured.energy_wh == pytest.approx(900.0)
+
+
 def test_a_vanished_device_whose_counter_may_have_been_reset_may_have_drawn_what_it_shows() -> None:
     """Its job said only that it had been offline."""
     back_s = 12 * HOUR_S
