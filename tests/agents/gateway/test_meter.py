@@ -7,6 +7,7 @@ import math
 import pytest
 
 from agents.gateway.meter import Meter
+from agents.gateway.several_meters import SeveralMeters
 
 
 def test_a_meter_takes_only_readings_that_are_numbers() -> None:
@@ -558,3 +559,18 @@ def test_a_counter_that_was_reset_while_nothing_was_heard_of_its_device_is_not_i
     problems = [meter.take(7_200 + 60 * number, 2_000.0, 5.0 + 33.3 * number) for number in range(4)]
     assert problems == ["", "", "", ""]
     assert meter.energy_wh == pytest.approx(34.0 + 105.0, abs=1)
+
+
+@pytest.mark.parametrize(("knows_old_repeats", "drawn_wh"), [(False, 2_210.0), (True, 3_485.0)])
+def test_a_charger_whose_messages_are_repeated_late_is_not_taken_for_two(
+    *, knows_old_repeats: bool, drawn_wh: float
+) -> None:
+    """It draws 85 Wh in half a minute; 11 s after a repetition, these seemed to be those of another meter."""
+    steps = {30 * number: number for number in range(42)} | {1_800: 41, 2_700: 41}
+    del steps[60], steps[660], steps[750], steps[840]
+    repeated = {50: 1, 640: 20, 730: 23, 820: 26}
+    after_that = {61: 2, 661: 22, 751: 25, 841: 28}
+    meter = Meter(planned_w=10_200.0, several=SeveralMeters(knows_old_repeats=knows_old_repeats))
+    for now_s, step in sorted((steps | repeated | after_that).items()):
+        meter.take(now_s, None, 85.0 * step)
+    assert meter.energy_wh == pytest.approx(drawn_wh)
