@@ -74,6 +74,8 @@ class JobCourse:
     """The meter at its start."""
     base_unknown_wh: float = 0.0
     """The meter's `unknown_wh` at its start."""
+    base_by_power_wh: float = 0.0
+    """The meter's `by_power_wh` at its start."""
     points: list[tuple[int, float]] = field(default_factory=list)
     """Seconds since its start, and Wh since then."""
     low_since_s: int | None = None
@@ -154,6 +156,7 @@ class JobCourse:
         """
         self.started_s = now_s
         self.base_wh, self.base_unknown_wh = meter.energy_wh, meter.unknown_wh
+        self.base_by_power_wh = meter.by_power_wh
         self.points = [(0, 0.0)]
 
     def add_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
@@ -192,12 +195,16 @@ class JobCourse:
             at_s: Virtual time, UNIX seconds.
             meter: The device's, with all that it has metered until then.
         """
+        self.add_energy(at_s, meter.energy_wh)
+
+    def add_energy(self, at_s: int, energy_wh: float) -> None:
+        """See `add_point`; `energy_wh` is what the meter had metered then."""
         after_s = at_s - (self.started_s or at_s)
-        drawn_wh = max(self.points[-1][1], meter.energy_wh - self.base_wh)
+        drawn_wh = max(self.points[-1][1], energy_wh - self.base_wh)
+        while len(self.points) > 1 and self.points[-1][0] >= after_s:  # readings that were wrong have points, too
+            self.points.pop()
         if after_s > self.points[-1][0]:
             self.points.append((after_s, drawn_wh))
-        elif len(self.points) > 1:
-            self.points[-1] = (after_s, drawn_wh)
 
     def await_counter(self, now_s: int, meter: Meter) -> None:
         """Let the counter of a device that has vanished show later what it drew, if it has one.
@@ -208,6 +215,25 @@ class JobCourse:
         """
         if self.readings and meter.counter_wh is not None:
             self.late_meter, self.vanished_s = meter, now_s
+            self.base_unknown_wh = meter.unknown_wh  # its reason has said what was not known until now
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether its device has vanished, and its counter has not been read since."""
+        return self.late_meter is not None and self.vanished_s is not None
+
+    def divide(self, before: JobCourse, meter: Meter) -> None:
+        """Leave what this job has not drawn by its power to the job before, whose device had vanished.
+
+        Args:
+            before: That job, which `is_unread`.
+            meter: The device's, with the first reading of its counter since.
+        """
+        own_wh = meter.by_power_wh - self.base_by_power_wh
+        self.base_wh = max(self.base_wh, meter.energy_wh - own_wh)
+        self.points = at_most(self.points, meter.energy_wh - self.base_wh)
+        if before.vanished_s is not None:
+            before.add_energy(before.vanished_s, self.base_wh)
 
     def add_late_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
         """Add what a device drew that had vanished; return whether that is known in full now.
@@ -220,12 +246,14 @@ class JobCourse:
             meter: The device's, with the reading.
             gateway: The device's settings.
         """
-        if meter.counted_s != now_s or meter.is_doubtful:
+        if not meter.has_counted(now_s):
             return False
-        self.add_point(now_s if self.vanished_s is None else self.vanished_s, meter)
+        self._pass_over(meter)
+        limit_s = (self.started_s or now_s) + self._most_s
+        self.add_point(min(now_s, limit_s) if self.vanished_s is None else self.vanished_s, meter)
         self.vanished_s = None
         is_idle = (meter.power_w or 0.0) <= gateway.idle_w or meter.is_offline
-        return is_idle or now_s >= (self.started_s or now_s) + self._most_s
+        return is_idle or now_s >= limit_s
 
     def _pass_over(self, meter: Meter) -> None:
         """Take back what the job drew by a reading that `meter` has shown to be wrong."""
@@ -292,6 +320,8 @@ class JobCourse:
 
     def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> JobEnd | None:
         """Return how a job that takes longer than planned has ended; None: its device still runs."""
+        if gateway.rules >= 12 and self.idle_since_s is not None:
+            return None  # it may only pause, for it has not been idle for long enough
         limit_s = (self.started_s or now_s) + self._most_s
         is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
         if gateway.rules >= 4 and not is_on_standby:

@@ -108,6 +108,7 @@ class JobExecutor:
             problem = meter.take(self._agent.now_s, report.power_w, report.counter_wh)
             if problem:
                 device.complain_of_reading(problem)
+            self._divide_missed()
             for running in self._courses:
                 if running.is_running and self._has_meter_of(running):
                     running.was_offline |= meter.resets > resets
@@ -115,11 +116,21 @@ class JobExecutor:
             self._meter_vanished()
             self._look_for_start_by_hand(before_w)
             self._look_for_answer(before_s, before_wh)
+        if report.is_on is False or report.state in {"FINISHED", "ABORTED"}:
+            self._complete_read()
         course = self._course_of(report)
         if course is not None:
             self._take_state(course, report)
         elif report.job is not None and self._courses.named(report.job, device.qualified_id) is None:
             device.complain("report", f"there is no open job {report.job!r}", self._courses.open_ids)
+
+    def _await_counter(self, course: JobCourse) -> None:
+        """Wait for what the counter of a device that has vanished shows of its job, once it is back."""
+        meter = self._device.meter
+        if self._has_meter_of(course):
+            course.await_counter(self._agent.now_s, meter)
+            if meter.at_s is not None:
+                meter.go_offline(meter.at_s)  # while nothing is heard of it, it does not draw its last power
 
     def _meter_vanished(self) -> None:
         """Add to jobs whose device had vanished what its counter shows of them now that it is back."""
@@ -128,20 +139,45 @@ class JobExecutor:
             if course.late_meter is meter and course.add_late_reading(self._agent.now_s, meter, self._gateway):
                 self._complete(course)
 
+    def _divide_missed(self) -> None:
+        """Divide what a counter has counted since its device vanished, if the next job began before it was read.
+
+        Without readings of power, the next job has drawn all of it.
+        """
+        meter = self._device.meter
+        if meter.power_w is None or not meter.has_counted(self._agent.now_s):
+            return
+        before = next((course for course in self._courses if course.is_unread and course.late_meter is meter), None)
+        running = next((course for course in self._courses if course.is_running), None)
+        if before is not None and running is not None:
+            running.divide(before, meter)
+            self._complete(before)
+
+    def _complete_read(self) -> None:
+        """Record what jobs drew whose device had vanished, and has been read since: it has ended them."""
+        for course in self._courses:
+            if course.late_meter is not None and not course.is_unread:
+                self._complete(course)
+
     def complete_vanished(self) -> None:
-        """Record what is known of jobs whose device had vanished: another job begins, or the run ends."""
+        """Record what is known of jobs whose device had vanished: another job has ended, or the run ends."""
         for course in self._courses:
             if course.late_meter is not None:
                 self._complete(course)
 
     def _complete(self, course: JobCourse) -> None:
-        """Record all that a job drew whose device had vanished, if more is known than at its end."""
+        """Record what is known of a job whose device had vanished, if that is more than at its end."""
         meter, course.late_meter = course.late_meter, None
-        known_wh = 0.0 if course.measured is None else course.measured.energy_wh
-        if meter is None or course.points[-1][1] <= known_wh + ROUNDING_WH:
+        if meter is None:
             return
-        course.measured = course.drawn(meter)
-        course.reason = f"{course.reason}; its counter has shown since what it drew"
+        known_wh = 0.0 if course.measured is None else course.measured.energy_wh
+        news = [course.doubt(meter)]
+        if course.points[-1][1] > known_wh + ROUNDING_WH:
+            course.measured = course.drawn(meter)
+            news = ["its counter has shown since what it drew", *news]
+        if not any(news):
+            return
+        course.reason = "; ".join(part for part in (course.reason, *news) if part)
         self._tell_ledger(course)
         self._published.show_job(course)
 
@@ -258,7 +294,9 @@ class JobExecutor:
 
     def _begin(self, course: JobCourse) -> None:
         meter, now_s = self._device.meter, self._agent.now_s
-        self.complete_vanished()
+        self._complete_read()
+        if self._gateway.rules >= 12:
+            meter.end_absence(now_s)
         if self._gateway.rules >= 9:
             if meter.counts_power:
                 meter.advance(now_s)  # what was drawn before is not the job's
@@ -412,9 +450,10 @@ class JobExecutor:
             is_lost, silent_s = device.is_available is False, now_s - (device.last_heard_s or now_s)
             end = course.end_at(now_s, self._gateway, device.meter, is_lost=is_lost, silent_s=silent_s)
             if end is not None:
+                has_left = course.ended_by is not None  # its counter may go on elsewhere
                 self._conclude(course, *end)
-                if end.outcome == "vanished" and self._gateway.rules >= 12:
-                    course.await_counter(now_s, device.meter)
+                if end.outcome == "vanished" and not has_left and self._gateway.rules >= 12:
+                    self._await_counter(course)
                 return
             if course.renew_timer_s is not None and course.renew_timer_s <= self._agent.now_s:
                 renewed = self._commands.renew(course, self._device.id, self._agent.now_s)
@@ -435,6 +474,8 @@ class JobExecutor:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
         course.state, course.outcome, course.is_commanded = state, outcome, False
         course.reason = reason or course.reason
+        if course.started_s is not None:
+            self.complete_vanished()  # what the counter shows from now on may be of this job as well
         if self._gateway.rules >= 9 and course.readings and self._has_meter_of(course):
             self._settle(course)
         course.measured = course.drawn(self._device.meter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agents.gateway.counter_unit import CounterUnit
 from agents.gateway.several_meters import SeveralMeters
@@ -40,6 +41,23 @@ LEAST_PLAUSIBLE_W = 3680.0
 """Every device may draw what a household socket supplies, W."""
 _HOUR_S = 3600
 _BEHIND_WH = MAX_POWER_W * BEHIND_S / _HOUR_S
+
+
+class CountBefore(NamedTuple):
+    """What was metered before a reading that may be wrong, to which a meter returns if it was."""
+
+    counter_wh: float
+    energy_wh: float
+    ahead_wh: float
+    """Part of `energy_wh` that was counted by power, and not by the counter yet, Wh."""
+
+
+class ZeroCounter(NamedTuple):
+    """A counter that shows 0, as if it was reset, or as if a bridge had lost its device."""
+
+    since_s: int
+    """UNIX seconds."""
+    before: CountBefore
 
 
 @dataclass(slots=True)
@@ -96,11 +114,10 @@ class Meter:
     """Part of `energy_wh` that was counted by power, and not by the counter yet, Wh."""
     _suspect_wh: float | None = None
     """The last reading, if no meter can have counted it: of another meter, if the next one goes on from it."""
-    _before_reset: tuple[float, float, float] | None = None
-    """Before the last reading, if that was a reset, or more than the device can draw: the counter, `energy_wh`, and
-    `_ahead_wh`."""
-    _before_zero: tuple[int, tuple[float, float, float]] | None = None
-    """Since when the counter has shown 0, UNIX seconds, and what `_before_reset` was then; None: it does not."""
+    _before_reset: CountBefore | None = None
+    """Before the last reading, if that was a reset, or more than the device can draw."""
+    _zero: ZeroCounter | None = None
+    """None: the counter does not show 0."""
     _doubtful_since_s: int = 0
     """When a doubtful last reading was first taken, UNIX seconds: a reset, or more than a meter can have counted."""
     _highest_w: float = 0.0
@@ -136,14 +153,18 @@ class Meter:
         return self._is_offline
 
     @property
-    def counted_s(self) -> int | None:
-        """When the counter was last read, UNIX seconds; None: never."""
-        return self._counted_s
+    def by_power_wh(self) -> float:
+        """Energy by readings of power until the last one, Wh, whether or not a counter has counted it."""
+        return self._by_power_wh
 
     @property
     def is_doubtful(self) -> bool:
         """Whether the next reading can show that the last one, such as a reset, was wrong; `energy_wh` falls then."""
-        return self._before_reset is not None and self.energy_wh > self._before_reset[1]
+        return self._before_reset is not None and self.energy_wh > self._before_reset.energy_wh
+
+    def has_counted(self, now_s: int) -> bool:
+        """Return whether the counter was read at a time, the last one, and nothing can show later that it was wrong."""
+        return self._counted_s == now_s and self._suspect_wh is None and not self.is_doubtful
 
     @property
     def counts_power(self) -> bool:
@@ -235,7 +256,7 @@ class Meter:
         self.counter_wh = self._counted_s = self._without_counter_s = None
         self._uncounted_wh = self._offline_wh = self._ahead_wh = 0.0
         self._away_s = 0
-        self._suspect_wh = self._before_reset = self._before_zero = self._below_since_s = None
+        self._suspect_wh = self._before_reset = self._zero = self._below_since_s = None
         self._has_other_unit = False
         self._unit_change.forget()
 
@@ -258,6 +279,8 @@ class Meter:
         if power_w is not None:
             self.power_w, self._power_read_s, self._is_offline = power_w, now_s, False
             self._highest_w = max(self._highest_w, power_w)
+        elif self.power_w is None and counter_wh is not None:
+            self._is_offline = False  # no reading of power will show that it is back
         self._bridge()
 
     def advance(self, now_s: int) -> None:
@@ -284,6 +307,17 @@ class Meter:
         self.at_s = now_s
         self._count_ahead()
 
+    def end_absence(self, now_s: int) -> None:
+        """Count no power for the time that the device has been offline until now: a job begins, which has not drawn it.
+
+        What its counter shows of that time is still counted.
+        """
+        if self.at_s is None:
+            return
+        self._integrate(now_s)
+        self._end_gap(0.0)
+        self.at_s = now_s
+
     def go_offline(self, now_s: int) -> None:
         """Count the power until now, and then only what the device draws at least, until it is online again.
 
@@ -303,11 +337,14 @@ class Meter:
 
     def _integrate(self, now_s: int) -> None:
         """Add the energy of the last power since the last reading."""
-        if self.at_s is None or self.power_w is None:
+        if self.at_s is None:
+            return
+        if self._is_offline:
+            self._away_s += now_s - self.at_s
+        if self.power_w is None:
             return
         if self._is_offline:
             self._gap_s += now_s - self.at_s
-            self._away_s += now_s - self.at_s
         else:
             self._add_by_power(self.power_w * (now_s - self.at_s) / _HOUR_S)
 
@@ -365,17 +402,20 @@ class Meter:
             self._spend(rise_wh)
             counted_s = self.at_s if self._counted_s is None else self._counted_s
             if self.unit is not None and goes_on and rise_wh > self._plausible_wh(self.at_s or 0, counted_s or 0):
-                self._before_reset = (before_wh, self.energy_wh, self._ahead_wh)  # it may be wrong, too
+                self._before_reset = CountBefore(before_wh, self.energy_wh, self._ahead_wh)  # it may be wrong, too
                 self._doubtful_since_s = self.at_s or 0
             self.energy_wh += max(0.0, rise_wh - self._ahead_wh)
             # A counter that was reset does not include what was counted by power before.
             self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if goes_on and not was_below else 0.0
         self.counter_wh = counter_wh
         if counter_wh:
-            self._before_zero = None
+            self._zero = None
 
     def _reading_before(self, counter_wh: float, limit_wh: float, *, was_below: bool) -> tuple[float | None, bool]:
         """Return from which reading the counter goes on, Wh, and whether that is one of the same counter.
+
+        If it shows that an earlier reading was wrong, take back what that has added. If it goes on from elsewhere,
+        count by power what it does not include.
 
         Args:
             counter_wh: The counter, Wh.
@@ -385,10 +425,10 @@ class Meter:
         before_wh, goes_on = self.counter_wh, True
         suspect_wh, self._suspect_wh = self._suspect_wh, None
         before_reset, self._before_reset = self._before_reset, None
-        if before_reset is not None and self._follows(before_reset[0], counter_wh, limit_wh):
+        if before_reset is not None and self._follows(before_reset.counter_wh, counter_wh, limit_wh):
             before_wh, self.energy_wh, self._ahead_wh = before_reset  # the reset was a wrong reading
-        elif self._before_zero is not None and self._resumes(counter_wh, *self._before_zero):
-            before_wh, self.energy_wh, self._ahead_wh = self._before_zero[1]
+        elif self._zero is not None and self._resumes(counter_wh, self._zero):
+            before_wh, self.energy_wh, self._ahead_wh = self._zero.before
         elif self._follows(suspect_wh, counter_wh, self._suspect_limit_wh(self.at_s or 0, limit_wh)) and (
             self._has_other_unit or not self._follows(before_wh, counter_wh, limit_wh)
         ):
@@ -403,25 +443,26 @@ class Meter:
 
     def _restart(self, before_wh: float, counter_wh: float) -> None:
         """Note that the counter was reset: it had shown `before_wh`, and shows `counter_wh` now."""
-        self._before_reset = (before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
+        self._before_reset = CountBefore(before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
         self._doubtful_since_s = self.at_s or 0
         self.resets += 1
         self._unit_change.since = None
         if self.weighs_resets and self._before_reset is not None and not counter_wh:
-            self._before_zero = (self._doubtful_since_s, self._before_reset)
+            self._zero = ZeroCounter(self._doubtful_since_s, self._before_reset)
         self._count_missed()
 
-    def _resumes(self, counter_wh: float, zero_s: int, before: tuple[float, float, float]) -> bool:
+    def _resumes(self, counter_wh: float, zero: ZeroCounter) -> bool:
         """Return whether a counter goes on from where it was before it showed 0, as after a bridge has lost its device.
 
         Args:
             counter_wh: The counter, which cannot have risen so much since it was last 0, Wh.
-            zero_s: Since when it has shown 0, UNIX seconds.
-            before: See `_before_zero`.
+            zero: What it has shown until now.
         """
         now_s = self.at_s or 0
         is_possible = counter_wh <= self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
-        return not is_possible and self._follows(before[0], counter_wh, self._plausible_wh(now_s, zero_s))
+        return not is_possible and self._follows(
+            zero.before.counter_wh, counter_wh, self._plausible_wh(now_s, zero.since_s)
+        )
 
     def _count_missed(self) -> None:
         """Count by power what was drawn since the reading before a reset, of which the counter shows only a part.
@@ -518,8 +559,7 @@ class Meter:
 
     def _away_until_s(self, now_s: int) -> int:
         """Return for how long the device has been offline since its counter was last read, seconds."""
-        is_away = self._is_offline and self.power_w is not None and self.at_s is not None
-        return self._away_s + (now_s - (self.at_s or now_s) if is_away else 0)
+        return self._away_s + (now_s - (self.at_s or now_s) if self._is_offline else 0)
 
     def _plausible_wh(self, now_s: int, since_s: int) -> float:
         """Return how much the device can be expected to have drawn since a time, Wh."""
@@ -549,7 +589,7 @@ class Meter:
         problem = self._problem_in_other_unit(now_s, counter_wh, limit_wh)
         if problem or self._unit_change.fall is not None:
             return problem
-        before_reset_wh = self._before_reset[0] if self._before_reset is not None else None
+        before_reset_wh = self._before_reset.counter_wh if self._before_reset is not None else None
         goes_on = self._follows(self._suspect_wh, counter_wh, self._suspect_limit_wh(now_s, limit_wh))
         if goes_on or self._follows(before_reset_wh, counter_wh, limit_wh):
             return ""

@@ -102,7 +102,7 @@ class RepresentedDevice:
             knows_units=rules >= 9,
             bounds_resets=rules >= 11,
             weighs_resets=rules >= 12,
-            several=SeveralMeters() if rules >= 10 else None,
+            several=SeveralMeters(knows_old_repeats=rules >= 12) if rules >= 10 else None,
             unit=CounterUnit() if rules >= 10 else None,
         )
 

@@ -35,6 +35,8 @@ class _Track:
     """What had been metered before its first reading, Wh."""
     at_s: int
     """Time of its last reading, UNIX seconds."""
+    shown_s: int
+    """Time of the first reading that was as high as its last one, UNIX seconds."""
     mark_s: int
     """Time of a reading that may soon be old enough for `earlier_wh`, UNIX seconds."""
     mark_wh: float
@@ -44,6 +46,8 @@ class _Track:
 
     def take(self, now_s: int, counter_wh: float, behind_s: int) -> None:
         """Take a reading that goes on from the last one; see `SeveralMeters.take`."""
+        if counter_wh > self.counter_wh:
+            self.shown_s = now_s
         self.at_s, self.counter_wh = now_s, counter_wh
         if now_s - self.mark_s > behind_s:
             self.earlier_wh, self.mark_s, self.mark_wh = self.mark_wh, now_s, counter_wh
@@ -68,6 +72,8 @@ class _Turn:
 class SeveralMeters:
     """Follows where readings of a counter go on from, and chooses one meter once there are several."""
 
+    knows_old_repeats: bool = True
+    """Whether a repeated reading may be one of minutes ago, so that the next one may have risen since then."""
     own: _Track | None = None
     """The readings that count: those of the meter that was read first; None: there is only one meter."""
     other_wh: float = 0.0
@@ -107,7 +113,7 @@ class SeveralMeters:
         if track is None:
             if counter_wh in self._shown:
                 return self.own is not None  # sent once more: it shows no other meter
-            track = _Track(counter_wh, counter_wh, metered_wh, now_s, now_s, counter_wh)
+            track = _Track(counter_wh, counter_wh, metered_wh, now_s, now_s, now_s, counter_wh)
             self._add(track)
         last = self._turns[-1] if self._turns else None
         if last is None or last.track is not track:
@@ -146,7 +152,8 @@ class SeveralMeters:
         closest = max(below, key=lambda track: track.counter_wh, default=None)
         if closest is None:
             return None
-        passed_s = now_s - closest.at_s + (behind_s if closest is self.own else 0)
+        repeated_s = min(behind_s, closest.at_s - closest.shown_s) if self.knows_old_repeats else 0
+        passed_s = now_s - closest.at_s + (behind_s if closest is self.own else repeated_s)
         most_wh = most_w * passed_s / _HOUR_S + _STEP_WH
         return closest if counter_wh - closest.counter_wh <= most_wh else None
 

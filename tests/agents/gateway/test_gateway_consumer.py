@@ -314,6 +314,16 @@ def test_a_job_whose_device_vanished_says_why_and_what_is_not_known(rules: int, 
     assert (end.outcome, end.reason) == ("vanished", reason)
 
 
+@pytest.mark.parametrize("rules", [9, 12])
+def test_a_device_that_vanishes_after_a_wrong_reading_is_metered_until_its_last_right_one(rules: int) -> None:
+    """Two points of what it drew had the same time, which ended its agent."""
+    wrong = [(900, Reported(power_w=2e5)), (1_200, Reported(power_w=2e5))]
+    end = ending(rules, (0, RUNS), *watts(3_000.0, 0, 300, 600), *wrong, (9_000, BACK))
+    assert end.measured is not None
+    assert (end.outcome, end.measured.times_s) == ("vanished", (0, 300, 600))
+    assert end.measured.energy_wh == pytest.approx(500.0)
+
+
 def drawing(power_w: float, counter_wh: float, after_s: int) -> Said:
     """Return a reading of power and counter, seconds since the start of the contract."""
     return after_s, Reported(power_w=power_w, counter_wh=counter_wh)
@@ -361,6 +371,80 @@ def test_a_counter_shows_what_a_vanished_device_drew_once_it_is_back(
     drawn = [(0, 0), (300, 167), *points]
     assert end.measured.times_s == tuple(at_s for at_s, _ in drawn)
     assert end.measured.cumulative_wh == pytest.approx([wh for _, wh in drawn], abs=1)
+
+
+RAN = [(0, RUNS), drawing(2_000.0, 1_000.0, 0), drawing(2_000.0, 1_167.0, 300)]
+"""A programme of 2 kW has begun."""
+
+
+def test_what_a_device_has_drawn_elsewhere_after_it_had_left_is_not_of_its_job() -> None:
+    """The counter of a car goes on wherever it is charged."""
+    end = ending(12, *RAN, (600, Left()), (3_000, Announced(type="consumer")), drawing(0.0, 3_000.0, 3_060))
+    assert end.measured is not None
+    assert end.reason == "its device has left"
+    assert end.measured.energy_wh == pytest.approx(333, abs=1)
+
+
+def test_a_vanished_device_that_falls_silent_again_is_metered_for_as_long_as_a_job_may_take() -> None:
+    """Its job seemed to have drawn for days."""
+    days_s = 3 * 24 * HOUR_S
+    end = ending(12, *RAN, *LONG_AWAY, drawing(600.0, 1_900.0, 2 * HOUR_S), drawing(0.0, 2_100.0, days_s))
+    assert end.measured is not None
+    assert end.measured.times_s[-2:] == (4_500, 3 * HOUR_S)
+    assert end.measured.energy_wh == pytest.approx(1_100.0)
+
+
+@pytest.mark.parametrize("end", [Reported(is_on=False), ENDS], ids=["switched off", "finished"])
+def test_a_vanished_device_that_still_ran_is_metered_until_it_says_that_it_runs_no_more(end: Reported) -> None:
+    """A charger that repeats only what changes had drawn its last power for hours, until its counter was repeated."""
+    later = [(2 * HOUR_S + 60, end), drawing(600.0, 2_500.0, 2 * HOUR_S + 600)]
+    last = ending(12, *RAN, *LONG_AWAY, drawing(600.0, 1_900.0, 2 * HOUR_S), *later)
+    assert last.measured is not None
+    assert last.measured.energy_wh == pytest.approx(900.0)
+
+
+def test_a_vanished_device_whose_counter_may_have_been_reset_may_have_drawn_what_it_shows() -> None:
+    """Its job said only that it had been offline."""
+    back_s = 12 * HOUR_S
+    away = [(600, GONE), (4_500, GONE), (back_s, BACK)]
+    since = [drawing(0.0, counter_wh, back_s + 60 * n) for n, counter_wh in enumerate((700.0, 700.0, 700.5, 700.5))]
+    end = ending(12, *RAN, *away, *since)
+    assert end.reason == "its device is offline; while offline, it may have drawn up to 700 Wh more"
+    assert end.measured is not None
+    assert end.measured.energy_wh == pytest.approx(333, abs=2)
+
+
+def test_a_device_that_was_silent_has_not_drawn_its_last_power_until_its_counter_comes() -> None:
+    """Its power came first, for five minutes; so two hours at 2 kW counted, whatever the counter showed then."""
+    silent_s = 3 * HOUR_S
+    powers = watts(0.0, *range(silent_s, silent_s + 601, 60))
+    end = ending(12, *RAN, (600, RUNS), (5_000, RUNS), *powers, drawing(0.0, 2_000.0, silent_s + 660))
+    assert end.measured is not None
+    assert end.outcome == "vanished"
+    assert end.measured.energy_wh == pytest.approx(1_000.0)
+
+
+@pytest.mark.parametrize("counter_comes", [True, False])
+def test_a_job_that_begins_before_a_plug_is_read_again_has_not_drawn_what_it_drew_while_it_was_offline(
+    *, counter_comes: bool
+) -> None:
+    """The next job was charged with what the counter had counted since the one before had vanished."""
+    with with_contract(GATEWAY) as washer:
+        for after_s, event in [*RAN, *LONG_AWAY]:
+            washer.wait_until(CONTRACT_S + after_s)
+            report(washer, event)
+        sent = report(washer, JobAsked(id="next", latest_start_s=CONTRACT_S + 3 * HOUR_S))
+        question = next(outgoing for outgoing in sent if isinstance(outgoing.message, ProducersFor))
+        job_id = question.message.job_id  # type: ignore[attr-defined]  # see the line above
+        asks = only(washer.say((MANAGER, Producers(job_id=job_id, producers=("pv",))), re=question))
+        washer.say(("pv", Accept(job_id=job_id, start_s=CONTRACT_S + 2 * HOUR_S)), re=asks)
+        sent = report(washer, RUNS, Reported(power_w=1_800.0))
+        later = [drawing(1_800.0, 2_030.0, 2 * HOUR_S + 60)] if counter_comes else watts(1_800.0, 2 * HOUR_S + 60)
+        for after_s, event in [*later, (2 * HOUR_S + 120, ENDS)]:
+            sent += [*washer.wait_until(CONTRACT_S + after_s), *report(washer, event)]
+    ends = {m.job_id: m for m in to(MANAGER, sent) if isinstance(m, JobExecuted) and m.state in {"FINISHED", "ABORTED"}}
+    drawn = {job.rpartition("/")[2]: end.measured.energy_wh for job, end in ends.items() if end.measured is not None}
+    assert drawn == pytest.approx({"wash": 1_000.0, "next": 60.0} if counter_comes else {"next": 60.0}, abs=1)
 
 
 def test_a_run_that_ends_while_a_device_that_had_vanished_still_runs_records_what_is_known() -> None:

@@ -70,6 +70,23 @@ def test_a_plug_that_is_read_seldom_has_ended_its_programme_when_a_second_readin
     assert _end(course, 2_700) == JobEnd("FINISHED", "")
 
 
+@pytest.mark.parametrize(("rules", "is_over"), [(11, True), (12, False)])
+def test_a_short_pause_of_a_programme_that_takes_longer_than_planned_is_not_its_end(
+    course: JobCourse, *, rules: int, is_over: bool
+) -> None:
+    """It was switched off at its first reading of next to nothing."""
+    gateway = replace(GATEWAY, rules=rules)
+    for after_s in range(60, 2 * HOUR_S + 1, 60):
+        course.add_reading(START_S + after_s, Meter(power_w=2_000.0 if after_s < 2 * HOUR_S else 1.0), gateway)
+
+    def end(after_s: int) -> JobEnd | None:
+        return course.end_at(START_S + after_s, gateway, Meter(power_w=1.0), is_lost=False, silent_s=0)
+
+    assert (end(2 * HOUR_S) is not None) is is_over
+    assert course.next_look_s(START_S + 2 * HOUR_S, gateway) <= START_S + 2 * HOUR_S + GATEWAY.idle_s
+    assert end(2 * HOUR_S + GATEWAY.idle_s) == JobEnd("FINISHED", "")
+
+
 def test_a_device_that_is_silent_long_after_its_time_has_vanished(course: JobCourse) -> None:
     """One on stand-by is followed for twice its duration and an hour, one that draws more at times for longer."""
     _reads(course, (60, 2000, 30), (HOUR_S, 2000, 1000))

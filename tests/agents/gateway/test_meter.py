@@ -7,6 +7,7 @@ import math
 import pytest
 
 from agents.gateway.meter import Meter
+from agents.gateway.several_meters import SeveralMeters
 
 
 def test_a_meter_takes_only_readings_that_are_numbers() -> None:
@@ -496,6 +497,21 @@ def test_a_plug_that_was_without_power_for_a_night_adds_no_stored_counter(
     assert meter.energy_wh == pytest.approx(drawn_wh, abs=3)
 
 
+@pytest.mark.parametrize(("weighs_resets", "drawn_wh"), [(False, 8_984.0), (True, 34.0)])
+def test_a_stored_counter_is_recognized_without_readings_of_power(*, weighs_resets: bool, drawn_wh: float) -> None:
+    """The time offline was noted only beside a power. A reset later on, while it is online, counts as one."""
+    meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+    meter.take(0, None, 9_997.0)
+    meter.take(60, None, 10_030.0)
+    meter.go_offline(60)
+    back_s = 60 + 12 * 3_600
+    for number, counter_wh in enumerate([8_950.0, 8_950.0, 8_951.0]):
+        meter.take(back_s + 60 * number, None, counter_wh)
+    assert meter.energy_wh == pytest.approx(drawn_wh)
+    meter.take(back_s + 600, None, 200.0)
+    assert meter.energy_wh == pytest.approx(drawn_wh + 200.0)
+
+
 def test_what_a_counter_may_have_counted_since_a_reset_while_its_device_was_offline_is_said() -> None:
     """Whether it was reset is not known, so the job says how much it may be."""
     counters = [10_030.0, 8_950.0, 8_950.0, 8_951.0]
@@ -543,3 +559,18 @@ def test_a_counter_that_was_reset_while_nothing_was_heard_of_its_device_is_not_i
     problems = [meter.take(7_200 + 60 * number, 2_000.0, 5.0 + 33.3 * number) for number in range(4)]
     assert problems == ["", "", "", ""]
     assert meter.energy_wh == pytest.approx(34.0 + 105.0, abs=1)
+
+
+@pytest.mark.parametrize(("knows_old_repeats", "drawn_wh"), [(False, 2_210.0), (True, 3_485.0)])
+def test_a_charger_whose_messages_are_repeated_late_is_not_taken_for_two(
+    *, knows_old_repeats: bool, drawn_wh: float
+) -> None:
+    """It draws 85 Wh in half a minute; 11 s after a repetition, these seemed to be those of another meter."""
+    steps = {30 * number: number for number in range(42)} | {1_800: 41, 2_700: 41}
+    del steps[60], steps[660], steps[750], steps[840]
+    repeated = {50: 1, 640: 20, 730: 23, 820: 26}
+    after_that = {61: 2, 661: 22, 751: 25, 841: 28}
+    meter = Meter(planned_w=10_200.0, several=SeveralMeters(knows_old_repeats=knows_old_repeats))
+    for now_s, step in sorted((steps | repeated | after_that).items()):
+        meter.take(now_s, None, 85.0 * step)
+    assert meter.energy_wh == pytest.approx(drawn_wh)
