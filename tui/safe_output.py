@@ -16,7 +16,7 @@ from typing import TextIO
 
 from broker import first_few, printable
 
-_LONG_WORD = re.compile(r"[^\s/\\]{257,}")
+_LONG_WORD = re.compile(r"[^\s/\\]{257,}(?<![:;,])")
 _SHOWN_CHARACTERS = 60
 
 

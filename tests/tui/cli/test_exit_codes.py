@@ -298,7 +298,7 @@ def test_a_path_that_cannot_be_looked_up_is_no_internal_error(ssmic: Ssmic, comm
     long = "x" * 300
     ended = ssmic(*command.replace("LONG", long).split())
     assert ended.code == (1 if "--out" in command else 3)
-    assert ended.err.startswith(f"ssmic: {long}: ")
+    assert ended.err.startswith(f"ssmic: {long[:60]}… (300 characters): ")
     assert "File name too long" in ended.err
 
 

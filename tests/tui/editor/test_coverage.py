@@ -61,7 +61,7 @@ async def test_the_start_is_moved_or_the_forecasts_by_a_button(editing: Editing,
 def brought_together(text: str, folder: Path) -> str:
     """Return a text after its forecasts were shifted into the run."""
     document = Document(text)
-    (note,) = check_document(CheckRequest(document, (), "s.yaml", folder)).notes
+    (note,) = (note for note in check_document(CheckRequest(document, (), "s.yaml", folder)).notes if note.remedies)
     way = next(way for way in note.remedies if isinstance(way, ShiftForecasts))
     change = change_for(way, document.value(), folder)
     assert change is not None
