@@ -17,7 +17,7 @@ from agents.scheduling import ALGORITHMS_WITH, INSERTION, TOLERANCE_WH
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, SupplySettings
 from broker import first_few
 from scenarios.device_overlaps import jobs_without_room
-from scenarios.events import SwitchAlgorithm, SwitchStrategy
+from scenarios.events import AddJobs, ForecastError, GiveForecast, SwitchAlgorithm, SwitchStrategy
 from scenarios.files import JobIds, coverage_notes, line_of, lines_of, parse_yaml, read_text
 from scenarios.files.series import ScenarioNote
 from scenarios.load import bundled_text
@@ -144,17 +144,23 @@ def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[Sc
 
 def _too_strong_jobs(scenario: Scenario) -> tuple[ScenarioNote, ...]:
     """Return a note if every job draws more for a minute than any producer is ever forecast to produce."""
+    actions = [event.action for event in scenario.timeline]
+    if scenario.gateways or any(isinstance(action, GiveForecast | ForecastError) for action in actions):
+        return ()  # more may be forecast than the scenario says: by real devices, or by an event
     forecasts = [one.production for series in scenario.producers.values() for one in series.predictions]
-    if not forecasts or not scenario.jobs or scenario.gateways:  # real devices send forecasts of their own
+    loads = [job.load_profile for job in scenario.jobs]
+    loads += [action.load_profile for action in actions if isinstance(action, AddJobs)]
+    if not forecasts or not loads:
         return ()
     most_wh = max(forecast.most_in_a_minute_wh for forecast in forecasts)
-    if any(job.load_profile.least_peak_wh <= most_wh + TOLERANCE_WH for job in scenario.jobs):
+    least_wh = min(load.least_peak_wh for load in loads)
+    if least_wh <= most_wh + TOLERANCE_WH:
         return ()
-    least_w = min(job.load_profile.least_peak_wh for job in scenario.jobs) * _MINUTES_AN_HOUR
-    most_w = most_wh * _MINUTES_AN_HOUR
+    least_w, most_w = least_wh * _MINUTES_AN_HOUR, most_wh * _MINUTES_AN_HOUR
     what = (
         f"no producer can supply a job, so all run on grid power: each job draws {least_w:,.0f} W or more for a "
-        f"minute, and forecasts reach {most_w:,.0f} W; with supply 'shared' several producers supply a job together"
+        f"minute, and forecasts reach {most_w:,.0f} W; with supply 'shared' producers supply what they can, "
+        "and the grid the rest"
     )
     return (ScenarioNote(what, ("jobs",)),)
 

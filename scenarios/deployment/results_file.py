@@ -21,6 +21,9 @@ from scenarios.results import (
 from scenarios.scenario import Scenario
 from scenarios.simulation import PlannedRun, RunRecord, RunSettings, described, record_run
 
+_BROKER = "mqtt"
+"""What results of deployed runs have in place of a broker's kind or address; those of no other command have it."""
+
 
 @contextmanager
 def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterator[RunRecord]:
@@ -45,7 +48,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
         _remove(path)
         make_private_folder(path.parent)
         chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
-        spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen)
+        spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
         create_results(spec, path)
     elif not _is_unused(path, settings):
         raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
@@ -113,7 +116,7 @@ def _holds_no_run(path: Path) -> bool:
         return True
     try:
         with ResultsReader(path) as results:
-            return not results.runs()
+            return results.info.broker == _BROKER and not results.runs()
     except (ResultsLockedError, ResultsUnreadableError):
         raise
     except ResultsError:

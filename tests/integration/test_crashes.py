@@ -20,7 +20,7 @@ from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.deployment.results_file import open_record
 from scenarios.load import load_scenario
-from scenarios.results.connection import ResultsUnreadableError
+from scenarios.results.connection import ResultsError, ResultsUnreadableError
 from scenarios.results.files import SimulationSpec, create_results, reserve_exactly
 from scenarios.results.reader import ResultsReader
 from scenarios.results.run_end import RecordedEnd
@@ -124,6 +124,19 @@ def test_a_clock_that_was_killed_while_it_created_its_results_starts_again(
     with ResultsReader(results_file) as results:
         assert [run.run_id for run in results.runs()] == ["r"]
         assert results.info.seeds == (1,)
+
+
+def test_results_in_which_another_command_has_yet_to_begin_a_run_are_not_touched(
+    street: Scenario, tmp_path: Path
+) -> None:
+    """A clock with the same `--out` took them for what it had left, and removed them from under `ssmic run`."""
+    results_file = tmp_path / "r.sqlite"
+    create_results(SimulationSpec(street, "insertion", (1,), "mosquitto"), results_file)
+    before = results_file.read_bytes()
+    settings = RunSettings(seed=1, run_id="r", journals=tmp_path)
+    with pytest.raises(ResultsError, match="exists already"), open_record(results_file, street, settings):
+        pytest.fail("opened")
+    assert results_file.read_bytes() == before
 
 
 def test_the_results_of_another_run_are_not_touched(street: Scenario, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
     try:
         async with asyncio.timeout(PATIENCE_WALL_S):
             while True:
+                missing = None
                 try:
                     if holds():
                         return

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from textual.containers import Vertical
 
-from broker import SsmicError
 from scenarios import Scenario, Zone
 from scenarios.results import ResultsReader, RunInfo, SimulationInfo
 from tui.results.file_states import Stamp, stamp_of
@@ -42,7 +41,7 @@ class Reads(ErrorBoundary, Vertical):
             group: Only the newest work of a group counts.
             work: Runs in a thread; must not touch widgets.
             then: Called with its return value in the UI thread.
-            failed: Called with an exception that it raised, expected or not; None: show a notice.
+            failed: Called with an exception that it or `then` raised, expected or not; None: show a notice.
         """
         self.run_in_background(partial(self._read, work, then, failed), group=group, is_exclusive=True)
 
@@ -55,7 +54,7 @@ class Reads(ErrorBoundary, Vertical):
             what: What is being written, as the subject of a sentence.
             work: As of `read`; so are `then` and `failed`.
             then: Called with its return value.
-            failed: Called with an exception that it raised; None: show a notice.
+            failed: Called with an exception that one of them raised; None: show a notice.
         """
 
         async def write() -> None:
@@ -88,8 +87,10 @@ class Reads(ErrorBoundary, Vertical):
         self.read_wall_s = self.read_until_wall_s - began_wall_s
         try:
             then(value)
-        except (SsmicError, OSError) as error:
-            (failed or self.complain)(error)
+        except Exception as error:
+            if failed is None or not self.app.is_running:
+                raise
+            failed(error)
 
     def complain(self, error: BaseException, title: str = "") -> None:
         """Show an error as a notice."""

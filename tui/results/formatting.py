@@ -17,8 +17,9 @@ from tui.formatting import percent, ratio
 from tui.widgets import Cell
 
 READING = "Reading ..."
-UNREAD = "Could not be read"
 """In place of a view's content until it has been read for the first time."""
+UNREAD = "Could not be read"
+"""In its place if that failed."""
 
 STATES: dict[str, tuple[str, str]] = {
     "done": ("✓ done", "ok"),

@@ -231,8 +231,8 @@ settled minute by minute; *local* is energy that panels served.
         """Reload immediately."""
         if self.place == "catalogue":
             self.catalogue.look()
-        elif self.simulation.opened is not None:
-            self._open(self.simulation.opened.path)
+        elif not self._is_opening:
+            self.simulation.reload()
 
     # Getting around.
 
@@ -249,7 +249,7 @@ settled minute by minute; *local* is energy that panels served.
 
     @property
     def _is_opening(self) -> bool:
-        """Whether a simulation is being opened, or several are being compared, from the list."""
+        """Whether a simulation is being opened or read again, or several are being compared."""
         return self.simulation.is_reading("open") or self.comparison.is_reading("compare")
 
     def _stop_opening(self) -> None:
@@ -261,6 +261,8 @@ settled minute by minute; *local* is energy that panels served.
     def action_leave_simulation(self) -> None:
         """Go back to the list."""
         self.simulation.close()
+        if not self.comparison.is_reading("compare"):
+            self.catalogue.show_doing()
         self._go("catalogue")
         self.catalogue.look()
         self.call_after_refresh(self.catalogue.focus_list)

@@ -148,10 +148,30 @@ class SimulationPane(Reads):
         return self.query_one(f"#tab-{self.tab} SheetPane", SheetPane) if self.tab in _SHEETS else None
 
     def open(self, path: Path) -> None:
-        """Open a results file."""
+        """Open a results file; then `Shown` or `Failed` follows, also if it is open already."""
+        self._read_file(path, is_asked=True)
+
+    def reload(self) -> None:
+        """Read the open file again."""
+        if self.opened is not None:
+            self._read_file(self.opened.path, is_asked=False)
+
+    def _read_file(self, path: Path, *, is_asked: bool) -> None:
         before = self.opened if self.opened is not None and self.opened.path == path else None
+
+        def failed(error: BaseException) -> None:
+            if before is None:
+                self.opened = None
+                self.post_message(self.Failed(path, error))
+                return
+            # Remember the state, so that the error is not repeated every second.
+            self.opened = replace(self.opened or before, stamp=stamp_of(path))
+            self._fail("", error, ". Showing what was read before.")
+            if is_asked:
+                self.post_message(self.Shown())
+
         work = partial(open_simulation, path, self.interval_s, before)
-        self.read("open", work, self._opened, lambda error: self._failed(path, error))
+        self.read("open", work, partial(self._opened, is_asked=is_asked), failed)
 
     def follow(self) -> None:
         """Reload the visible view if the file has changed; less often where that takes long, as of a large run."""
@@ -159,7 +179,7 @@ class SimulationPane(Reads):
         busy = any(self.is_reading(group) for group in ("open", "sheet"))
         busy = busy or time.monotonic() - self.read_until_wall_s < PAUSES * self.read_wall_s
         if opened is not None and not busy and stamp_of(opened.path) != opened.stamp:
-            self.open(opened.path)
+            self.reload()
 
     def close(self) -> None:
         """Forget the file, and what is being read of it."""
@@ -169,7 +189,7 @@ class SimulationPane(Reads):
         self._drawn.clear()
         self._problems.clear()
 
-    def _opened(self, opened: OpenedSimulation) -> None:
+    def _opened(self, opened: OpenedSimulation, *, is_asked: bool) -> None:
         before = self.opened
         # A later simulation may have taken the place of a file: its runs, households and contracts are others.
         is_other = before is None or before.path != opened.path or before.info.created_utc != opened.info.created_utc
@@ -188,7 +208,7 @@ class SimulationPane(Reads):
                 pane.day_index = 0
             self.query_one("#views", TabbedContent).active = "tab-all"
         self._offer(opened)
-        if is_other:
+        if is_other or is_asked:
             self.post_message(self.Shown())
         if opened.sheet is not None:
             self._drawn["all"] = (opened.stamp, self.run, self.interval_s)
@@ -207,14 +227,6 @@ class SimulationPane(Reads):
             f"{'reading ... · ' if self._is_slow else ''}{info.scenario} · times {shown_zone(self, opened.zone).name}"
             f"{'' if opened.knows_offset else ' (this file has no offset)'} · {info.algorithm} · {planned}"
         )
-
-    def _failed(self, path: Path, error: BaseException) -> None:
-        if self.opened is not None and self.opened.path == path:
-            # Remember the state, so that the error is not repeated every second.
-            self.opened = replace(self.opened, stamp=stamp_of(path))
-            self._fail("", error, ". Showing what was read before.")
-        else:
-            self.post_message(self.Failed(path, error))
 
     def _fail(self, tab: str, error: BaseException, rest: str = "") -> None:
         """Say why a tab, or the file, could not be read: above the views and, of a defect, in a notice too."""
@@ -328,6 +340,7 @@ class SimulationPane(Reads):
             pane = self.query_one(f"#tab-{tab}", TabPane)
             for unread in (*pane.query(VirtualTable), *pane.query(Chart)):
                 unread.stop_waiting(UNREAD)
+            self._drawn.pop(tab, None)
             # The user may be looking at another view by then; whoever comes back to this one has it read again.
             if self.opened is opened and self.tab == tab:
                 self._fail(tab, error)

@@ -147,12 +147,29 @@ def test_that_no_producer_can_supply_any_job_is_noted(
     small.write_text(small.read_text().replace("[3600, 500]", f"[120, {peak_w / 30}], [3600, 500]"))
     note = (
         f"no producer can supply a job, so all run on grid power: each job draws {peak_w} W or more for a minute, and "
-        "forecasts reach 500 W; with supply 'shared' several producers supply a job together"
+        "forecasts reach 500 W; with supply 'shared' producers supply what they can, and the grid the rest"
     )
     assert (note in ssmic("check", small, "--json").json["notes"]) is is_noted
     order = ("run", small, "--bus", "memory", "--days", "1", "--json")
     assert (f"note: {note}" in ssmic(*order).err) is is_noted
     assert note not in ssmic(*order, "--supply", "shared").err
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "do: forecast, producer: pv-1, factor: 3",
+        "do: forecast_error, growth_per_h: 0.2",
+        "do: add_job, house: '1', device: washer, load_profile: weak, latest_start: '14:00'",
+    ],
+)
+def test_events_may_bring_what_supplies_a_job(ssmic: Ssmic, small: Path, event: str) -> None:
+    """They raise forecasts or add a weaker job: that all jobs run on grid power was not true."""
+    strong = small.read_text().replace("[3600, 500]]}", "[3600, 600]]}\n  weak: {points: [[0, 0], [3600, 100]]}")
+    small.write_text(strong)
+    assert any("no producer can supply" in note for note in ssmic("check", small, "--json").json["notes"])
+    small.write_text(f"{strong}timeline:\n  - {{at: '07:00', {event}}}\n")
+    assert not any("no producer can supply" in note for note in ssmic("check", small, "--json").json["notes"])
 
 
 def test_what_decides_nothing_with_whole_jobs_is_noted(ssmic: Ssmic, small: Path) -> None:

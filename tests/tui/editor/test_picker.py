@@ -20,7 +20,7 @@ from tui.run.form import about
 from tui.run.form_view import RunForm
 from tui.shell.dialogs import PickPath
 from tui.widgets.path_field import meant_path
-from tui.widgets.text import FieldHelp
+from tui.widgets.text import FieldHelp, SignCheckbox
 from tui.widgets.text_match import rank_of, ranked
 
 Editing = Any
@@ -191,7 +191,7 @@ async def test_the_run_form_explains_each_field(opened: Opened) -> None:
         await until(pilot, lambda: "PySSMic: eps" in str(line.content))
         await focus(pilot, form.query_one("#tolerance"))
         await until(pilot, lambda: "PySSMic: tol" in str(line.content))
-        fields = [widget.id for widget in form.query("Input, Select, Tick") if widget.id]
+        fields = [widget.id for widget in form.query(f"Input, Select, {SignCheckbox.__name__}") if widget.id]
         assert [field for field in fields if not about(field)] == []
 
 

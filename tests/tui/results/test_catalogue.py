@@ -24,7 +24,7 @@ from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.household_view import SheetPane
 from tui.shell.dialogs import PickPath
-from tui.shell.navigation import OpenResults
+from tui.shell.navigation import CompareResults, OpenResults
 
 Opened = Any
 
@@ -232,3 +232,17 @@ async def test_the_content_of_a_deleted_file_stays_displayed(opened: Opened, res
         (results_folder / FIFTY).unlink()
         await until(pilot, lambda: "Showing what was read before" in text(pilot, "SimulationPane .problem"))
         assert table(pilot, "#tab-all Contracts CellTable").rows
+
+
+async def test_a_simulation_that_is_open_already_is_shown(opened: Opened, results_folder: Path) -> None:
+    """Asked for by another area, it stayed behind the comparison."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        screen, path = the_screen(pilot), results_folder / INSERTION
+        screen.receive(OpenResults(path))
+        await until(pilot, lambda: screen.place == "simulation")
+        screen.receive(CompareResults((path, results_folder / FIFTY)))
+        await until(pilot, lambda: screen.place == "comparison")
+        screen.receive(OpenResults(path))
+        await until(pilot, lambda: screen.place == "simulation")
+        assert text(pilot, ".finding .count") == "2 simulations"

@@ -18,6 +18,7 @@ from tui.results.export_dialog import ExportDialog
 from tui.results.formatting import UNREAD
 from tui.results.log_pane import log_sheet
 from tui.results.scores_pane import scores_sheet
+from tui.results.simulation import SimulationPane
 from tui.shell.dialogs import Confirm, PickPath
 
 Opened = Any
@@ -232,3 +233,32 @@ async def test_a_view_that_cannot_be_read_does_not_claim_to_show_anything(opened
         await pilot.pause()
         assert text(pilot, "SimulationPane > .problem") == f"results/{INSERTION}: there is no such file"
         assert table(pilot, "#bill-rows")._instead == UNREAD
+
+
+async def test_reading_a_simulation_again_is_not_an_opening(opened: Opened) -> None:
+    """After `Ctrl+L`, the list said "opening ..." without end, also where the file could not be read again."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("ctrl+l", "escape")
+        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+        await until(pilot, lambda: not the_screen(pilot).simulation.is_reading("open"))
+        await pilot.pause()
+        assert text(pilot, ".finding .count") == "1 simulation"
+
+
+async def test_a_defect_while_results_are_shown_leaves_no_opening_in_the_list(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list said "opening ..." without end where a simulation was read but could not be shown."""
+
+    def offer(*_: Any) -> None:
+        raise LookupError("a defect")
+
+    monkeypatch.setattr(SimulationPane, "_offer", offer)
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: the_app(pilot).unexpected)
+        await until(pilot, lambda: text(pilot, ".finding .count") == "1 simulation")
+        the_app(pilot).unexpected.clear()

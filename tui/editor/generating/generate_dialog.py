@@ -268,6 +268,8 @@ The preview follows the fields: production, and all jobs at their earliest start
             answers: tuple[Answer, ...] = (("back", "Back", "primary"), ("overwrite", "Overwrite", "error"))
             details = f"{path} already exists. Its contents will be lost."
             if await self.app.push_screen_wait(Confirm(f"Overwrite {path.name}?", details, answers)) != "overwrite":
+                if self.made is None:
+                    self._changed()  # the preview that the writing took the place of
                 return
         self._say(f"writing {path.name} ...", is_busy=True)
         before_quit = cast("Application", self.app).before_quit

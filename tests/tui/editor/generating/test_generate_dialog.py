@@ -20,6 +20,7 @@ from tui.editor.generating.generator import (
     generate_requested,
     spec_of,
 )
+from tui.shell.dialogs import Confirm
 
 Editing = Any
 
@@ -126,6 +127,23 @@ async def test_missing_folders_are_created(editing: Editing, tmp_path: Path) -> 
         await person.pilot.press("ctrl+s")
         await person.until(lambda: person.screen.work is not None)
         assert person.work.path == tmp_path / "a" / "b" / "ours.yaml"
+
+
+@pytest.mark.long
+async def test_a_preview_is_made_though_a_file_is_not_overwritten(editing: Editing, tmp_path: Path) -> None:
+    """It said "generating ..." without end if the question came before the preview."""
+    (tmp_path / "ours.yaml").write_text("mine")
+    async with editing() as person:
+        await person.press("plus")
+        dialog = await person.dialog(GenerateDialog)
+        dialog.query_one("#generate-file", Input).value = "ours.yaml"
+        dialog.query_one("#generate-houses", Input).value = "3"
+        await person.until(lambda: str(dialog.query_one("#made", Static).content) == "generating ...")
+        await person.pilot.press("ctrl+s")
+        await person.dialog(Confirm)
+        await person.pilot.press("escape")
+        await person.until(lambda: dialog.made is not None and dialog.made.houses == 3)
+        assert (tmp_path / "ours.yaml").read_text() == "mine"
 
 
 @pytest.mark.long
