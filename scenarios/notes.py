@@ -17,7 +17,7 @@ from agents.scheduling import ALGORITHMS_WITH, INSERTION, TOLERANCE_WH
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, SupplySettings
 from broker import first_few
 from scenarios.device_overlaps import jobs_without_room
-from scenarios.events import SwitchAlgorithm, SwitchStrategy
+from scenarios.events import AddJobs, ForecastError, GiveForecast, SwitchAlgorithm, SwitchStrategy
 from scenarios.files import JobIds, coverage_notes, line_of, lines_of, parse_yaml, read_text
 from scenarios.files.series import ScenarioNote
 from scenarios.load import bundled_text
@@ -146,6 +146,8 @@ def _too_strong_jobs(scenario: Scenario) -> tuple[ScenarioNote, ...]:
     """Return a note if every job draws more for a minute than any producer is ever forecast to produce."""
     forecasts = [one.production for series in scenario.producers.values() for one in series.predictions]
     if not forecasts or not scenario.jobs or scenario.gateways:  # real devices send forecasts of their own
+        return ()
+    if any(isinstance(event.action, AddJobs | ForecastError | GiveForecast) for event in scenario.timeline):
         return ()
     most_wh = max(forecast.most_in_a_minute_wh for forecast in forecasts)
     if any(job.load_profile.least_peak_wh <= most_wh + TOLERANCE_WH for job in scenario.jobs):

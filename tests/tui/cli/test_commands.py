@@ -155,6 +155,34 @@ def test_that_no_producer_can_supply_any_job_is_noted(
     assert note not in ssmic(*order, "--supply", "shared").err
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        "{at: '01:00', do: forecast, producer: pv-1, factor: 3}",
+        "{at: '01:00', do: forecast_error, growth_per_h: 0.1, every: 3h}",
+        "{at: '01:00', do: add_job, house: '1', device: charger, id: more, latest_start: 12h}",
+    ],
+)
+def test_jobs_that_an_event_may_help_are_not_given_up(ssmic: Ssmic, small: Path, event: str) -> None:
+    """A better forecast in the timeline, or a weaker job, was not looked at: the note said that all run on the grid."""
+    text = small.read_text().replace(
+        "[3600, 500]]}", "[120, 16.7], [3600, 500]]}\n  weak: {points: [[0, 0], [3600, 100]]}"
+    )
+    charger = "      - {id: charger, type: consumer, load_profile: weak}\n"
+    text = text.replace("      - id: pv-1\n", f"{charger}      - id: pv-1\n")
+    assert "no producer can supply" in str(notes_of(ssmic, small, text))
+    assert "no producer can supply" not in str(notes_of(ssmic, small, f"{text}timeline:\n  - {event}\n"))
+
+
+def notes_of(ssmic: Ssmic, file: Path, text: str) -> list[str]:
+    """Return the notes of `ssmic check` on a scenario."""
+    file.write_text(text)
+    done = ssmic("check", file, "--json")
+    assert done.code == 0, done.err
+    notes: list[str] = done.json["notes"]
+    return notes
+
+
 def test_what_decides_nothing_with_whole_jobs_is_noted(ssmic: Ssmic, small: Path) -> None:
     """Preferences and use of forecasts, unless they are the default; not if the file has shared supply."""
     assert not any("no effect" in note for note in ssmic("check", small, "--json").json["notes"])
