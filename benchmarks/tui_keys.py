@@ -121,7 +121,7 @@ async def many_messages(count: int) -> None:
         watched = ObservedRun("r", from_the_start=True)
         app.monitored_run.begin(_Idle(watched))
         await pilot.pause(0.5)
-        fingers: list[KeyTimings] = []
+        timings: list[KeyTimings] = []
         topic = topics.inbox("r", "manager", "1")
         took, marks = [], []
         for begin in range(0, count, count // 10):
@@ -132,18 +132,18 @@ async def many_messages(count: int) -> None:
             took.append(1e6 * (time.process_time() - began_cpu_s) / len(payloads))
             del payloads
             await pilot.pause(0.3)
-            fingers.append(KeyTimings(pilot))
-            await fingers[-1].go_through(*PANES[0])
+            timings.append(KeyTimings(pilot))
+            await timings[-1].go_through(*PANES[0])
             gc.collect()
             marks.append(_resident_mb())
         print(f"{count:,} messages, {len(watched.lines):,} of them at hand")
         print(f"microseconds of the processor each, by tenths: {' '.join(f'{one:.0f}' for one in took)}")
         print(f"resident MB, by tenths                       : {' '.join(f'{one:.0f}' for one in marks)}")
-        print(f"keys after the first tenth: {said(fingers[0].all)}")
-        print(f"keys after the last       : {said(fingers[-1].all)}")
+        print(f"keys after the first tenth: {said(timings[0].all)}")
+        print(f"keys after the last       : {said(timings[-1].all)}")
         print(
             f"ratios, last tenth to first: messages {took[-1] / took[0]:.2f}, memory {marks[-1] / marks[0]:.2f}, "
-            f"keys {ratio(fingers[-1].all, fingers[0].all):.2f}"
+            f"keys {ratio(timings[-1].all, timings[0].all):.2f}"
         )
 
 

@@ -1,7 +1,7 @@
 """Openings: which of the jobs that a producer has declined would be accepted now, and have not been told so.
 
-A job is informed only once of the same prospect. It may be declined despite an opening, because its consumer holds the
-device's other jobs while it asks, or because the scheduler is stricter than the trial. When these jobs are released
+A job is informed only once under the same conditions. It may be declined despite an opening, because its consumer holds
+the device's other jobs while it asks, or because the scheduler is stricter than the trial. When these jobs are released
 again, nothing has changed, so openings would repeat forever.
 """
 
@@ -36,7 +36,7 @@ class DeclinedJob:
     consumer: str
     task: Task
     told: OpeningConditions | None = None
-    """The prospect for which it last received an opening; None: it has received none."""
+    """The conditions of its last opening; None: it has received none."""
 
 
 class DeclinedJobs:
@@ -105,13 +105,13 @@ class DeclinedJobs:
         left = uncommitted_of(state, is_fine=True) if self._by_id and provisional is None else None
         tried: dict[str, OpeningConditions] = {}
         for job_id, job in self._by_id.items():
-            prospect = OpeningConditions(forecasts, committed, job.task.open_starts)
-            if prospect != job.told and (left is None or left.may_serve(JobNeeds.of(job.task, state.now_s))):
-                tried[job_id] = prospect
+            conditions = OpeningConditions(forecasts, committed, job.task.open_starts)
+            if conditions != job.told and (left is None or left.may_serve(JobNeeds.of(job.task, state.now_s))):
+                tried[job_id] = conditions
         have_room = scheduler.have_room(state, [self._by_id[job_id].task for job_id in tried])
         opened: list[DeclinedJob] = []
-        for (job_id, prospect), has_room in zip(tried.items(), have_room, strict=True):
+        for (job_id, conditions), has_room in zip(tried.items(), have_room, strict=True):
             if has_room and (provisional is None or provisional.may_open(job_id, state.now_s)):
-                job = self._by_id[job_id] = replace(self._by_id[job_id], told=prospect)
+                job = self._by_id[job_id] = replace(self._by_id[job_id], told=conditions)
                 opened.append(job)
         return opened

@@ -62,6 +62,7 @@ _IDS = 60_000
 """How many messages may have been sent since the oldest unconfirmed one: message ids repeat after 65,535."""
 _PACKETS_A_TURN = 500
 """Packets read per event-loop iteration, so that a flood cannot monopolise the loop."""
+_PINGREQ = b"\xc0\x00"
 _UNSPECIFIED = 128
 """paho's reason code for a connection that ended without one."""
 
@@ -146,6 +147,13 @@ class Connection(aiomqtt.Client):
         self._last_sent_wall_s = 0.0
         """When it was handed over, loop time."""
         self._largest_sent: SentPacket | None = None
+        self._asked_bytes = 0
+        """Size of the largest packet that a ping has followed. The broker's answer to it shows that it has accepted the
+        packet: one that limits the packet size closes the connection before."""
+        self._accepted_bytes = 0
+        """Size of the largest packet that the broker has accepted."""
+        self._is_asking = False
+        """Whether it has yet to answer such a ping."""
         self.disconnect: Disconnect | None = None
         """How the connection ended, if the other side closed it."""
         self._unwritten_bytes = 0
@@ -160,6 +168,8 @@ class Connection(aiomqtt.Client):
         self._client.on_publish = None
         self._confirm = self._client._do_on_publish
         self._client._do_on_publish = self._on_confirmed  # type: ignore[method-assign]  # see the class
+        self._answer_ping = self._client._handle_pingresp
+        self._client._handle_pingresp = self._on_ping_answered  # type: ignore[method-assign]  # see the class
         self._ended: asyncio.Future[str] = asyncio.Future()
         self._has_room_event = asyncio.Event()
         self._has_room_event.set()
@@ -366,6 +376,15 @@ class Connection(aiomqtt.Client):
         self._wake()
         return self._confirm(mid, reason_code, properties)
 
+    def _on_ping_answered(self) -> MQTTErrorCode:
+        """Handle the broker's answer to a ping: it has accepted what was sent before."""
+        if self._is_asking:
+            self._is_asking = False
+            self._accepted_bytes = self._asked_bytes
+        if self._largest_sent is not None and self._largest_sent.packet_bytes > self._asked_bytes:
+            self._write_soon()
+        return self._answer_ping()
+
     def _on_disconnect(
         self,
         client: paho.Client,
@@ -381,12 +400,16 @@ class Connection(aiomqtt.Client):
 
     def _end_by_other_side(self) -> None:
         """Note what was sent before the other side closed the connection."""
-        self.disconnect = Disconnect(self._largest_sent, self._loop.time())
+        self.disconnect = Disconnect(self._largest_sent, self._accepted_bytes, self._loop.time())
         if self._last_sent_bytes is None:
             self._end("closed by the other side")
         else:
             wall_s = self.disconnect.at_wall_s - self._last_sent_wall_s
-            self._end(f"closed by the other side {wall_s:.1f} s after a packet of {self._last_sent_bytes:,} bytes")
+            reason = f"closed by the other side {wall_s:.1f} s after a packet of {self._last_sent_bytes:,} bytes"
+            largest = self._largest_sent
+            if largest is not None and largest.packet_bytes > max(self._accepted_bytes, self._last_sent_bytes):
+                reason += f" and, shortly before, one of {largest.packet_bytes:,} bytes"
+            self._end(reason)
 
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         # Called in the thread that connects.
@@ -462,6 +485,9 @@ class Connection(aiomqtt.Client):
         try:
             if client._out_packet:
                 client.loop_write()
+            largest = self._largest_sent
+            if largest is not None and largest.packet_bytes > self._asked_bytes and not self._is_asking:
+                self._ask(largest)
             buffers.flush()
             client._last_msg_out = time.monotonic()  # for the pings of a client that is silent
             self._unwritten_bytes = len(buffers.unsent)
@@ -478,3 +504,10 @@ class Connection(aiomqtt.Client):
                 self._loop.remove_writer(sock.fileno())
         if not self._has_room_event.is_set():
             self._wake()
+
+    def _ask(self, largest: SentPacket) -> None:
+        """Send a ping behind the largest packet, unless paho has packets or a ping of its own under way."""
+        if not self._client._out_packet and self._client._ping_t == 0:
+            self._is_asking = True
+            self._asked_bytes = largest.packet_bytes
+            self._buffers.unsent += _PINGREQ

@@ -1,8 +1,8 @@
 """Why a broker cannot be reached, refuses a client or keeps disconnecting it: the error messages, and whether to retry.
 
 MQTT 3.1.1 gives a broker no way to say that a packet is too large, or that a client may not write to a topic: many just
-close the connection. The client would reconnect and send the same packet again, for ever. So the reason is inferred
-from what its disconnects have in common.
+close the connection. The client would reconnect and send the same packet again, for ever, or the next
+large one. So the reason is inferred from what its disconnects have in common.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ SAME_DISCONNECTS = 4
 SAME_SMALL_DISCONNECTS = 20
 """The same for small packets: a client says the same on each connection, so that a link that breaks often, or a broker
 that is restarted again and again, looks alike for a while."""
+UNACCEPTED_DISCONNECTS = 6
+"""The same if the packets differ, but each was larger than any that the broker has accepted. It shows this by answering
+the ping behind such a packet. Over a link that breaks often, the answer to at least one of them arrives."""
 PROMPT_WALL_S = 5.0
 """A packet sent longer ago than this did not cause a disconnect, wall-clock seconds."""
 SMALL_BYTES = 1_000
@@ -204,7 +207,10 @@ class Disconnect:
 
     largest: SentPacket | None
     """The largest packet that had been sent over it."""
+    accepted_bytes: int
+    """Size of the largest packet that the broker accepted, as its answer to a ping shows; 0: it answered none."""
     at_wall_s: float
+    """Loop time."""
 
     @property
     def is_prompt(self) -> bool:
@@ -218,28 +224,52 @@ class DisconnectHistory:
     def __init__(self) -> None:
         self._last: deque[Disconnect] = deque(maxlen=SAME_SMALL_DISCONNECTS)
         self._passed_bytes = 0
+        """Size of the largest packet that was sent long before a disconnect."""
+        self._accepted_bytes = 0
+        """Size of the largest packet that the broker accepted."""
 
-    def add(self, disconnect: Disconnect) -> SentPacket | None:
-        """Add a disconnect; return the packet that preceded each of the last ones, if it was the same packet."""
+    def add(self, disconnect: Disconnect) -> str | None:
+        """Add a disconnect; return the error message if what the last ones have in common is no coincidence."""
         self._last.append(disconnect)
-        largest = disconnect.largest
-        if largest is None:
+        self._accepted_bytes = max(self._accepted_bytes, disconnect.accepted_bytes)
+        if disconnect.largest is None:
             return None
-        if not disconnect.is_prompt:
+        return self._same(disconnect.largest, is_prompt=disconnect.is_prompt) or self._unaccepted()
+
+    def _same(self, largest: SentPacket, *, is_prompt: bool) -> str | None:
+        """Return the message if the same packet preceded each of the last disconnects."""
+        if not is_prompt:
             self._passed_bytes = max(self._passed_bytes, largest.packet_bytes)
         least = SAME_DISCONNECTS if largest.packet_bytes > SMALL_BYTES else SAME_SMALL_DISCONNECTS
         last = list(self._last)[-least:]
         same = {(c.largest.topic, c.largest.packet_bytes) for c in last if c.largest is not None and c.is_prompt}
         if len(last) < least or len(same) != 1 or not all(c.is_prompt for c in last):
             return None
-        return largest if largest.packet_bytes > self._passed_bytes else None
+        if largest.packet_bytes <= self._passed_bytes:
+            return None
+        return _message(least, f"after a packet of {largest.packet_bytes:,} bytes on {largest.topic}")
+
+    def _unaccepted(self) -> str | None:
+        """Return the message if each of the last ones came right after a packet larger than any accepted one."""
+        last = list(self._last)[-UNACCEPTED_DISCONNECTS:]
+        unaccepted = [
+            c.largest
+            for c in last
+            if c.largest is not None and c.is_prompt and c.largest.packet_bytes > self._accepted_bytes
+        ]
+        if len(unaccepted) < UNACCEPTED_DISCONNECTS:
+            return None
+        least = min(unaccepted, key=lambda sent: sent.packet_bytes)
+        return _message(
+            UNACCEPTED_DISCONNECTS,
+            "after a packet larger than any that it had accepted: the smallest of these packets had "
+            f"{least.packet_bytes:,} bytes, on {least.topic}",
+        )
 
 
-def describe(sent: SentPacket) -> str:
-    """Return the error message for a broker that closes the connection after a packet."""
-    times = SAME_DISCONNECTS if sent.packet_bytes > SMALL_BYTES else SAME_SMALL_DISCONNECTS
+def _message(times: int, what: str) -> str:
+    """Return the error message for a broker that closes the connection after certain packets."""
     return (
-        f"disconnected this client {times} times in a row, each time after a packet of "
-        f"{sent.packet_bytes:,} bytes on {sent.topic}; it probably limits the packet size (Mosquitto: max_packet_size, "
-        "message_size_limit), or its access rules do not let this client write there"
+        f"disconnected this client {times} times in a row, each time {what}; it probably limits the packet size "
+        "(Mosquitto: max_packet_size, message_size_limit), or its access rules do not let this client write there"
     )

@@ -22,7 +22,7 @@ from broker.transport.access import Access
 from broker.transport.base import Content, Delivery, Reconnected, Will
 from broker.transport.broker_url import BrokerUrl, parse_url
 from broker.transport.connection import KEEPALIVE_WALL_S, Connection, ConnectionBrokenError, keepalive_for
-from broker.transport.connection_failures import DisconnectHistory, describe
+from broker.transport.connection_failures import DisconnectHistory
 from broker.transport.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.transport.receive_queue import ReceiveQueue
 from broker.transport.tls import Tls, client_context
@@ -250,11 +250,8 @@ class MqttBus:
             if self._lost is not None:
                 return
             self._note("connection broke", broker=str(self._broker.url), client=self.client_id, reason=reason)
-            if (
-                connection.disconnect is not None
-                and (packet := self._disconnects.add(connection.disconnect)) is not None
-            ):
-                self._lose(f"{self._broker.url} {describe(packet)} (client {self.client_id})")
+            if connection.disconnect is not None and (why := self._disconnects.add(connection.disconnect)) is not None:
+                self._lose(f"{self._broker.url} {why} (client {self.client_id})")
                 return
             if loop.time() - since > _LONGEST_DELAY_WALL_S:
                 # A connection that broke at once keeps the longer delay: two clients with the same id must not storm.

@@ -150,7 +150,7 @@ class ReportedContracts:
             case "AddJob":
                 self._record_added(envelope)
             case kind if kind in _OF_CONTRACTS:
-                self._hear(envelope)
+                self._record_contract(envelope)
 
     def _record_added(self, envelope: Envelope) -> None:
         """Record the owner of a job that the timeline, or the gateway of a real device, adds."""
@@ -162,7 +162,7 @@ class ReportedContracts:
                 if sender == TIMELINE or is_own:
                     self._owners.setdefault(job_id, owner)
 
-    def _hear(self, envelope: Envelope) -> None:
+    def _record_contract(self, envelope: Envelope) -> None:
         contracts, promised_s, sender = self.parties.contracts, self.parties.promised_s, envelope.sender
         match envelope.body:
             case {"kind": "Promised", "job_id": str(job_id), "start_s": int(start_s)}:

@@ -363,7 +363,7 @@ class _LocalRun:
                 running = _fail_after_the_clock(host.run(self._link_of(host)), clock_task)
                 members.append(tasks.create_task(running, name=f"host[{host.host_id}]"))
             beside = (
-                tasks.create_task(restore_removed_files(files), name="look after files"),
+                tasks.create_task(restore_removed_files(files), name="restore removed files"),
                 tasks.create_task(keep_in_large_pages(), name="large pages"),
             )
             try:
@@ -404,13 +404,13 @@ class _LocalRun:
             return
         scenario, agent_set, run_id, keep = self._scenario, self._agent_set, self._settings.run_id, self._settings.keep
 
-        def standing() -> RunSnapshot:
+        def snapshot() -> RunSnapshot:
             ledger = tuple(agent_set.manager.ledger.values())
             happened = scenario if agent_set.director is None else as_happened(scenario, agent_set.director.run_events)
             realised = realise(happened, self._observer.realised, is_shared=agent_set.is_shared)
             return RunSnapshot(clock.now.time_s, ledger, agent_set.manager.scores.by_producer(), realised)
 
-        async with shown_in_home_assistant(self._broker, scenario, run_id, standing, keep=keep):
+        async with shown_in_home_assistant(self._broker, scenario, run_id, snapshot, keep=keep):
             yield
 
 

@@ -32,6 +32,7 @@ def _waits_until_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """After each key, wait until the application is idle, however busy the machine is."""
     for module in ("textual.app", "textual.pilot"):
         monkeypatch.setattr(f"{module}.wait_for_idle", idle)
+    monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 0.004)  # each key waits until the screen is drawn
 
 
 @pytest.fixture(autouse=True)

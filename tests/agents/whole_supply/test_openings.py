@@ -47,8 +47,8 @@ def test_jobs_that_would_be_accepted_are_told_in_the_order_in_which_they_were_de
     assert told(declined(task("b"), task("a")), state(NOTHING)) == []
 
 
-def test_a_job_is_told_once_of_the_same_prospect() -> None:
-    """Another forecast, or another promise, is another prospect."""
+def test_a_job_is_told_once_under_the_same_conditions() -> None:
+    """Another forecast, or another promise, changes the conditions."""
     jobs = declined(task("a"))
     assert told(jobs, state(ENOUGH)) == ["a/machine"]
     assert told(jobs, state(ENOUGH)) == []

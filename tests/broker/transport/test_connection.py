@@ -20,6 +20,7 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery, Reconnected
 from broker.transport.broker_url import BrokerUrl
+from broker.transport.connection_failures import UNACCEPTED_DISCONNECTS
 from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
@@ -271,3 +272,49 @@ async def test_a_broker_with_a_limit_of_packets() -> None:
             ) as caught:
                 await publish_whenever_connected()
     assert "max_packet_size" in str(caught.value)
+
+
+@needs_mosquitto
+async def test_a_broker_with_a_limit_of_packets_that_differ() -> None:
+    """No large packet is like another, and a small one follows it: still, the reader learns what is too large."""
+    sizes = iter(range(2_500, 100_000, 7))
+    async with managed_mosquitto(extra_configuration="max_packet_size 2000\n") as running:
+        with capture_logs() as logs:
+            async with MqttBroker(running.url).connect("host") as host:
+
+                async def publish_whenever_connected() -> None:
+                    while (size := next(sizes)) < 2_600:
+                        await host.publish("fits", bytes(1_500), qos=1)
+                        await host.flush()
+                        await host.publish("large", bytes(size))
+                        await host.publish("small", b"")
+                        async for _ in host.messages():
+                            break
+
+                with pytest.raises(
+                    BrokerLostError,
+                    match="any that it had accepted: the smallest of these packets had 2,510 bytes",
+                ):
+                    await publish_whenever_connected()
+    broken = [entry["reason"] for entry in logs if entry["event"] == "connection broke"]
+    assert broken[0].endswith("s after a packet of 9 bytes and, shortly before, one of 2,510 bytes")
+
+
+@needs_mosquitto
+async def test_a_large_packet_that_the_broker_accepts_is_known() -> None:
+    """Connections that break right after packets of all sizes say nothing against these if the broker accepted them."""
+    async with managed_mosquitto() as running:
+        broker = MqttBroker(running.url)
+        async with broker.connect("host") as host:
+            await host.subscribe("echo")
+            for number in range(2 * UNACCEPTED_DISCONNECTS):
+                await host.publish("large", bytes(2_500 + number))
+                await host.publish("echo", b"")  # comes back after the large one has been accepted
+                async for event in host.messages():
+                    if not isinstance(event, Reconnected):
+                        break
+                # The same client id again: the broker closes the first connection.
+                async with broker.connect("host"):
+                    async for event in host.messages():
+                        assert isinstance(event, Reconnected)
+                        break

@@ -16,12 +16,12 @@ from broker.transport.connection_failures import (
     PROMPT_WALL_S,
     SAME_DISCONNECTS,
     SAME_SMALL_DISCONNECTS,
+    UNACCEPTED_DISCONNECTS,
     Disconnect,
     DisconnectHistory,
     NoAnswerError,
     SentPacket,
     classify,
-    describe,
 )
 
 URL = BrokerUrl("broker", 1883)
@@ -123,9 +123,10 @@ def test_a_broker_that_serves_others_is_full() -> None:
     assert "--hosts N" in with_others
 
 
-def cut_after(topic: str, packet_bytes: int, wall_s: float = 0.0) -> Disconnect:
-    """Return a connection that ended some time after its largest packet."""
-    return Disconnect(SentPacket(topic, packet_bytes, 100.0), 100.0 + wall_s)
+def cut_after(topic: str, packet_bytes: int, wall_s: float = 0.0, *, accepted_bytes: int | None = None) -> Disconnect:
+    """Return a connection that ended some time after its largest packet, which the broker accepted by default."""
+    accepted_bytes = packet_bytes if accepted_bytes is None else accepted_bytes
+    return Disconnect(SentPacket(topic, packet_bytes, 100.0), accepted_bytes, 100.0 + wall_s)
 
 
 def test_the_same_packet_again_and_again_is_the_reason() -> None:
@@ -134,7 +135,7 @@ def test_the_same_packet_again_and_again_is_the_reason() -> None:
     found = [cuts.add(cut_after("inbox/a", 4_000)) for _ in range(SAME_DISCONNECTS)]
     assert found[:-1] == [None] * (SAME_DISCONNECTS - 1)
     assert found[-1] is not None
-    assert "4,000 bytes on inbox/a" in describe(found[-1])
+    assert "4,000 bytes on inbox/a" in found[-1]
 
 
 def test_different_packets_are_an_accident_of_the_network() -> None:
@@ -156,10 +157,36 @@ def test_small_packets_are_rarely_refused_for_their_size() -> None:
     assert not any(cuts.add(cut_after("hosts/a", 300)) for _ in range(SAME_SMALL_DISCONNECTS - 1))
     blamed = cuts.add(cut_after("hosts/a", 300))
     assert blamed is not None
-    assert "20 times in a row, each time after a packet of 300 bytes on hosts/a" in describe(blamed)
+    assert "20 times in a row, each time after a packet of 300 bytes on hosts/a" in blamed
 
 
 def test_connections_over_which_nothing_was_sent() -> None:
     """They say nothing about packets."""
     cuts = DisconnectHistory()
-    assert not any(cuts.add(Disconnect(None, 100.0)) for _ in range(3 * SAME_DISCONNECTS))
+    assert not any(cuts.add(Disconnect(None, 0, 100.0)) for _ in range(3 * SAME_DISCONNECTS))
+
+
+def test_different_packets_of_which_none_was_accepted_are_too_large() -> None:
+    """The broker accepts smaller ones, and never answers the ping behind a larger one."""
+    cuts = DisconnectHistory()
+    sizes = range(1_500, 1_500 + 7 * UNACCEPTED_DISCONNECTS, 7)
+    found = [cuts.add(cut_after("inbox/a", size, accepted_bytes=1_400)) for size in sizes]
+    assert found[:-1] == [None] * (UNACCEPTED_DISCONNECTS - 1)
+    assert found[-1] is not None
+    assert "6 times in a row, each time after a packet larger than any that it had accepted" in found[-1]
+    assert "the smallest of these packets had 1,500 bytes, on inbox/a" in found[-1]
+
+
+def test_one_large_packet_that_was_accepted_is_enough_to_blame_the_network() -> None:
+    """A link that breaks often lets one of them pass now and then."""
+    cuts = DisconnectHistory()
+    for number in range(10 * UNACCEPTED_DISCONNECTS):
+        passes = number % UNACCEPTED_DISCONNECTS == 0
+        assert not cuts.add(cut_after("inbox/a", 1_500 + number, accepted_bytes=1_500 + number if passes else 0))
+
+
+def test_disconnects_long_after_the_largest_packet_are_not_its_fault() -> None:
+    """A link stalled before it broke, so that the ping was not answered."""
+    cuts = DisconnectHistory()
+    sizes = range(1_500, 1_500 + 3 * UNACCEPTED_DISCONNECTS)
+    assert not any(cuts.add(cut_after("a", size, PROMPT_WALL_S + 1, accepted_bytes=0)) for size in sizes)
