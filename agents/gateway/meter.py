@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agents.gateway.counter_unit import CounterUnit
+from agents.gateway.meter_rules import MeterRules
 from agents.gateway.several_meters import SeveralMeters
 from agents.gateway.unit_change import (
     CounterFall,
@@ -68,6 +69,8 @@ class Meter:
     it is not added again; if the counter shows less, nothing is added until it has caught up.
     """
 
+    rules: MeterRules = field(default_factory=MeterRules)
+    """Which readings it recognizes for what they are."""
     energy_wh: float = 0.0
     """Metered so far, without jumps at resets, Wh. It falls only when a reading shows that a reset was a wrong one."""
     power_w: float | None = None
@@ -77,27 +80,6 @@ class Meter:
     at_s: int | None = None
     """Virtual time of the last reading, UNIX seconds."""
     resets: int = 0
-    passes_over: bool = True
-    """Whether a single reading that no meter can have counted, or one of 0, is passed over once the next one shows it;
-    False: the counter is counted on from there."""
-    knows_repeats: bool = True
-    """Whether a repeated reading confirms nothing: many devices send each reading on two topics."""
-    bridges_absence: bool = True
-    """Whether power is counted while a counter is absent."""
-    judges_each: bool = True
-    """Whether a wrong power does not make the counter beside it invalid, nor a counter that stays wrong the power."""
-    knows_units: bool = True
-    """Whether a counter that changes from kWh to Wh, or back, is recognized."""
-    bounds_resets: bool = True
-    """Whether a counter that falls was reset only if it shows no more than its device can have drawn since the reading
-    before; False: than any device can."""
-    weighs_resets: bool = True
-    """Whether power shows what a counter that was reset has missed, and a counter that was reset while its device was
-    offline shows no more than the device can have drawn since."""
-    several: SeveralMeters | None = field(default_factory=SeveralMeters)
-    """Notices readings of other meters on the same topic; None: they count as wrong readings and resets."""
-    unit: CounterUnit | None = field(default_factory=CounterUnit)
-    """Notices a counter in another unit than it is declared in; None: it counts as it is declared."""
     planned_w: float = 0.0
     """Highest power that its device's jobs are planned with, W."""
     unknown_wh: float = 0.0
@@ -146,6 +128,13 @@ class Meter:
     """How much more than `MAX_POWER_W` the counter may count since its last reading, because it may be behind, Wh."""
     _steady_wh: float = 0.0
     """`energy_wh` before it began to count more than that, Wh."""
+    _several: SeveralMeters = field(init=False)
+    """Notices readings of other meters on the same topic."""
+    _unit: CounterUnit = field(default_factory=CounterUnit)
+    """Notices a counter in another unit than it is declared in."""
+
+    def __post_init__(self) -> None:
+        self._several = SeveralMeters(knows_old_repeats=self.rules.knows_old_repeats)
 
     @property
     def is_offline(self) -> bool:
@@ -171,7 +160,7 @@ class Meter:
         """Whether energy is metered by power: there is no counter, or it is absent."""
         if self.counter_wh is None:
             return True
-        if not self.bridges_absence or self.at_s is None or self._without_counter_s is None:
+        if not self.rules.bridges_absence or self.at_s is None or self._without_counter_s is None:
             return False
         return self.at_s - self._without_counter_s >= ABSENT_S
 
@@ -185,13 +174,13 @@ class Meter:
         """
         problem = self._problem_of_power(power_w)
         if problem:
-            power_w, counter_wh = None, counter_wh if self.judges_each else None
+            power_w, counter_wh = None, counter_wh if self.rules.judges_each else None
         is_other, problem_of_source = self._check_source(now_s, counter_wh)
         if is_other:
             self.has_taken = False
             return problem or problem_of_source
         problem_of_unit = self._check_unit(now_s, counter_wh)
-        if self.unit is not None and self.unit.is_wrong:
+        if self._unit.is_wrong:
             counter_wh = None
         if counter_wh is not None and self._is_rounded(counter_wh):
             counter_wh = self.counter_wh
@@ -206,8 +195,8 @@ class Meter:
 
     def _check_source(self, now_s: int, counter_wh: float | None) -> tuple[bool, str]:
         """Return whether a reading is of another meter than the device's own, and what is wrong; empty: nothing."""
-        several = self.several
-        if several is None or counter_wh is None or not 0 <= counter_wh <= MAX_COUNTER_WH:
+        several = self._several
+        if not self.rules.knows_several or counter_wh is None or not 0 <= counter_wh <= MAX_COUNTER_WH:
             return False, ""
         was_one = several.own is None
         is_other = several.take(now_s, counter_wh, self.energy_wh, self._most_w, BEHIND_S)
@@ -219,16 +208,15 @@ class Meter:
         if was_one:
             self._forget_counter()
             self.energy_wh, self.counter_wh, self._counted_s = own.energy_wh, own.counter_wh, own.at_s
-            if self.unit is not None:
-                self.unit = CounterUnit()
+            self._unit = CounterUnit()
         if not (is_other or was_one):
             return False, ""
         return is_other, several.problem
 
     def _check_unit(self, now_s: int, counter_wh: float | None) -> str:
         """Return what is wrong with the unit of the counter; empty: nothing. If it is wrong, meter by power."""
-        unit = self.unit
-        if unit is None or counter_wh is None or not 0 <= counter_wh <= MAX_COUNTER_WH:
+        unit = self._unit
+        if not self.rules.checks_unit or counter_wh is None or not 0 <= counter_wh <= MAX_COUNTER_WH:
             return ""
         since_wh = 0.0
         if self.power_w is not None and self.at_s is not None and not self._is_offline:
@@ -263,7 +251,7 @@ class Meter:
     def _is_rounded(self, counter_wh: float) -> bool:
         """Return whether a reading falls no more than rounding explains."""
         before_wh = self.counter_wh
-        return self.judges_each and before_wh is not None and 0 < before_wh - counter_wh <= ROUNDING_WH
+        return self.rules.judges_each and before_wh is not None and 0 < before_wh - counter_wh <= ROUNDING_WH
 
     def _take_valid(self, now_s: int, power_w: float | None, counter_wh: float | None) -> None:
         limit_wh = self._limit_wh(now_s)
@@ -384,11 +372,11 @@ class Meter:
     @property
     def _shown_wh(self) -> float:
         """Energy by power since the counter was last read, Wh, without what is only assumed of the time offline."""
-        return self._uncounted_wh - self._offline_wh if self.weighs_resets else self._uncounted_wh
+        return self._uncounted_wh - self._offline_wh if self.rules.weighs_resets else self._uncounted_wh
 
     def _count(self, counter_wh: float, limit_wh: float) -> None:
         """Add a valid reading of the counter, Wh, which may have counted at most `limit_wh` since the last one."""
-        if self.knows_repeats and self._repeats(counter_wh):
+        if self.rules.knows_repeats and self._repeats(counter_wh):
             return
         was_below = self._ends_below()
         before_wh, goes_on = self._reading_before(counter_wh, limit_wh, was_below=was_below)
@@ -401,7 +389,7 @@ class Meter:
             rise_wh = counter_wh - before_wh
             self._spend(rise_wh)
             counted_s = self.at_s if self._counted_s is None else self._counted_s
-            if self.unit is not None and goes_on and rise_wh > self._plausible_wh(self.at_s or 0, counted_s or 0):
+            if self.rules.bounds_rises and goes_on and rise_wh > self._plausible_wh(self.at_s or 0, counted_s or 0):
                 self._before_reset = CountBefore(before_wh, self.energy_wh, self._ahead_wh)  # it may be wrong, too
                 self._doubtful_since_s = self.at_s or 0
             self.energy_wh += max(0.0, rise_wh - self._ahead_wh)
@@ -443,11 +431,11 @@ class Meter:
 
     def _restart(self, before_wh: float, counter_wh: float) -> None:
         """Note that the counter was reset: it had shown `before_wh`, and shows `counter_wh` now."""
-        self._before_reset = CountBefore(before_wh, self.energy_wh, self._ahead_wh) if self.passes_over else None
+        self._before_reset = CountBefore(before_wh, self.energy_wh, self._ahead_wh) if self.rules.passes_over else None
         self._doubtful_since_s = self.at_s or 0
         self.resets += 1
         self._unit_change.since = None
-        if self.weighs_resets and self._before_reset is not None and not counter_wh:
+        if self.rules.weighs_resets and self._before_reset is not None and not counter_wh:
             self._zero = ZeroCounter(self._doubtful_since_s, self._before_reset)
         self._count_missed()
 
@@ -469,7 +457,7 @@ class Meter:
 
         After a long time without a reading, the last power says little of what was drawn.
         """
-        if self.weighs_resets and self._counted_s is not None and (self.at_s or 0) - self._counted_s <= BEHIND_S:
+        if self.rules.weighs_resets and self._counted_s is not None and (self.at_s or 0) - self._counted_s <= BEHIND_S:
             self._count_before()
 
     def _doubt_reset(self, before_wh: float | None, suspect_wh: float | None) -> None:
@@ -479,7 +467,7 @@ class Meter:
             before_wh: The counter before, Wh.
             suspect_wh: The counter when it was online again, from which it goes on, Wh.
         """
-        if not self.weighs_resets or not self._away_s or before_wh is None or suspect_wh is None:
+        if not self.rules.weighs_resets or not self._away_s or before_wh is None or suspect_wh is None:
             return
         if suspect_wh < before_wh and suspect_wh <= self._most_w * self._away_s / _HOUR_S:
             self.unknown_wh += suspect_wh
@@ -494,12 +482,12 @@ class Meter:
 
         It is not counted for the time offline: the device had no power then, unless only the unit is another one.
         """
-        if self.bounds_resets and not is_other_unit:
+        if self.rules.bounds_resets and not is_other_unit:
             self._uncounted_wh -= self._offline_wh
             wrong_wh = min(self._offline_wh, max(0.0, self._ahead_wh - self._uncounted_wh))
             self.energy_wh -= wrong_wh
             self._ahead_wh -= wrong_wh
-        if self.judges_each:
+        if self.rules.judges_each:
             self._count_ahead()
 
     def _spend(self, rise_wh: float) -> None:
@@ -523,10 +511,10 @@ class Meter:
 
     def _limit_wh(self, now_s: int) -> float:
         """Return how much a meter can have counted since its last reading, Wh; a counter may be behind by minutes."""
-        since_s = self._counted_s if self.bridges_absence and self._counted_s is not None else self.at_s
+        since_s = self._counted_s if self.rules.bridges_absence and self._counted_s is not None else self.at_s
         if since_s is None:
             return 0.0
-        if self.unit is None:
+        if not self.rules.bounds_rises:
             return MAX_POWER_W * (now_s - since_s + BEHIND_S) / _HOUR_S
         return MAX_POWER_W * (now_s - since_s) / _HOUR_S + self._spare_wh
 
@@ -537,7 +525,7 @@ class Meter:
             now_s: Virtual time, UNIX seconds.
             limit_wh: How much since its last valid reading, Wh.
         """
-        if self.unit is None:
+        if not self.rules.bounds_rises:
             return limit_wh
         return MAX_POWER_W * (now_s - self._doubtful_since_s) / _HOUR_S + self._spare_wh
 
@@ -552,9 +540,9 @@ class Meter:
             now_s: Virtual time, UNIX seconds.
             limit_wh: How much any meter can have counted since then, Wh.
         """
-        if not self.bounds_resets or self._counted_s is None:
+        if not self.rules.bounds_resets or self._counted_s is None:
             return limit_wh
-        away_s = self._away_until_s(now_s) if self.weighs_resets else 0
+        away_s = self._away_until_s(now_s) if self.rules.weighs_resets else 0
         return min(limit_wh, self._most_w * (now_s - self._counted_s - away_s) / _HOUR_S + RESET_STEP_WH)
 
     def _away_until_s(self, now_s: int) -> int:
@@ -598,10 +586,10 @@ class Meter:
     def _problem_of_change(self, now_s: int, before_wh: float, counter_wh: float, limit_wh: float) -> str:
         possible_wh = self._plausible_wh(now_s, now_s if self._counted_s is None else self._counted_s)
         # Without readings of power, nothing could show later which unit the counter counts in.
-        if self.knows_units and self.power_w is not None:
+        if self.rules.knows_units and self.power_w is not None:
             # What was drawn until now is no sign of the unit, above all if nothing was heard for hours.
             until_wh = self.power_w * (now_s - (self.at_s or now_s)) / _HOUR_S
-            is_drawing = self.weighs_resets and not self._is_offline
+            is_drawing = self.rules.weighs_resets and not self._is_offline
             shown_wh = self._shown_wh + (until_wh if is_drawing else 0.0)
             fall = self._unit_change.take_fall(
                 now_s, before_wh, counter_wh, possible_wh=possible_wh, uncounted_wh=shown_wh
@@ -613,13 +601,13 @@ class Meter:
             if counter_wh < RESET_BELOW * before_wh or self._stays_below(now_s):
                 self._suspect(now_s, counter_wh)
             return f"counter falls from {before_wh:.9g} to {counter_wh:.9g} Wh; expected to rise, or to restart at 0"
-        problem = problem_of_jump(before_wh, counter_wh, possible_wh) if self.knows_units else ""
+        problem = problem_of_jump(before_wh, counter_wh, possible_wh) if self.rules.knows_units else ""
         if problem:
             self._suspect(now_s, counter_wh)
             self._has_other_unit = True
         elif counter_wh - before_wh > limit_wh:
             what = f"counter jumps from {before_wh:.9g} to {counter_wh:.9g} Wh"
-            if self.unit is not None and self._runs_wild(counter_wh - before_wh, limit_wh):
+            if self.rules.bounds_rises and self._runs_wild(counter_wh - before_wh, limit_wh):
                 what += " for a while now, as if it counted in Wh and not in kWh"
             self._suspect(now_s, counter_wh)
             problem = f"{what}; expected at most {limit_wh:.0f} Wh more"
@@ -630,7 +618,7 @@ class Meter:
 
         A plug that lost power may count on from what it had stored some time before.
         """
-        if not self.bounds_resets:
+        if not self.rules.bounds_resets:
             return False
         if self._below_since_s is None:
             self._below_since_s = now_s
@@ -691,11 +679,11 @@ class Meter:
         may_be = fall is not None or self._may_have_changed
         is_since_before = now_s > (fall.at_s if fall is not None else self._doubtful_since_s)
         is_in_other_unit = self._unit_change.since is not None or (may_be and is_since_before)
-        was_away = self.weighs_resets and self._away_until_s(now_s) > 0
-        return self.judges_each and (is_absent or is_in_other_unit or was_away)
+        was_away = self.rules.weighs_resets and self._away_until_s(now_s) > 0
+        return self.rules.judges_each and (is_absent or is_in_other_unit or was_away)
 
     def _suspect(self, now_s: int, counter_wh: float) -> None:
-        if self.passes_over:
+        if self.rules.passes_over:
             self._suspect_wh, self._doubtful_since_s, self._has_other_unit = counter_wh, now_s, False
         else:
             self.counter_wh = counter_wh
