@@ -12,11 +12,11 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from agents.device_events import DeviceCommand, ExecutionOutcome, JobState, Reported
+from agents.gateway.counter_history import ROUNDING_WH
 from agents.gateway.counter_unit import is_thousandth
 from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import JobCourse, JobCourses
-from agents.gateway.meter import ROUNDING_WH
 from agents.gateway.published_jobs import PublishedJobs
 from agents.gateway.represented_device import RepresentedDevice
 from agents.messages import AnyMessage, JobExecuted

@@ -10,10 +10,9 @@ from typing import Any, Literal
 import structlog
 
 from agents.device_events import Announced, DeviceNotice, Left, Rejected
-from agents.gateway.counter_unit import CounterUnit
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.meter import Meter
-from agents.gateway.several_meters import SeveralMeters
+from agents.gateway.meter_rules import MeterRules
 from agents.messages import AnyMessage, DeviceSaid
 from broker.hosts import Agent
 
@@ -93,18 +92,7 @@ class RepresentedDevice:
         self._shown: dict[str, Any] = {}
 
     def _new_meter(self) -> Meter:
-        rules = self._gateway.rules
-        return Meter(
-            passes_over=rules >= 3,
-            knows_repeats=rules >= 8,
-            bridges_absence=rules >= 8,
-            judges_each=rules >= 9,
-            knows_units=rules >= 9,
-            bounds_resets=rules >= 11,
-            weighs_resets=rules >= 12,
-            several=SeveralMeters(knows_old_repeats=rules >= 12) if rules >= 10 else None,
-            unit=CounterUnit() if rules >= 10 else None,
-        )
+        return Meter(MeterRules.of(self._gateway.rules))
 
     @property
     def qualified_id(self) -> str:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from agents.gateway.meter import Meter
-from agents.gateway.several_meters import SeveralMeters
+from agents.gateway.meter_rules import MeterRules
 
 
 def test_a_meter_takes_only_readings_that_are_numbers() -> None:
@@ -456,7 +456,7 @@ def test_a_second_plug_that_reports_more_often_and_shows_slightly_less_adds_noth
 @pytest.mark.parametrize(("weighs_resets", "drawn_wh"), [(False, 866.7), (True, 1_000.0)])
 def test_what_a_counter_misses_because_it_was_reset_counts_by_power(*, weighs_resets: bool, drawn_wh: float) -> None:
     """Up to an interval between two reports was lost, which may be five minutes at full power."""
-    meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+    meter = Meter(planned_w=2_000.0, rules=MeterRules(weighs_resets=weighs_resets))
     counters = [5_000.0, 5_166.7, 5_333.3, 33.3, 200.0, 366.7, 533.3]  # reset a minute before its fourth reading
     for number, counter_wh in enumerate(counters):
         meter.take(300 * number, 2_000.0, counter_wh)
@@ -465,7 +465,7 @@ def test_what_a_counter_misses_because_it_was_reset_counts_by_power(*, weighs_re
 
 def after_a_night(counters: list[float], *, weighs_resets: bool, after_w: float = 0.0) -> Meter:
     """Return the meter of a plug that drew 2 kW, was offline for twelve hours, and draws `after_w` then."""
-    meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+    meter = Meter(planned_w=2_000.0, rules=MeterRules(weighs_resets=weighs_resets))
     before_wh, *others = counters
     meter.take(0, 2_000.0, before_wh - 33.0)
     meter.take(60, 2_000.0, before_wh)
@@ -500,7 +500,7 @@ def test_a_plug_that_was_without_power_for_a_night_adds_no_stored_counter(
 @pytest.mark.parametrize(("weighs_resets", "drawn_wh"), [(False, 8_984.0), (True, 34.0)])
 def test_a_stored_counter_is_recognized_without_readings_of_power(*, weighs_resets: bool, drawn_wh: float) -> None:
     """The time offline was noted only beside a power. A reset later on, while it is online, counts as one."""
-    meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+    meter = Meter(planned_w=2_000.0, rules=MeterRules(weighs_resets=weighs_resets))
     meter.take(0, None, 9_997.0)
     meter.take(60, None, 10_030.0)
     meter.go_offline(60)
@@ -523,7 +523,7 @@ def test_what_a_counter_may_have_counted_since_a_reset_while_its_device_was_offl
 def test_the_power_beside_a_counter_that_has_fallen_since_its_device_was_offline_counts() -> None:
     """A plug that was without power said 0 W with each reading, and was metered by the 2 kW of before."""
     for weighs_resets, power_w in ((True, 0.0), (False, 2_000.0)):
-        meter = Meter(planned_w=2_000.0, weighs_resets=weighs_resets)
+        meter = Meter(planned_w=2_000.0, rules=MeterRules(weighs_resets=weighs_resets))
         meter.take(0, 2_000.0, 1_717.0)
         meter.go_offline(10)
         meter.come_online(260)
@@ -540,7 +540,7 @@ def test_an_inverter_whose_bridge_shows_0_for_a_while_has_not_produced_its_day_a
     *, after_wh: float, drawn_wh: float, weighs_resets: bool
 ) -> None:
     """AhoyDTU may set its values to 0 while an inverter does not answer."""
-    meter = Meter(weighs_resets=weighs_resets)
+    meter = Meter(rules=MeterRules(weighs_resets=weighs_resets))
     meter.take(0, 400.0, 2_900.0)
     meter.take(900, 400.0, 3_000.0)
     meter.pause(960)
@@ -570,7 +570,7 @@ def test_a_charger_whose_messages_are_repeated_late_is_not_taken_for_two(
     del steps[60], steps[660], steps[750], steps[840]
     repeated = {50: 1, 640: 20, 730: 23, 820: 26}
     after_that = {61: 2, 661: 22, 751: 25, 841: 28}
-    meter = Meter(planned_w=10_200.0, several=SeveralMeters(knows_old_repeats=knows_old_repeats))
+    meter = Meter(planned_w=10_200.0, rules=MeterRules(knows_old_repeats=knows_old_repeats))
     for now_s, step in sorted((steps | repeated | after_that).items()):
         meter.take(now_s, None, 85.0 * step)
     assert meter.energy_wh == pytest.approx(drawn_wh)
