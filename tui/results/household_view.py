@@ -220,7 +220,9 @@ class SheetPane(ErrorBoundary, Vertical):
         self.sheet = sheet
         for bar, whole in zip(self.query(EnergyBar), sheet.wholes, strict=True):
             bar.show(whole)
-        self._say(sheet.peaks)
+        field = self.query_one(".peaks Input", Input)
+        if not field.has_focus or _minutes_of(field.value):  # else what is wrong with the interval that is typed stays
+            self._say(sheet.peaks)
         self.query_one(Figures).show(sheet.figures)
         zone = shown_zone(self, sheet.zone)
         self.show_day(self.day_index)
@@ -304,8 +306,8 @@ class SheetPane(ErrorBoundary, Vertical):
     @on(Input.Changed, ".peaks Input")
     def _interval_changed(self, event: Input.Changed) -> None:
         event.stop()
-        minutes = whole_number_of(event.value) or 0
-        if 1 <= minutes <= MOST_MINUTES:
+        minutes = _minutes_of(event.value)
+        if minutes:
             self.post_message(self.IntervalChosen(minutes))
         else:
             self._say(f"whole minutes, from 1 to {MOST_MINUTES}", is_wrong=True)
@@ -324,3 +326,9 @@ class SheetPane(ErrorBoundary, Vertical):
     def _street_chosen(self, event: Households.Narrowed) -> None:
         event.stop()
         self.query_one(Contracts).narrow(event.street, event.houses)
+
+
+def _minutes_of(text: str) -> int:
+    """Return the averaging interval that a text states, minutes; 0: none that is possible."""
+    minutes = whole_number_of(text) or 0
+    return minutes if 1 <= minutes <= MOST_MINUTES else 0
