@@ -147,13 +147,11 @@ class Connection(aiomqtt.Client):
         self._last_sent_wall_s = 0.0
         """When it was handed over, loop time."""
         self._largest_sent: SentPacket | None = None
-        self._asked_bytes = 0
+        self._pinged_bytes = 0
         """Size of the largest packet that a ping has followed. The broker's answer to it shows that it has accepted the
         packet: one that limits the packet size closes the connection before."""
         self._accepted_bytes = 0
-        """Size of the largest packet that the broker has accepted."""
-        self._is_asking = False
-        """Whether it has yet to answer such a ping."""
+        """The same of pings that the broker has answered; smaller while an answer is awaited."""
         self.disconnect: Disconnect | None = None
         """How the connection ended, if the other side closed it."""
         self._unwritten_bytes = 0
@@ -378,10 +376,8 @@ class Connection(aiomqtt.Client):
 
     def _on_ping_answered(self) -> MQTTErrorCode:
         """Handle the broker's answer to a ping: it has accepted what was sent before."""
-        if self._is_asking:
-            self._is_asking = False
-            self._accepted_bytes = self._asked_bytes
-        if self._largest_sent is not None and self._largest_sent.packet_bytes > self._asked_bytes:
+        self._accepted_bytes = self._pinged_bytes
+        if self._largest_sent is not None and self._largest_sent.packet_bytes > self._pinged_bytes:
             self._write_soon()
         return self._answer_ping()
 
@@ -486,8 +482,12 @@ class Connection(aiomqtt.Client):
             if client._out_packet:
                 client.loop_write()
             largest = self._largest_sent
-            if largest is not None and largest.packet_bytes > self._asked_bytes and not self._is_asking:
-                self._ask(largest)
+            if (
+                largest is not None
+                and largest.packet_bytes > self._pinged_bytes
+                and self._accepted_bytes == self._pinged_bytes
+            ):
+                self._ping_after(largest)
             buffers.flush()
             client._last_msg_out = time.monotonic()  # for the pings of a client that is silent
             self._unwritten_bytes = len(buffers.unsent)
@@ -505,9 +505,8 @@ class Connection(aiomqtt.Client):
         if not self._has_room_event.is_set():
             self._wake()
 
-    def _ask(self, largest: SentPacket) -> None:
-        """Send a ping behind the largest packet, unless paho has packets or a ping of its own under way."""
+    def _ping_after(self, largest: SentPacket) -> None:
+        """Send a ping after the largest packet, unless paho has packets or a ping of its own under way."""
         if not self._client._out_packet and self._client._ping_t == 0:
-            self._is_asking = True
-            self._asked_bytes = largest.packet_bytes
+            self._pinged_bytes = largest.packet_bytes
             self._buffers.unsent += _PINGREQ

@@ -1,8 +1,8 @@
 """Why a broker cannot be reached, refuses a client or keeps disconnecting it: the error messages, and whether to retry.
 
 MQTT 3.1.1 gives a broker no way to say that a packet is too large, or that a client may not write to a topic: many just
-close the connection. The client would reconnect and send the same packet again, for ever, or the next
-large one. So the reason is inferred from what its disconnects have in common.
+close the connection. The client would reconnect and send the same packet, or another large one, again and again. So
+the reason is inferred from what its disconnects have in common.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SAME_SMALL_DISCONNECTS = 20
 """The same for small packets: a client says the same on each connection, so that a link that breaks often, or a broker
 that is restarted again and again, looks alike for a while."""
 UNACCEPTED_DISCONNECTS = 6
-"""The same if the packets differ, but each was larger than any that the broker has accepted. It shows this by answering
-the ping behind such a packet. Over a link that breaks often, the answer to at least one of them arrives."""
+"""The same if the packets differ, but each was larger than any that the broker has accepted, as its answer to the ping
+after a packet shows. Over a link that merely breaks often, at least one of these answers arrives."""
 PROMPT_WALL_S = 5.0
 """A packet sent longer ago than this did not cause a disconnect, wall-clock seconds."""
 SMALL_BYTES = 1_000
@@ -232,14 +232,15 @@ class DisconnectHistory:
         """Add a disconnect; return the error message if what the last ones have in common is no coincidence."""
         self._last.append(disconnect)
         self._accepted_bytes = max(self._accepted_bytes, disconnect.accepted_bytes)
-        if disconnect.largest is None:
+        largest = disconnect.largest
+        if largest is None:
             return None
-        return self._same(disconnect.largest, is_prompt=disconnect.is_prompt) or self._unaccepted()
-
-    def _same(self, largest: SentPacket, *, is_prompt: bool) -> str | None:
-        """Return the message if the same packet preceded each of the last disconnects."""
-        if not is_prompt:
+        if not disconnect.is_prompt:
             self._passed_bytes = max(self._passed_bytes, largest.packet_bytes)
+        return self._problem_with_same_packet(largest) or self._problem_with_size()
+
+    def _problem_with_same_packet(self, largest: SentPacket) -> str | None:
+        """Return the message if the same packet preceded each of the last disconnects."""
         least = SAME_DISCONNECTS if largest.packet_bytes > SMALL_BYTES else SAME_SMALL_DISCONNECTS
         last = list(self._last)[-least:]
         same = {(c.largest.topic, c.largest.packet_bytes) for c in last if c.largest is not None and c.is_prompt}
@@ -249,8 +250,8 @@ class DisconnectHistory:
             return None
         return _message(least, f"after a packet of {largest.packet_bytes:,} bytes on {largest.topic}")
 
-    def _unaccepted(self) -> str | None:
-        """Return the message if each of the last ones came right after a packet larger than any accepted one."""
+    def _problem_with_size(self) -> str | None:
+        """Return the message if each of the last disconnects came right after a packet larger than any accepted one."""
         last = list(self._last)[-UNACCEPTED_DISCONNECTS:]
         unaccepted = [
             c.largest
