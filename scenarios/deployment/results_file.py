@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from agents import MANAGER
 from broker import make_private_folder
@@ -21,8 +22,10 @@ from scenarios.results import (
 from scenarios.scenario import Scenario
 from scenarios.simulation import PlannedRun, RunRecord, RunSettings, described, record_run
 
+FoundT = TypeVar("FoundT")
+
 _BROKER = "mqtt"
-"""What results of deployed runs have in place of a broker's kind or address; those of no other command have it."""
+"""What results of deployed runs have in place of a broker's kind or address; no other command writes it."""
 
 
 @contextmanager
@@ -44,14 +47,16 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
     reached_s = _reached_s(scenario, settings)
     if reached_s is not None:
         scenario = _recorded(path, scenario, settings, reached_s)
-    elif not path.exists() or _holds_no_run(path):
-        _remove(path)
-        make_private_folder(path.parent)
-        chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
-        spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
-        create_results(spec, path)
-    elif not _is_unused(path, settings):
-        raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
+    else:
+        if path.exists() and _holds_no_run(path):
+            _remove(path)
+        if not path.exists():
+            make_private_folder(path.parent)
+            chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
+            spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
+            create_results(spec, path)
+        elif not _is_unused(path, settings):
+            raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
     with record_run(scenario, PlannedRun(1, settings, path), resume=True) as record:
         yield record
     seal(path)
@@ -93,12 +98,8 @@ def _recorded(path: Path, scenario: Scenario, settings: RunSettings, reached_s: 
 
 def _whose(path: Path, settings: RunSettings) -> str:
     """Return whose results a file has, and what to do; empty if they cannot be read."""
-    try:
-        with ResultsReader(path) as results:
-            owners = {run.run_id for run in results.runs()}
-    except (ResultsLockedError, ResultsUnreadableError):
-        raise
-    except ResultsError:
+    owners = _found(path, lambda results: {run.run_id for run in results.runs()}, otherwise=None)
+    if owners is None:
         return ""
     if settings.run_id not in owners:
         return ", with the results of another run: choose another --run or --out"
@@ -114,30 +115,36 @@ def _holds_no_run(path: Path) -> bool:
     """Return whether a file is what remains of a clock that was killed while it created its results file."""
     if path.is_file() and not path.stat().st_size:
         return True
-    try:
-        with ResultsReader(path) as results:
-            return results.info.broker == _BROKER and not results.runs()
-    except (ResultsLockedError, ResultsUnreadableError):
-        raise
-    except ResultsError:
-        return False
+    return _found(path, lambda results: results.info.broker == _BROKER and not results.runs(), otherwise=False)
 
 
 def _remove(path: Path) -> None:
-    if path.exists():
-        try:
-            path.unlink()
-        except OSError as error:
-            raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+    try:
+        path.unlink()
+    except OSError as error:
+        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _is_unused(path: Path, settings: RunSettings) -> bool:
     """Return whether a results file belongs to this run but is empty, because a start failed before the run began."""
+
+    def is_unused(results: ResultsReader) -> bool:
+        runs = results.runs()
+        return len(runs) == 1 and runs[0].run_id == settings.run_id and not results.count_messages(1)
+
+    return _found(path, is_unused, otherwise=False)
+
+
+def _found(path: Path, query: Callable[[ResultsReader], FoundT], *, otherwise: FoundT) -> FoundT:
+    """Return what a query finds in a results file; `otherwise` if it is not one, or is damaged.
+
+    Raises:
+        ResultsError: the file cannot be read at present, which says nothing about its content.
+    """
     try:
         with ResultsReader(path) as results:
-            runs = results.runs()
-            return len(runs) == 1 and runs[0].run_id == settings.run_id and not results.count_messages(1)
+            return query(results)
     except (ResultsLockedError, ResultsUnreadableError):
         raise
     except ResultsError:
-        return False
+        return otherwise
