@@ -191,12 +191,12 @@ class SweepPlan:
     def fingerprint(self) -> str:
         """Return a hash of everything that the results follow from; the same sweep has the same one."""
         digest = hashlib.sha256()
+        without_days = {point.variant for point in self.points if "days" not in point.settings}
         for number, scenario in enumerate(self.variants):
             digest.update(SCENARIO.dump_json(scenario) + b"\0")
             if scenario.timeline:
                 digest.update(_WITH_EVENTS)
-            lacks_days = any(point.variant == number and "days" not in point.settings for point in self.points)
-            if scenario.days is None and lacks_days and _has_later_forecast(scenario):
+            if scenario.days is None and number in without_days and _has_later_forecast(scenario):
                 digest.update(_UNTIL_THE_LAST_JOB)
         points = [(point.number, point.values, point.variant, dict(point.settings)) for point in self.points]
         digest.update(json.dumps([self.keys, points, self.seeds], sort_keys=True).encode())
