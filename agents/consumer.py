@@ -195,7 +195,7 @@ class Consumer(Agent[AnyMessage]):
 
         Raises:
             PluginError: A plug-in's `rank` fails, or does not return the same producers. A job that asked only some of
-                them would be told of the others again and again.
+                them would be informed of the others again and again.
         """
         plugin = plugin_of(type(self))
         if plugin is None:

@@ -328,7 +328,7 @@ class Production(CumulativeSeries):
 
     @property
     def most_in_a_minute_wh(self) -> float:
-        """More is produced in no minute, Wh: what it would be at the highest power between two points."""
+        """Upper bound of the energy of any minute, Wh: that of a minute at the highest power between two points."""
         return float((np.diff(self.cumulative_array) / np.diff(self.times_array)).max()) * _MINUTE_S
 
     def continued_by(self, newer: Production) -> Production:

@@ -149,7 +149,7 @@ def failure_of(plugin: str, kind: type, error: BaseException) -> str | None:
         error: The exception.
 
     Returns:
-        None: None of the plug-in's code was running.
+        The message; None if no code of the plug-in was running.
     """
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None) or ""

@@ -131,7 +131,7 @@ def run_notes(
 
 def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[ScenarioNote, ...]:
     if not (supply or scenario.supply_settings).is_shared:
-        return (*_too_strong_jobs(scenario), *_whole_job_notes(scenario))
+        return (*_unsuppliable_job_notes(scenario), *_whole_job_notes(scenario))
     notes = []
     if scenario.algorithm != INSERTION:
         notes.append(ScenarioNote(f"algorithm {scenario.algorithm} has no effect: {NO_SCHEDULER}", ("algorithm",)))
@@ -142,7 +142,7 @@ def _supply_notes(scenario: Scenario, supply: SupplySettings | None) -> tuple[Sc
     return tuple(notes)
 
 
-def _too_strong_jobs(scenario: Scenario) -> tuple[ScenarioNote, ...]:
+def _unsuppliable_job_notes(scenario: Scenario) -> tuple[ScenarioNote, ...]:
     """Return a note if every job draws more for a minute than any producer is ever forecast to produce."""
     actions = [event.action for event in scenario.timeline]
     if scenario.gateways or any(isinstance(action, GiveForecast | ForecastError) for action in actions):

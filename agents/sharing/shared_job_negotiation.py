@@ -146,7 +146,7 @@ class SharedJobNegotiation:
         self._job = record.job
         self._channel = record.channel
         self._is_executed = False
-        """Whether a device was told to run the job."""
+        """Whether a device was commanded to run the job."""
         self._was_executed = False
         """Whether the device needs no more for it."""
 

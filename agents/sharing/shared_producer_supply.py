@@ -159,7 +159,7 @@ class SharedProducerSupply:
         return np.maximum(free_mwh, 0)
 
     def _forget_descriptions(self) -> None:
-        """Forget the jobs that must have ended a day ago: nobody speaks of them any more."""
+        """Forget the jobs that must have ended a day ago: no message mentions them any more."""
         for job_id, job in list(self._jobs.items()):
             has_ended = job.latest_start_s + job.duration_s + PAST_KEPT_S <= self._producer.now_s
             if has_ended and not self._reservations.has(job_id):

@@ -1,4 +1,4 @@
-"""Openings: which of the jobs that a producer has declined would be accepted now, and have not been told so.
+"""Openings: which of the jobs that a producer has declined would be accepted now, and have not been informed of that.
 
 A job is informed only once under the same conditions. It may be declined despite an opening, because its consumer holds
 the device's other jobs while it asks, or because the scheduler is stricter than the trial. When these jobs are released
@@ -35,8 +35,8 @@ class DeclinedJob:
 
     consumer: str
     task: Task
-    told: OpeningConditions | None = None
-    """The conditions of its last opening; None: it has received none."""
+    last_opening: OpeningConditions | None = None
+    """The conditions of the last opening that it was informed of; None: of none."""
 
 
 class DeclinedJobs:
@@ -54,14 +54,14 @@ class DeclinedJobs:
         return tuple(job.task for job in self._by_id.values())
 
     def add(self, consumer: str, task: Task) -> None:
-        """Let a job wait, as the last one; what it was told earlier still counts.
+        """Let a job wait, as the last one; its earlier opening still counts.
 
         Args:
             consumer: The agent that represents it.
             task: The job, with the starts for which its device is free.
         """
         before = self._by_id.pop(task.job_id, None)
-        self._by_id[task.job_id] = DeclinedJob(consumer, task, None if before is None else before.told)
+        self._by_id[task.job_id] = DeclinedJob(consumer, task, None if before is None else before.last_opening)
 
     def remove(self, job_id: str) -> None:
         """Let a job wait no more, if it did."""
@@ -87,12 +87,12 @@ class DeclinedJobs:
     def was_told(self, job_id: str) -> bool:
         """Return whether a job waits and has received an opening."""
         job = self._by_id.get(job_id)
-        return job is not None and job.told is not None
+        return job is not None and job.last_opening is not None
 
     def take_openings(
         self, state: ProducerState, forecasts: int, scheduler: Scheduler, provisional: Provisional | None
     ) -> list[DeclinedJob]:
-        """Return the jobs to be informed that they would be accepted now; they count as told.
+        """Return the jobs to be informed that they would be accepted now; each counts as informed.
 
         Args:
             state: The producer's state.
@@ -106,12 +106,12 @@ class DeclinedJobs:
         tried: dict[str, OpeningConditions] = {}
         for job_id, job in self._by_id.items():
             conditions = OpeningConditions(forecasts, committed, job.task.open_starts)
-            if conditions != job.told and (left is None or left.may_serve(JobNeeds.of(job.task, state.now_s))):
+            if conditions != job.last_opening and (left is None or left.may_serve(JobNeeds.of(job.task, state.now_s))):
                 tried[job_id] = conditions
         have_room = scheduler.have_room(state, [self._by_id[job_id].task for job_id in tried])
         opened: list[DeclinedJob] = []
         for (job_id, conditions), has_room in zip(tried.items(), have_room, strict=True):
             if has_room and (provisional is None or provisional.may_open(job_id, state.now_s)):
-                job = self._by_id[job_id] = replace(self._by_id[job_id], told=conditions)
+                job = self._by_id[job_id] = replace(self._by_id[job_id], last_opening=conditions)
                 opened.append(job)
         return opened

@@ -118,8 +118,8 @@ class RoundBarrier:
         just begun."""
         self._last_sign_wall_s: dict[str, float] = {}
         self._excused: set[str] = set()
-        """Hosts whose silence began anew because the clock could not hear them, or because they announced themselves,
-        and that have not answered since."""
+        """Hosts whose silence was counted from the beginning again because the clock could not hear them, or because
+        they announced themselves, and that have not answered since."""
         self._away_in_step_wall_s = 0.0
         """For how long the clock could hear nothing in the step."""
         self._left_out_until_wall_s = -inf
@@ -286,7 +286,7 @@ class RoundBarrier:
     def mark_present(self, host: str) -> None:
         """Record that a host has announced itself.
 
-        Its silence begins anew, but only once until it answers: a host that is restarted again and again, or only says
+        Its silence starts again, but only once until it answers: a host that is restarted again and again, or only says
         that it is there, does not keep the run waiting.
         """
         now_wall_s = asyncio.get_running_loop().time()
@@ -324,7 +324,7 @@ class RoundBarrier:
     def leave_out(self, hosts: Iterable[str], away_wall_s: float) -> None:
         """Do not count as silence that this process could receive nothing until now.
 
-        The silence of a host begins anew, because its connection may have broken too, but only once until it gives a
+        The silence of a host starts again, because its connection may have broken too, but only once until it gives a
         sign of life. After that, only the time itself is left out, each moment once, even if both the process was
         suspended and its connection down; see `Deadline`.
 

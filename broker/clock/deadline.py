@@ -8,7 +8,7 @@ import asyncio
 class Deadline:
     """The end of a wait, without the times in which the clock could receive nothing.
 
-    After the first such time the wait begins anew, because what is awaited may need time to come back as well. After
+    After the first such time the wait starts again, because what is awaited may need time to come back as well. After
     further ones only their length is added: a clock that is often kept from listening must not wait for ever.
     """
 

@@ -93,7 +93,7 @@ class RunEnd:
     end_s: int | None = None
     """Its end, UNIX seconds, exclusive; None: it ends when no timer is left."""
     stopped_at_s: int | None = None
-    """Virtual time at which it ends early, before its next timer, UNIX seconds; None: nobody asked for that."""
+    """Virtual time at which it ends early, before its next timer, UNIX seconds; None: that was not requested."""
     stop_after_s: int | None = None
     """Last second that it may reach before it is stopped, UNIX seconds; None: no limit."""
 

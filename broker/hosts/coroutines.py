@@ -212,7 +212,7 @@ class TimedOut:
     """Returned by waiting with `until_s` if that time is reached first."""
 
 
-TIME_UP: Final = TimedOut()
+TIMED_OUT: Final = TimedOut()
 
 
 class Channel(Generic[ItemT]):
@@ -242,10 +242,10 @@ class Channel(Generic[ItemT]):
             self._agent.coroutines.wake(self._reader)
 
     async def get(self, until_s: int | None = None) -> ItemT | TimedOut:
-        """Return the next item, or `TIME_UP` if virtual time reaches `until_s` (UNIX seconds) first."""
+        """Return the next item, or `TIMED_OUT` if virtual time reaches `until_s` (UNIX seconds) first."""
         while not self._items:
             if until_s is not None and self._agent.now_s >= until_s:
-                return TIME_UP
+                return TIMED_OUT
             self._reader = new_future()
             coroutines = self._agent.coroutines
             if until_s is not None:

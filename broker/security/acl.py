@@ -50,10 +50,10 @@ def host_rights(host_id: str) -> Rights:
 
 DEVICE_PREFIX = "device."
 """Before a real device's id in its login; no household's id begins with it."""
-_TOLD = ("job", "set", "error", "state")
+_TO_DEVICE = ("job", "set", "error", "state")
 """Last levels of the topics that a real device may read."""
-_SAID = ("announce", "availability", "request", "withdraw", "report", "forecast")
-"""Last levels of the topics on which it says something."""
+_FROM_DEVICE = ("announce", "availability", "request", "withdraw", "report", "forecast")
+"""Last levels of the topics that it may write."""
 
 
 _CLAIMS = f"{ROOT}/+/claims/"
@@ -89,11 +89,11 @@ def device_rights(device: str, accesses: Sequence[DeviceAccess]) -> Rights:
     for access in accesses:
         if device and access.device == device:
             makers += [other for other in accesses if other is access or _share_a_topic(access, other)]
-    said = [topic for access in makers for topic in access.read if not topic.startswith(_CLAIMS)]
-    told = [topic for access in makers for topic in access.write if not topic.startswith(_CLAIMS)]
+    reports = [topic for access in makers for topic in access.read if not topic.startswith(_CLAIMS)]
+    commands = [topic for access in makers for topic in access.write if not topic.startswith(_CLAIMS)]
     return Rights(
-        read=tuple(dict.fromkeys((*_in_any_run("time", *(f"{own}/{part}" for part in _TOLD)), *told))),
-        write=tuple(dict.fromkeys((*_in_any_run(*(f"{own}/{part}" for part in _SAID)), *said))),
+        read=tuple(dict.fromkeys((*_in_any_run("time", *(f"{own}/{part}" for part in _TO_DEVICE)), *commands))),
+        write=tuple(dict.fromkeys((*_in_any_run(*(f"{own}/{part}" for part in _FROM_DEVICE)), *reports))),
     )
 
 
@@ -117,7 +117,7 @@ def gateway_rights(own_devices: Iterable[DeviceAccess], others: Iterable[DeviceA
         own = f"devices/{encode(access.device) if access.device else '+'}"
         read += [*_in_any_run(f"{own}/+"), *access.read]
         # What a device has left at the broker is removed when the run ends.
-        write += [*_in_any_run(*(f"{own}/{part}" for part in (*_TOLD, "announce", "availability", "forecast")))]
+        write += [*_in_any_run(*(f"{own}/{part}" for part in (*_TO_DEVICE, "announce", "availability", "forecast")))]
         write += access.write
         if not access.device:
             deny = [

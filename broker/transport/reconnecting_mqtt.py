@@ -284,7 +284,7 @@ class MqttBus:
         loop, limit_wall_s = asyncio.get_running_loop(), self._broker.lost_after_wall_s
         since_wall_s = loop.time()
         deadline = since_wall_s + limit_wall_s
-        told = ""
+        noted = ""
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
@@ -296,8 +296,8 @@ class MqttBus:
                 return None
             except (BrokerUnreachableError, BrokerUrlError) as error:
                 reason = str(error)
-                if reason != told:
-                    told = reason
+                if reason != noted:
+                    noted = reason
                     self._note("no connection, retrying", client=self.client_id, reason=reason)
             else:
                 self.reconnections += 1

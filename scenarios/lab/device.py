@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from broker.transport import Will
 
 MOST_SECONDS = 2**31 - 1
-"""Longest time that a device can be told, and the largest number: they count in 32 bits."""
+"""Longest time, and largest number, that a command can contain: devices count in 32 bits."""
 _LONGEST_NUMBER = 9
 """A number of more decimal digits is taken for the largest one."""
 

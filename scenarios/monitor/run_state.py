@@ -113,7 +113,7 @@ class _Addresses:
         self._known: dict[str, Address | None] = {}
 
     def of(self, topic: str) -> Address | None:
-        """Return the address of a topic; None: it is none of ours."""
+        """Return the address of a topic; None: the topic is not one of this project."""
         if len(topic) > _LONGEST_KEPT_TOPIC:
             return topics.parse(topic)
         try:

@@ -54,7 +54,7 @@ class FigureFormatError(ResultsError):
 DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What reading a damaged file may raise, besides errors of SQLite."""
 _UNKNOWN = frozenset({"literal_error", "enum", "union_tag_invalid"})
-"""Errors of pydantic about a word that is none of those known, such as a kind of event."""
+"""Errors of pydantic about an unknown word, such as a kind of event."""
 HEADER_BYTES = 100
 MAGIC = b"SQLite format 3\x00"
 READ_BUSY_WALL_S = 10.0

@@ -39,7 +39,7 @@ class RecordedEnd:
     not_registered: tuple[str, ...] = ()
     """Ids of the jobs for which it ended too early."""
     error: str = ""
-    """Why it failed or was interrupted; empty: it was not, or nobody said why."""
+    """Why it failed or was interrupted; empty: it did not, or no reason was given."""
     scores: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Score of each producer at the beginning and at the end, by producer id."""
     without: Sequence[DroppedHost] = ()

@@ -223,8 +223,8 @@ def disagreements(
     in_ledger = {job_id: (contract.producer, contract.start_s) for job_id, contract in standing.items()}
     known = {job.job_id: job.agent for job in jobs}
     problems = [
-        f"job {job_id!r}: its consumer {known[job_id]!r} reports {_told(parties.contracts.get(job_id))}, "
-        f"the ledger has {_told(in_ledger.get(job_id))}"
+        f"job {job_id!r}: its consumer {known[job_id]!r} reports {_contract_in_words(parties.contracts.get(job_id))}, "
+        f"the ledger has {_contract_in_words(in_ledger.get(job_id))}"
         for job_id in sorted(known.keys() & (in_ledger.keys() | parties.contracts.keys()))
         if in_ledger.get(job_id) != parties.contracts.get(job_id)
     ]
@@ -235,17 +235,17 @@ def disagreements(
         promised_s = parties.promised_s.get(producer, {})
         supplied_s = supplied_by.get(producer, {})
         problems += [
-            f"job {job_id!r}: producer {producer!r} promises {_told_start(promised_s.get(job_id))}, "
-            f"the ledger has {_told_start(supplied_s.get(job_id))} with it"
+            f"job {job_id!r}: producer {producer!r} promises {_start_in_words(promised_s.get(job_id))}, "
+            f"the ledger has {_start_in_words(supplied_s.get(job_id))} with it"
             for job_id in sorted(job_id for job_id in supplied_s.keys() | promised_s.keys() if job_id in known)
             if supplied_s.get(job_id) != promised_s.get(job_id)
         ]
     return problems
 
 
-def _told(contract: tuple[str, int] | None) -> str:
+def _contract_in_words(contract: tuple[str, int] | None) -> str:
     return "no contract" if contract is None else f"a contract with {contract[0]!r} from {contract[1]}"
 
 
-def _told_start(start_s: int | None) -> str:
+def _start_in_words(start_s: int | None) -> str:
     return "no start" if start_s is None else f"a start at {start_s}"

@@ -170,13 +170,13 @@ class RunObserver:
             else:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 
-    def _take_publications(self, facts: Iterable[RetainedPublication]) -> None:
+    def _take_publications(self, publications: Iterable[RetainedPublication]) -> None:
         """Check and record what the agents of a host published.
 
         Raises:
             UnsignedContractError: See there.
         """
-        agreed = [fact.content for fact in facts if isinstance(fact.content, LedgerEntry)]
+        agreed = [one.content for one in publications if isinstance(one.content, LedgerEntry)]
         for entry in agreed:
             if self._reported is not None and (problem := self._reported.unsigned(entry)):
                 raise UnsignedContractError(problem)

@@ -222,7 +222,7 @@ def _from_lines(path: Path) -> Recording:
             supply=_supply(head["supply"]) if "supply" in head else None,
             device_rules=_rules(path, head),
             device_messages=tuple(
-                _saying(path, number, line, scenario) for number, line in enumerate(lines[1:], start=2)
+                _device_message(path, number, line, scenario) for number, line in enumerate(lines[1:], start=2)
             ),
         )
     except ValidationError as error:
@@ -265,7 +265,7 @@ def _supply(described: dict[str, Any]) -> SupplySettings:
     return SupplySettings(described["rule"], tuple(described["prefer"]), described.get("forecast", "issued"))
 
 
-def _saying(path: Path, number: int, line: str, scenario: Scenario) -> RecordedDeviceMessage:
+def _device_message(path: Path, number: int, line: str, scenario: Scenario) -> RecordedDeviceMessage:
     try:
         said = json.loads(line)
         id_ = said.get("message_id", "")

@@ -89,22 +89,22 @@ async def run_scenario(
                 environment or RunEnvironment(),
             )
             clock, hosts, files = run.open(opened)
-        ending = run.ending(clock, started_wall_s)
+        finisher = run.finisher(clock, started_wall_s)
         try:
             await run.until_ended(clock, hosts, files)
             # `finish` waits for the lock without the event loop, so wait here: connections and signals are served.
             if isinstance(recorder, RunWriter):
                 await recorder.until_unlocked()
         except asyncio.CancelledError as cancelled:
-            ending.finish("interrupted", CUT_OFF if run.is_cut else str(cancelled), reached_s=run.interrupted_at_s)
+            finisher.finish("interrupted", CUT_OFF if run.is_cut else str(cancelled), reached_s=run.interrupted_at_s)
             raise
         except ExceptionGroup as group:
             error = root_cause(group)
-            ending.finish("failed", str(error))
+            finisher.finish("failed", str(error))
             raise error from group
         finally:
-            await run.end_disturbances()
-        return ending.judge(was_stopped=clock.is_stopped or run.is_replay_of_stopped)
+            await run.end_network_faults()
+        return finisher.judge(was_stopped=clock.is_stopped or run.is_replay_of_stopped)
 
 
 async def _fail_after_the_clock(host: Coroutine[Any, Any, None], clock: asyncio.Task[None]) -> None:
@@ -200,7 +200,7 @@ class _LocalRun:
         self._agent_set = AgentSet(scenario, settings, local_agents, environment.script)
         host_of = {agent: host for host, agents in self._homes.items() for agent in agents}
         host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
-        self._disturbances = NetworkFaults(broker, host_of_house, settings.seed, environment.restart_broker)
+        self._network_faults = NetworkFaults(broker, host_of_house, settings.seed, environment.restart_broker)
         self._observer = self._make_observer()
         self._ports = _Ports(scenario, settings, broker, self._local, environment.replay, is_whole=not self._remote)
         self.is_cut = False
@@ -230,7 +230,7 @@ class _LocalRun:
     def _take_event(self, run_event: RunEvent, is_replayed: bool) -> None:  # noqa: FBT001 - a callback
         if not is_replayed:
             log.info("event of the timeline", n=run_event.n, do=run_event.action.do)
-        self._disturbances.begin_run_event(run_event, is_replayed=is_replayed)
+        self._network_faults.begin_run_event(run_event, is_replayed=is_replayed)
         if self._callbacks.on_event is not None:
             self._callbacks.on_event(run_event)
 
@@ -246,7 +246,7 @@ class _LocalRun:
         journals = {host: _open(settings.host_journal(host, setup), opened) for host in self._local}
         clock = Clock(
             self._clock_settings(),
-            self._disturbances.with_time(callbacks.on_moment) if self._is_directed else callbacks.on_moment,
+            self._network_faults.with_time(callbacks.on_moment) if self._is_directed else callbacks.on_moment,
             on_missing=callbacks.on_missing,
             on_report=callbacks.on_report,
             observer=self._observer if isinstance(self._observer, DistributedRunObserver) else None,
@@ -321,7 +321,7 @@ class _LocalRun:
         """Whether the run repeats one that was stopped."""
         return self._stop_after_s is not None
 
-    def ending(self, clock: Clock, started_wall_s: float) -> RunFinisher:
+    def finisher(self, clock: Clock, started_wall_s: float) -> RunFinisher:
         """Return what judges and records the run, however it ends.
 
         Args:
@@ -376,14 +376,14 @@ class _LocalRun:
             for task in beside:
                 task.cancel()
 
-    async def end_disturbances(self) -> None:
+    async def end_network_faults(self) -> None:
         """End what the timeline does to links, however the run ended."""
-        await self._disturbances.end()
+        await self._network_faults.end()
 
     def _link_of(self, host: Host) -> Broker:
         """Return the broker as a host reaches it."""
         if self._is_directed:
-            return DisturbedBroker(self._broker, host.host_id, self._disturbances)
+            return DisturbedBroker(self._broker, host.host_id, self._network_faults)
         return self._broker
 
     @asynccontextmanager

@@ -215,8 +215,9 @@ def share_disagreements(
     standing = {entry.contract.job_id: entry.contract for entry in ledger if entry.state == "standing"}
     known = {job.job_id: job for job in jobs}
     problems = [
-        f"job {job_id!r}: its consumer {known[job_id].agent!r} reports {_told(parties.contracts.get(job_id))}, "
-        f"the ledger has {_told(standing.get(job_id))}"
+        f"job {job_id!r}: its consumer {known[job_id].agent!r} reports "
+        f"{_contract_in_words(parties.contracts.get(job_id))}, "
+        f"the ledger has {_contract_in_words(standing.get(job_id))}"
         for job_id in sorted(known.keys() & (standing.keys() | parties.contracts.keys()))
         if standing.get(job_id) != parties.contracts.get(job_id)
     ]
@@ -228,8 +229,8 @@ def share_disagreements(
     for producer in producers:
         promised, signed = parties.promised.get(producer, {}), in_ledger.get(producer, {})
         problems += [
-            f"job {job_id!r}: producer {producer!r} gives {_told_share(promised.get(job_id))}, "
-            f"the ledger has {_told_share(signed.get(job_id))} from it"
+            f"job {job_id!r}: producer {producer!r} gives {_share_in_words(promised.get(job_id))}, "
+            f"the ledger has {_share_in_words(signed.get(job_id))} from it"
             for job_id in sorted(known.keys() & (promised.keys() | signed.keys()))
             if promised.get(job_id) != signed.get(job_id)
         ]
@@ -297,16 +298,16 @@ def forecasts_of(agent_set: AgentSet) -> dict[str, PastForecasts]:
     }
 
 
-def _told(contract: Contract | None) -> str:
+def _contract_in_words(contract: Contract | None) -> str:
     if contract is None:
         return "no contract"
     shares = "".join(
-        f", {_told_share((contract.start_s, share.minutes_mwh))} of {share.producer!r}" for share in contract.shares
+        f", {_share_in_words((contract.start_s, share.minutes_mwh))} of {share.producer!r}" for share in contract.shares
     )
     return f"a contract with {contract.producer!r} from {contract.start_s}{shares}"
 
 
-def _told_share(given: tuple[int, Runs] | None) -> str:
+def _share_in_words(given: tuple[int, Runs] | None) -> str:
     if given is None:
         return "nothing"
     start_s, runs = given

@@ -222,7 +222,7 @@ class SweepFile:
         Args:
             path: The file, for messages.
             plan: Its points and runs.
-            connection: Open for writing; whoever opened it closes it.
+            connection: Open for writing; the caller closes it.
         """
         self.path = path
         self._plan = plan

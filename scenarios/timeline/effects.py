@@ -98,9 +98,9 @@ def as_happened(scenario: Scenario, run_events: Sequence[RunEvent], known_until_
         return scenario
     known = {job.job_id for job in scenario.jobs}
     added = [
-        job_added(h.action, h.at_s)
-        for h in run_events
-        if isinstance(h.action, AddJobs) and h.action.job_id not in known
+        job_added(one.action, one.at_s)
+        for one in run_events
+        if isinstance(one.action, AddJobs) and one.action.job_id not in known
     ]
     jobs = sorted((*scenario.jobs, *added), key=lambda job: (job.registered_s, job.job_id))
     producers = {
@@ -278,13 +278,13 @@ def series_after(
         known_until_s: See `as_happened`.
     """
     series = scenario.producers[producer]
-    given = [h for h in run_events if isinstance(h.action, GiveForecast) and h.action.producer == producer]
-    told = [h for h in given if isinstance(h.action, GiveForecast) and not h.action.is_derived]
+    given = [one for one in run_events if isinstance(one.action, GiveForecast) and one.action.producer == producer]
+    underived = [one for one in given if isinstance(one.action, GiveForecast) and not one.action.is_derived]
     actual = series.actual
-    own = [h for h in run_events if _changes_production(h, scenario, producer)]
+    own = [one for one in run_events if _changes_production(one, scenario, producer)]
     affected = is_absent or bool(own)
     if affected and actual is None:
-        actual = outlook(_with_forecasts(series, told), known_until_s)
+        actual = outlook(_with_forecasts(series, underived), known_until_s)
     if affected and actual is not None:
         actual = _as_it_was(actual, producer, own, absent_since_s=scenario.start_s if is_absent else None)
     return replace(_with_forecasts(series, given), actual=actual)
@@ -322,8 +322,8 @@ def changes_counter(run_event: RunEvent, scenario: Scenario, producer: str) -> b
     """
     action = run_event.action
     if isinstance(action, GiveForecast):
-        is_told = action.producer == producer and not action.is_derived
-        return is_told and scenario.producers[producer].actual is None
+        is_its_own = action.producer == producer and not action.is_derived
+        return is_its_own and scenario.producers[producer].actual is None
     return _changes_production(run_event, scenario, producer)
 
 

@@ -122,17 +122,17 @@ class NetworkFaults:
 class DisturbedBroker:
     """A broker as one host reaches it over its link."""
 
-    def __init__(self, broker: Broker, host: str, disturbances: NetworkFaults) -> None:
+    def __init__(self, broker: Broker, host: str, faults: NetworkFaults) -> None:
         """Create it.
 
         Args:
             broker: The broker.
             host: Id of the host whose link it is.
-            disturbances: Decides what the link does to each packet.
+            faults: Decides what the link does to each packet.
         """
         self._broker = broker
         self._host = host
-        self._disturbances = disturbances
+        self._network_faults = faults
 
     def connect(self, client_id: str, will: Will | None = None) -> AbstractAsyncContextManager[Bus]:
         """See `broker.transport.Broker`."""
@@ -141,16 +141,16 @@ class DisturbedBroker:
     @asynccontextmanager
     async def _connect(self, client_id: str, will: Will | None) -> AsyncIterator[Bus]:
         async with self._broker.connect(client_id, will) as bus:
-            yield _DisturbedBus(bus, self._host, self._disturbances)
+            yield _DisturbedBus(bus, self._host, self._network_faults)
 
 
 class _DisturbedBus:
     """See `broker.transport.Bus`."""
 
-    def __init__(self, bus: Bus, host: str, disturbances: NetworkFaults) -> None:
+    def __init__(self, bus: Bus, host: str, faults: NetworkFaults) -> None:
         self._bus = bus
         self._host = host
-        self._disturbances = disturbances
+        self._network_faults = faults
         self.on_delivery: Callable[[Delivery], bool] | None = None
         """Never called: each message is looked at on its way to the reader."""
 
@@ -175,13 +175,13 @@ class _DisturbedBus:
         self._bus.on_oversized = listener
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
-        link = self._disturbances.link_of(self._host) if qos == 0 else None
+        link = self._network_faults.link_of(self._host) if qos == 0 else None
         if link is None:
             await self._bus.publish(topic, payload, qos=qos, retain=retain)
-        elif self._disturbances.is_lost(link):
+        elif self._network_faults.is_lost(link):
             return
         elif link.delay_wall_s:
-            self._disturbances.later(link, lambda: self._bus.publish(topic, payload, qos=qos, retain=retain))
+            self._network_faults.later(link, lambda: self._bus.publish(topic, payload, qos=qos, retain=retain))
         else:
             await self._bus.publish(topic, payload, qos=qos, retain=retain)
 
@@ -193,9 +193,9 @@ class _DisturbedBus:
 
     async def messages(self) -> AsyncIterator[Delivery | Reconnected]:
         async for event in self._bus.messages():
-            link = self._disturbances.link_of(self._host)
+            link = self._network_faults.link_of(self._host)
             on_link = link is not None and isinstance(event, Delivery) and _may_be_lost(event)
-            if link is None or not on_link or not self._disturbances.is_lost(link):
+            if link is None or not on_link or not self._network_faults.is_lost(link):
                 yield event
 
 

@@ -14,7 +14,7 @@ from broker.clock.pacing import Moment
 from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsMissingError
 from broker.hosts.agent import Agent
-from broker.hosts.coroutines import TIME_UP
+from broker.hosts.coroutines import TIMED_OUT
 from broker.hosts.host import Host
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Broker
@@ -175,7 +175,7 @@ async def test_a_box_wakes_at_its_item_or_its_time_whichever_is_first() -> None:
             item = await channel.get(until_s=1000)
             log.append((self.now_s, str(item)))
             item = await channel.get(until_s=50)
-            log.append((self.now_s, "time up" if item is TIME_UP else "item"))
+            log.append((self.now_s, "time up" if item is TIMED_OUT else "item"))
 
         async def later(self, put: Callable[[str], None]) -> None:
             await self.until(10)
