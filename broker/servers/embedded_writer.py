@@ -1,4 +1,4 @@
-"""Writes a client's packets for the embedded broker, so that one that does not read does not fill the memory.
+"""Writes the embedded broker's packets to a client, so that a client that does not read does not fill the memory.
 
 A separate module, because importing amqtt takes half a second.
 """
@@ -14,7 +14,7 @@ _MOST_UNREAD_BYTES = 256 * 2**20
 """How much may wait for a client to read. In a round, all hosts together send far less; a client that is further behind
 than that has to connect again, and asks again for what it needs."""
 _WRITTEN_AT_ONCE_BYTES = 64 * 1024
-"""From how many unwritten bytes on a client counts as behind: as many as asyncio's connections hold by default."""
+"""With more unwritten bytes than this, a client counts as behind: as many as asyncio's connections hold by default."""
 _log = structlog.get_logger(__name__)
 
 
@@ -22,8 +22,8 @@ class BoundedWriter(StreamWriterAdapter):  # type: ignore[misc]  # amqtt has no 
     """A client's stream, which ends when too much waits for the client to read, so that nothing is lost silently.
 
     In amqtt, a task for each message waits until the client has read those before, and what the broker sends to others
-    meanwhile is kept, too. Here no message waits, and only its bytes are kept: not in the connection, which, since
-    Python 3.12, adds up all that it holds with each message.
+    meanwhile is kept, too. Here no task waits, and only the bytes of messages are kept. They are not kept in asyncio's
+    transport, because since Python 3.12 each write would add up the sizes of all that it holds.
     """
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
@@ -64,7 +64,7 @@ class BoundedWriter(StreamWriterAdapter):  # type: ignore[misc]  # amqtt has no 
                 self._writer.write(bytes(self._unread[:_WRITTEN_AT_ONCE_BYTES]))
                 del self._unread[:_WRITTEN_AT_ONCE_BYTES]
                 await self._writer.drain()
-        except ConnectionError:  # the next message meets it, too
+        except ConnectionError:  # the next write reports it
             self._unread.clear()
         finally:
             self._catching_up = None

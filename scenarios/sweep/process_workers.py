@@ -42,9 +42,9 @@ async def process_workers(variants: Sequence[Scenario], count: int) -> AsyncIter
     try:
         yield submit
     finally:
-        # One that still imports what it needs would not hear that the pipe is closed, on a busy machine for seconds.
-        # (Since Python 3.14, this is `kill_workers`.)
-        for worker in list(pool._processes.values()):  # noqa: SLF001 - see above
+        # A worker that still imports modules would notice only afterwards that the pipe is closed: on a busy machine,
+        # seconds later.
+        for worker in list(pool._processes.values()):  # noqa: SLF001 - `kill_workers` exists since Python 3.14
             worker.kill()
         ours.close()
         lifeline.close()
