@@ -60,7 +60,7 @@ def test_the_document_has_every_kind_of_topic_and_every_message_of_agents(docume
 
 
 @dataclass
-class WirePayload:
+class TrafficCheck:
     """What goes over a wire, compared with the document."""
 
     document: dict[str, Any]
@@ -90,7 +90,7 @@ def _is_at(address: str, topic: str) -> bool:
 
 async def test_what_a_run_publishes_fits_the_document(document: dict[str, Any]) -> None:
     """Every payload of a real run, by the schema of its topic."""
-    broker, wire = MemoryBroker(), WirePayload(document)
+    broker, wire = MemoryBroker(), TrafficCheck(document)
     async with broker.connect("reader") as bus:
         await bus.subscribe("ssmic/#", qos=1)
 
@@ -112,7 +112,7 @@ async def test_what_devices_and_home_assistant_exchange_fits_the_document(
     document: dict[str, Any], tmp_path: Path
 ) -> None:
     """Whoever writes a device from it writes what a gateway accepts, and finds what a gateway says."""
-    wire, washer, command = WirePayload(document), f"ssmic/{RUN}/devices/washer", f"ssmic/{RUN}/ha/adler%2Fwasher"
+    wire, washer, command = TrafficCheck(document), f"ssmic/{RUN}/devices/washer", f"ssmic/{RUN}/ha/adler%2Fwasher"
     async with session(tmp_path, home_assistant=True) as run, run.device("ssmic/#", "homeassistant/#") as device:
         device.say(f"{washer}/availability", "online", retain=True)
         short = {"energy_wh": 800, "duration_s": 3600}
@@ -139,7 +139,7 @@ async def test_what_devices_and_home_assistant_exchange_fits_the_document(
 
 def test_the_document_refuses_what_a_gateway_refuses(document: dict[str, Any]) -> None:
     """Unknown keys, and numbers beyond their limits; a message of S2 is accepted in its wrapper."""
-    wire = WirePayload(document)
+    wire = TrafficCheck(document)
     wire.take("ssmic/r/devices/d/request", '{"message": {"message_type": "PPBC.PowerProfileDefinition"}}')
     assert wire.problems == []
     for refused in ('{"energy_kwh": 1}', '{"step_s": 0, "power_w": [1]}', '{"step_s": 60, "power_w": [-1]}'):

@@ -282,7 +282,7 @@ class _Disturbed:
         everybody = topics.grant(RUN, "x").removesuffix("x") + "+"
         async with (
             MqttBroker(f"mqtt://127.0.0.1:{self._mosquitto.port}").connect("watch") as bus,
-            asyncio.TaskGroup() as run_event,
+            asyncio.TaskGroup() as fault_tasks,
         ):
             await bus.subscribe(everybody)
             self._neighbourhood.start_all()
@@ -290,7 +290,7 @@ class _Disturbed:
                 if isinstance(event, Delivery):
                     self.steps = max(self.steps, Grant.model_validate_json(event.payload).step)
                 while self._waiting and self._waiting[0].step <= self.steps:
-                    run_event.create_task(self._happen(self._waiting.pop(0)))
+                    fault_tasks.create_task(self._happen(self._waiting.pop(0)))
 
     async def _happen(self, fault: Fault) -> None:
         neighbourhood = self._neighbourhood

@@ -320,8 +320,8 @@ def test_nothing_that_a_device_sends_ends_its_household(sent: list[tuple[str, st
 @given(st.lists(payloads(STATE), min_size=1, max_size=4))
 def test_nothing_that_a_household_says_of_its_devices_ends_the_display_in_home_assistant(sent: list[bytes]) -> None:
     """The clock's process shows them; what it publishes of them is JSON, whatever they are."""
-    standing = RunSnapshot(NOW_S + 3_600, (), {})
-    publisher = _Publisher(NEIGHBOURHOOD, RUN, lambda: standing, keep=False)
+    snapshot = RunSnapshot(NOW_S + 3_600, (), {})
+    publisher = _Publisher(NEIGHBOURHOOD, RUN, lambda: snapshot, keep=False)
 
     async def main() -> None:
         broker = MemoryBroker()

@@ -37,7 +37,7 @@ from tests.redteam.plain_client import PlainClient
 Body = Mapping[str, Any]
 
 
-class WirePayload(Protocol):
+class MemberConnection(Protocol):
     """What a member needs of a connection; the project's own buses have it too."""
 
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
@@ -282,7 +282,7 @@ class Member:
         """The ids of all agents of the run."""
         return list(self._homes)
 
-    async def take_part(self, wire: WirePayload | Bus) -> None:
+    async def take_part(self, wire: MemberConnection | Bus) -> None:
         """Take part until the run has ended or the member is quarantined."""
         run, house = self.run, self.house
         await wire.subscribe(topics.roster(run), qos=1)
@@ -303,17 +303,17 @@ class Member:
         await wire.publish(topics.host(run, house), b"", qos=1, retain=True)
         await self._speak_aside(wire, "after it left")
 
-    async def _speak_aside(self, wire: WirePayload | Bus, moment: Moment) -> None:
+    async def _speak_aside(self, wire: MemberConnection | Bus, moment: Moment) -> None:
         for aside in self._asides(self, moment) if self._asides is not None else ():
             await wire.publish(aside.topic, aside.payload, retain=aside.is_retained)
 
-    async def _announce(self, wire: WirePayload | Bus) -> None:
+    async def _announce(self, wire: MemberConnection | Bus) -> None:
         there = Announcement(
             host=self.house, session=self.session, agents=self.agents, setup=self.setup, ran=self._last, state="there"
         )
         await wire.publish(topics.host(self.run, self.house), there.encoded(), qos=1, retain=True)
 
-    async def _take(self, wire: WirePayload | Bus, delivery: Delivery, tasks: asyncio.TaskGroup) -> None:
+    async def _take(self, wire: MemberConnection | Bus, delivery: Delivery, tasks: asyncio.TaskGroup) -> None:
         address = topics.parse(delivery.topic)
         if address is None or not delivery.payload:
             return
@@ -333,7 +333,7 @@ class Member:
             grant, self._grant = self._grant, None
             await self._run_round(wire, grant, tasks)
 
-    async def _send_again(self, wire: WirePayload | Bus, from_host: str, request: bytes) -> None:
+    async def _send_again(self, wire: MemberConnection | Bus, from_host: str, request: bytes) -> None:
         with suppress(ValueError):
             for message in self._published.get(ResendRequest.model_validate_json(request).step, []):
                 if from_host in {message.home, topics.CLOCK}:
@@ -345,7 +345,7 @@ class Member:
                 continue
             self._held.setdefault(envelope.step, {})[envelope.sender, envelope.seq] = (from_host, envelope)
 
-    async def _take_grant(self, wire: WirePayload | Bus, grant: Grant) -> None:
+    async def _take_grant(self, wire: MemberConnection | Bus, grant: Grant) -> None:
         if grant.step <= self._last:
             await wire.publish(topics.done(self.run, self.house), self._answer)
             return
@@ -353,7 +353,7 @@ class Member:
             await self._request_missing(wire, grant)
         self._grant = grant
 
-    async def _read_roster(self, wire: WirePayload | Bus, roster: Roster, *, is_stored: bool) -> None:
+    async def _read_roster(self, wire: MemberConnection | Bus, roster: Roster, *, is_stored: bool) -> None:
         self.sessions |= {host: member.session for host, member in roster.hosts.items() if member.session}
         if self.session in roster.refused:
             self.ending = f"refused: {roster.refused[self.session]}"
@@ -371,12 +371,12 @@ class Member:
         have = Counter(host for host, _ in self._held.get(grant.step - 1, {}).values())
         return [host for host, count in grant.expected[self.house].items() if have[host] < count]
 
-    async def _request_missing(self, wire: WirePayload | Bus, grant: Grant) -> None:
+    async def _request_missing(self, wire: MemberConnection | Bus, grant: Grant) -> None:
         for host in self._missing(grant):
             request = ResendRequest(step=grant.step - 1).encoded()
             await wire.publish(topics.resend(self.run, host, self.house), request)
 
-    async def _run_round(self, wire: WirePayload | Bus, grant: Grant, tasks: asyncio.TaskGroup) -> None:
+    async def _run_round(self, wire: MemberConnection | Bus, grant: Grant, tasks: asyncio.TaskGroup) -> None:
         held = self._held.pop(grant.step - 1, {})
         expected = {self.house, *grant.expected[self.house]}
         envelopes = tuple(held[key][1] for key in sorted(held) if held[key][0] in expected)
@@ -424,7 +424,7 @@ class Member:
         if grant.phase == "end":
             self.ending = "left"
 
-    async def _publish(self, wire: WirePayload | Bus, message: Sent) -> None:
+    async def _publish(self, wire: MemberConnection | Bus, message: Sent) -> None:
         if message.home == self.house:
             with suppress(ValueError):  # what it says to itself may be anything, too
                 self._hold(self.house, Batch.model_validate_json(message.payload))

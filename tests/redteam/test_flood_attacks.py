@@ -25,7 +25,7 @@ from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import attack_guarded
 from tests.redteam.attacks import MEMBER, agreed
 from tests.redteam.flood import flood
-from tests.redteam.member import Attack, Member, Turn, WirePayload, batch_with, fields_of
+from tests.redteam.member import Attack, Member, MemberConnection, Turn, batch_with, fields_of
 
 NEIGHBOUR = "adler"
 ROUNDS = 12
@@ -194,7 +194,7 @@ class AsksAgainAndAgain(Member):
 
     ignored = 0
 
-    async def _run_round(self, wire: WirePayload | Bus, grant: Grant, tasks: asyncio.TaskGroup) -> None:
+    async def _run_round(self, wire: MemberConnection | Bus, grant: Grant, tasks: asyncio.TaskGroup) -> None:
         sizes = [len(envelope.encoded()) for _, envelope in self._held.get(grant.step - 1, {}).values()]
         if self.ignored < IGNORED_GRANTS and (self.ignored or max(sizes, default=0) > 100_000):
             request = ResendRequest(step=grant.step - 1).encoded()

@@ -11,7 +11,7 @@ from broker.transport.base import Bus
 from scenarios.scenario import Scenario
 from tests.deployment.guarded import GuardedBroker
 from tests.redteam.attacked import Attacked, attack_guarded, unsigned
-from tests.redteam.member import Attack, Member, Sent, Turn, WirePayload, batch_with, fields_of
+from tests.redteam.member import Attack, Member, MemberConnection, Sent, Turn, batch_with, fields_of
 
 MEMBER, OTHER = "brandt", "adler"
 LIMIT_WALL_S = 10.0
@@ -145,7 +145,7 @@ async def test_the_clock_and_the_receiver_take_the_same_messages(
 
 
 class _NeverJoins(Member):
-    async def take_part(self, wire: WirePayload | Bus) -> None:
+    async def take_part(self, wire: MemberConnection | Bus) -> None:
         """Send only what no process could have sent."""
         for _ in range(ALLOWED):
             await wire.publish(topics.done(self.run, MEMBER), b"{}")
@@ -165,7 +165,7 @@ async def test_a_member_that_only_breaks_the_protocol_is_not_waited_for(
 class _ReadsRosters(Member):
     rosters = 0
 
-    async def _read_roster(self, wire: WirePayload | Bus, roster: Roster, *, is_stored: bool) -> None:
+    async def _read_roster(self, wire: MemberConnection | Bus, roster: Roster, *, is_stored: bool) -> None:
         self.rosters += 1
         await super()._read_roster(wire, roster, is_stored=is_stored)
 

@@ -58,7 +58,7 @@ def test_parts_are_what_concerns_their_houses_found_in_one_pass() -> None:
     scenario = load_scenario("village")
     passes = 0
 
-    class ConductCounters(tuple[Job, ...]):
+    class CountedJobs(tuple[Job, ...]):
         __slots__ = ()
 
         def __iter__(self) -> Iterator[Job]:
@@ -67,7 +67,7 @@ def test_parts_are_what_concerns_their_houses_found_in_one_pass() -> None:
             return super().__iter__()
 
     groups = {f"host-{i}": [house.id for house in scenario.houses[i::7]] for i in range(7)}
-    parts = replace(scenario, jobs=ConductCounters(scenario.jobs)).parts_of(groups)
+    parts = replace(scenario, jobs=CountedJobs(scenario.jobs)).parts_of(groups)
     assert passes == 1
     assert parts == {group: scenario.part_of(houses) for group, houses in groups.items()}
     for group, part in parts.items():

@@ -110,14 +110,14 @@ def published(buffer: RetransmitBuffer, content: LedgerEntry) -> tuple[bytes, ..
     )
     sent: list[bytes] = []
 
-    class WirePayload:
+    class PublishedPayloads:
         async def publish(self, topic: str, payload: Any, *, qos: int = 0, retain: bool = False) -> None:
             del qos
             if retain and topic.endswith("a%2F1"):
                 sent.extend(payload.payloads())
 
     buffer.add_round(record)
-    asyncio.run(buffer.publish_last(cast("Bus", WirePayload())))
+    asyncio.run(buffer.publish_last(cast("Bus", PublishedPayloads())))
     return tuple(sent)
 
 

@@ -52,7 +52,7 @@ class Asker(Agent[Ping]):
                 self.notes.append((self.now_s, f"{to} {answer.n}"))
 
 
-class WirePayload:
+class StepRecorder:
     """Sees each step as the clock reads it."""
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class Member:
 class Outcome:
     """The outcome of a run in which `b` lied."""
 
-    def __init__(self, clock: Clock, asker: Asker, wire: WirePayload, moments: list[Moment]) -> None:
+    def __init__(self, clock: Clock, asker: Asker, wire: StepRecorder, moments: list[Moment]) -> None:
         self.clock = clock
         self.asker = asker
         self.wire = wire
@@ -152,7 +152,7 @@ def run_with(
     **limits: Any,
 ) -> Outcome:
     """Run the hosts `a` (an asker) and `c` (an echo) with a lying host `b`; return the outcome."""
-    asker, wire = Asker("asker", first), WirePayload()
+    asker, wire = Asker("asker", first), StepRecorder()
     members = {"a": ("asker",), "b": ("bee",), "c": ("echo",)}
     settings = ClockSettings(
         RUN,
@@ -510,7 +510,7 @@ def test_a_restarted_clock_continues_counting(tmp_path: Path, lie: Any, why: str
                 running.cancel()
 
         with ClockJournal(tmp_path / "journal", {}) as journal:
-            clock = Clock(settings, stop, observer=WirePayload(), journal=journal, messages=MESSAGES)
+            clock = Clock(settings, stop, observer=StepRecorder(), journal=journal, messages=MESSAGES)
             running = asyncio.create_task(clock.run(broker))
             await asyncio.wait([running])
         return clock

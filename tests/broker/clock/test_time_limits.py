@@ -21,7 +21,7 @@ from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.base import Bus, Delivery
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES
-from tests.broker.clock.test_quarantine import WirePayload
+from tests.broker.clock.test_quarantine import StepRecorder
 from tests.broker.hosts.test_sessions import quickly
 
 RUN = "r"
@@ -100,7 +100,7 @@ async def silent(bus: Bus, grant: Grant) -> None:
 def clock_of(*hosts: str) -> Clock:
     """Return the clock of a run whose messages are observed."""
     settings = ClockSettings(RUN, {host: (f"{host}'s",) for host in hosts}, 0, timeouts=TIMEOUTS)
-    return Clock(settings, observer=WirePayload(), messages=MESSAGES)
+    return Clock(settings, observer=StepRecorder(), messages=MESSAGES)
 
 
 @asynccontextmanager

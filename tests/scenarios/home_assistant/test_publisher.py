@@ -175,9 +175,9 @@ async def test_a_flood_of_invented_messages_is_logged_a_few_times_and_counted() 
         f"ssmic/{RUN}/ha/nobody/start/set": b"PRESS",
     }
     broker = MemoryBroker()
-    standing = RunSnapshot(lane().start_s, (), {})
+    snapshot = RunSnapshot(lane().start_s, (), {})
     with capture_logs() as logs:
-        async with broker.connect("mallory") as mallory, shown_in_home_assistant(broker, lane(), RUN, lambda: standing):
+        async with broker.connect("mallory") as mallory, shown_in_home_assistant(broker, lane(), RUN, lambda: snapshot):
             await asyncio.sleep(1)
             for _ in range(500):
                 for topic, payload in sent.items():
