@@ -154,7 +154,7 @@ def _supplier(contract: Contract) -> str:
 
 
 def real_consumer(scenario: Scenario, said: DeviceState) -> dict[str, Any]:
-    """Return the state of a consumer that is a real device, as its gateway says it, as far as it does.
+    """Return the state of a consumer that is a real device, as far as its gateway reports it.
 
     Args:
         scenario: The scenario.

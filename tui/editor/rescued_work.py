@@ -53,7 +53,7 @@ def rescue(work: EditedNeighbourhood) -> str | None:
         said = f"{work.title} had unsaved changes; saved to {path}"
         try:
             _date_before(work, path)
-        except OSError:  # the changes are saved, but whoever opens them is not asked before they overwrite the file
+        except OSError:  # the changes are saved, but the editor will not ask before it overwrites the file with them
             said += f" (another program has changed {work.title})"
         return said
     return f"{work.title} had unsaved changes; they could not be saved: no writable folder."

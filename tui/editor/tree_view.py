@@ -167,7 +167,7 @@ class NeighbourhoodTree(Tree[Ref]):
         before, self._outline = self._outline, Outline(tree)
         at = self.cursor_ref if select is None else select
         if before is None:
-            self._build_anew(self._outline)
+            self._rebuild(self._outline)
         else:
             with self.prevent(Tree.NodeHighlighted):
                 self._by_ref = {WHOLE: self.root}
@@ -197,7 +197,7 @@ class NeighbourhoodTree(Tree[Ref]):
         self._filled, self._signs = set(), {}
         self._marked &= {self.root}
 
-    def _build_anew(self, outline: Outline) -> None:
+    def _rebuild(self, outline: Outline) -> None:
         with self.prevent(Tree.NodeHighlighted):
             self._clear()
             parts = outline.children(WHOLE)

@@ -47,7 +47,7 @@ TABS = (
 PAUSES = 5
 """A simulation in progress is read again after so many times the time that it took: the run needs the processor too."""
 _SLOW_WALL_S = 0.3
-"""After so many real seconds people are told that a view is being read."""
+"""After so many real seconds a message says that a view is being read."""
 MAX_NOTES = 3
 """Lines about hosts that a run ended without, and disputes; there is little room above the views."""
 _SHEETS = frozenset({"all", "house"})
@@ -341,7 +341,7 @@ class SimulationPane(Reads):
             for unread in (*pane.query(VirtualTable), *pane.query(Chart)):
                 unread.stop_waiting(UNREAD)
             self._drawn.pop(tab, None)
-            # The user may be looking at another view by then; whoever comes back to this one has it read again.
+            # The user may be looking at another view by now; on the way back, this one is read again.
             if self.opened is opened and self.tab == tab:
                 self._fail(tab, error)
 

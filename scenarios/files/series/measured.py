@@ -257,7 +257,7 @@ def _grid_and_values(
 
 
 def _shared_grid(table: Table, time_column: int, zone: tzinfo | None, *, is_run: bool) -> _Grid | None:
-    """Return the grid of all rows of a table; None where something is to be said of one, or some are left out."""
+    """Return the grid of all rows of a table; None if a row requires a note or is left out."""
     key = "grid", time_column, zone, is_run
     if key not in table.derived:
         table.derived[key] = _grid_of_all(table, time_column, zone, is_run=is_run)
