@@ -17,7 +17,7 @@ class CountBefore(NamedTuple):
 
 
 class PowerSeen(NamedTuple):
-    """What is known of a device by its power when its counter is read."""
+    """What is known of a device by its power when it is read."""
 
     now_s: int
     """Time of the reading, UNIX seconds."""
