@@ -30,8 +30,8 @@ LATE_S = 120
 STAYS_S = 900
 """It counts on from there after so long, seconds; before, it may be that of a second plug on the topic, while the first
 one reports every 5 minutes."""
-RESET_STEP_WH = 10.0
-"""Counters rise in steps of up to this; so much may be in the first reading after a reset in any case."""
+STEP_WH = 10.0
+"""Counters rise in steps of up to this, Wh; so the first reading after a reset may show this much in any case."""
 ROUNDING_WH = 1.0
 """A counter that falls by no more than this was rounded in another way, and stands."""
 BEHIND_S = 600
@@ -240,7 +240,7 @@ class CounterHistory:
         if not self.rules.bounds_resets or self.counted_s is None:
             return limit_wh
         away_s = self._away_until_s(seen) if self.rules.weighs_resets else 0
-        return min(limit_wh, seen.most_w * (seen.now_s - self.counted_s - away_s) / _HOUR_S + RESET_STEP_WH)
+        return min(limit_wh, seen.most_w * (seen.now_s - self.counted_s - away_s) / _HOUR_S + STEP_WH)
 
     def _away_until_s(self, seen: PowerSeen) -> int:
         """Return for how long the device has been offline since its counter was last read, seconds."""

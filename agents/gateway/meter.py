@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agents.gateway.counter_history import (
-    ABSENT_S,
-    BEHIND_S,
-    MAX_COUNTER_WH,
-    MAX_POWER_W,
-    CounterHistory,
-)
+from agents.gateway.counter_history import ABSENT_S, MAX_COUNTER_WH, MAX_POWER_W, CounterHistory
 from agents.gateway.counter_step import CountBefore, PowerSeen
 from agents.gateway.counter_unit import CounterUnit
 from agents.gateway.meter_rules import MeterRules
@@ -162,7 +156,7 @@ class Meter:
         if not self.rules.knows_several or counter_wh is None or not 0 <= counter_wh <= MAX_COUNTER_WH:
             return False, ""
         was_one = several.own is None
-        is_other = several.take(now_s, counter_wh, self.energy_wh, self._most_w, BEHIND_S)
+        is_other = several.take(now_s, counter_wh, self.energy_wh, self._most_w)
         own = several.own
         if own is None:
             if not was_one:
