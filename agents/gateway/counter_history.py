@@ -1,6 +1,6 @@
 """What a reading of a counter means after those before it: it goes on, was reset, is of another meter, or is wrong.
 
-It decides what a counter says; how much was drawn, the `Meter` that owns it counts.
+`CounterHistory` decides what a counter says; the `Meter` that owns it counts how much was drawn.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
 LATE_S = 120
 """A counter that shows slightly less than before for so long, in all its readings, is not only read late, seconds."""
-STAYS_S = 900
-"""It counts on from there after so long, seconds; before, it may be that of a second plug on the topic, while the first
-one reports every 5 minutes."""
+STAYS_BELOW_S = 900
+"""After so long, such a counter counts on from there, seconds. Until then it may be that of a second plug on the topic,
+while the first one reports every 5 minutes."""
 STEP_WH = 10.0
 """Counters rise in steps of up to this, Wh; so the first reading after a reset may show this much in any case."""
 ROUNDING_WH = 1.0
 """A counter that falls by no more than this was rounded in another way, and stands."""
 BEHIND_S = 600
-"""How far a counter may be behind, seconds. As long as this, repeating a doubtful reading does not confirm it."""
+"""How far a counter may be behind, seconds. For as long as this, repeating a doubtful reading does not confirm it."""
 ABSENT_S = 300
 """A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
 _HOUR_S = 3600
@@ -69,7 +69,7 @@ class CounterHistory:
     suspect_wh: float | None = None
     """The last reading, if no meter can have counted it: of another meter, if the next one goes on from it."""
     before_doubt: CountBefore | None = None
-    """Before the last reading, if that was a reset, or more than the device can draw."""
+    """What was metered before the last reading, if that was a reset, or a rise by more than the device can draw."""
     doubtful_since_s: int = 0
     """When a doubtful last reading was first taken, UNIX seconds: a reset, or more than a meter can have counted."""
     zero: ZeroCounter | None = None
@@ -205,7 +205,7 @@ class CounterHistory:
             self.counter_wh = counter_wh
 
     def _stays_below(self, now_s: int) -> bool:
-        """Return whether a counter has shown less than before for `STAYS_S`, and note that it does.
+        """Return whether a counter has shown less than before for `STAYS_BELOW_S`, and note that it does.
 
         A plug that lost power may count on from what it had stored some time before.
         """
@@ -213,7 +213,7 @@ class CounterHistory:
             return False
         if self.below_since_s is None:
             self.below_since_s = now_s
-        return now_s - self.below_since_s >= STAYS_S
+        return now_s - self.below_since_s >= STAYS_BELOW_S
 
     def _suspect_limit_wh(self, now_s: int, limit_wh: float) -> float:
         """Return how much a meter can have counted since the reading that no meter can have counted, Wh.
@@ -373,7 +373,7 @@ class CounterHistory:
         return self.rules.weighs_resets and self.counted_s is not None and now_s - self.counted_s <= BEHIND_S
 
     def spend(self, rise_wh: float, now_s: int) -> bool:
-        """Note a rise, Wh; return whether until then, the counter had not risen for long as no household can draw."""
+        """Note a rise, Wh; return whether the counter had not risen faster than a household can draw until then."""
         spare_wh = self.spare_wh + MAX_POWER_W * self._unread_s(now_s) / _HOUR_S
         self.spare_wh = max(0.0, min(spare_wh, _BEHIND_WH) - rise_wh)
         return spare_wh >= _BEHIND_WH
