@@ -1,6 +1,6 @@
 """What a reading of a counter means after those before it: it goes on, was reset, is of another meter, or is wrong.
 
-It decides what a counter says; how much was drawn, the `Meter` that owns it counts.
+`CounterHistory` decides what a counter says; the `Meter` that owns it counts how much was drawn.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
 LATE_S = 120
 """A counter that shows slightly less than before for so long, in all its readings, is not only read late, seconds."""
-STAYS_S = 900
-"""It counts on from there after so long, seconds; before, it may be that of a second plug on the topic, while the first
-one reports every 5 minutes."""
-RESET_STEP_WH = 10.0
-"""Counters rise in steps of up to this; so much may be in the first reading after a reset in any case."""
+STAYS_BELOW_S = 900
+"""After so long, such a counter counts on from there, seconds. Until then it may be that of a second plug on the topic,
+while the first one reports every 5 minutes."""
+STEP_WH = 10.0
+"""Counters rise in steps of up to this, Wh; so the first reading after a reset may show this much in any case."""
 ROUNDING_WH = 1.0
 """A counter that falls by no more than this was rounded in another way, and stands."""
 BEHIND_S = 600
-"""How far a counter may be behind, seconds. As long as this, repeating a doubtful reading does not confirm it."""
+"""How far a counter may be behind, seconds. For as long as this, repeating a doubtful reading does not confirm it."""
 ABSENT_S = 300
 """A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
 _HOUR_S = 3600
@@ -69,7 +69,7 @@ class CounterHistory:
     suspect_wh: float | None = None
     """The last reading, if no meter can have counted it: of another meter, if the next one goes on from it."""
     before_doubt: CountBefore | None = None
-    """Before the last reading, if that was a reset, or more than the device can draw."""
+    """What was metered before the last reading, if that was a reset, or a rise by more than the device can draw."""
     doubtful_since_s: int = 0
     """When a doubtful last reading was first taken, UNIX seconds: a reset, or more than a meter can have counted."""
     zero: ZeroCounter | None = None
@@ -124,7 +124,7 @@ class CounterHistory:
             return CounterVerdict(f"counter of {counter_wh:g} Wh; expected 0 to {MAX_COUNTER_WH:g} Wh")
         if self.counter_wh is None or seen.until_s is None:
             return _VALID
-        limit_wh = self.limit_wh(seen.now_s, seen.until_s)
+        limit_wh = self._limit_wh(seen)
         problem = self._problem_in_other_unit(counter_wh, limit_wh, seen)
         if problem or self.is_unclear:
             return CounterVerdict(problem)
@@ -145,32 +145,25 @@ class CounterHistory:
         A single report may be old, or of another device on the same topic, so that its power is wrong too. A counter
         that is not valid any more does not make all power wrong, nor one that may have lost something with its power.
         """
-        is_absent = self.counted_s is not None and seen.now_s - self.counted_s >= ABSENT_S
-        fall = self.unit_change.fall
-        may_be = fall is not None or self._may_have_changed
-        is_since_before = seen.now_s > (fall.at_s if fall is not None else self.doubtful_since_s)
-        is_in_other_unit = self.unit_change.since is not None or (may_be and is_since_before)
+        is_absent = self._unread_s(seen.now_s) >= ABSENT_S
+        first = self.unit_change.fall or self._possible_change
+        is_in_other_unit = self.unit_change.since is not None or (first is not None and seen.now_s > first.at_s)
         was_away = self.rules.weighs_resets and self._away_until_s(seen) > 0
         return self.rules.judges_each and (is_absent or is_in_other_unit or was_away)
 
-    def limit_wh(self, now_s: int, until_s: int | None) -> float:
-        """Return how much a meter can have counted since its last reading, Wh; a counter may be behind by minutes.
-
-        Args:
-            now_s: Virtual time, UNIX seconds.
-            until_s: Until when its device has been metered, UNIX seconds; None: it has not.
-        """
-        since_s = self.counted_s if self.rules.bridges_absence and self.counted_s is not None else until_s
+    def _limit_wh(self, seen: PowerSeen) -> float:
+        """Return how much a meter can have counted since its last reading, Wh; a counter may be behind by minutes."""
+        since_s = self.counted_s if self.rules.bridges_absence and self.counted_s is not None else seen.until_s
         if since_s is None:
             return 0.0
         if not self.rules.bounds_rises:
-            return MAX_POWER_W * (now_s - since_s + BEHIND_S) / _HOUR_S
-        return MAX_POWER_W * (now_s - since_s) / _HOUR_S + self.spare_wh
+            return MAX_POWER_W * (seen.now_s - since_s + BEHIND_S) / _HOUR_S
+        return MAX_POWER_W * (seen.now_s - since_s) / _HOUR_S + self.spare_wh
 
     def _check_change(self, before_wh: float, counter_wh: float, limit_wh: float, seen: PowerSeen) -> CounterVerdict:
         """Return whether a reading is valid after the last valid one, if it goes on from no other one."""
         now_s = seen.now_s
-        possible_wh = self._plausible_wh(now_s, seen.most_w)
+        possible_wh = _plausible_wh(self._unread_s(now_s), seen.most_w)
         # Without readings of power, nothing could show later which unit the counter counts in.
         if self.rules.knows_units and seen.power_w is not None:
             # What was drawn until now is no sign of the unit, above all if nothing was heard for hours.
@@ -212,7 +205,7 @@ class CounterHistory:
             self.counter_wh = counter_wh
 
     def _stays_below(self, now_s: int) -> bool:
-        """Return whether a counter has shown less than before for `STAYS_S`, and note that it does.
+        """Return whether a counter has shown less than before for `STAYS_BELOW_S`, and note that it does.
 
         A plug that lost power may count on from what it had stored some time before.
         """
@@ -220,7 +213,7 @@ class CounterHistory:
             return False
         if self.below_since_s is None:
             self.below_since_s = now_s
-        return now_s - self.below_since_s >= STAYS_S
+        return now_s - self.below_since_s >= STAYS_BELOW_S
 
     def _suspect_limit_wh(self, now_s: int, limit_wh: float) -> float:
         """Return how much a meter can have counted since the reading that no meter can have counted, Wh.
@@ -247,30 +240,30 @@ class CounterHistory:
         if not self.rules.bounds_resets or self.counted_s is None:
             return limit_wh
         away_s = self._away_until_s(seen) if self.rules.weighs_resets else 0
-        return min(limit_wh, seen.most_w * (seen.now_s - self.counted_s - away_s) / _HOUR_S + RESET_STEP_WH)
+        return min(limit_wh, seen.most_w * (seen.now_s - self.counted_s - away_s) / _HOUR_S + STEP_WH)
 
     def _away_until_s(self, seen: PowerSeen) -> int:
         """Return for how long the device has been offline since its counter was last read, seconds."""
         return self.away_s + (seen.passed_s if seen.is_offline else 0)
 
-    def _plausible_wh(self, now_s: int, most_w: float) -> float:
-        """Return how much the device can be expected to have drawn since the counter was last read, Wh."""
-        return _plausible_wh(now_s - (now_s if self.counted_s is None else self.counted_s), most_w)
+    def _unread_s(self, now_s: int) -> int:
+        """Return for how long the counter has not been read, seconds; 0 if it never was."""
+        return 0 if self.counted_s is None else now_s - self.counted_s
 
     # Whether its unit is another one.
 
     @property
-    def _may_have_changed(self) -> bool:
-        """Whether the last reading shows what the counter does if it has changed from kWh to Wh."""
-        return self.has_other_unit and self.suspect_wh is not None
+    def _possible_change(self) -> CounterReading | None:
+        """The last reading, if it is what the counter shows if it has changed from kWh to Wh; None: it is not."""
+        if self.suspect_wh is None or not self.has_other_unit:
+            return None
+        return CounterReading(self.doubtful_since_s, self.suspect_wh)
 
     def _problem_in_other_unit(self, counter_wh: float, limit_wh: float, seen: PowerSeen) -> str:
         """Return what is wrong with a reading if the counter has, or may have, changed its unit before."""
         if self.unit_change.fall is not None:
             return self._problem_since_fall(self.unit_change.fall, counter_wh, limit_wh, seen)
-        changed = self.unit_change.since
-        if self._may_have_changed and self.suspect_wh is not None:
-            changed = CounterReading(self.doubtful_since_s, self.suspect_wh)
+        changed = self._possible_change or self.unit_change.since
         if changed is None:
             return ""
         # If the device is declared in kWh, its counter runs 1000 times too fast from then on.
@@ -303,15 +296,9 @@ class CounterHistory:
         is_recent = now_s <= self.doubtful_since_s + BEHIND_S
         return self.rules.knows_repeats and is_recent and (is_reset_again or counter_wh == self.suspect_wh)
 
-    def step_to(self, counter_wh: float, now_s: int, limit_wh: float, most_w: float) -> CounterStep:
-        """Return how a valid reading is linked to those before, and doubt them no more.
-
-        Args:
-            counter_wh: The reading, Wh.
-            now_s: Virtual time, UNIX seconds.
-            limit_wh: What the counter may have counted at most since its last reading, Wh.
-            most_w: The most that the device can be expected to draw, W.
-        """
+    def step_to(self, counter_wh: float, seen: PowerSeen) -> CounterStep:
+        """Return how a valid reading, Wh, is linked to those before, and doubt them no more."""
+        now_s, most_w, limit_wh = seen.now_s, seen.most_w, self._limit_wh(seen)
         was_below = self._ends_below(now_s)
         suspect_wh, self.suspect_wh = self.suspect_wh, None
         doubt, self.before_doubt = self.before_doubt, None
@@ -358,7 +345,7 @@ class CounterHistory:
             now_s: Virtual time, UNIX seconds.
             most_w: The most that the device can be expected to draw, W.
         """
-        is_possible = counter_wh <= self._plausible_wh(now_s, most_w)
+        is_possible = counter_wh <= _plausible_wh(self._unread_s(now_s), most_w)
         most_wh = _plausible_wh(now_s - zero.since_s, most_w)
         return not is_possible and _follows(zero.before.counter_wh, counter_wh, most_wh)
 
@@ -386,16 +373,15 @@ class CounterHistory:
         return self.rules.weighs_resets and self.counted_s is not None and now_s - self.counted_s <= BEHIND_S
 
     def spend(self, rise_wh: float, now_s: int) -> bool:
-        """Note a rise, Wh; return whether until then, the counter had not risen for long as no household can draw."""
-        passed_s = 0 if self.counted_s is None else now_s - self.counted_s
-        spare_wh = self.spare_wh + MAX_POWER_W * passed_s / _HOUR_S
+        """Note a rise, Wh; return whether the counter had not risen faster than a household can draw until then."""
+        spare_wh = self.spare_wh + MAX_POWER_W * self._unread_s(now_s) / _HOUR_S
         self.spare_wh = max(0.0, min(spare_wh, _BEHIND_WH) - rise_wh)
         return spare_wh >= _BEHIND_WH
 
-    def doubt_rise(self, rise_wh: float, before: CountBefore, now_s: int, most_w: float) -> None:
+    def doubt_rise(self, rise_wh: float, before: CountBefore, seen: PowerSeen) -> None:
         """Doubt a rise from `before`, Wh, if it is more than the device can be expected to have drawn."""
-        if self.rules.bounds_rises and rise_wh > self._plausible_wh(now_s, most_w):
-            self.before_doubt, self.doubtful_since_s = before, now_s
+        if self.rules.bounds_rises and rise_wh > _plausible_wh(self._unread_s(seen.now_s), seen.most_w):
+            self.before_doubt, self.doubtful_since_s = before, seen.now_s
 
     def stand_at(self, counter_wh: float) -> None:
         """Go on from a valid reading, Wh."""

@@ -17,7 +17,7 @@ class CountBefore(NamedTuple):
 
 
 class PowerSeen(NamedTuple):
-    """What is known of a device by its power when its counter is read."""
+    """What is known of a device by its power when it is read."""
 
     now_s: int
     """Time of the reading, UNIX seconds."""
@@ -49,14 +49,14 @@ class CounterVerdict(NamedTuple):
     problem: str = ""
     """What is wrong; empty: nothing."""
     is_wild: bool = False
-    """Whether the counter has risen for a while as no household's does, so that what it has counted was not drawn."""
+    """Whether the counter has risen for a while as no household's does, so that what it counted was not drawn."""
 
 
 class CounterStep(NamedTuple):
     """How a valid reading of a counter is linked to those before."""
 
     before_wh: float | None
-    """The reading from which the counter goes on, or from which it fell to a reset, Wh; None: there was none."""
+    """The reading from which the counter goes on, or fell when it was reset, Wh; None: there was none."""
     is_reset: bool = False
     """Whether the counter began again at 0."""
     back_to: CountBefore | None = None
@@ -72,7 +72,7 @@ class CounterStep(NamedTuple):
 
     @property
     def from_wh(self) -> float | None:
-        """What the counter showed when it began to count what it has counted since the reading before, Wh."""
+        """From what the counter has risen to this reading, Wh: 0 if it was reset; None: this is the first reading."""
         return 0.0 if self.is_reset else self.before_wh
 
     @property

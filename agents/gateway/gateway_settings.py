@@ -42,14 +42,14 @@ device is declared does not count, and neither does one that rises for long as n
 that is too high is passed over even if a household could have drawn as much; and a job without an answer says whether
 anything was ever heard of its device. 11: a counter that falls to more than its device can have drawn since the
 reading before was not reset, but counts on from what it had stored, and so does one that has shown slightly less for a
-while; its device has drawn nothing while it was offline. And a job whose device has vanished says how that showed.
-12: a programme whose device is read seldom is over when a second reading has shown it, and one that takes longer
-than planned when its device has been idle for as long as any other; a job whose device has vanished drew what the
-device's counter shows once it is back, and the next job only what its power amounts to until then; what a counter
-misses because it was reset counts by power; and a counter that was reset while its device was offline shows no more
-than the device can have drawn since then, nor does one that has shown 0 for a while, and what was drawn before a
-counter fell to a thousandth says nothing of its unit, nor is a counter that of another device because it rises soon
-after a reading of before was repeated."""
+while; its device has drawn nothing while it was offline. And a job whose device has vanished says how that was
+noticed. 12: a programme whose device is read seldom is over when a second reading has shown it, and one that takes
+longer than planned when its device has been idle for as long as any other; a job whose device has vanished drew what
+the device's counter shows once it is back, and the next job only what its power amounts to until then; what a counter
+misses because it was reset counts by power; a counter that was reset while its device was offline, or that has shown 0
+for a while, shows no more than the device can have drawn since then; what was drawn before a counter fell to a
+thousandth says nothing of its unit; and a counter that rises soon after an old reading was repeated is not taken for
+that of another device."""
 
 
 @dataclass(frozen=True, slots=True)

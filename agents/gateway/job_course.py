@@ -26,9 +26,9 @@ _DAY_S = 86_400
 LEAST_DOUBT_WH = 10.0
 """If a job may have drawn less than this in addition to what was measured, nothing is said of it, Wh."""
 _INTERVALS = 5
-"""From so many intervals between readings follows how often a device is read."""
+"""How many of the last intervals between readings show how often a device is read."""
 _LATE_S = 60
-"""A reading may be so much later than usual, seconds."""
+"""How much later than usual a reading may come, seconds."""
 _STANDBY_FACTOR = 4
 """A device that has drawn at most this many times its `idle_w` for an hour is on stand-by."""
 
@@ -236,9 +236,9 @@ class JobCourse:
             before.add_energy(before.vanished_s, self.base_wh)
 
     def add_late_reading(self, now_s: int, meter: Meter, gateway: GatewaySettings) -> bool:
-        """Add what a device drew that had vanished; return whether that is known in full now.
+        """Add what a device that had vanished has drawn; return whether that is known in full now.
 
-        What it drew meanwhile is spread evenly over the time until it counted as vanished: its programme was to have
+        What it drew meanwhile is spread evenly over the time until it counted as vanished: its programme should have
         ended before that. If it still runs, it is metered on, for as long as a job may take with a device on stand-by.
 
         Args:
@@ -302,7 +302,7 @@ class JobCourse:
         return self._overdue(now_s, gateway, 0.0 if self.idle_since_s is not None else meter.power_w or 0.0)
 
     def _idle_until_s(self, since_s: int, gateway: GatewaySettings) -> int:
-        """Return from when on a device that is idle counts as having ended its programme.
+        """Return when a device that stays idle counts as having ended its programme.
 
         A plug that reports every 5 minutes may be read only once in a pause of 2. So if it is read seldom, another
         reading is waited for, but not for ever: many plugs report only what changes.
@@ -321,7 +321,7 @@ class JobCourse:
     def _overdue(self, now_s: int, gateway: GatewaySettings, power_w: float) -> JobEnd | None:
         """Return how a job that takes longer than planned has ended; None: its device still runs."""
         if gateway.rules >= 12 and self.idle_since_s is not None:
-            return None  # it may only pause, for it has not been idle for long enough
+            return None  # it may just be pausing: it has not been idle for long enough
         limit_s = (self.started_s or now_s) + self._most_s
         is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
         if gateway.rules >= 4 and not is_on_standby:
@@ -354,6 +354,10 @@ class JobCourse:
     def _grace_with(self, gateway: GatewaySettings) -> int:
         """Return the grace of a job that may not be metered: the gateway waits only for the answer to a command."""
         return self.grace_s if self.readings else gateway.answer_s
+
+    def add_to_reason(self, *parts: str) -> None:
+        """Add what else is known of its end; an empty part adds nothing."""
+        self.reason = "; ".join(part for part in (self.reason, *parts) if part)
 
     def doubt(self, meter: Meter) -> str:
         """Return why what a job drew is doubtful, in words; empty: it is not."""

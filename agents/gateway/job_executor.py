@@ -117,7 +117,7 @@ class JobExecutor:
             self._look_for_start_by_hand(before_w)
             self._look_for_answer(before_s, before_wh)
         if report.is_on is False or report.state in {"FINISHED", "ABORTED"}:
-            self._complete_read()
+            self._complete_returned()
         course = self._course_of(report)
         if course is not None:
             self._take_state(course, report)
@@ -134,8 +134,8 @@ class JobExecutor:
 
     def _meter_vanished(self) -> None:
         """Add to jobs whose device had vanished what its counter shows of them now that it is back."""
+        meter = self._device.meter
         for course in self._courses:
-            meter = self._device.meter
             if course.late_meter is meter and course.add_late_reading(self._agent.now_s, meter, self._gateway):
                 self._complete(course)
 
@@ -153,8 +153,8 @@ class JobExecutor:
             running.divide(before, meter)
             self._complete(before)
 
-    def _complete_read(self) -> None:
-        """Record what jobs drew whose device had vanished, and has been read since: it has ended them."""
+    def _complete_returned(self) -> None:
+        """Record what jobs drew whose device had vanished and has been read since: it runs them no more."""
         for course in self._courses:
             if course.late_meter is not None and not course.is_unread:
                 self._complete(course)
@@ -177,7 +177,7 @@ class JobExecutor:
             news = ["its counter has shown since what it drew", *news]
         if not any(news):
             return
-        course.reason = "; ".join(part for part in (course.reason, *news) if part)
+        course.add_to_reason(*news)
         self._tell_ledger(course)
         self._published.show_job(course)
 
@@ -294,7 +294,7 @@ class JobExecutor:
 
     def _begin(self, course: JobCourse) -> None:
         meter, now_s = self._device.meter, self._agent.now_s
-        self._complete_read()
+        self._complete_returned()
         if self._gateway.rules >= 12:
             meter.end_absence(now_s)
         if self._gateway.rules >= 9:
@@ -497,7 +497,7 @@ class JobExecutor:
         doubt = course.doubt(meter)
         course.is_doubtful = bool(doubt)
         if self._gateway.rules >= 11:
-            course.reason = "; ".join(part for part in (course.reason, doubt) if part)
+            course.add_to_reason(doubt)
         else:
             course.reason = course.reason or doubt
 

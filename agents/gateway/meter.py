@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agents.gateway.counter_history import (
-    ABSENT_S,
-    BEHIND_S,
-    MAX_COUNTER_WH,
-    MAX_POWER_W,
-    CounterHistory,
-)
+from agents.gateway.counter_history import ABSENT_S, MAX_COUNTER_WH, MAX_POWER_W, CounterHistory
 from agents.gateway.counter_step import CountBefore, PowerSeen
 from agents.gateway.counter_unit import CounterUnit
 from agents.gateway.meter_rules import MeterRules
@@ -132,8 +126,8 @@ class Meter:
         if self._unit.is_wrong:
             counter_wh = None
         problem_of_counter = ""
+        seen = self._power_seen(now_s)
         if counter_wh is not None:
-            seen = self._power_seen(now_s)
             counter_wh = self._counter.without_rounding(counter_wh)
             problem_of_counter = self._check_counter(counter_wh, seen)
             if problem_of_counter:
@@ -142,11 +136,11 @@ class Meter:
                 counter_wh = None
         self.has_taken = power_w is not None or counter_wh is not None
         if self.has_taken or not (problem or problem_of_counter):
-            self._take_valid(now_s, power_w, counter_wh)
+            self._take_valid(power_w, counter_wh, seen)
         return problem or problem_of_source or problem_of_unit or problem_of_counter
 
     def _power_seen(self, now_s: int) -> PowerSeen:
-        """Return what is known of the device by its power when its counter is read."""
+        """Return what is known of the device by its power when it is read."""
         return PowerSeen(now_s, self.at_s, self.power_w, self._is_offline, self._shown_wh, self._most_w)
 
     def _check_counter(self, counter_wh: float, seen: PowerSeen) -> str:
@@ -162,7 +156,7 @@ class Meter:
         if not self.rules.knows_several or counter_wh is None or not 0 <= counter_wh <= MAX_COUNTER_WH:
             return False, ""
         was_one = several.own is None
-        is_other = several.take(now_s, counter_wh, self.energy_wh, self._most_w, BEHIND_S)
+        is_other = several.take(now_s, counter_wh, self.energy_wh, self._most_w)
         own = several.own
         if own is None:
             if not was_one:
@@ -207,14 +201,14 @@ class Meter:
         self._counter.forget()
         self._uncounted_wh = self._offline_wh = self._ahead_wh = 0.0
 
-    def _take_valid(self, now_s: int, power_w: float | None, counter_wh: float | None) -> None:
-        limit_wh = self._counter.limit_wh(now_s, self.at_s)
+    def _take_valid(self, power_w: float | None, counter_wh: float | None, seen: PowerSeen) -> None:
+        now_s = seen.now_s
         self._integrate(now_s)
         self.at_s = now_s
         if power_w is not None:
             self._end_gap(power_w)
         if counter_wh is not None:
-            self._count(now_s, counter_wh, limit_wh)
+            self._count(counter_wh, seen)
             self._counter.note_read(now_s)
         else:
             self._counter.note_missing(now_s)
@@ -328,18 +322,12 @@ class Meter:
         """Energy by power since the counter was last read, Wh, without what is only assumed of the time offline."""
         return self._uncounted_wh - self._offline_wh if self.rules.weighs_resets else self._uncounted_wh
 
-    def _count(self, now_s: int, counter_wh: float, limit_wh: float) -> None:
-        """Add what a valid reading of the counter shows, and take back what was wrong before.
-
-        Args:
-            now_s: Virtual time, UNIX seconds.
-            counter_wh: The reading, Wh.
-            limit_wh: What the counter may have counted at most since its last reading, Wh.
-        """
-        counter = self._counter
+    def _count(self, counter_wh: float, seen: PowerSeen) -> None:
+        """Add what a valid reading of the counter, Wh, shows, and take back what was wrong before."""
+        counter, now_s = self._counter, seen.now_s
         if counter.repeats(counter_wh, now_s):
             return
-        step = counter.step_to(counter_wh, now_s, limit_wh, self._most_w)
+        step = counter.step_to(counter_wh, seen)
         if step.back_to is not None:
             self.energy_wh, self._ahead_wh = step.back_to.energy_wh, step.back_to.ahead_wh
         if step.has_lost:
@@ -356,7 +344,7 @@ class Meter:
                 self._steady_wh = self.energy_wh
             if step.goes_on:
                 before = CountBefore(step.from_wh, self.energy_wh, self._ahead_wh)
-                counter.doubt_rise(rise_wh, before, now_s, self._most_w)
+                counter.doubt_rise(rise_wh, before, seen)
             self.energy_wh += max(0.0, rise_wh - self._ahead_wh)
             self._ahead_wh = max(0.0, self._ahead_wh - rise_wh) if step.includes_ahead else 0.0
         counter.stand_at(counter_wh)

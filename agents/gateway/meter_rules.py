@@ -1,4 +1,4 @@
-"""How a meter reads its device by the rules of a recording, so that its replay has the same ledger."""
+"""What a meter recognizes by each version of the device rules, so that a replay has the same ledger."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MeterRules:
     hardly have drawn is taken back if the next reading shows that it was wrong. False: each rise is judged alone."""
     bounds_resets: bool = True
     """Since version 11: a counter that falls was reset only if it shows no more than its device can have drawn since
-    the reading before; otherwise it counts on from what the device had stored. False: than any device can."""
+    the reading before; otherwise it counts on from what the device had stored. False: no more than any device can."""
     weighs_resets: bool = True
     """Since version 12: power shows what a counter that was reset has missed, and a counter that was reset while its
     device was offline, or showed 0 for a while, shows no more than the device can have drawn since."""

@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from agents.gateway.counter_history import BEHIND_S, STEP_WH
+
 GONE_S = 1800
 """A meter that is not read for so long is not on the topic any more, seconds."""
 MOST_ALONE = 20
@@ -18,8 +20,6 @@ _MAX_TRACKS = 6
 _MOST_METERS = 4
 _MAX_SHOWN = 500
 """How many readings are remembered, to recognize those that are sent again."""
-_STEP_WH = 10.0
-"""Counters may rise by steps of this size, Wh."""
 _HOUR_S = 3600
 
 
@@ -44,12 +44,12 @@ class _Track:
     earlier_wh: float | None = None
     """The counter so long ago that a reading of then does not arrive now, Wh; None: not known."""
 
-    def take(self, now_s: int, counter_wh: float, behind_s: int) -> None:
+    def take(self, now_s: int, counter_wh: float) -> None:
         """Take a reading that goes on from the last one; see `SeveralMeters.take`."""
         if counter_wh > self.counter_wh:
             self.shown_s = now_s
         self.at_s, self.counter_wh = now_s, counter_wh
-        if now_s - self.mark_s > behind_s:
+        if now_s - self.mark_s > BEHIND_S:
             self.earlier_wh, self.mark_s, self.mark_wh = self.mark_wh, now_s, counter_wh
 
     @property
@@ -97,7 +97,7 @@ class SeveralMeters:
         )
         return f"{what}; expected readings of one device: those that continue from {own_wh:.9g} Wh count"
 
-    def take(self, now_s: int, counter_wh: float, metered_wh: float, most_w: float, behind_s: int) -> bool:
+    def take(self, now_s: int, counter_wh: float, metered_wh: float, most_w: float) -> bool:
         """Take a reading; return whether it is not of the device's own meter.
 
         Args:
@@ -105,11 +105,10 @@ class SeveralMeters:
             counter_wh: The reading, Wh.
             metered_wh: What has been metered so far, Wh.
             most_w: What the device draws at most, W.
-            behind_s: How far a counter may be behind, seconds.
         """
         if self.own is not None and (now_s - self.own.at_s > GONE_S or self._alone >= MOST_ALONE):
             self.forget()
-        track = self._track_of(now_s, counter_wh, most_w, behind_s)
+        track = self._track_of(now_s, counter_wh, most_w)
         if track is None:
             if counter_wh in self._shown:
                 return self.own is not None  # sent once more: it shows no other meter
@@ -118,14 +117,14 @@ class SeveralMeters:
         last = self._turns[-1] if self._turns else None
         if last is None or last.track is not track:
             before_wh, since_s = (counter_wh, now_s) if last is None else (last.track.counter_wh, last.since_s)
-            is_jump = counter_wh - before_wh > most_w * (now_s - since_s) / _HOUR_S + _STEP_WH
+            is_jump = counter_wh - before_wh > most_w * (now_s - since_s) / _HOUR_S + STEP_WH
             self._turns.append(_Turn(track, now_s, is_jump))
-        track.take(now_s, counter_wh, behind_s)
+        track.take(now_s, counter_wh)
         self._shown[counter_wh] = None
         if len(self._shown) > _MAX_SHOWN:
             del self._shown[next(iter(self._shown))]
         if self.own is None:
-            self.own = self._first_of_several(most_w * behind_s / _HOUR_S + _STEP_WH)
+            self.own = self._first_of_several(most_w * BEHIND_S / _HOUR_S + STEP_WH)
         if self.own is None:
             return False
         if track is self.own:
@@ -142,7 +141,7 @@ class SeveralMeters:
         self._shown.clear()
         self._turns.clear()
 
-    def _track_of(self, now_s: int, counter_wh: float, most_w: float, behind_s: int) -> _Track | None:
+    def _track_of(self, now_s: int, counter_wh: float, most_w: float) -> _Track | None:
         """Return the readings from which a new one goes on; None: from none.
 
         Only the closest ones come into question: a counter that rises in large steps would otherwise seem to go on from
@@ -152,9 +151,9 @@ class SeveralMeters:
         closest = max(below, key=lambda track: track.counter_wh, default=None)
         if closest is None:
             return None
-        repeated_s = min(behind_s, closest.at_s - closest.shown_s) if self.knows_old_repeats else 0
-        passed_s = now_s - closest.at_s + (behind_s if closest is self.own else repeated_s)
-        most_wh = most_w * passed_s / _HOUR_S + _STEP_WH
+        repeated_s = min(BEHIND_S, closest.at_s - closest.shown_s) if self.knows_old_repeats else 0
+        passed_s = now_s - closest.at_s + (BEHIND_S if closest is self.own else repeated_s)
+        most_wh = most_w * passed_s / _HOUR_S + STEP_WH
         return closest if counter_wh - closest.counter_wh <= most_wh else None
 
     def _add(self, track: _Track) -> None:

@@ -14,7 +14,7 @@ from scenarios.devices.adapter import MessageError
 _MOST_OF_OTHER = 2
 """Most messages of another device in a row that are rejected. After more, that device counts: the first one was
 exchanged, or reset."""
-_MOST_OF_OTHERS = 19
+_MOST_WHILE_ALTERNATING = 19
 """The same for two devices whose messages have alternated, because each reports at its own times."""
 
 
@@ -51,7 +51,7 @@ class MessageSender:
             return
         self._are_several |= name == self._earlier
         self._others += 1
-        if is_new or self._others > (_MOST_OF_OTHERS if self._are_several else _MOST_OF_OTHER):
+        if is_new or self._others > (_MOST_WHILE_ALTERNATING if self._are_several else _MOST_OF_OTHER):
             self._own, self._earlier, self._others = name, self._own, 0
             return
         raise MessageError(

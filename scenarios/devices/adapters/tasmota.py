@@ -22,7 +22,7 @@ MAX_PULSE_S = 64_800
 
 _HOUR_S = 3600
 _MOST_DELAY_S = 60
-"""A report may come so much later than after its period, seconds."""
+"""How long after the end of its period a report may come, seconds."""
 _PREFIX, _TOPIC = "%prefix%", "%topic%"
 _ANSWERS = ("StatusSNS", "StatusSTS")
 """Keys under which an answer to `Status` holds what `tele` messages say."""

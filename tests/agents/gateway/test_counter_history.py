@@ -19,10 +19,9 @@ def last_step(readings: list[float]) -> CounterStep:
     for minute, counter_wh in enumerate(readings):
         now_s = 60 * minute
         seen = PowerSeen(now_s, max(0, now_s - 60), None, is_offline=False, drawn_wh=0.0, most_w=MOST_W)
-        limit_wh = counter.limit_wh(now_s, now_s - 60)
         if counter.check(counter_wh, seen).problem:
             continue
-        step = counter.step_to(counter_wh, now_s, limit_wh, MOST_W)
+        step = counter.step_to(counter_wh, seen)
         if step.is_reset and step.before_wh is not None:
             counter.note_reset(CountBefore(step.before_wh, 0.0, 0.0), counter_wh, now_s)
         counter.stand_at(counter_wh)
