@@ -39,8 +39,8 @@ class PickerItem:
     """Shown after the title; searched too."""
     group: str = ""
     """Heading of the item's group."""
-    is_way: bool = False
-    """Whether it leads to a file dialog; shown first, also when nothing matches."""
+    opens_file_dialog: bool = False
+    """Such an item is shown first, also when nothing matches."""
 
 
 class Picker(Dialog[str | None]):
@@ -123,12 +123,12 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         if wanted == self._shown:
             return
         self._shown = wanted
-        items = sorted(self._items, key=lambda item: not item.is_way)
+        items = sorted(self._items, key=lambda item: not item.opens_file_dialog)
         found = ranked(wanted, items, lambda item: (item.title, f"{item.details} {item.group}"))
         options: list[Option | None] = []
         if not found:
             options.append(Option("No match", disabled=True))
-            found = [item for item in items if item.is_way]
+            found = [item for item in items if item.opens_file_dialog]
         group = ""
         listed_items = found[:MOST_FOUND]
         if not wanted.strip() and self._current not in {item.id for item in listed_items}:
@@ -145,7 +145,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         listed.clear_options()
         listed.add_options(options)
         if found:
-            first = next((item for item in found if not item.is_way), found[0])
+            first = next((item for item in found if not item.opens_file_dialog), found[0])
             is_current_there = not wanted.strip() and any(item.id == self._current for item in found)
             listed.highlighted = listed.get_option_index((is_current_there and self._current) or first.id)
             listed.scroll_to_highlight()
@@ -208,7 +208,7 @@ _OWN, _BUNDLED, _SKY = "own:", "bundled:", "sky:"
 
 def file_item(what: str) -> PickerItem:
     """Return the item that opens a file dialog."""
-    return PickerItem(FILE, "From a file ...", what, is_way=True)
+    return PickerItem(FILE, "From a file ...", what, opens_file_dialog=True)
 
 
 def profile_items(tree: Tree, *, own: bool = True) -> list[PickerItem]:
