@@ -266,10 +266,10 @@ class FieldActions:
             entry: The YAML entry of the forecast, without the time of issue.
         """
         tree = self.open_work().tree
-        origin = RunStart.of(tree.get("start"), tree.get("zone"))
+        run_start = RunStart.of_tree(tree)
         old = [prediction.get("issued") for _, prediction in tree_model.items(at(tree, (*ref, "predictions")))]
-        known = [time_s for issued in old if (time_s := seconds(issued, origin)) is not None]
-        issued = in_form_of(max(known) + 6 * 3600, origin, old[-1]) if known else "00:00"
+        known = [time_s for issued in old if (time_s := seconds(issued, run_start)) is not None]
+        issued = in_form_of(max(known) + 6 * 3600, run_start, old[-1]) if known else "00:00"
         path = (*ref, "predictions")
         self._session.apply(lambda _: Change("add forecast", (Insert(path, len(old), ({**entry, "issued": issued},)),)))
 

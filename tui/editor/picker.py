@@ -338,8 +338,8 @@ class ClearSky:
 
     def prediction(self, tree: Tree) -> dict[str, Any]:
         """Return a forecast for the days of the run, issued at its start, as a YAML entry."""
-        origin = RunStart.of(tree.get("start"), tree.get("zone"))
-        start_s = START_S if origin.start_s is None else origin.start_s
+        run_start = RunStart.of_tree(tree)
+        start_s = START_S if run_start.start_s is None else run_start.start_s
         days = tree.get("days")
         count = min(days, _MOST_DAYS) if isinstance(days, int) and days > 0 else 1
         # One that rises in the run is known from its first minute on; nights between days are zeros.
