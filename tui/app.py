@@ -309,7 +309,7 @@ class SsmicApp(ErrorBoundary, App[None]):
         """Open a palette of the themes."""
         self.push_screen(PaletteScreen(providers=[ThemeProvider], placeholder="Search for themes…"))
 
-    async def take_way(self, area: str, action: str) -> None:
+    async def run_area_action(self, area: str, action: str) -> None:
         """Show an area and run an action of its screen."""
         await self.switch_mode(area)
         await self.run_action(action, self.screen)

@@ -32,7 +32,7 @@ class Area:
     module: str
     screen: str
     """Class in `module`: a subclass of `AreaScreen`, created without arguments."""
-    ways_in: tuple[AreaCommand, ...] = ()
+    commands: tuple[AreaCommand, ...] = ()
 
     def make_screen(self) -> Screen[Any]:
         """Return a new screen of this area."""

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 _LENGTH = struct.Struct(">I")
 _LIMIT_BYTES = 64 * 1024 * 1024
-_STEP_BACK = 5
-"""Added niceness of child processes, so that the user interface has priority on a busy machine."""
+_ADDED_NICENESS = 5
+"""Of child processes, so that the user interface has priority on a busy machine."""
 
 
 def frame(content: object) -> bytes:
@@ -38,8 +38,8 @@ async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - any
     return pickle.loads(payload)  # noqa: S301 - our own process wrote it
 
 
-def read_frame_here(file: BinaryIO) -> Any:  # noqa: ANN401 - as above
-    """Return the next frame's object from a binary file (blocking); None at its end."""
+def read_frame_blocking(file: BinaryIO) -> Any:  # noqa: ANN401 - as above
+    """Return the next frame's object from a binary file, in a process without an event loop; None at its end."""
     head = file.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
@@ -107,7 +107,7 @@ class ChildServer:
 def lower_priority() -> None:
     """Lower this process's priority below the user interface's; child processes call it at start."""
     if hasattr(os, "nice"):
-        os.nice(_STEP_BACK)
+        os.nice(_ADDED_NICENESS)
 
 
 def _serve_requests(module: str, function: str) -> None:
@@ -119,7 +119,7 @@ def _serve_requests(module: str, function: str) -> None:
     """
     lower_priority()
     answer = getattr(import_module(module), function)
-    while (request := read_frame_here(sys.stdin.buffer)) is not None:
+    while (request := read_frame_blocking(sys.stdin.buffer)) is not None:
         sys.stdout.buffer.write(frame(answer(request)))
         sys.stdout.buffer.flush()
 

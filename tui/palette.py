@@ -76,10 +76,11 @@ def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
     yield from _of_keys(app, screen, seen)
     application = cast("Application", app)
     for area in AREAS:
-        for way in area.ways_in if not isinstance(screen, AreaScreen) or area.id != screen.AREA else ():
-            if way.title not in seen:
-                seen.add(way.title)
-                yield SystemCommand(way.title, f"In {area.title}", partial(application.take_way, area.id, way.action))
+        for command in area.commands if not isinstance(screen, AreaScreen) or area.id != screen.AREA else ():
+            if command.title not in seen:
+                seen.add(command.title)
+                run = partial(application.run_area_action, area.id, command.action)
+                yield SystemCommand(command.title, f"In {area.title}", run)
     yield SystemCommand("Theme", "Choose colours: light, dark, and more", app.action_change_theme)
     yield SystemCommand("Screenshot", "Save a screenshot as SVG", lambda: app.set_timer(0.1, app.deliver_screenshot))
     if screen.maximized is not None:

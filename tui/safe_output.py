@@ -16,7 +16,7 @@ from typing import TextIO
 
 from broker import first_few, printable
 
-_LONG_WORD = re.compile(r"[^\s/\\]{257,}(?<![:;,])")
+_LONG_WORD = re.compile(r"[^\s/\\]{257,}(?<![:;,])")  # punctuation after it belongs to the message
 _SHOWN_CHARACTERS = 60
 
 

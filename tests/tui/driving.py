@@ -24,16 +24,17 @@ from tests.patience import PATIENCE_WALL_S
 _LOOK_WALL_S = 0.02
 _DRAWING_WALL_S = 0.001
 _BUSY_WALL_S = 20.0
+"""After this, an application that is still busy is taken for one that always is."""
 _IDLE_TURNS = 10
-"""For so many turns of the event loop nothing may be pending: a message that is being handled leads to the next one."""
+"""Turns of the event loop in which nothing may be pending: a message that is being handled may lead to another."""
 ScreenT = TypeVar("ScreenT", bound=Screen[Any])
 
 
 async def idle(_min_sleep: float = 0) -> None:
-    """Wait until the application has obeyed and drawn all that it was given, or keeps itself busy without end.
+    """Wait until the application has handled and drawn all that it was given; takes the place of `wait_for_idle`.
 
-    Textual's own way calls a process idle that uses no processor time; on a busy machine, one that waits for its turn
-    uses none either. It does not wait for what threads and other processes find: that is for `until`.
+    Textual's function calls a process idle that uses no processor time; on a busy machine, one that waits for its turn
+    uses none either. Neither waits for what threads and other processes find: that is for `until`.
     """
     app = active_app.get()
     end_wall_s, turns = monotonic() + _BUSY_WALL_S, 0
@@ -49,7 +50,7 @@ def _has_messages(app: App[Any]) -> bool:
 
 
 def _draws(app: App[Any]) -> bool:
-    """Return whether the screen has to be drawn, which Textual does sixty times a second."""
+    """Return whether the screen has yet to be drawn, which a timer of Textual does: no message is pending meanwhile."""
     if app._batch_count or not app._screen_stack:
         return False
     screen = app.screen

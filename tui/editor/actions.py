@@ -266,10 +266,10 @@ class FieldActions:
             entry: The YAML entry of the forecast, without the time of issue.
         """
         tree = self.open_work().tree
-        origin = RunStart.of(tree.get("start"), tree.get("zone"))
+        run_start = RunStart.of_tree(tree)
         old = [prediction.get("issued") for _, prediction in tree_model.items(at(tree, (*ref, "predictions")))]
-        known = [time_s for issued in old if (time_s := seconds(issued, origin)) is not None]
-        issued = in_form_of(max(known) + 6 * 3600, origin, old[-1]) if known else "00:00"
+        known = [time_s for issued in old if (time_s := seconds(issued, run_start)) is not None]
+        issued = in_form_of(max(known) + 6 * 3600, run_start, old[-1]) if known else "00:00"
         path = (*ref, "predictions")
         self._session.apply(lambda _: Change("add forecast", (Insert(path, len(old), ({**entry, "issued": issued},)),)))
 
@@ -341,7 +341,7 @@ class EditActions:
             *picker.profile_items(tree, own=False),
             PickerItem(EMPTY, "Other consumer", "empty: choose its load profile in the form", "Other consumers"),
             *picker.sky_items(),
-            PickerItem(FILE, "PV panels with a forecast from a file ...", SERIES_OF_UNIX, is_way=True),
+            PickerItem(FILE, "PV panels with a forecast from a file ...", SERIES_OF_UNIX, opens_file_dialog=True),
         ]
         picked = await self.fields.pick(f"Add a device to {tree_model.title_of(tree, house)}", items)
         if picked is None:
@@ -460,7 +460,7 @@ class EditActions:
         if change is not None:
             self._user.tell(f"Redid: {change.label}", timeout_wall_s=2)
 
-    async def bring_together(self, way: Remedy) -> None:
+    async def bring_together(self, remedy: Remedy) -> None:
         """Move parts in time that cannot meet; files may have to be read, which is done in a thread."""
         work = self._session.work
         if work is None:
@@ -468,7 +468,7 @@ class EditActions:
         tree, change = None, None
         while tree is not work.tree:  # again if the user changed it meanwhile: the parts may be elsewhere in it now
             tree = work.tree
-            change = await asyncio.to_thread(change_for, way, tree, work.folder, allow_outside=work.allow_outside)
+            change = await asyncio.to_thread(change_for, remedy, tree, work.folder, allow_outside=work.allow_outside)
             if work is not self._session.work:
                 return
         if change is not None:

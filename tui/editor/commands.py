@@ -465,7 +465,7 @@ def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> AddedJob
         jobs: Jobs read from a file.
         where: The file's name, for the undo history.
     """
-    origin = RunStart.of(tree.get("start"), tree.get("zone"))
+    run_start = RunStart.of_tree(tree)
     known = tree_model.profiles(tree)
     entries: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -494,8 +494,10 @@ def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> AddedJob
             ("earliest_start", job.earliest_start_s),
             ("latest_start", job.latest_start_s),
         ):
-            entry[key] = format_iso(time_s) if origin.start_s is None else format_after_start(time_s, origin.start_s)
-        early += origin.start_s is not None and job.registered_s < origin.start_s
+            entry[key] = (
+                format_iso(time_s) if run_start.start_s is None else format_after_start(time_s, run_start.start_s)
+            )
+        early += run_start.start_s is not None and job.registered_s < run_start.start_s
         entries.append(entry)
     if early:
         notes.append(f"{early} jobs are registered before the run starts: change the start, or their times")

@@ -24,15 +24,15 @@ class JobRow:
     device: str
     job: Tree
     """The job as plain data; what a column says of it is worked out for the rows in sight only."""
-    origin: RunStart
+    run_start: RunStart
 
     def said(self, key: str) -> str:
         """Return one of its times in words."""
-        return in_words(self.job.get(key), self.origin)
+        return in_words(self.job.get(key), self.run_start)
 
     def time_s(self, key: str) -> int:
         """Return one of its times, UNIX seconds; 0 if it has none."""
-        return seconds(self.job.get(key), self.origin) or 0
+        return seconds(self.job.get(key), self.run_start) or 0
 
     @property
     def profile(self) -> str:
@@ -42,12 +42,12 @@ class JobRow:
 
 def rows_of(tree: Tree) -> list[JobRow]:
     """Return the jobs in the order of the file."""
-    origin = RunStart.of(tree.get("start"), tree.get("zone"))
+    run_start = RunStart.of_tree(tree)
     titles = tree_model.job_device_titles(tree)
     rows = []
     for index, job in tree_model.jobs(tree):
         device = titles.get(tree_model.key_of_job(job)) or tree_model.job_device_title(tree, job)
-        rows.append(JobRow(("jobs", index), device, job, origin))
+        rows.append(JobRow(("jobs", index), device, job, run_start))
     return rows
 
 

@@ -39,8 +39,8 @@ class PickerItem:
     """Shown after the title; searched too."""
     group: str = ""
     """Heading of the item's group."""
-    is_way: bool = False
-    """Whether it leads to a file dialog; shown first, also when nothing matches."""
+    opens_file_dialog: bool = False
+    """Such an item is shown first, also when nothing matches."""
 
 
 class Picker(Dialog[str | None]):
@@ -123,12 +123,12 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         if wanted == self._shown:
             return
         self._shown = wanted
-        items = sorted(self._items, key=lambda item: not item.is_way)
+        items = sorted(self._items, key=lambda item: not item.opens_file_dialog)
         found = ranked(wanted, items, lambda item: (item.title, f"{item.details} {item.group}"))
         options: list[Option | None] = []
         if not found:
             options.append(Option("No match", disabled=True))
-            found = [item for item in items if item.is_way]
+            found = [item for item in items if item.opens_file_dialog]
         group = ""
         listed_items = found[:MOST_FOUND]
         if not wanted.strip() and self._current not in {item.id for item in listed_items}:
@@ -145,7 +145,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         listed.clear_options()
         listed.add_options(options)
         if found:
-            first = next((item for item in found if not item.is_way), found[0])
+            first = next((item for item in found if not item.opens_file_dialog), found[0])
             is_current_there = not wanted.strip() and any(item.id == self._current for item in found)
             listed.highlighted = listed.get_option_index((is_current_there and self._current) or first.id)
             listed.scroll_to_highlight()
@@ -208,7 +208,7 @@ _OWN, _BUNDLED, _SKY = "own:", "bundled:", "sky:"
 
 def file_item(what: str) -> PickerItem:
     """Return the item that opens a file dialog."""
-    return PickerItem(FILE, "From a file ...", what, is_way=True)
+    return PickerItem(FILE, "From a file ...", what, opens_file_dialog=True)
 
 
 def profile_items(tree: Tree, *, own: bool = True) -> list[PickerItem]:
@@ -338,8 +338,8 @@ class ClearSky:
 
     def prediction(self, tree: Tree) -> dict[str, Any]:
         """Return a forecast for the days of the run, issued at its start, as a YAML entry."""
-        origin = RunStart.of(tree.get("start"), tree.get("zone"))
-        start_s = START_S if origin.start_s is None else origin.start_s
+        run_start = RunStart.of_tree(tree)
+        start_s = START_S if run_start.start_s is None else run_start.start_s
         days = tree.get("days")
         count = min(days, _MOST_DAYS) if isinstance(days, int) and days > 0 else 1
         # One that rises in the run is known from its first minute on; nights between days are zeros.

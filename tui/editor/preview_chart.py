@@ -135,7 +135,7 @@ class PreviewArtist:
         days, title = None, "Forecasts" if len(productions) > 1 else "Forecast"
         if end_s - start_s > 2 * DAY_S:
             # A year of forecasts in one chart would be illegible.
-            origin_s = RunStart.of(self.tree.get("start"), self.tree.get("zone")).start_s
+            origin_s = self._run_start.start_s
             first_s = start_s if origin_s is None or origin_s >= end_s else origin_s
             days = Days(first_s, -(-(end_s - first_s) // DAY_S), self._zone)
             start_s, title = self._chosen(days, title)
@@ -157,8 +157,8 @@ class PreviewArtist:
 
     def job(self, job: dict[str, Any]) -> PreviewContent:
         """Draw a job at both ends of its window, in front of the neighbourhood's production."""
-        origin = RunStart.of(self.tree.get("start"), self.tree.get("zone"))
-        earliest_s, latest_s = (seconds(job.get(key), origin) for key in ("earliest_start", "latest_start"))
+        run_start = self._run_start
+        earliest_s, latest_s = (seconds(job.get(key), run_start) for key in ("earliest_start", "latest_start"))
         name = text(job.get("load_profile")) or self._profile_of_device(job)
         profile = self.profile(name) if name else None
         if earliest_s is None or latest_s is None or profile is None:
@@ -181,21 +181,21 @@ class PreviewArtist:
 
     def day(self, house: str | None) -> PreviewContent:
         """Draw production and jobs of a house, or of all, each job at its earliest start."""
-        origin = RunStart.of(self.tree.get("start"), self.tree.get("zone"))
-        if origin.start_s is None:
+        run_start = self._run_start
+        if run_start.start_s is None:
             return PreviewContent("The chart appears once the start has a date")
         loads: list[tuple[int, LoadProfile]] = []
         known: dict[str, LoadProfile | None] = {}
         defaults = self._profiles_of_devices()
         for _, job in tree_model.jobs(self.tree):
-            earliest_s = seconds(job.get("earliest_start"), origin)
+            earliest_s = seconds(job.get("earliest_start"), run_start)
             name = text(job.get("load_profile")) or defaults.get(tree_model.key_of_job(job), "")
             if name not in known:
                 known[name] = self.profile(name) if name else None
             profile = known[name]
             if profile and earliest_s is not None and house in (None, text(job.get("house"))):
                 loads.append((earliest_s, profile))
-        days = Days(origin.start_s, self._day_count(origin.start_s, loads), self._zone)
+        days = Days(run_start.start_s, self._day_count(run_start.start_s, loads), self._zone)
         start_s, title = self._chosen(days, "The day")
         end_s = start_s + DAY_S
         span = TimeAxis(start_s, end_s, self._zone)
@@ -243,7 +243,7 @@ class PreviewArtist:
         """Draw the day of an event or an expectation; the chosen day of another part, or where it has no time."""
         entry = at(self.tree, ref) if tree_model.kind_of(ref) in {"event", "expectation"} else None
         at_s = moment_s(self.tree, entry.get("at")) if isinstance(entry, dict) else None
-        start_s = self._origin.start_s
+        start_s = self._run_start.start_s
         if at_s is None or start_s is None:
             return self.day(None)
         return replace(self, day_index=(at_s - start_s) // DAY_S).day(None)
@@ -305,12 +305,12 @@ class PreviewArtist:
         return f", {plural(waiting, 'event')} when a job allows" if waiting else ""
 
     @property
-    def _origin(self) -> RunStart:
-        return RunStart.of(self.tree.get("start"), self.tree.get("zone"))
+    def _run_start(self) -> RunStart:
+        return RunStart.of_tree(self.tree)
 
     @property
     def _zone(self) -> Zone:
-        return RunStart.of(self.tree.get("start"), self.tree.get("zone")).zone
+        return self._run_start.zone
 
     def _produced_w(self, start_s: int, end_s: int, house: str | None = None) -> FloatArray:
         """Return mean production power in W per step, by the rule used in results."""
@@ -339,13 +339,13 @@ class PreviewArtist:
 
     def _producer(self, device: dict[str, Any]) -> ProducerSeries | None:
         """Return a producer's readable forecasts and production; None if there are none."""
-        origin = RunStart.of(self.tree.get("start"), self.tree.get("zone"))
+        run_start = self._run_start
         actual = self.production(device.get("actual")) if device.get("actual") else None
         if actual is not None:
             return ProducerSeries((), actual)
         predictions = []
         for _, entry in tree_model.items(device.get("predictions")):
-            production, issued_s = self.production(entry), seconds(entry.get("issued"), origin)
+            production, issued_s = self.production(entry), seconds(entry.get("issued"), run_start)
             if production is not None and issued_s is not None:
                 predictions.append(Prediction(issued_s=issued_s, production=production))
         return ProducerSeries(tuple(sorted(predictions, key=lambda one: one.issued_s))) if predictions else None
@@ -361,12 +361,12 @@ class PreviewArtist:
         return self._profiles_of_devices().get(tree_model.key_of_job(job), "")
 
     def _reader(self) -> SeriesReader:
-        start_s = RunStart.of(self.tree.get("start"), self.tree.get("zone")).start_s
+        run_start = self._run_start
         return SeriesReader(
             ProblemCollector(locate_in("")),
             self.folder,
-            start_s or 0,
-            self._origin.info,
+            run_start.start_s or 0,
+            run_start.info,
             allow_outside=self.allow_outside,
         )
 

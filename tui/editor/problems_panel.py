@@ -33,16 +33,16 @@ class CoveragePanel(VerticalScroll):
     }
     CoveragePanel.some { display: block; }
     CoveragePanel .note { height: auto; padding: 0 1; }
-    CoveragePanel .ways { height: 1; padding: 0 1; }
-    CoveragePanel .ways Button { margin-right: 2; }
+    CoveragePanel .remedies { height: 1; padding: 0 1; }
+    CoveragePanel .remedies Button { margin-right: 2; }
     """
 
     class Chosen(Message):
         """A suggested repair was chosen."""
 
-        def __init__(self, way: Remedy) -> None:
+        def __init__(self, remedy: Remedy) -> None:
             super().__init__()
-            self.way = way
+            self.remedy = remedy
 
     def __init__(self) -> None:
         super().__init__(id="coverage")
@@ -65,12 +65,14 @@ class CoveragePanel(VerticalScroll):
         with self.app.batch_update():
             await self.remove_children()
             for note in notes[:MOST_NOTES]:
-                # The ways out stand on buttons.
+                # The buttons say the rest, which names the remedies.
                 text = note.what.partition("; ")[0] if note.remedies else note.what
                 await self.mount(Static(f"! {text}", classes="note", markup=False))
-                ways = [way for way in note.remedies if is_possible(way, tree)]
-                if ways:
-                    await self.mount(Horizontal(*(_WayButton(way, tree) for way in ways), classes="ways"))
+                remedies = [remedy for remedy in note.remedies if is_possible(remedy, tree)]
+                if remedies:
+                    await self.mount(
+                        Horizontal(*(_RemedyButton(remedy, tree) for remedy in remedies), classes="remedies")
+                    )
 
             if len(notes) > MOST_NOTES:
                 more = f"! and {plural(len(notes) - MOST_NOTES, 'more note')}; ssmic check lists all"
@@ -79,16 +81,16 @@ class CoveragePanel(VerticalScroll):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        if isinstance(event.button, _WayButton):
-            self.post_message(self.Chosen(event.button.way))
+        if isinstance(event.button, _RemedyButton):
+            self.post_message(self.Chosen(event.button.remedy))
 
 
-class _WayButton(Button):
-    """A button for a way out."""
+class _RemedyButton(Button):
+    """A button that applies a remedy."""
 
-    def __init__(self, way: Remedy, tree: Tree) -> None:
-        super().__init__(label_of(way, tree), compact=True)
-        self.way = way
+    def __init__(self, remedy: Remedy, tree: Tree) -> None:
+        super().__init__(label_of(remedy, tree), compact=True)
+        self.remedy = remedy
 
 
 MOST_ROWS = 8

@@ -275,7 +275,7 @@ file.
         return possible.get(action, True)
 
     def palette(self) -> Iterable[PaletteEntry]:
-        """Offer to find real devices, and the ways out of notes: what to move so that parts meet in time."""
+        """Offer to find real devices, and the remedies of notes: what to move so that parts meet in time."""
         work = self.work
         if work is not None:
             find = partial(self.workspace.begin, self.real.add_found)
@@ -283,10 +283,10 @@ file.
                 "Find real devices at a broker", "Add plugs and inverters that announce themselves", find
             )
         for note in work.notes if work is not None else ():
-            for way in note.remedies:
-                if work is not None and is_possible(way, work.tree):
-                    run = partial(self.workspace.begin, self.edits.bring_together, way)
-                    yield PaletteEntry(label_of(way, work.tree), note.what.partition("; ")[0], run)
+            for remedy in note.remedies:
+                if work is not None and is_possible(remedy, work.tree):
+                    run = partial(self.workspace.begin, self.edits.bring_together, remedy)
+                    yield PaletteEntry(label_of(remedy, work.tree), note.what.partition("; ")[0], run)
 
     # The fields and the notes.
 
@@ -307,7 +307,7 @@ file.
 
     @on(CoveragePanel.Chosen)
     def _way_chosen(self, event: CoveragePanel.Chosen) -> None:
-        self.workspace.begin(self.edits.bring_together, event.way)
+        self.workspace.begin(self.edits.bring_together, event.remedy)
 
     def _begin(self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object, group: str = "default") -> None:
         """Run a task in the background that may ask the user something; keys wait for its dialogs."""

@@ -31,7 +31,7 @@ class Outline:
     def __init__(self, tree: tree_model.Tree) -> None:
         """Make the outline of the data."""
         self._tree = tree
-        self._origin = RunStart.of(tree.get("start"), tree.get("zone"))
+        self._run_start = RunStart.of_tree(tree)
 
     @cached_property
     def _by_device(self) -> dict[tuple[str, str], list[int]]:
@@ -51,7 +51,7 @@ class Outline:
         """
         is_heading = len(ref) < 2  # a heading counts what is below it
         is_renamed = ref[:1] == PROFILES and ref != ref_before
-        is_same = self.part(ref) is before.part(ref_before) and self._origin == before._origin
+        is_same = self.part(ref) is before.part(ref_before) and self._run_start == before._run_start
         return is_same and not is_heading and not is_renamed
 
     def children(self, ref: Ref) -> tuple[Ref, ...]:  # noqa: PLR0911 - one case for each kind
@@ -89,7 +89,7 @@ class Outline:
             case "device":
                 return PRODUCER if part.get("type") == "producer" else CONSUMER, tree_model.device_title(part)
             case "job":
-                first, last = (in_words(part.get(key), self._origin) for key in ("earliest_start", "latest_start"))
+                first, last = (in_words(part.get(key), self._run_start) for key in ("earliest_start", "latest_start"))
                 return JOB, f"{first} - {last}"
             case "event":
                 return EVENT, f"{when_in_words(part)} {event_in_words(part)}"

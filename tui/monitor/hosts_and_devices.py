@@ -116,7 +116,7 @@ class HostRows(Sequence[HostRow]):
     def _row(self, host: ObservedHost, agent: str) -> HostRow:
         watched, zone = self._watched, self._zone
         if agent:
-            # Where a host has the agents of many households, that of a device must be seen.
+            # A host may have the agents of many households: then the title names the device's household too.
             title = f"  {shown_agent(agent).removeprefix(f'{host.id}/')}"
             return _device(watched, agent, title, self._jobs.get(agent, []), self._now_s, zone)
         name = watched.scenario_context.houses.get(host.id) or ""

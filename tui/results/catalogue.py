@@ -11,14 +11,14 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
 
 from broker import plural
 from scenarios.results import DEFAULT_FOLDER
 from tui.formatting import percent
-from tui.results.file_access import Reads
+from tui.results.file_access import FilePane
 from tui.results.file_states import IndexEntry, ResultsIndex
 from tui.results.formatting import stamp, state_cell
 from tui.shell import EmptyState
@@ -49,7 +49,7 @@ def _about(entry: IndexEntry) -> Cell:
     return (listed.problem, "bad") if listed.problem else (listed.path.name, "muted")
 
 
-class Catalogue(Reads):
+class Catalogue(FilePane):
     """The list, with details of the selected simulation."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too
@@ -82,7 +82,7 @@ class Catalogue(Reads):
         self.marked: tuple[Path, ...] = ()
         """Those that are to be compared, in the order in which they were marked."""
         self._is_looked = False
-        self._doing = ""
+        self._operation = ""
         """The operation in progress."""
 
     def compose(self) -> ComposeResult:
@@ -116,7 +116,7 @@ class Catalogue(Reads):
                 id="nothing",
             )
             with Horizontal(id="index"):
-                with Reads(id="listing"):
+                with Vertical(id="listing"):
                     with Horizontal(classes="finding"):
                         yield Static("", classes="folder", markup=False)
                         yield Input(placeholder="find a scenario, algorithm, file", compact=True)
@@ -177,9 +177,9 @@ class Catalogue(Reads):
         self._explain()
         self._show_count()
 
-    def show_doing(self, doing: str = "") -> None:
+    def show_operation(self, operation: str = "") -> None:
         """Show the operation in progress, in place of the count; empty: none is."""
-        self._doing = doing
+        self._operation = operation
         self._show_count()
 
     def _show_count(self) -> None:
@@ -187,7 +187,7 @@ class Catalogue(Reads):
         count = plural(len(self.entries), "simulation")
         if len(found) < len(self.entries):
             count = f"{len(found):,} of {count}"
-        self.query_one(".count", Static).update(self._doing or count)
+        self.query_one(".count", Static).update(self._operation or count)
 
     # What is asked for.
 

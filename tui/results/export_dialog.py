@@ -21,7 +21,7 @@ from broker import plural
 from scenarios.results import FORMATS, Format, ResultsError, ResultsExistError, ResultsReader, export_results
 from scenarios.results.comparison import ENDINGS, SimulationComparison, check_files, write_comparison
 from scenarios.results.report import write_report
-from tui.results.file_access import Reads
+from tui.results.file_access import FilePane
 from tui.shell import Answer, AskText, Confirm, Dialog, Footer, PickPath
 from tui.widgets import typed_path
 
@@ -63,7 +63,7 @@ def _problem(text: str) -> str | None:
     return None
 
 
-def save_comparison(place: Reads, comparison: SimulationComparison) -> None:
+def save_comparison(place: FilePane, comparison: SimulationComparison) -> None:
     """Ask for files and write the comparison there; asks before overwriting.
 
     Args:
@@ -79,7 +79,7 @@ def save_comparison(place: Reads, comparison: SimulationComparison) -> None:
     place.app.push_screen(AskText("Save table and figure", _DETAILS, value, _problem), chosen)
 
 
-def _write(place: Reads, comparison: SimulationComparison, paths: Sequence[Path], *, overwrite: bool) -> None:
+def _write(place: FilePane, comparison: SimulationComparison, paths: Sequence[Path], *, overwrite: bool) -> None:
     def wrote(_: None) -> None:
         place.notify("\n".join(map(str, paths)), title="Saved", markup=False, timeout=8)
 
@@ -217,7 +217,7 @@ class ExportDialog(Dialog[Export | None]):
 class Writing:
     """Runs exports and reports for a widget that can run work in threads."""
 
-    def __init__(self, place: Reads) -> None:
+    def __init__(self, place: FilePane) -> None:
         self._place = place
 
     # Export.

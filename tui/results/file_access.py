@@ -22,8 +22,8 @@ T = TypeVar("T")
 OnFailure = Callable[[BaseException], None]
 
 
-class Reads(ErrorBoundary, Vertical):
-    """A widget that reads in threads and shows the outcome."""
+class FilePane(ErrorBoundary, Vertical):
+    """A widget that reads and writes files in threads, and shows the outcome."""
 
     read_wall_s = 0.0
     """How long the last reading took, s."""
@@ -41,26 +41,26 @@ class Reads(ErrorBoundary, Vertical):
             group: Only the newest work of a group counts.
             work: Runs in a thread; must not touch widgets.
             then: Called with its return value in the UI thread.
-            failed: Called with an exception that it or `then` raised, expected or not; None: show a notice.
+            failed: Called with an exception that `work` or `then` raised, expected or not; None: show a notice.
         """
-        self.run_in_background(partial(self._read, work, then, failed), group=group, is_exclusive=True)
+        self.run_in_background(partial(self._perform, work, then, failed), group=group, is_exclusive=True)
 
     def write(
         self, what: str, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None = None
     ) -> None:
-        """Run work that writes files in a thread, then show its outcome: nothing supersedes it, and quitting asks.
+        """Run work that writes files in a thread, then show its outcome; nothing supersedes it, and quitting asks.
 
         Args:
             what: What is being written, as the subject of a sentence.
-            work: As of `read`; so are `then` and `failed`.
-            then: Called with its return value.
-            failed: Called with an exception that one of them raised; None: show a notice.
+            work: As in `read`.
+            then: As in `read`.
+            failed: As in `read`.
         """
 
         async def write() -> None:
             self.being_written = (*self.being_written, what)
             try:
-                await self._read(work, then, failed)
+                await self._perform(work, then, failed)
             finally:
                 left = list(self.being_written)
                 left.remove(what)
@@ -69,18 +69,18 @@ class Reads(ErrorBoundary, Vertical):
         self.run_in_background(write, group="write")
 
     def give_up(self, group: str) -> None:
-        """Show neither outcome nor failure of the work of a group: the user has gone on to something else."""
+        """Show neither the outcome nor the failure of a group's work: the user has gone on to something else."""
         self.workers.cancel_group(self, group)
 
     def is_reading(self, group: str) -> bool:
         """Whether work of a group is in progress."""
         return any(worker.group == group and worker.node is self and worker.is_running for worker in self.workers)
 
-    async def _read(self, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None) -> None:
+    async def _perform(self, work: Callable[[], T], then: Callable[[T], None], failed: OnFailure | None) -> None:
         began_wall_s = time.monotonic()
         try:
             value = await asyncio.to_thread(work)
-        except Exception as error:  # noqa: BLE001 - what says that something is being read must end, whatever happened
+        except Exception as error:  # noqa: BLE001 - whatever happened, the screen must stop saying that it is being read
             (failed or self.complain)(error)
             return
         self.read_until_wall_s = time.monotonic()

@@ -221,7 +221,8 @@ class SheetPane(ErrorBoundary, Vertical):
         for bar, whole in zip(self.query(EnergyBar), sheet.wholes, strict=True):
             bar.show(whole)
         field = self.query_one(".peaks Input", Input)
-        if not field.has_focus or _minutes_of(field.value):  # else what is wrong with the interval that is typed stays
+        # Otherwise it says what is wrong with the interval that is being typed.
+        if not field.has_focus or _minutes_of(field.value):
             self._say(sheet.peaks)
         self.query_one(Figures).show(sheet.figures)
         zone = shown_zone(self, sheet.zone)

@@ -18,7 +18,7 @@ from tui.keys import shown
 from tui.results.catalogue import Catalogue, readable
 from tui.results.comparison import COMPARISON_TABS, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
-from tui.results.file_access import Reads
+from tui.results.file_access import FilePane
 from tui.results.simulation import TABS, SimulationPane
 from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath
 
@@ -182,19 +182,19 @@ settled minute by minute; *local* is energy that panels served.
 
     def _open(self, path: Path) -> None:
         self.comparison.give_up("compare")
-        self.catalogue.show_doing(f"opening {path.name} ...")
+        self.catalogue.show_operation(f"opening {path.name} ...")
         self.simulation.open(path)
         self.refresh_bindings()
 
     def _compare(self, paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> None:
         self.simulation.give_up("open")
-        self.catalogue.show_doing("comparing ...")
+        self.catalogue.show_operation("comparing ...")
         self.comparison.open(paths, interval_s)
         self.refresh_bindings()
 
     @on(SimulationPane.Shown)
     def _shown(self) -> None:
-        self.catalogue.show_doing()
+        self.catalogue.show_operation()
         if self.simulation.opened is None:
             return  # the user went back before it was shown
         self.ssmic.remember_results(self.simulation.opened.path)
@@ -203,7 +203,7 @@ settled minute by minute; *local* is energy that panels served.
 
     @on(SimulationPane.Failed)
     def _failed(self, event: SimulationPane.Failed) -> None:
-        self.catalogue.show_doing()
+        self.catalogue.show_operation()
         self.complain(event.error, "Not opened")
         self.action_leave_simulation()
 
@@ -255,14 +255,14 @@ settled minute by minute; *local* is energy that panels served.
     def _stop_opening(self) -> None:
         self.simulation.give_up("open")
         self.comparison.give_up("compare")
-        self.catalogue.show_doing()
+        self.catalogue.show_operation()
         self.refresh_bindings()
 
     def action_leave_simulation(self) -> None:
         """Go back to the list."""
         self.simulation.close()
         if not self.comparison.is_reading("compare"):
-            self.catalogue.show_doing()
+            self.catalogue.show_operation()
         self._go("catalogue")
         self.catalogue.look()
         self.call_after_refresh(self.catalogue.focus_list)
@@ -361,13 +361,13 @@ settled minute by minute; *local* is energy that panels served.
 
     @on(ComparisonPane.Shown)
     def _compared(self) -> None:
-        self.catalogue.show_doing()
+        self.catalogue.show_operation()
         self._go("comparison")
         self.call_after_refresh(self.comparison.focus_view)
 
     @on(ComparisonPane.Failed)
     def _not_compared(self, event: ComparisonPane.Failed) -> None:
-        self.catalogue.show_doing()
+        self.catalogue.show_operation()
         self.refresh_bindings()
         self.complain(event.error, "Not compared")
 
@@ -381,7 +381,7 @@ settled minute by minute; *local* is energy that panels served.
     # Writing.
 
     def _loss_by_quitting(self) -> str | None:
-        for place in self.query(Reads):
+        for place in self.query(FilePane):
             for what in place.being_written:
                 return f"{what} is being written. Quitting leaves it unfinished."
         return None

@@ -23,7 +23,7 @@ from tui.formatting import without
 from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts
-from tui.results.file_access import OpenedSimulation, Reads, open_simulation, read_from
+from tui.results.file_access import FilePane, OpenedSimulation, open_simulation, read_from
 from tui.results.file_states import stamp_of
 from tui.results.formatting import STATES, UNREAD, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
@@ -57,7 +57,7 @@ _OTHERS = "\0others"
 ContentT = TypeVar("ContentT")
 
 
-class SimulationPane(Reads):
+class SimulationPane(FilePane):
     """A simulation's views."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too
@@ -102,7 +102,7 @@ class SimulationPane(Reads):
         self._wanted: dict[str, object] = {}
         """The content of each tab that was asked for last."""
         self._problems: dict[str, str] = {}
-        """Why a tab could not be read; of "": why the whole file could not."""
+        """Why a tab could not be read, by its id; by "", why the file could not."""
         self._is_slow = False
         """Whether it is being read for so long that people should know."""
 
@@ -229,7 +229,7 @@ class SimulationPane(Reads):
         )
 
     def _fail(self, tab: str, error: BaseException, rest: str = "") -> None:
-        """Say why a tab, or the file, could not be read: above the views and, of a defect, in a notice too."""
+        """Say above the views why a tab, or the file (`tab` empty), could not be read; a defect is a notice too."""
         is_defect = not isinstance(error, SsmicError | OSError)
         what = f"Unexpected error ({type(error).__name__}: {error})" if is_defect else str(error)
         self._problems[tab] = f"{what}{rest}"
@@ -238,7 +238,7 @@ class SimulationPane(Reads):
             self.complain(error)
 
     def _say_problem(self) -> None:
-        """Show the problem of the tab in sight, which has no content then, or of the file; not that of another tab."""
+        """Show the problem of the tab in sight, if it could not be read, or else of the file; never of another tab."""
         problem = self._problems.get(self.tab) or self._problems.get("", "")
         self.query_one(".problem", Static).update(problem)
         self.set_class(bool(problem), "troubled")

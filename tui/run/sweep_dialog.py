@@ -119,7 +119,7 @@ def _with_labels(problem: str) -> str:
     """Return a problem in which the options of `ssmic sweep` have the labels of their fields."""
     for id_, label, *_ in _FIELDS:
         problem = re.sub(rf"--{id_}\b", label, problem)
-    return without_long_words(problem)
+    return problem
 
 
 def prepared(request: SweepRequest, out: str) -> SweepProcess:
@@ -254,7 +254,7 @@ done; starting the same sweep again continues from there. `ssmic results report 
         try:
             self.sweep = prepared(self._request(), self._text("out"))
         except SsmicError as error:
-            _say(problem, _with_labels(str(error)))
+            _say(problem, without_long_words(_with_labels(str(error))))
             _say(notes, "")
             return
         _say(problem, "")

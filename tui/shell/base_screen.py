@@ -123,7 +123,7 @@ class EmptyState(Vertical):
         hint: str,
         actions: tuple[tuple[str, str], ...],
         *,
-        id: str | None,
+        id: str,
     ) -> None:
         """Create the empty state.
 

@@ -55,7 +55,7 @@ def is_of_callback(error: BaseException) -> bool:
     The screen draws itself by a timer too. A widget that cannot be drawn fails again and again, and no notice is seen.
     """
     codes = _codes(error)
-    callers = (Timer._tick.__code__, call_next_ones.__code__, call_after_drawing.__code__)  # noqa: SLF001 - Textual's
+    callers = (Timer._tick.__code__, run_next_callbacks.__code__, run_refresh_callbacks.__code__)  # noqa: SLF001 - Textual's
     drawing = Screen._on_timer_update.__code__  # noqa: SLF001 - Textual's
     return bool(codes) and codes[0] in callers and drawing not in codes
 
@@ -187,15 +187,15 @@ def guard_handlers() -> None:
                 _notice(self, error)
 
     MessagePump._dispatch_message = guarded  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see above
-    MessagePump._flush_next_callbacks = call_next_ones  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see there
-    Screen._invoke_and_clear_callbacks = call_after_drawing  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see there
+    MessagePump._flush_next_callbacks = run_next_callbacks  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see there
+    Screen._invoke_and_clear_callbacks = run_refresh_callbacks  # type: ignore[method-assign,assignment]  # noqa: SLF001 - see there
 
 
-async def call_next_ones(pump: MessagePump) -> None:
-    """Call what was to be called next; Textual's own function forgets all that follow one that fails.
+async def run_next_callbacks(pump: MessagePump) -> None:
+    """Run the callbacks of `call_next`, all of them; Textual's own function drops those that follow one that fails.
 
     Args:
-        pump: Where it waits.
+        pump: The widget, screen or application that they wait in.
     """
     callbacks, pump._next_callbacks = pump._next_callbacks, []  # noqa: SLF001 - Textual's
     for callback in callbacks:
@@ -206,11 +206,11 @@ async def call_next_ones(pump: MessagePump) -> None:
             pump.app._handle_exception(error)  # noqa: SLF001 - as Textual's own function does
 
 
-async def call_after_drawing(screen: Screen[Any]) -> None:
-    """Call what waited until the screen was drawn; Textual's own function forgets all that follow one that fails.
+async def run_refresh_callbacks(screen: Screen[Any]) -> None:
+    """Run the callbacks of `call_after_refresh`, all of them; Textual's own function drops those after one that fails.
 
     Args:
-        screen: Where it waits, for all widgets of it.
+        screen: The screen, which keeps them for all its widgets.
     """
     callbacks, screen._callbacks = screen._callbacks, []  # noqa: SLF001 - Textual's
     for callback, asked_by in callbacks:

@@ -177,7 +177,7 @@ class Application(Protocol):
         """Remove a file from the recent list."""
         ...
 
-    async def take_way(self, area: str, action: str) -> None:
+    async def run_area_action(self, area: str, action: str) -> None:
         """Show an area and run an action of its screen."""
         ...
 

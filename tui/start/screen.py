@@ -21,7 +21,7 @@ from scenarios.results import DEFAULT_FOLDER, ResultsEntry, glance, results_file
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
 from tui.start.recent import load_recent, rescued_files
 
-Kind = Literal["way", "rescued", "neighbourhood", "results", "bundled"]
+Kind = Literal["action", "rescued", "neighbourhood", "results", "bundled"]
 FIRST = "street"
 """The bundled neighbourhood listed first."""
 MOST_RECENT = 5
@@ -31,12 +31,12 @@ GROUPS: dict[Kind, str] = {
     "neighbourhood": "Recent neighbourhoods",
     "results": "Last results",
     "bundled": "Bundled neighbourhoods: open as a copy",
-    "way": "Begin",
+    "action": "Begin",
 }
 """Headings by kind, in screen order."""
 _LEAD = "Build [b](1)[/], run [b](2)[/], watch the negotiation [b](3)[/], read the results [b](4)[/]."
 _DOES = {
-    "way": "Press Enter.",
+    "action": "Press Enter.",
     "rescued": "Enter opens them as unsaved changes; Del discards them.",
     "neighbourhood": "Enter opens it in Neighbourhoods; Ctrl+R goes to Run with it; Del takes it off this list.",
     "results": "Enter opens it in Results.",
@@ -62,12 +62,14 @@ class StartEntry:
         return Path(self.target)
 
 
-WAYS = (
-    StartEntry("way", "new", "New neighbourhood", "with one house to start from", "ctrl+n"),
-    StartEntry("way", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
-    StartEntry("way", "import", "Import ...", "from PySSMic, GreenCharge or a meter", "i"),
-    StartEntry("way", "generate", "Generate a neighbourhood ...", "realistic, 1 to 10,000 houses, from a seed", "plus"),
-    StartEntry("way", "join", "Watch a run ...", "on this machine or elsewhere, on an MQTT broker", "w"),
+ACTIONS = (
+    StartEntry("action", "new", "New neighbourhood", "with one house to start from", "ctrl+n"),
+    StartEntry("action", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
+    StartEntry("action", "import", "Import ...", "from PySSMic, GreenCharge or a meter", "i"),
+    StartEntry(
+        "action", "generate", "Generate a neighbourhood ...", "realistic, 1 to 10,000 houses, from a seed", "plus"
+    ),
+    StartEntry("action", "join", "Watch a run ...", "on this machine or elsewhere, on an MQTT broker", "w"),
 )
 
 
@@ -85,7 +87,7 @@ def entries() -> tuple[StartEntry, ...]:
     )
     names = sorted(bundled_names(), key=lambda name: (name != FIRST, name))
     bundled = (StartEntry("bundled", name, name, bundled_description(name)) for name in names)
-    return (*rescued, *neighbourhoods, *_results(recent.results), *bundled, *WAYS)
+    return (*rescued, *neighbourhoods, *_results(recent.results), *bundled, *ACTIONS)
 
 
 def _results(opened: Iterable[Path]) -> list[StartEntry]:
@@ -243,7 +245,7 @@ meter.
         entry = self.entry
         if entry is None:
             return
-        if entry.kind == "way":
+        if entry.kind == "action":
             await self.run_action(entry.target)
         elif entry.kind == "results":
             self.post_message(OpenResults(entry.path))
@@ -258,27 +260,27 @@ meter.
 
     async def action_new(self) -> None:
         """Create a new neighbourhood."""
-        await self.ssmic.take_way("neighbourhoods", "new")
+        await self.ssmic.run_area_action("neighbourhoods", "new")
 
     async def action_open(self) -> None:
         """Open a neighbourhood file."""
-        await self.ssmic.take_way("neighbourhoods", "open")
+        await self.ssmic.run_area_action("neighbourhoods", "open")
 
     async def action_import(self) -> None:
         """Import from PySSMic, GreenCharge or a meter."""
-        await self.ssmic.take_way("neighbourhoods", "import")
+        await self.ssmic.run_area_action("neighbourhoods", "import")
 
     async def action_generate(self) -> None:
         """Generate a neighbourhood."""
-        await self.ssmic.take_way("neighbourhoods", "generate")
+        await self.ssmic.run_area_action("neighbourhoods", "generate")
 
     async def action_copy_bundled(self) -> None:
         """Copy a bundled neighbourhood."""
-        await self.ssmic.take_way("neighbourhoods", "copy_bundled")
+        await self.ssmic.run_area_action("neighbourhoods", "copy_bundled")
 
     async def action_join(self) -> None:
         """Watch a run on a broker."""
-        await self.ssmic.take_way("negotiations", "join")
+        await self.ssmic.run_area_action("negotiations", "join")
 
     def action_remove(self) -> None:
         """Remove a recent neighbourhood, or discard rescued changes after confirmation."""

@@ -199,7 +199,7 @@ class Chart(Widget, can_focus=True):
         self._drawn: tuple[object, list[Strip]] | None = None
 
     def stop_waiting(self, instead: str) -> None:
-        """Show a text in place of data, until there are some: what it was to be made of cannot be read."""
+        """Show a text in place of data until there are some: they could not be read."""
         self._instead = instead
         self._draw_again()
 

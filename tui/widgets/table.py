@@ -140,7 +140,7 @@ class VirtualTable(TableLines, Generic[RowT], can_focus=True):
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
     def stop_waiting(self, instead: str) -> None:
-        """Show a text in place of rows, until there are some: what they were to be made of cannot be read."""
+        """Show a text in place of rows until there are some: they could not be read."""
         self._instead = instead
         self.refresh()
 

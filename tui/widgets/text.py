@@ -13,7 +13,7 @@ from textual.widgets import Checkbox, Static
 class PlainText(Static):
     """Plain text, changed with `say`."""
 
-    def __init__(self, *, classes: str | None) -> None:
+    def __init__(self, *, classes: str) -> None:
         """Make it, empty; `classes` are its CSS classes."""
         super().__init__("", classes=classes, markup=False)
 

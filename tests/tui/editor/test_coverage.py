@@ -27,7 +27,7 @@ APART = TEXT.replace("2026-06-21T06", "2027-06-21T06")
 
 
 def buttons(person: Any) -> dict[str, Button]:
-    """Return the ways out that are offered."""
+    """Return the remedies that are offered."""
     return {str(button.label): button for button in person.screen.query(CoveragePanel).first().query(Button)}
 
 
@@ -62,8 +62,8 @@ def brought_together(text: str, folder: Path) -> str:
     """Return a text after its forecasts were shifted into the run."""
     document = Document(text)
     (note,) = (note for note in check_document(CheckRequest(document, (), "s.yaml", folder)).notes if note.remedies)
-    way = next(way for way in note.remedies if isinstance(way, ShiftForecasts))
-    change = change_for(way, document.value(), folder)
+    remedy = next(remedy for remedy in note.remedies if isinstance(remedy, ShiftForecasts))
+    change = change_for(remedy, document.value(), folder)
     assert change is not None
     return written(document, change.steps).text
 

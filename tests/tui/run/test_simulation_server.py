@@ -8,7 +8,7 @@ from asyncio.streams import FlowControlMixin
 from pathlib import Path
 
 import ssmic
-from tui.child_process import frame, read_frame_here
+from tui.child_process import frame, read_frame_blocking
 from tui.run.ipc import BusMessages, SimulationEnded
 from tui.run.simulation_server import _Parent, summaries
 
@@ -28,8 +28,8 @@ async def test_the_end_of_a_run_arrives_though_nothing_was_read_before() -> None
         await asyncio.sleep(0)
     assert not leaving.done()
     with os.fdopen(reading, "rb") as pipe:
-        first = await asyncio.to_thread(read_frame_here, pipe)
-        second = await asyncio.to_thread(read_frame_here, pipe)
+        first = await asyncio.to_thread(read_frame_blocking, pipe)
+        second = await asyncio.to_thread(read_frame_blocking, pipe)
         await leaving
         assert transport.get_write_buffer_size() == 0
         assert (first, second) == (heard, ended)

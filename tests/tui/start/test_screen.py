@@ -59,7 +59,7 @@ async def test_without_a_history_the_start_screen_offers_bundled_scenarios(opene
         screen = pilot.app.screen
         assert isinstance(screen, StartScreen)
         await until(pilot, lambda: screen.entry is not None and screen.focused is not None)
-        assert set(_kinds()) == {"bundled", "way"}
+        assert set(_kinds()) == {"action", "bundled"}
         await _on(pilot, "street")
         await pilot.press("ctrl+r")
         await until(pilot, lambda: getattr(pilot.app.screen, "AREA", "") == "run")

@@ -206,7 +206,7 @@ class FieldRow(Vertical):
                     select.set_options([(escape(option or field.hint), option) for option in options])
                 select.value = value if value in options else Select.NULL
             elif field.kind == "time":
-                self._show_time(field.value, RunStart.of(tree.get("start"), tree.get("zone")))
+                self._show_time(field.value, RunStart.of_tree(tree))
             else:
                 line = self.query_one(Input)
                 line.placeholder = field.hint
@@ -217,14 +217,14 @@ class FieldRow(Vertical):
                     self._set(line, text(field.value))
         self.known_texts = self.texts
 
-    def _show_time(self, value: YamlValue, origin: RunStart) -> None:
-        self._origin = origin
+    def _show_time(self, value: YamlValue, run_start: RunStart) -> None:
+        self._run_start = run_start
         date, clock = self.query(TimePart)
-        update_if_changed(self.query_one(".offset", Static), offset_name(value, origin))
-        if join(date.value, clock.value, origin, self._in_form_of) != value or not (date.value or clock.value):
-            if seconds(value, origin) is not None:
+        update_if_changed(self.query_one(".offset", Static), offset_name(value, run_start))
+        if join(date.value, clock.value, run_start, self._in_form_of) != value or not (date.value or clock.value):
+            if seconds(value, run_start) is not None:
                 self._in_form_of = value
-            new_date, new_clock = split(value, origin)
+            new_date, new_clock = split(value, run_start)
             self._set(date, new_date)
             self._set(clock, new_clock)
 
@@ -251,7 +251,7 @@ class FieldRow(Vertical):
 
     _offered: tuple[str, ...] = ()
     """Of a choice."""
-    _origin = RunStart.of(None)
+    _run_start = RunStart.of(None)
     _in_form_of: Any = None
     """The last valid time value, whose format the next one follows."""
 
@@ -261,7 +261,7 @@ class FieldRow(Vertical):
         field = self.field
         if field.kind == "time":
             date, clock = self.query(TimePart)
-            value: Any = join(date.value, clock.value, self._origin, self._in_form_of)
+            value: Any = join(date.value, clock.value, self._run_start, self._in_form_of)
         elif field.kind == "number":
             value = number_or_text(event.input.value)
         else:
@@ -272,9 +272,9 @@ class FieldRow(Vertical):
     @on(TimePart.Shifted)
     def _shifted(self, event: TimePart.Shifted) -> None:
         event.stop()
-        value = shifted(self.field.value, event.by_s, self._origin)
+        value = shifted(self.field.value, event.by_s, self._run_start)
         if value is not None:
-            self._show_time(value, self._origin)
+            self._show_time(value, self._run_start)
             self.post_message(self.Edited(self, value))
 
     @on(Select.Changed)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from scenarios import Zone, zone_info
 from scenarios.files import MAX_TIME_S, YamlValue, format_after_start, offset_of, parse_time
+from tui.editor.tree_model import Tree
 
 _CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
 
@@ -37,6 +38,11 @@ class RunStart:
             pass
         return cls(None, Zone())
 
+    @classmethod
+    def of_tree(cls, tree: Tree) -> RunStart:
+        """Read those of an open neighbourhood."""
+        return cls.of(tree.get("start"), tree.get("zone"))
+
 
 def _iso_offset(zone: Zone) -> str:
     if zone.key:
@@ -44,34 +50,36 @@ def _iso_offset(zone: Zone) -> str:
     return "Z" if zone == Zone() else zone.name
 
 
-def split(value: YamlValue, origin: RunStart) -> tuple[str, str]:
+def split(value: YamlValue, run_start: RunStart) -> tuple[str, str]:
     """Split a time into date and time of day; an invalid value is returned unchanged as the time of day."""
     try:
         time_s = (
-            parse_time(value, origin.start_s, origin.info) if isinstance(value, int | str) and value != "" else None
+            parse_time(value, run_start.start_s, run_start.info)
+            if isinstance(value, int | str) and value != ""
+            else None
         )
     except ValueError:
         time_s = None
     if time_s is None or isinstance(value, bool):
         return "", "" if value is None else str(value)
-    return f"{origin.zone.at(time_s):%Y-%m-%d}", origin.zone.clock(time_s)
+    return f"{run_start.zone.at(time_s):%Y-%m-%d}", run_start.zone.clock(time_s)
 
 
-def offset_name(value: YamlValue, origin: RunStart) -> str:
+def offset_name(value: YamlValue, run_start: RunStart) -> str:
     """Return the zone of a time as it is shown beside it: `CEST`, which has room, instead of `Europe/Berlin`."""
-    time_s = seconds(value, origin)
-    if time_s is None or not origin.zone.key:
-        return origin.zone.name
-    return origin.zone.at(time_s).tzname() or origin.zone.name
+    time_s = seconds(value, run_start)
+    if time_s is None or not run_start.zone.key:
+        return run_start.zone.name
+    return run_start.zone.at(time_s).tzname() or run_start.zone.name
 
 
-def join(date: str, clock: str, origin: RunStart, old: YamlValue) -> int | str:
+def join(date: str, clock: str, run_start: RunStart, old: YamlValue) -> int | str:
     """Join date and time of day to a YAML value in the old value's format; invalid input is kept as typed.
 
     Args:
         date: `2026-06-21`; empty: the time of day counts from the start.
         clock: `06:00`, `06:00:30`.
-        origin: The run's start.
+        run_start: The run's start.
         old: The value before.
     """
     date, clock = date.strip(), clock.strip()
@@ -81,44 +89,44 @@ def join(date: str, clock: str, origin: RunStart, old: YamlValue) -> int | str:
         clock += ":00"
     if re.fullmatch(r"\d:[0-5]\d.*", clock):
         clock = f"0{clock}"
-    written = f"{date}T{clock}{_iso_offset(origin.zone)}"
+    written = f"{date}T{clock}{_iso_offset(run_start.zone)}"
     if not _CLOCK.fullmatch(clock):
         return written
     try:
-        time_s = parse_time(written, None, origin.info)
+        time_s = parse_time(written, None, run_start.info)
     except ValueError:
         return written
-    return in_form_of(time_s, origin, old, written)
+    return in_form_of(time_s, run_start, old, written)
 
 
-def in_form_of(time_s: int, origin: RunStart, old: YamlValue, written: str = "") -> int | str:
+def in_form_of(time_s: int, run_start: RunStart, old: YamlValue, written: str = "") -> int | str:
     """Return a time in the format of another one: UNIX seconds, ISO, or hours after the start.
 
     Args:
         time_s: The time, UNIX seconds.
-        origin: The run's start.
+        run_start: The run's start.
         old: The value whose format is used.
         written: ISO form to use if the result is an ISO time; empty: generated.
     """
     if type(old) is int:
         return time_s
-    iso = written or origin.zone.iso(time_s)
-    if origin.start_s is None or (isinstance(old, str) and old and not _CLOCK.fullmatch(old)):
+    iso = written or run_start.zone.iso(time_s)
+    if run_start.start_s is None or (isinstance(old, str) and old and not _CLOCK.fullmatch(old)):
         return iso
-    after = format_after_start(time_s, origin.start_s, origin.info)
+    after = format_after_start(time_s, run_start.start_s, run_start.info)
     return after if _CLOCK.fullmatch(after) else iso
 
 
-def shifted(value: YamlValue, by_s: int, origin: RunStart) -> int | str | None:
+def shifted(value: YamlValue, by_s: int, run_start: RunStart) -> int | str | None:
     """Return a time moved by seconds to a whole multiple of them; None if it is not a time.
 
     Args:
         value: The time as a YAML value.
         by_s: The shift, s; negative: earlier.
-        origin: The run's start.
+        run_start: The run's start.
     """
     try:
-        time_s = parse_time(value, origin.start_s, origin.info) if isinstance(value, int | str) else None
+        time_s = parse_time(value, run_start.start_s, run_start.info) if isinstance(value, int | str) else None
     except ValueError:
         return None
     if time_s is None:
@@ -127,25 +135,25 @@ def shifted(value: YamlValue, by_s: int, origin: RunStart) -> int | str | None:
     if step_s < 86_400:
         time_s = time_s // step_s * step_s if by_s > 0 else -(-time_s // step_s) * step_s
     moved_s = time_s + by_s
-    return in_form_of(moved_s, origin, value) if 0 <= moved_s <= MAX_TIME_S else None
+    return in_form_of(moved_s, run_start, value) if 0 <= moved_s <= MAX_TIME_S else None
 
 
-def seconds(value: YamlValue, origin: RunStart) -> int | None:
+def seconds(value: YamlValue, run_start: RunStart) -> int | None:
     """Return UNIX seconds; None if the value is not a time."""
     try:
-        return parse_time(value, origin.start_s, origin.info) if isinstance(value, int | str) else None
+        return parse_time(value, run_start.start_s, run_start.info) if isinstance(value, int | str) else None
     except ValueError:
         return None
 
 
-def in_words(value: YamlValue, origin: RunStart) -> str:
+def in_words(value: YamlValue, run_start: RunStart) -> str:
     """Format a time for a list, with the day unless it is the first day."""
-    time_s = seconds(value, origin)
+    time_s = seconds(value, run_start)
     if time_s is None:
         return str(value if value is not None else "?")
-    zone = origin.zone
+    zone = run_start.zone
     moment, clock = zone.at(time_s), zone.narrow_clock(time_s)
-    if origin.start_s is None:
+    if run_start.start_s is None:
         return zone.narrow_moment(time_s)
-    days = (moment.date() - zone.at(origin.start_s).date()).days
+    days = (moment.date() - zone.at(run_start.start_s).date()).days
     return clock if days == 0 else f"{clock} {days:+}d" if abs(days) < 100 else f"{moment:%Y-%m-%d} {clock}"

@@ -31,32 +31,32 @@ _Read = Callable[[str], Production]
 """Reads the production that a file describes, by the file's name in the scenario."""
 
 
-def label_of(way: Remedy, tree: Tree) -> str:
+def label_of(remedy: Remedy, tree: Tree) -> str:
     """Return the button label of a repair."""
-    match way:
+    match remedy:
         case MoveStart():
-            day = shifted(at(tree, ("start",)), way.days, None)
-            return f"Move the start to {str(day)[:10] if isinstance(day, str) else f'{way.days:+} days'}"
+            day = shifted(at(tree, ("start",)), remedy.days, None)
+            return f"Move the start to {str(day)[:10] if isinstance(day, str) else f'{remedy.days:+} days'}"
         case ShiftForecasts():
-            return f"Shift the forecasts by {way.days:+} day{'' if abs(way.days) == 1 else 's'}"
+            return f"Shift the forecasts by {remedy.days:+} day{'' if abs(remedy.days) == 1 else 's'}"
         case RunDays():
-            return f"Run {plural(way.days, 'day')}"
+            return f"Run {plural(remedy.days, 'day')}"
 
 
-def is_possible(way: Remedy, tree: Tree) -> bool:
+def is_possible(remedy: Remedy, tree: Tree) -> bool:
     """Return whether a repair is possible: the start must not pass jobs whose times are absolute."""
-    if not isinstance(way, MoveStart):
+    if not isinstance(remedy, MoveStart):
         return True
     registered = (job.get("registered") for _, job in tree_model.items(tree.get("jobs")))
     times_s = [_time_s(time, None) for time in registered if not _moves_with_start(time)]
-    return all(time_s is not None and time_s >= way.start_s for time_s in times_s)
+    return all(time_s is not None and time_s >= remedy.start_s for time_s in times_s)
 
 
-def change_for(way: Remedy, tree: Tree, folder: Path, *, allow_outside: bool = False) -> Change | None:
+def change_for(remedy: Remedy, tree: Tree, folder: Path, *, allow_outside: bool = False) -> Change | None:
     """Return the change that applies a repair; None if nothing changes. May read files.
 
     Args:
-        way: The repair.
+        remedy: The repair.
         tree: The open neighbourhood.
         folder: Base folder of relative file names.
         allow_outside: Whether files may lie outside it.
@@ -64,10 +64,10 @@ def change_for(way: Remedy, tree: Tree, folder: Path, *, allow_outside: bool = F
     Raises:
         ScenarioError: A forecast's file cannot be read.
     """
-    match way:
+    match remedy:
         case MoveStart(days):
             put = Put(("start",), shifted(at(tree, ("start",)), days, None))
-            return Change(label_of(way, tree).lower(), (put,), tree_model.WHOLE)
+            return Change(label_of(remedy, tree).lower(), (put,), tree_model.WHOLE)
         case RunDays(days):
             return Change(f"run {plural(days, 'day')}", (Put(("days",), days),), tree_model.WHOLE)
         case ShiftForecasts(producers, days):
@@ -78,7 +78,7 @@ def change_for(way: Remedy, tree: Tree, folder: Path, *, allow_outside: bool = F
                 for path, device in _producers(tree, frozenset(producers))
                 for step in _sun_steps(path, device, days, start_s, read)
             ]
-            return Change(label_of(way, tree).lower(), tuple(steps)) if steps else None
+            return Change(label_of(remedy, tree).lower(), tuple(steps)) if steps else None
 
 
 def _producers(tree: Tree, ids: frozenset[str]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:

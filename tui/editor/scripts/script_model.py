@@ -145,11 +145,11 @@ def expectation_in_words(entry: object) -> str:
 
 def moment_s(tree: Tree, value: object) -> int | None:
     """Return the time of an event or expectation, UNIX seconds; None if it cannot be read."""
-    origin = RunStart.of(tree.get("start"), tree.get("zone"))
-    if origin.start_s is None or isinstance(value, bool) or not isinstance(value, int | str):
+    run_start = RunStart.of_tree(tree)
+    if run_start.start_s is None or isinstance(value, bool) or not isinstance(value, int | str):
         return None
     try:
-        return parse_moment(value, origin.start_s, origin.zone)
+        return parse_moment(value, run_start.start_s, run_start.zone)
     except ValueError:
         return None
 

@@ -22,7 +22,7 @@ from scenarios.results import AveragePowerProfile, ContractRow
 from scenarios.results.comparison import mean_text, unit_of
 from tui.results.comparison.comparison_model import ComparisonSheet, FigureRow, JobComparison, Side, compare, letter_of
 from tui.results.comparison.interval_chart import Intervals
-from tui.results.file_access import Reads
+from tui.results.file_access import FilePane
 from tui.results.file_states import IndexEntry
 from tui.results.formatting import BackLink, stamp, state_cell
 from tui.shell import Dialog, Footer
@@ -239,7 +239,7 @@ def most_w(day: AveragePowerProfile) -> float:
     return float(max(day.production.mean_w.max(initial=0), (day.local.mean_w + day.grid.mean_w).max(initial=0)))
 
 
-class ComparisonPane(Reads):
+class ComparisonPane(FilePane):
     """The comparison of two or more simulations."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too

@@ -6,7 +6,7 @@ import pytest
 
 from tui.editor.forms.time_fields import RunStart, in_words, join, offset_name, shifted, split
 
-ORIGIN = RunStart.of("2026-06-21T00:00:00+02:00")
+RUN_START = RunStart.of("2026-06-21T00:00:00+02:00")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ ORIGIN = RunStart.of("2026-06-21T00:00:00+02:00")
 )
 def test_a_time_is_shown_as_date_and_time_of_day(value: object, date: str, clock: str) -> None:
     """It is at the offset of the start; an invalid time is shown unchanged."""
-    assert split(value, ORIGIN) == (date, clock)
+    assert split(value, RUN_START) == (date, clock)
 
 
 @pytest.mark.parametrize(
@@ -44,20 +44,20 @@ def test_a_time_is_shown_as_date_and_time_of_day(value: object, date: str, clock
 )
 def test_a_time_is_written_in_the_form_of_the_old_one(date: str, clock: str, old: object, new: object) -> None:
     """Invalid input is written as typed, and the check reports it."""
-    assert join(date, clock, ORIGIN, old) == new
+    assert join(date, clock, RUN_START, old) == new
 
 
 def test_up_and_down_go_to_whole_quarters_and_days() -> None:
     """The form of the time is kept; an invalid time is unchanged."""
-    assert shifted("08:07", 900, ORIGIN) == "08:15"
-    assert shifted("08:07", -900, ORIGIN) == "08:00"
-    assert shifted("08:07", 86_400, ORIGIN) == "32:07"
-    assert shifted("soon", 900, ORIGIN) is None
+    assert shifted("08:07", 900, RUN_START) == "08:15"
+    assert shifted("08:07", -900, RUN_START) == "08:00"
+    assert shifted("08:07", 86_400, RUN_START) == "32:07"
+    assert shifted("soon", 900, RUN_START) is None
 
 
 def test_a_list_says_the_day_where_it_is_another() -> None:
     """Short, for the tree."""
-    assert [in_words(value, ORIGIN) for value in ("08:00", "25:30", "soon", None)] == [
+    assert [in_words(value, RUN_START) for value in ("08:00", "25:30", "soon", None)] == [
         "08:00",
         "01:30 +1d",
         "soon",
@@ -67,13 +67,13 @@ def test_a_list_says_the_day_where_it_is_another() -> None:
 
 def test_the_zone_beside_a_time_has_room() -> None:
     """Its abbreviation at that time, which also tells the two half past twos apart."""
-    origin = RunStart.of("2026-10-25T00:00:00", "Europe/Berlin")
-    assert offset_name("2026-10-25T02:30:00+02:00", origin) == "CEST"
-    assert offset_name("2026-10-25T02:30:00+01:00", origin) == "CET"
-    assert offset_name("soon", origin) == "Europe/Berlin"
+    run_start = RunStart.of("2026-10-25T00:00:00", "Europe/Berlin")
+    assert offset_name("2026-10-25T02:30:00+02:00", run_start) == "CEST"
+    assert offset_name("2026-10-25T02:30:00+01:00", run_start) == "CET"
+    assert offset_name("soon", run_start) == "Europe/Berlin"
 
 
 def test_a_list_tells_the_two_hours_of_the_same_name_apart() -> None:
     """As narrowly as other times."""
-    origin = RunStart.of("2026-10-25T00:00:00", "Europe/Berlin")
-    assert [in_words(value, origin) for value in ("+2h30m", "+3h30m", "+4h30m")] == ["2A:30", "2B:30", "03:30"]
+    run_start = RunStart.of("2026-10-25T00:00:00", "Europe/Berlin")
+    assert [in_words(value, run_start) for value in ("+2h30m", "+3h30m", "+4h30m")] == ["2A:30", "2B:30", "03:30"]
