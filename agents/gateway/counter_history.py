@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agents.gateway.counter_step import CountBefore, CounterStep, CounterVerdict, PowerSeen
-from agents.gateway.meter_rules import MeterRules
-from agents.gateway.unit_change import (
+from agents.gateway.counter_unit import (
     CounterFall,
     CounterReading,
     UnitChange,
@@ -18,6 +17,7 @@ from agents.gateway.unit_change import (
     problem_of_jump,
     problem_since_jump,
 )
+from agents.gateway.meter_rules import MeterRules
 
 MAX_POWER_W = 100_000.0
 """No household device draws or supplies more than this; a meter that reports more is wrong."""
