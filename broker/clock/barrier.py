@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
 
-from broker.clock.deadline import Deadline
 from broker.clock.next_round import Counts, ScheduledRound
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import ContradictionError, MalformedError
 from broker.protocol import (
     MAX_PASSED_ROUNDS,
     MOST_ROUNDS_A_GRANT,
+    Deadline,
     Done,
     Envelope,
     ReorderBuffer,

@@ -37,6 +37,7 @@ from .reorder_buffer import (
 from .retry_timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
     Backoff as Backoff,
+    Deadline as Deadline,
     Timeouts as Timeouts,
 )
 from .wire import (
@@ -74,6 +75,7 @@ __all__ = [
     "Backoff",
     "Batch",
     "Control",
+    "Deadline",
     "Done",
     "Envelope",
     "Envelopes",

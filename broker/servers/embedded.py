@@ -143,8 +143,7 @@ def _make_broker(port: int, login: OwnLogin | None, connections: WeakSet[asyncio
     from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler  # noqa: PLC0415 - heavy
     from amqtt.session import Session  # noqa: PLC0415 - heavy
 
-    from broker.servers.embedded_reader import PacedReader  # noqa: PLC0415 - heavy
-    from broker.servers.embedded_writer import BoundedWriter  # noqa: PLC0415 - heavy
+    from broker.servers.embedded_connections import BoundedWriter, PacedReader  # noqa: PLC0415 - heavy
 
     class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
         """amqtt that notices when clients go, and not too early, does not leak, and matches filters faster."""
@@ -184,7 +183,9 @@ def _make_broker(port: int, login: OwnLogin | None, connections: WeakSet[asyncio
         "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
     }
     if login is not None:
-        plugins = {"broker.servers.embedded_login.OwnLoginPlugin": {"user": login.user, "password": login.password}}
+        plugins = {
+            "broker.servers.embedded_connections.OwnLoginPlugin": {"user": login.user, "password": login.password}
+        }
     listeners = {"default": ListenerConfig(bind=f"{LOOPBACK}:{port}")}
     return EmbeddedBroker(BrokerConfig(listeners=listeners, plugins=plugins))
 

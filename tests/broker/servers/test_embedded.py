@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from broker.servers.embedded import embedded_broker
-from broker.servers.embedded_reader import PacedReader
+from broker.servers.embedded_connections import PacedReader
 from broker.transport import BrokerUrl, MqttBroker
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery
 from broker.transport.packets import encode_publish
@@ -193,7 +193,7 @@ async def test_a_client_that_does_not_read_is_disconnected_in_the_end(
     most_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then all is kept for it, in order; others are served meanwhile."""
-    monkeypatch.setattr("broker.servers.embedded_writer._MOST_UNREAD_BYTES", most_bytes)
+    monkeypatch.setattr("broker.servers.embedded_connections._MOST_UNREAD_BYTES", most_bytes)
     sent = [b"%06d" % number * 10_000 for number in range(200)]
     async with (
         embedded_broker() as running,
