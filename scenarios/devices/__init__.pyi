@@ -22,6 +22,10 @@ from .device_places import (
     nothing_yet as nothing_yet,
     with_guests as with_guests,
 )
+from .device_port import (
+    RecordedDeviceMessage as RecordedDeviceMessage,
+    ReplayPort as ReplayPort,
+)
 from .link import (
     DeviceLink as DeviceLink,
 )
@@ -41,10 +45,6 @@ from .payloads import (
     ReportPayload as ReportPayload,
     RequestPayload as RequestPayload,
     WithdrawPayload as WithdrawPayload,
-)
-from .replayed_devices import (
-    RecordedDeviceMessage as RecordedDeviceMessage,
-    ReplayPort as ReplayPort,
 )
 from .scan import (
     FoundDevice as FoundDevice,

@@ -1,6 +1,3 @@
-from .clouds import (
-    pvlib_irradiance as pvlib_irradiance,
-)
 from .generated_file import (
     generated_yaml as generated_yaml,
     needs_tables as needs_tables,
@@ -18,6 +15,9 @@ from .solar import (
     clear_irradiance as clear_irradiance,
     clear_sky_w as clear_sky_w,
     usual_zone as usual_zone,
+)
+from .weather import (
+    pvlib_irradiance as pvlib_irradiance,
 )
 
 __all__ = [

@@ -18,10 +18,10 @@ from agents import FloatArray
 from broker import atomic_write, missing_folders
 from scenarios.errors import Problem, ScenarioWriteError
 from scenarios.generate.bundled_roofs import TARIFF
-from scenarios.generate.clouds import ACTUAL_STEP_MIN, FORECAST_STEP_MIN, pvlib_irradiance
 from scenarios.generate.generator import BASE_LOAD_STEP_S, DrawnHouse, DrawnRoof, GeneratedNeighbourhood, GeneratorSpec
 from scenarios.generate.habits import GERMANY
 from scenarios.generate.solar import usual_zone
+from scenarios.generate.weather import ACTUAL_STEP_MIN, FORECAST_STEP_MIN, pvlib_irradiance
 from scenarios.zone import Zone
 
 INLINE_ROOF_DAYS = 60

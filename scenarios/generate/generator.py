@@ -11,7 +11,6 @@ import numpy as np
 
 from agents import FloatArray
 from scenarios.appliances import APPLIANCES
-from scenarios.generate.clouds import ISSUE_HOURS, Roofs, Sun, cloud_delay_min, draw_sky
 from scenarios.generate.habits import (
     CAR_WEEKLY,
     COMMUTES,
@@ -31,6 +30,7 @@ from scenarios.generate.habits import (
 )
 from scenarios.generate.rng import Rng
 from scenarios.generate.solar import Site, clear_irradiance
+from scenarios.generate.weather import ISSUE_HOURS, Roofs, Sun, cloud_delay_min, draw_sky
 from scenarios.scenario import MOST_SEED
 
 _MOST_HOUSES = 10_000
