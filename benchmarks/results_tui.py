@@ -21,7 +21,7 @@ from pathlib import Path
 from keyboard import Keyboard, KeyTime, ratio, said
 from textual.widgets import Input
 
-from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
+from agents.manager.ledger import LedgerEntry, LedgerEvent
 from results import any_contracts, message_rows
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results

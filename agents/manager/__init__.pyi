@@ -3,8 +3,6 @@ from .joined_producers import (
 )
 from .ledger import (
     Ledger as Ledger,
-)
-from .ledger_entries import (
     LedgerEntry as LedgerEntry,
     LedgerEvent as LedgerEvent,
     ledger_sha256 as ledger_sha256,

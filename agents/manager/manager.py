@@ -21,8 +21,7 @@ import structlog
 
 from agents.job_register import JobRegister
 from agents.manager.joined_producers import JoinedProducers
-from agents.manager.ledger import Ledger
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import Ledger, LedgerEntry
 from agents.manager.supply_scheme import MakeSupplyScheme
 from agents.messages import (
     AddJob,

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from agents import DeviceSaid
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from agents.messages import MESSAGES
 from broker import ProtocolError
 from broker.hosts import Received

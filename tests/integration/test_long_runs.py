@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.energy import LoadProfile, Prediction, Production
-from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
+from agents.manager.ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract
 from agents.shares import Share
 from agents.sharing import SupplyRule, SupplySettings

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import given, settings, strategies as st
 
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from broker.protocol import Batch, Envelope, Envelopes, envelopes_of, topics
 from broker.transport.base import Content, Delivery
 from broker.transport.memory import MemoryBroker

@@ -17,7 +17,7 @@ from hypothesis import given, settings, strategies as st
 from typer.testing import CliRunner
 
 from agents import GRID, SHARED, LoadProfile, Prediction, Production
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from agents.model import Device, House, Job
 from agents.sharing import PREFERENCES, Preference, SupplySettings
 from broker.protocol.retry_timeouts import Timeouts

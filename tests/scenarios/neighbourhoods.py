@@ -8,7 +8,7 @@ from itertools import accumulate
 from hypothesis import strategies as st
 
 from agents.energy import LoadProfile, Outlook, Prediction, Production
-from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
+from agents.manager.ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract, Device, House, Job
 from agents.sharing import PastForecasts
 from scenarios.scenario import ProducerSeries, Scenario, Tariff

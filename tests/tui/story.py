@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agents.energy import LoadProfile, Prediction, Production
-from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
+from agents.manager.ledger import LedgerEntry, LedgerEvent
 from agents.model import Contract, Job
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes

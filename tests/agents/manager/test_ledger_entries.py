@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from typing import Any, cast
 
-from agents.manager.ledger_entries import LedgerEntry, LedgerEvent, canonical_bytes, ledger_sha256
+from agents.manager.ledger import LedgerEntry, LedgerEvent, canonical_bytes, ledger_sha256
 from agents.model import GRID, SHARED, Contract
 from agents.shares import Share
 from broker.hosts.agent import RetainedPublication

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from agents.job_register import JobRegister, digest_of
-from agents.manager.ledger import MAX_CANCELLED
-from agents.manager.ledger_entries import MAX_CHANGES, LedgerEntry, LedgerEvent
+from agents.manager.ledger import MAX_CANCELLED, MAX_CHANGES, LedgerEntry, LedgerEvent
 from agents.manager.manager import Manager
 from agents.messages import (
     AnyMessage,

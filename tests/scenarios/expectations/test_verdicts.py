@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents import SHARED, TIMELINE, Device, Happened, JobExecuted, Share
-from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
+from agents.manager.ledger import LedgerEntry, LedgerEvent
 from agents.messages import ProducersFor
 from agents.model import GRID
 from scenarios.events import ACTION, Action, ChangeTariff, CloudFront, TimelineEvent

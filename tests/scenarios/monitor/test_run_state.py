@@ -15,7 +15,7 @@ from typing import Any, get_args
 import pytest
 
 from agents.energy import CumulativeSeries, Prediction, Production
-from agents.manager.ledger_entries import LedgerEntry, canonical_bytes
+from agents.manager.ledger import LedgerEntry, canonical_bytes
 from agents.messages import AnyMessage
 from agents.model import GRID, TIMELINE
 from broker.protocol import topics

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from agents.messages import ContractAgreed
 from agents.model import GRID
 from scenarios.results.files import SimulationSpec, create_results

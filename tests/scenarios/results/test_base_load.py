@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agents.energy import CumulativeSeries
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.frames import load_frames
 from scenarios.results.reader import ResultsReader

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from scenarios.results.bill_rows import LINES, community_with_key, total_row
 from scenarios.results.export import export_results
 from scenarios.results.files import SimulationSpec, create_results

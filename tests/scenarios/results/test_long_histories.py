@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from agents.manager.ledger_entries import MAX_CHANGES, LedgerEntry, LedgerEvent, continued
+from agents.manager.ledger import MAX_CHANGES, LedgerEntry, LedgerEvent, continued
 from agents.model import Contract
 from agents.shares import Share
 from scenarios.results.rows import WrittenHistory, read_ledger, write_entries

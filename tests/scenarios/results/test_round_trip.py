@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import example, given, settings, strategies as st
 
-from agents.manager.ledger_entries import LedgerEntry, LedgerEvent, ledger_sha256
+from agents.manager.ledger import LedgerEntry, LedgerEvent, ledger_sha256
 from agents.model import Contract
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader

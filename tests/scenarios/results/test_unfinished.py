@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from scenarios.results.export import tables
 from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.power_profiles import average_power_profile

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from agents.model import GRID
 from scenarios.metrics.peak_power import IntervalError
 from scenarios.results.connection import ResultsError

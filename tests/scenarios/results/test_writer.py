@@ -23,7 +23,7 @@ import pytest
 import structlog
 
 from agents.energy import CumulativeSeries
-from agents.manager.ledger_entries import LedgerEntry, ledger_sha256
+from agents.manager.ledger import LedgerEntry, ledger_sha256
 from scenarios.events import Note, TimelineEvent
 from scenarios.gateways import Gateway
 from scenarios.prices import PriceBand, TimeOfUse

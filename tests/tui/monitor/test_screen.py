@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, OptionList, Select, Static, TabbedContent
 
-from agents.manager.ledger_entries import LedgerEntry
+from agents.manager.ledger import LedgerEntry
 from broker.clock.pacing import Pace
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.manager.ledger_entries import LedgerEntry, LedgerEvent
+from agents.manager.ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario

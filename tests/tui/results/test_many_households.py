@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from agents import Contract, LedgerEntry
-from agents.manager.ledger_entries import LedgerEvent
+from agents.manager.ledger import LedgerEvent
 from scenarios.results import RecordedEnd, RunWriter, SimulationSpec, create_results
 from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
