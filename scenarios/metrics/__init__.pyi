@@ -46,6 +46,7 @@ from .settlement import (
 )
 from .statistics import (
     SampleStatistics as SampleStatistics,
+    paired_differences as paired_differences,
     sample_statistics as sample_statistics,
     statistics_by_figure as statistics_by_figure,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "fractions_of",
     "load_factor",
     "mean_power_w",
+    "paired_differences",
     "peak_to_average",
     "producer_houses",
     "real_production_wh",

@@ -1,4 +1,4 @@
-"""Sample statistics of a figure over runs: mean, standard deviation, 95 % confidence interval of the mean."""
+"""Sample statistics of a figure over runs, and its paired differences: mean, deviation, 95 % confidence interval."""
 
 from __future__ import annotations
 
@@ -54,6 +54,27 @@ def statistics_by_figure(
     names = list(dict.fromkeys(name for run in runs for name in run))
     counted = [run for run, is_complete in zip(runs, complete or [True] * len(runs), strict=True) if is_complete]
     return {name: sample_statistics([run.get(name) for run in counted]) for name in names}
+
+
+def paired_differences(
+    reference: Mapping[int, Mapping[str, float | None]], other: Mapping[int, Mapping[str, float | None]], figure: str
+) -> list[float | None]:
+    """Return the differences of a figure for each seed that both have, in the reference's order.
+
+    Args:
+        reference: By seed, the figures of the reference's runs.
+        other: The same of the runs that are compared with them.
+        figure: Name of the figure.
+
+    Returns:
+        Other less reference; None if a run does not have the figure.
+    """
+    found: list[float | None] = []
+    for seed, run in reference.items():
+        if seed in other:
+            before, after = run.get(figure), other[seed].get(figure)
+            found.append(None if before is None or after is None else after - before)
+    return found
 
 
 def t_quantile(degrees_of_freedom: int) -> float:

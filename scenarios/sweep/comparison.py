@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scenarios.metrics import sample_statistics, statistics_by_figure
+from scenarios.metrics import statistics_by_figure
 from scenarios.results import ResultsError, SimulationInfo
-from scenarios.results.comparison import COMPARED_FIGURES, ComparedSimulation, Difference, SimulationComparison
-from scenarios.sweep.results_file import MOST_PAIRED, BySeed, SweepResults, differences, pairs_of
+from scenarios.results.comparison import ComparedSimulation, SimulationComparison, difference_between
+from scenarios.sweep.results_file import MOST_PAIRED, SweepResults, pairs_of
 
 
 def compared_points(results: SweepResults) -> SimulationComparison:
@@ -25,7 +25,7 @@ def compared_points(results: SweepResults) -> SimulationComparison:
     pairs = pairs_of(len(numbers))
     return SimulationComparison(
         simulations,
-        tuple(_difference(points, reference, other) for reference, other in pairs),
+        tuple(difference_between(points, reference, other) for reference, other in pairs),
         tuple(_warnings(results, simulations)),
         is_same_scenario=True,
     )
@@ -49,13 +49,6 @@ def _compared(results: SweepResults, index: int) -> ComparedSimulation:
     excluded = tuple((results.seed_of(row), row.state) for row in failed)
     statistics = statistics_by_figure(list(by_seed.values()))
     return ComparedSimulation(results.path, about, info.points[index], by_seed, statistics, excluded)
-
-
-def _difference(points: Sequence[BySeed], reference: int, other: int) -> Difference:
-    one, more = points[reference], points[other]
-    seeds = tuple(seed for seed in one if seed in more)
-    statistics = {figure.name: sample_statistics(differences(one, more, figure.name)) for figure in COMPARED_FIGURES}
-    return Difference(reference, other, seeds, statistics)
 
 
 def _warnings(results: SweepResults, simulations: Sequence[ComparedSimulation]) -> list[str]:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from scenarios.metrics import sample_statistics
+from scenarios.metrics import paired_differences, sample_statistics
 from scenarios.results import refuse_existing, require_parquet, whole_files
 from scenarios.sweep.one_run import FIGURES
 from scenarios.sweep.plan import request_json
-from scenarios.sweep.results_file import SweepResults, differences, pairs_of, summarize
+from scenarios.sweep.results_file import SweepResults, pairs_of, summarize
 
 Cell = str | int | float | bool | None
 SweepTable = tuple[tuple[str, ...], list[tuple[Cell, ...]]]
@@ -53,7 +53,7 @@ def _pairs(results: SweepResults) -> Iterator[tuple[Cell, ...]]:
     figures, labels = results.figures_by_seed(), results.info.points
     for reference, other in pairs_of(len(figures)):
         for name in FIGURES:
-            of = sample_statistics(differences(figures[reference], figures[other], name))
+            of = sample_statistics(paired_differences(figures[reference], figures[other], name))
             labelled = (reference + 1, other + 1, labels[reference], labels[other], name)
             yield (*labelled, of.runs, of.mean, of.low_95, of.high_95)
 

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from broker import atomic_write, shown
 from broker.protocol import first_problem
-from scenarios.metrics import sample_statistics
+from scenarios.metrics import paired_differences, sample_statistics
 from scenarios.results import (
     SWEEP_ID,
     ResultsError,
@@ -128,28 +128,8 @@ def pairwise(points: Sequence[BySeed], figures: Sequence[str]) -> Iterator[PairR
     """Yield the differences of each figure between two points, on the seeds that both have."""
     for reference, other in pairs_of(len(points)):
         for name in figures:
-            pairs = differences(points[reference], points[other], name)
-            of = sample_statistics(pairs)
+            of = sample_statistics(paired_differences(points[reference], points[other], name))
             yield (reference + 1, other + 1, name, of.runs, of.mean, of.low_95, of.high_95)
-
-
-def differences(reference: BySeed, other: BySeed, figure: str) -> list[float | None]:
-    """Return the differences of a figure for each seed that both points have, in the reference's order.
-
-    Args:
-        reference: By seed, the figures of the reference's runs.
-        other: The same of the other point.
-        figure: Name of the figure.
-
-    Returns:
-        Other less reference; None if a run does not have the figure.
-    """
-    found: list[float | None] = []
-    for seed, run in reference.items():
-        if seed in other:
-            before, after = run.get(figure), other[seed].get(figure)
-            found.append(None if before is None or after is None else after - before)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from .comparison import (
     SimulationComparison as SimulationComparison,
     compare_simulations as compare_simulations,
     comparison_json as comparison_json,
+    difference_between as difference_between,
 )
 from .figure import (
     drawn_figures as drawn_figures,
@@ -37,6 +38,7 @@ __all__ = [
     "check_files",
     "compare_simulations",
     "comparison_json",
+    "difference_between",
     "drawn_figures",
     "main_figures",
     "mean_text",

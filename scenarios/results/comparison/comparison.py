@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.metrics import DEFAULT_INTERVAL_S, Figure, SampleStatistics, sample_statistics
+from scenarios.metrics import DEFAULT_INTERVAL_S, Figure, SampleStatistics, paired_differences, sample_statistics
 from scenarios.results.comparison.compared_simulation import (
     COMPARED_FIGURES,
     ComparedSimulation,
@@ -107,12 +107,11 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
             raise SameSimulationError(f"{one.path} and {other.path} hold the same simulation: choose different ones")
     labels = labels_of(read)
     simulations = tuple(compared(one, label) for one, label in zip(read, labels, strict=True))
-    pairs = list(combinations(range(len(read)), 2))
+    by_seed = [one.by_seed for one in simulations]
     differences = tuple(
-        difference
-        for reference, other in pairs
-        if read[reference].is_same_scenario(read[other])
-        for difference in _difference(simulations, reference, other)
+        difference_between(by_seed, reference, other)
+        for reference, other in combinations(range(len(read)), 2)
+        if read[reference].is_same_scenario(read[other]) and not by_seed[reference].keys().isdisjoint(by_seed[other])
     )
     return SimulationComparison(
         simulations,
@@ -164,18 +163,21 @@ def _check_files_differ(paths: Sequence[Path]) -> None:
         seen.add(itself)
 
 
-def _difference(simulations: Sequence[ComparedSimulation], reference: int, other: int) -> list[Difference]:
-    one, more = simulations[reference].by_seed, simulations[other].by_seed
+def difference_between(
+    points: Sequence[Mapping[int, Mapping[str, float | None]]], reference: int, other: int
+) -> Difference:
+    """Return the paired differences between two of several simulations, or points of a sweep.
+
+    Args:
+        points: By seed, the figures of the runs of each.
+        reference: Index of the one that is subtracted.
+        other: Index of the one that it is subtracted from.
+    """
+    one, more = points[reference], points[other]
     seeds = tuple(seed for seed in one if seed in more)
-    if not seeds:
-        return []
     names = [figure.name for figure in COMPARED_FIGURES]
-    pairs = {name: [_less(more[seed].get(name), one[seed].get(name)) for seed in seeds] for name in names}
-    return [Difference(reference, other, seeds, {name: sample_statistics(values) for name, values in pairs.items()})]
-
-
-def _less(minuend: float | None, subtrahend: float | None) -> float | None:
-    return None if minuend is None or subtrahend is None else minuend - subtrahend
+    figures = {name: sample_statistics(paired_differences(one, more, name)) for name in names}
+    return Difference(reference, other, seeds, figures)
 
 
 # What limits a comparison.
