@@ -1,9 +1,3 @@
-from .adapter import (
-    Adapter as Adapter,
-    MessageError as MessageError,
-    MissingLibraryError as MissingLibraryError,
-    OutgoingMessage as OutgoingMessage,
-)
 from .adapters import (
     adapters_of as adapters_of,
     languages_of as languages_of,
@@ -48,13 +42,11 @@ from .payloads import (
 )
 from .scan import (
     FoundDevice as FoundDevice,
-    found_in as found_in,
     scan_broker as scan_broker,
 )
 
 __all__ = [
     "GUEST",
-    "Adapter",
     "AnnouncePayload",
     "Claim",
     "DeviceLink",
@@ -62,9 +54,6 @@ __all__ = [
     "ForecastPayload",
     "FoundDevice",
     "JobPayload",
-    "MessageError",
-    "MissingLibraryError",
-    "OutgoingMessage",
     "RecordedDeviceMessage",
     "ReplayPort",
     "ReportPayload",
@@ -76,7 +65,6 @@ __all__ = [
     "adapters_of",
     "answering_lost_guests",
     "device_access_of",
-    "found_in",
     "guest_devices",
     "guest_gateway",
     "is_guest_producer",

@@ -23,7 +23,6 @@ from .replay import (
     read_recording as read_recording,
 )
 from .run import (
-    Replay as Replay,
     RunCallbacks as RunCallbacks,
     RunEnvironment as RunEnvironment,
     run_hosts as run_hosts,
@@ -56,7 +55,6 @@ __all__ = [
     "PlannedRun",
     "Recording",
     "RecordingError",
-    "Replay",
     "RunCallbacks",
     "RunEnvironment",
     "RunOutcome",

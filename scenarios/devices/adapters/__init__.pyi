@@ -1,6 +1,5 @@
 from .registry import (
     ADAPTERS as ADAPTERS,
-    LANGUAGES as LANGUAGES,
     adapter_for as adapter_for,
     adapter_names as adapter_names,
     adapter_problems as adapter_problems,
@@ -20,7 +19,6 @@ from .zigbee2mqtt import MAX_LIST_BYTES as MAX_LIST_BYTES
 
 __all__ = [
     "ADAPTERS",
-    "LANGUAGES",
     "MAX_LIST_BYTES",
     "MeterValue",
     "SwitchingMessage",
