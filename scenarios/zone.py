@@ -90,6 +90,18 @@ class Zone:
         """Return when the local day of a time began, UNIX seconds."""
         return int(self.at(time_s).replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp())
 
+    def utc_offsets(self, start_s: int, end_s: int) -> list[tuple[int, int]]:
+        """Return the offsets from UTC between two UNIX times, seconds, each with the time from which it holds."""
+        found: list[tuple[int, int]] = []
+        quarter_s = 900  # clocks change at whole quarters of an hour
+        later_s = range((start_s // quarter_s + 1) * quarter_s, end_s + 1, quarter_s) if self.key else ()
+        for time_s in (start_s, *later_s):
+            offset = self.at(time_s).utcoffset()
+            offset_s = 0 if offset is None else int(offset.total_seconds())
+            if not found or found[-1][1] != offset_s:
+                found.append((time_s, offset_s))
+        return found
+
     def iso(self, time_s: int) -> str:
         """Return ISO 8601: `2026-06-21T06:00:00Z`, or with the offset."""
         return self.at(time_s).isoformat().replace("+00:00", "Z")

@@ -53,3 +53,11 @@ def test_an_offset_may_be_written_shortly(offset: str) -> None:
     """All forms of ISO 8601, and none at all."""
     written = f"2026-07-01T00:00:00{offset}"
     assert iso_datetime(written) == datetime.fromisoformat(written)
+
+
+def test_a_zone_knows_when_its_offset_changes() -> None:
+    """The change is at the whole hour; a zone with a fixed offset has none."""
+    midnight_s = 1_792_879_200  # 2026-10-25T00:00:00+02:00
+    berlin = Zone(7200, "Europe/Berlin")
+    assert berlin.utc_offsets(midnight_s, midnight_s + 90_000) == [(midnight_s, 7200), (midnight_s + 10_800, 3600)]
+    assert Zone(20_700).utc_offsets(midnight_s, midnight_s + 90_000) == [(midnight_s, 20_700)]

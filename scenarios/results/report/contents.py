@@ -6,7 +6,6 @@ are listed once and referred to by number.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -29,11 +28,11 @@ from scenarios.metrics import (
 )
 from scenarios.monitor import shown_agent
 from scenarios.prices import price_in_words
-from scenarios.results.bill_rows import LINES, BillRow, bill_rows
+from scenarios.results.bill_rows import bill_rows
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.large_runs import is_of_large_runs, large_contents
-from scenarios.results.report.report_header import run_header, utc_offsets
+from scenarios.results.report.report_parts import bill_row, job_row, page_header, run_header
 from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
 from scenarios.scenario import Scenario
@@ -139,26 +138,17 @@ class _Contents:
             runs.append(self._run(loaded, figures[-1]))
         # Production continues after a run's last job: show it over the time that any run covers.
         production = settle(self._scenario, (), self._start_s, self._end_s)
-        info = self._results.info
+        header = page_header(
+            self._results,
+            self._scenario.description,
+            len(self._scenario.jobs),
+            self._scenario.zone,
+            (self._start_s, self._end_s),
+            self._interval_s,
+            utc=self._utc,
+        )
         return {
-            "scenario": info.scenario,
-            "description": self._scenario.description,
-            "algorithm": info.algorithm,
-            "broker": info.broker,
-            "hosts": info.hosts,
-            "settings": info.settings,
-            "versions": info.versions,
-            "created": re.sub(r"\.\d+", "", info.created_utc),
-            "file": self._results.path.name,
-            "planned": len(info.seeds),
-            "offsets": utc_offsets(self._scenario.zone, self._start_s, self._end_s),
-            "zone": self._scenario.zone.name,
-            "knows_offset": self._results.knows_offset,
-            "utc": self._utc,
-            "start": self._start_s,
-            "interval": self._interval_s,
-            "job_count": len(self._scenario.jobs),
-            "intervals": -(-(self._end_s - self._start_s) // self._interval_s),
+            **header,
             "houses": [[house.id, house.name] for house in self._scenario.houses],
             "producers": self._producers(production),
             "production_step": self._production_step(production),
@@ -194,21 +184,7 @@ class _Contents:
         return statistics_by_figure([of.as_dict() for of in figures], [info.is_complete for info in self._infos])
 
     def _job_rows(self) -> list[list[Any]]:
-        return [
-            [
-                job.job_id,
-                job.source_id,
-                self._houses[job.house],
-                self._text(job.device),
-                self._text(job.profile),
-                job.registered_s - self._start_s,
-                job.earliest_start_s - self._start_s,
-                job.latest_start_s - self._start_s,
-                job.duration_s,
-                round(job.energy_wh, 1),
-            ]
-            for job in self._scenario.jobs
-        ]
+        return [job_row(job, job.duration_s, self._start_s, self._houses, self._text) for job in self._scenario.jobs]
 
     def _text(self, text: str) -> int:
         return self._texts.setdefault(text, len(self._texts))
@@ -262,8 +238,8 @@ class _Contents:
         rows: list[list[float | int | None]] = []
         for house, split in run.split.by_house.items():
             energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]
-            money = self._money(billed[house]) if billed else []
-            rows.append([*(round(wh, 1) for wh in energies), split.jobs, *(round(eur, 4) for eur in money)])
+            money = bill_row(billed[house]) if billed else []
+            rows.append([*(round(wh, 1) for wh in energies), split.jobs, *money])
         return rows
 
     def _base(self, settled: Settlement) -> dict[str, Any] | None:
@@ -290,12 +266,6 @@ class _Contents:
             "all": [_rounded(mean_power_w(of.sum(axis=0), interval_s)) for of in (local_wh, grid_wh)],
             "houses": each if size <= self._powers else None,
         }
-
-    @staticmethod
-    def _money(bill: BillRow) -> list[float]:
-        """Return the bill with and without the neighbourhood, then the lines of the bill where they are known."""
-        lines = [getattr(bill, name) for name in LINES[:-3]]
-        return [bill.with_eur, bill.without_eur, *(eur for eur in lines if eur is not None)]
 
     def _contract_rows(self, run: RunResults) -> list[list[Any]]:
         """Return contracts with their power, W: the first interval, then local and grid power by interval."""

@@ -7,7 +7,6 @@ left out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -15,11 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from scenarios.metrics import figures_json, mean_power_w, peak_to_average, statistics_by_figure
-from scenarios.results.bill_rows import LINES, BillRow
 from scenarios.results.contract_rows import ContractRow
 from scenarios.results.large_run_overviews import MINUTE_S, MinuteEnergies
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.report_header import run_header, utc_offsets
+from scenarios.results.report.report_parts import bill_row, job_row, page_header, run_header
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import Overview, view_overview
 
@@ -66,26 +64,11 @@ def large_contents(
     ]
     figures = [views[info.run].kpis.as_dict() for info in infos]
     spread = statistics_by_figure(figures, [info.is_complete for info in infos])
-    info = results.info
+    header = page_header(
+        results, about["description"], about["jobs"], results.zone, (start_s, end_s), interval_s, utc=utc
+    )
     return {
-        "scenario": info.scenario,
-        "description": about["description"],
-        "algorithm": info.algorithm,
-        "broker": info.broker,
-        "hosts": info.hosts,
-        "settings": info.settings,
-        "versions": info.versions,
-        "created": re.sub(r"\.\d+", "", info.created_utc),
-        "file": results.path.name,
-        "planned": len(info.seeds),
-        "offsets": utc_offsets(results.zone, start_s, end_s),
-        "zone": results.zone.name,
-        "knows_offset": results.knows_offset,
-        "utc": utc,
-        "start": start_s,
-        "interval": interval_s,
-        "job_count": about["jobs"],
-        "intervals": -(-(end_s - start_s) // interval_s),
+        **header,
         "houses": [list(house) for house in results.houses],
         "producers": [[" + ".join(names), houses[house], []] for house, names in roofs.items()],
         "production_step": 1,
@@ -131,7 +114,7 @@ class _Page:
                 [
                     *(round(wh, 1) for wh in (of.consumed_wh, of.own_wh, of.neighbours_wh, of.grid_wh)),
                     of.jobs,
-                    *(_money(bills[house]) if house in bills else ()),
+                    *(bill_row(bills[house]) if house in bills else ()),
                 ]
                 for house, of in ((house, row.split) for house, row in rows.items())
             ],
@@ -153,20 +136,7 @@ class _Page:
         }
 
     def _contract(self, row: ContractRow) -> list[Any]:
-        self.jobs.append(
-            [
-                row.job_id,
-                row.source_id,
-                self._houses[row.house],
-                self._text(row.device),
-                self._text(row.profile),
-                row.registered_s - self._start_s,
-                row.earliest_start_s - self._start_s,
-                row.latest_start_s - self._start_s,
-                row.end_s - row.start_s,
-                round(row.energy_wh, 1),
-            ]
-        )
+        self.jobs.append(job_row(row, row.end_s - row.start_s, self._start_s, self._houses, self._text))
         roof = -1 if row.producer_house is None else self._roofs[row.producer_house]
         delivered_wh = round(row.delivered_wh, 1)
         given: dict[int, tuple[float, float]] = {}  # a house's producers are one roof here
@@ -180,11 +150,6 @@ class _Page:
 
     def _text(self, text: str) -> int:
         return self.texts.setdefault(text, len(self.texts))
-
-
-def _money(bill: BillRow) -> list[float]:
-    lines = [getattr(bill, name) for name in LINES[:-3]]
-    return [round(eur, 4) for eur in (bill.with_eur, bill.without_eur, *(eur for eur in lines if eur is not None))]
 
 
 def _peaks(minutes: MinuteEnergies, interval_s: int) -> list[float | None]:

@@ -22,7 +22,6 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import ReportLimits, report_contents
 from scenarios.results.report.page import build_page, write_report
-from scenarios.results.report.report_header import utc_offsets
 from scenarios.results.rows import DroppedHost
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
@@ -379,14 +378,6 @@ def test_a_report_of_several_simulations_compares_them_and_shows_each(results_fi
         "address": "#simulation=B",
     }
     assert "other.sqlite" in re.sub(r"(?s)<script.*?</script>", "", in_browser(page, "#simulation=B"))
-
-
-def test_a_page_knows_when_its_zone_changes_the_clock() -> None:
-    """The change is at the whole hour; a zone with a fixed offset has none."""
-    midnight_s = 1_792_879_200  # 2026-10-25T00:00:00+02:00
-    berlin = Zone(7200, "Europe/Berlin")
-    assert utc_offsets(berlin, midnight_s, midnight_s + 90_000) == [(midnight_s, 7200), (midnight_s + 10_800, 3600)]
-    assert utc_offsets(Zone(20_700), midnight_s, midnight_s + 90_000) == [(midnight_s, 20_700)]
 
 
 @pytest.mark.long
