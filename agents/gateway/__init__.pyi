@@ -1,3 +1,6 @@
+from .device_rules import (
+    DEVICE_RULES as DEVICE_RULES,
+)
 from .gateway_consumer import (
     MAX_OPEN_JOBS as MAX_OPEN_JOBS,
     GatewayConsumer as GatewayConsumer,
@@ -6,7 +9,6 @@ from .gateway_producer import (
     GatewayProducer as GatewayProducer,
 )
 from .gateway_settings import (
-    DEVICE_RULES as DEVICE_RULES,
     GatewaySettings as GatewaySettings,
     Prices as Prices,
     PricesAt as PricesAt,

@@ -17,7 +17,7 @@ from agents.gateway.counter_unit import (
     problem_of_jump,
     problem_since_jump,
 )
-from agents.gateway.meter_rules import MeterRules
+from agents.gateway.device_rules import MeterRules
 
 MAX_POWER_W = 100_000.0
 """No household device draws or supplies more than this; a meter that reports more is wrong."""

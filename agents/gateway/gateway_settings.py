@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
+from agents.gateway.device_rules import DEVICE_RULES
 from agents.gateway.waiting_appliance import WaitingDetection
 from agents.model import GRID
 
@@ -18,38 +19,6 @@ MINUTE_S = 60
 
 PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
 """Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
-
-DEVICE_RULES = 12
-"""The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay has
-the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less. 3: a
-single reading that no meter can have counted is passed over, and a device that has left is there again once it
-announces itself; a job started by hand ends when its programme is over, not later than its contract starts. 4: a
-programme that takes far longer than planned is not cut off while it draws more than a stand-by does. 5: a guest that
-takes a free place has a meter of its own, and a device that has left is not metered by its last power. 6: a reading of
-0 W that comes with an open switch does not show that the programme was over before, and a device that reports its
-switch closed after its connection has ended did not lose power. 7: if a job started by hand ends after its contract has
-started, it ends as soon as its device says so, not only when the gateway next looks at it. 8: nothing remains of a
-reading that was passed over, and one that is only repeated confirms nothing; a roof without a counter is not metered by
-its last power while it is offline; a device that reports no switch answers a command by what it draws; and while a
-counter is absent, energy is metered by power. 9: a device without a counter draws, while it is offline, the lower of
-the powers before and after; what a job drew since its counter was last read is metered by power at the job's end; a
-counter that changes from kWh to Wh, or back, is recognized; neither a counter that stays wrong nor a wrong power makes
-the other value of a report wrong; a counter that falls by rounding stands; the report that starts a job may be the only
-one in which it draws; and with shared supply, a job that is covered at several starts, or costs the same, takes the
-earliest, not the one at which its energy rounds to the most or the least, and makes room for others however it
-rounds. 10: of several meters on one topic only the first one counts; a counter that is not in the unit in which its
-device is declared does not count, and neither does one that rises for long as no household can draw; a single reading
-that is too high is passed over even if a household could have drawn as much; and a job without an answer says whether
-anything was ever heard of its device. 11: a counter that falls to more than its device can have drawn since the
-reading before was not reset, but counts on from what it had stored, and so does one that has shown slightly less for a
-while; its device has drawn nothing while it was offline. And a job whose device has vanished says how that was
-noticed. 12: a programme whose device is read seldom is over when a second reading has shown it, and one that takes
-longer than planned when its device has been idle for as long as any other; a job whose device has vanished drew what
-the device's counter shows once it is back, and the next job only what its power amounts to until then; what a counter
-misses because it was reset counts by power; a counter that was reset while its device was offline, or that has shown 0
-for a while, shows no more than the device can have drawn since then; what was drawn before a counter fell to a
-thousandth says nothing of its unit; and a counter that rises soon after an old reading was repeated is not taken for
-that of another device."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from agents.gateway.counter_history import ABSENT_S, MAX_COUNTER_WH, MAX_POWER_W, CounterHistory
 from agents.gateway.counter_step import CountBefore, PowerSeen
 from agents.gateway.counter_unit import CounterUnit
-from agents.gateway.meter_rules import MeterRules
+from agents.gateway.device_rules import MeterRules
 from agents.gateway.several_meters import SeveralMeters
 
 PLAUSIBLE_FACTOR = 2.0

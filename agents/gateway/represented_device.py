@@ -10,9 +10,9 @@ from typing import Any, Literal
 import structlog
 
 from agents.device_events import Announced, DeviceNotice, Left, Rejected
+from agents.gateway.device_rules import MeterRules
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.meter import Meter
-from agents.gateway.meter_rules import MeterRules
 from agents.messages import AnyMessage, DeviceSaid
 from broker.hosts import Agent
 

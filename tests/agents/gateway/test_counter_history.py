@@ -6,7 +6,7 @@ import pytest
 
 from agents.gateway.counter_history import CounterHistory
 from agents.gateway.counter_step import CountBefore, CounterStep, PowerSeen
-from agents.gateway.meter_rules import MeterRules
+from agents.gateway.device_rules import MeterRules
 
 MOST_W = 3_680.0
 _BEFORE = CountBefore(10_000.0, 0.0, 0.0)

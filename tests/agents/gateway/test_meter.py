@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from agents.gateway.device_rules import MeterRules
 from agents.gateway.meter import Meter
-from agents.gateway.meter_rules import MeterRules
 
 
 def test_a_meter_takes_only_readings_that_are_numbers() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple
 
-from agents.gateway.gateway_settings import DEVICE_RULES
-from agents.gateway.meter_rules import MeterRules
+from agents.gateway.device_rules import DEVICE_RULES, MeterRules
 
 
 def test_the_first_rules_recognize_nothing_and_the_present_ones_everything() -> None:
