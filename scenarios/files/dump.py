@@ -250,18 +250,17 @@ _UNPRINTABLE = re.compile(
 _SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "community", "timeline", "expect", "faults"})
 
 
-def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:
+def save_scenario(scenario: Scenario | ScenarioFile, path: Path) -> None:
     """Write a scenario to a YAML file atomically; missing folders are created.
 
     Args:
         scenario: The scenario.
         path: The file.
-        schema: Path or URL of the JSON schema, for editors; None: no reference to it.
 
     Raises:
         ScenarioError: No file produces this scenario, or the file cannot be written.
     """
-    write_text(to_yaml(scenario, schema=schema), path)
+    write_text(to_yaml(scenario), path)
 
 
 def write_text(text: str, path: Path) -> os.stat_result:
@@ -282,10 +281,10 @@ def write_text(text: str, path: Path) -> os.stat_result:
     return written
 
 
-def to_yaml(scenario: Scenario | ScenarioFile, *, schema: str | None = None) -> str:
+def to_yaml(scenario: Scenario | ScenarioFile) -> str:
     """Return YAML text from which `load_text` builds the same scenario."""
     file = file_model_of(scenario) if isinstance(scenario, Scenario) else scenario
-    lines = [f"# yaml-language-server: $schema={schema}"] if schema else []
+    lines: list[str] = []
     content = file.model_dump(exclude_none=True, exclude_defaults=True)
     for key, value in content.items():
         if key in _SECTIONS:

@@ -47,18 +47,17 @@ class Element:
         """Return where the child with this tag is, else the element."""
         return next((child.where for child in self.children if child.tag == tag), self.where)
 
-    def required(self, tag: str, problems: list[Problem], default: str = "") -> str:
-        """Return the value of this name.
+    def required(self, tag: str, problems: list[Problem]) -> str:
+        """Return the value of this name; empty after adding a problem.
 
         Args:
             tag: Name of the child or attribute.
             problems: Receives a problem if there is no value.
-            default: Returned if there is no value.
         """
         value = self.value(tag)
         if not value:
             problems.append(Problem(self.where, f"<{self.tag}>: {tag!r} is {'missing' if value is None else 'empty'}"))
-            return default
+            return ""
         return value
 
     def time(self, tag: str, problems: list[Problem]) -> int | None:

@@ -149,15 +149,12 @@ class AveragePowerProfile:
         return AveragePowerProfile(self.runs, self.interval_s, self.times_s[part], *courses)
 
 
-def average_power_profile(
-    results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None
-) -> AveragePowerProfile:
+def average_power_profile(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> AveragePowerProfile:
     """Return the average over all completed runs; only the first run while none has completed.
 
     Args:
         results: An open results file.
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
-        house: Id of a house, for that household only; None: all.
 
     Raises:
         ResultsError: There is no run, or the file is damaged.
@@ -167,9 +164,8 @@ def average_power_profile(
     if not begun:
         raise ResultsError(f"{results.path}: has no run yet")
     runs = [run for run in begun if run.is_complete] or begun[:1]
-    if len(runs) == 1 and (minutes := results.minutes(runs[0].run, house)) is not None:
+    if len(runs) == 1 and (minutes := results.minutes(runs[0].run)) is not None:
         return _average([power_profile(minutes, interval_s)])
-    producers = () if house is None else results.producers_of(house)
     spans = [(one.start_s, one.end_s) for one in (results.settlement(run.run) for run in runs)]
     # Settled over the time that any run covers: production continues after the last job of a run.
     start_s, end_s = min(start for start, _ in spans), max(end for _, end in spans)
@@ -179,7 +175,7 @@ def average_power_profile(
         realised = results.realised(run.run)
         contracts, promises = realised.settled(standing), realised.promises(standing)
         settled = settle(realised.scenario, contracts, start_s, end_s, promises)
-        profiles.append(power_profile(minutes_of(settled, house, producers), interval_s))
+        profiles.append(power_profile(minutes_of(settled), interval_s))
     return _average(profiles)
 
 

@@ -169,18 +169,17 @@ def add_consumer(tree: Tree, house_ref: Ref, appliance: Appliance | None) -> Cha
     return _add_device(tree, house_ref, device, steps)
 
 
-def add_producer(tree: Tree, house_ref: Ref, predictions: list[Any], name: str = "") -> Change:
+def add_producer(tree: Tree, house_ref: Ref, predictions: list[Any]) -> Change:
     """Add a producer to a house.
 
     Args:
         tree: The neighbourhood as plain data.
         house_ref: The house.
         predictions: YAML entries of its forecasts.
-        name: Display name.
     """
     house = at(tree, house_ref)
     wish = f"pv-{text(house.get('id'))}"
-    device = {"id": free_id(device_ids(tree, house), wish), "type": "producer", "name": name or "Panels"}
+    device = {"id": free_id(device_ids(tree, house), wish), "type": "producer", "name": "Panels"}
     return _add_device(tree, house_ref, {**device, "template": "pv", "predictions": predictions}, [])
 
 

@@ -107,7 +107,6 @@ def test_all_runs(results_file: Path) -> None:
         view = view_runs(results, HOUR_S)
         days = [view_neighbourhood(results, run, HOUR_S).day for run in (1, 2)]
         average = average_power_profile(results, HOUR_S)
-        of_house = average_power_profile(results, HOUR_S, house="b")
 
     assert [info.seed for info, _ in view.runs] == [1, 2]
     figures = [of.grid_wh for _, of in view.runs]
@@ -117,8 +116,6 @@ def test_all_runs(results_file: Path) -> None:
     assert average.local.mean_w == pytest.approx((local_w[0] + local_w[1]) / 2)
     assert average.local.deviation_w == pytest.approx(abs(local_w[0] - local_w[1]) / 2**0.5)
     assert average.production.deviation_w == pytest.approx([0] * len(average.times_s))
-    assert of_house.production.mean_w.sum() == 0
-    assert of_house.grid.mean_w.sum() <= average.grid.mean_w.sum()
 
 
 def test_intervals_are_whole_minutes_in_every_view(results_file: Path) -> None:
