@@ -152,6 +152,8 @@ class Ledger:
         """By job id, how many contracts of it there are."""
         self._cancelled: dict[str, int] = defaultdict(int)
         """By job id, how many its consumer has cancelled on its own initiative."""
+        self._refused: dict[str, str] = {}
+        """By id of a contract that its producers have not confirmed: the consumer that reported it."""
         self._followed: frozenset[str] = frozenset()
         """Jobs about whose contracts the timeline is informed."""
 
@@ -180,9 +182,11 @@ class Ledger:
             contract_id: The contract.
 
         Returns:
-            None, too, if a producer has ended the contract, which the consumer could not know.
+            None, too, if a producer has ended the contract, or it was refused, which the consumer could not know.
         """
         entry = self.entries.get(contract_id)
+        if entry is None and self._refused.get(contract_id) == consumer:
+            return None
         if entry is None or self.job_of(entry.contract).agent != consumer:
             self._manager.reject(consumer, f"reports on contract {contract_id!r}, which is not its own")
             return None
@@ -238,6 +242,16 @@ class Ledger:
             at_s=self._manager.now_s, what="agreed", start_s=contract.start_s, reason=reason, shares=contract.shares
         )
         self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
+
+    def refuse(self, contract: Contract, reason: str) -> None:
+        """Inform a consumer that its new contract does not stand, because its producers have not confirmed it.
+
+        Args:
+            contract: The contract, the next one of its job.
+            reason: Why.
+        """
+        self._refused[contract.contract_id] = self.job_of(contract).agent
+        self.tell_void(contract, reason)
 
     def amend(self, entry: LedgerEntry, contract: Contract, reason: str) -> None:
         """Change the start or the supply of a contract that stands.

@@ -205,7 +205,7 @@ class Manager(Agent[AnyMessage]):
             self._ledger.tell_void(contract, problem)
         elif reason := self._supply.sign(contract):
             log.warning("contract not confirmed", contract=contract.contract_id, consumer=consumer, reason=reason)
-            self._ledger.tell_void(contract, reason)
+            self._ledger.refuse(contract, reason)
         else:
             self._ledger.agree(contract, report.reason)
 

@@ -12,6 +12,7 @@ were.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,6 +56,14 @@ MAX_ASKED_FOR_ROOM = 4
 """Jobs that are asked to make room for another one, those with the most of what it wants first."""
 
 
+class _Description(NamedTuple):
+    """A description of a job by its consumer."""
+
+    digest: str
+    step: int
+    """The step in which it was received."""
+
+
 class SharedProducerSupply:
     """The supply of a producer that gives shares to jobs, minute by minute; see `agents.producer.ProducerSupply`."""
 
@@ -68,8 +77,10 @@ class SharedProducerSupply:
         self._jobs: dict[str, Job] = {}
         """By job id, how its consumer described it."""
         self._reservations = Reservations()
-        self._digests: dict[str, str] = {}
-        """By job, a digest of how its consumer described it."""
+        self._descriptions: dict[str, _Description] = {}
+        """By job id, what is kept of its consumer's description besides the job."""
+        self._promised_in: dict[str, int] = {}
+        """By job id, the step in which its share was last reported to the manager."""
         self._inventors: set[str] = set()
         """Houses that have described a job that is not registered so: they describe no more."""
         self._expected: list[tuple[int, tuple[tuple[int, int], ...]]] = []
@@ -118,8 +129,8 @@ class SharedProducerSupply:
                 self._give_up(job_id)
             case RoomWanted(job_id=job_id) as wanted if job_id not in self._jobs or self._is_of(sender, job_id):
                 self._ask_for_room(sender, wanted)
-            case ShareVoid(job_id=job_id, reason=reason) if sender == MANAGER:
-                self._take_void(job_id, reason)
+            case ShareVoid() as void if sender == MANAGER:
+                self._take_void(void, received.step)
             case message:
                 return self._refuse(sender, message)
         return True
@@ -140,13 +151,28 @@ class SharedProducerSupply:
         job = self._jobs.get(job_id)
         return job is not None and job.agent == consumer
 
-    def _take_void(self, job_id: str, reason: str) -> None:
-        self._reservations.remove(job_id)
-        if reason == NOT_REGISTERED and job_id in self._jobs:
-            # The job's real consumer may still describe it.
-            invented = self._jobs.pop(job_id)
+    def _take_void(self, void: ShareVoid, sent_in: int) -> None:
+        """Free a share, unless it was promised, or the job described, anew before the manager could know.
+
+        Args:
+            void: What the manager says.
+            sent_in: The step in which it said so.
+        """
+        job_id = void.job_id
+        if void.reason != NOT_REGISTERED:
+            if self._promised_in.get(job_id, -1) < sent_in:
+                self._reservations.remove(job_id)
+        elif job_id in self._jobs and self._descriptions[job_id].step < sent_in:
+            self._reservations.remove(job_id)
+            invented = self._forget_job(job_id)  # the job's real consumer may still describe it
             self._inventors.add(invented.house)
             self._producer.reject(invented.agent, f"reserves for job {job_id!r}, which is not registered so")
+
+    def _forget_job(self, job_id: str) -> Job:
+        """Forget a job that was described and has no reservation; return it."""
+        del self._descriptions[job_id]
+        self._promised_in.pop(job_id, None)
+        return self._jobs.pop(job_id)
 
     # What is left.
 
@@ -163,8 +189,7 @@ class SharedProducerSupply:
         for job_id, job in list(self._jobs.items()):
             has_ended = job.latest_start_s + job.duration_s + PAST_KEPT_S <= self._producer.now_s
             if has_ended and not self._reservations.has(job_id):
-                del self._jobs[job_id]
-                self._digests.pop(job_id, None)
+                self._forget_job(job_id)
 
     # Reservations.
 
@@ -177,9 +202,8 @@ class SharedProducerSupply:
             if problem and problem != TAKEN:
                 self._producer.reject(consumer, problem)
             self._decline_share(reserve, consumer, problem or "less is left")
-            if is_new:  # the manager compares the description only of a job that is promised something
-                self._jobs.pop(job_id, None)
-                self._digests.pop(job_id, None)
+            if is_new and job_id in self._jobs:
+                self._forget_job(job_id)  # the manager compares the description only if something is promised
             return
         self._reservations.add(job_id, wanted, keeps_earlier=reserve.keeps_earlier)
         self._promise_share(job_id, wanted, is_answer=bool(reserve.minutes_mwh))
@@ -201,7 +225,7 @@ class SharedProducerSupply:
         is_new = described is not None and job_id not in self._jobs and described.house not in self._inventors
         if described is not None and is_new and described.agent == consumer:
             self._jobs[job_id] = described
-            self._digests[job_id] = digest_of(described)
+            self._descriptions[job_id] = _Description(digest_of(described), self._producer.step)
         known = self._jobs.get(job_id)
         if known is not None and described is not None and known.agent != consumer == described.agent:
             return TAKEN
@@ -262,10 +286,11 @@ class SharedProducerSupply:
             consumer=self._jobs[job_id].agent,
             start_s=reservation.start_s,
             minutes_mwh=reservation.runs,
-            digest=self._digests[job_id],
+            digest=self._descriptions[job_id].digest,
             is_answer=is_answer,
         )
         self._producer.send(MANAGER, promised)
+        self._promised_in[job_id] = self._producer.step
 
     # Room for other jobs.
 

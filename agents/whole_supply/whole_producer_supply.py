@@ -56,6 +56,7 @@ class WholeProducerSupply:
         "_jobs",
         "_known_state",
         "_producer",
+        "_promised_in",
         "_provisional",
         "_refused",
         "_registered",
@@ -82,6 +83,8 @@ class WholeProducerSupply:
         """By job id, the starts of those that have been carried out, UNIX seconds."""
         self._clients: dict[str, str] = {}
         """By job id, its consumer."""
+        self._promised_in: dict[str, int] = {}
+        """By job id, the step in which its start was last promised."""
         self._registered: set[str] = set()
         """Digests of the jobs that may be requested."""
         self._jobs: dict[str, Job] = {}
@@ -140,11 +143,8 @@ class WholeProducerSupply:
                 self._withdraw(sender, job_id)
             case JobsRegistered(digests=digests) if sender == MANAGER:
                 self._registered |= set(digests)
-            case PromiseVoid(job_id=job_id, start_s=start_s) if sender == MANAGER:
-                commitment = self._committed.get(job_id)
-                if commitment is not None and commitment.start_s == start_s:
-                    del self._committed[job_id]
-                    self._announce_openings()
+            case PromiseVoid() as void if sender == MANAGER:
+                self._take_void(void, received.step)
             case _:
                 return False
         return True
@@ -175,6 +175,13 @@ class WholeProducerSupply:
             self._announce_openings()
         elif job_id in self._jobs and self._jobs[job_id].agent != consumer:
             self._producer.reject(consumer, f"withdraws job {job_id!r}, which is not its own")
+
+    def _take_void(self, void: PromiseVoid, sent_in: int) -> None:
+        """Free the energy of a promise, unless it was made anew before the manager could know (`sent_in`: the step)."""
+        commitment = self._committed.get(void.job_id)
+        if commitment is not None and commitment.start_s == void.start_s and self._promised_in[void.job_id] < sent_in:
+            del self._committed[void.job_id]
+            self._announce_openings()
 
     def forget_consumers(self, consumers: frozenset[str]) -> None:
         """See `ProducerSupply.forget_consumers`."""
@@ -267,6 +274,7 @@ class WholeProducerSupply:
             job_id=job_id, consumer=self._clients[job_id], start_s=start_s, energy_wh=self._jobs[job_id].energy_wh
         )
         self._producer.send(MANAGER, promised)
+        self._promised_in[job_id] = self._producer.step
 
     def _check(self, schedule: Schedule, state: ProducerState, task: Task) -> None:
         """Raise if a schedule breaks a promise: the scheduler has a bug, and the run would be worthless."""

@@ -26,16 +26,17 @@ class Stage:
         self._life = self._run(self._begin())
         self.first = self._sent()
 
-    def say(self, *said: tuple[str, AnyMessage], re: Outgoing | None = None) -> list[Outgoing]:
+    def say(self, *said: tuple[str, AnyMessage], re: Outgoing | None = None, sent_in: int = 0) -> list[Outgoing]:
         """Deliver messages, each with its sender, in one round; return what the agent sends in it.
 
         Args:
             said: Senders and messages.
             re: The question that those among them answer which come from whom it was sent to.
+            sent_in: The step in which they were sent.
         """
         for sender, message in said:
             self._seq += 1
-            received = Received(sender=sender, seq=self._seq, message=message)
+            received = Received(sender=sender, seq=self._seq, message=message, step=sent_in)
             self.agent.deliver(received, None if re is None else re.seq)
         return self._sent()
 

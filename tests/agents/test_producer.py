@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from random import Random
@@ -72,6 +72,12 @@ def panel(*forecasts: tuple[float, tuple[tuple[int, float], ...]], algorithm: st
         digests = tuple(digest_of(wash(house, name)) for house in "cde" for name in names)
         assert stage.say((MANAGER, JobsRegistered(digests=digests))) == []
         yield stage
+
+
+def promised_s(stage: Stage) -> Mapping[str, int]:
+    """Return the starts that the producer has promised."""
+    assert isinstance(stage.agent, Producer)
+    return stage.agent.promised_s
 
 
 def wash(house: str, job_id: str) -> Job:
@@ -292,8 +298,25 @@ def test_a_promise_that_the_manager_declares_void_frees_the_energy() -> None:
         stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))), ("d/machine", wanted("d", "waits", hours((7, 7)))))
         void = PromiseVoid(job_id="mine", start_s=at(7), reason="not confirmed")
         assert stage.say(("e/machine", void)) == []
-        assert stage.say((MANAGER, void.model_copy(update={"start_s": at(8)}))) == []
-        assert to("d/machine", stage.say((MANAGER, void))) == [Opening(job_id="waits")]
+        assert stage.say((MANAGER, void.model_copy(update={"start_s": at(8)})), sent_in=1) == []
+        assert to("d/machine", stage.say((MANAGER, void), sent_in=1)) == [Opening(job_id="waits")]
+
+
+def test_a_void_that_was_sent_before_the_manager_read_a_new_promise_does_not_mean_it() -> None:
+    """A consumer that withdraws and asks anew at that moment would have a contract that its producer does not know."""
+    with panel((0, ONE_KW)) as stage:
+        asks = ("c/machine", wanted("c", "mine", hours((7, 7))))
+        stage.say(asks)
+        void = PromiseVoid(job_id="mine", start_s=at(7), reason="not confirmed")
+        for sent_in in (4, 5):
+            stage.wait_until(START_S, step=5)
+            again = stage.say(("c/machine", Withdraw(job_id="mine")), asks, sent_in=4)
+            assert [type(message) for message in to(MANAGER, again)] == [PromiseWithdrawn, Promised]
+            stage.say((MANAGER, void), sent_in=sent_in)
+            assert promised_s(stage) == {"mine": at(7)}
+        stage.wait_until(START_S, step=7)
+        stage.say((MANAGER, void), sent_in=6)
+        assert promised_s(stage) == {}
 
 
 def test_a_release_beyond_the_jobs_window_is_rejected() -> None:

@@ -241,6 +241,21 @@ def test_a_contract_with_other_terms_than_its_job_is_rejected(stage: Stage, repo
     assert rejected(stage) == [WASHER]
 
 
+def test_a_consumer_that_ends_a_contract_before_it_learns_of_its_refusal_is_not_blamed(stage: Stage) -> None:
+    """Its producer was lost after it had accepted: the consumer ends the contract in the round of the refusal."""
+    stage.say(("roof", promised()))
+    stage.lose("roof")
+    (void,) = to(WASHER, stage.say((WASHER, agreed())))
+    assert isinstance(void, ContractVoid)
+    cancelled = ContractCancelled(contract_id="wash/1", reason="its household is lost")
+    assert stage.say((WASHER, cancelled)) == []
+    assert rejected(stage) == []
+    stage.say((DRYER, cancelled))
+    assert rejected(stage) == [DRYER]
+    stage.say(("shed", promised()), (WASHER, agreed(producer="shed")))
+    assert ledger(stage)["wash/1"].state == "standing"
+
+
 def test_no_consumer_reports_a_contract_for_a_job_of_another(stage: Stage) -> None:
     """Reports for unknown jobs are rejected too; the owner's own report is accepted afterwards."""
     stage.say(("roof", promised()))

@@ -7,6 +7,7 @@ import pytest
 from agents.job_register import JobRegister, digest_of
 from agents.manager import Manager
 from agents.messages import (
+    NOT_REGISTERED,
     ContractAgreed,
     Offered,
     ProducerJoined,
@@ -60,13 +61,33 @@ def test_a_job_that_another_household_invents_costs_its_owner_one_refusal_and_th
             (void,) = to("roof", other.say(("roof", promised)))
             assert other.agent.take_rejections() == []
         assert isinstance(void, ShareVoid)
-        stage.say((MANAGER, void))
+        stage.say((MANAGER, void), sent_in=1)
         assert [rejection.sender for rejection in stage.agent.take_rejections()] == [liar]
         (once_more,) = to(MANAGER, stage.say((liar, reserve("b"))))
         assert isinstance(once_more, ShareDeclined)
         (again,) = to(MANAGER, stage.say((WASH.agent, reserve())))
         assert isinstance(again, SharePromised)
         assert again.digest == digest_of(WASH.as_sent)
+
+
+def test_a_household_is_not_taken_for_the_inventor_who_described_its_job_before() -> None:
+    """The inventor reserves twice: the second `ShareVoid` arrives in the round in which the owner describes the job."""
+    liar = WASH.model_copy(update={"house": "b"}).agent
+    roof = Producer("roof", forecast(sun((0, 0.0), (7200, 900.0))).predictions, SharedProducerSupply)
+    void = ShareVoid(job_id="wash", reason=NOT_REGISTERED)
+    with on_stage(roof, START_S) as stage:
+        stage.wait_until(START_S, step=1)
+        stage.say((liar, reserve("b")), sent_in=0)
+        stage.wait_until(START_S, step=2)
+        stage.say((liar, reserve("b")), sent_in=1)
+        stage.wait_until(START_S, step=3)
+        stage.say((MANAGER, void), sent_in=2)
+        assert [rejection.sender for rejection in stage.agent.take_rejections()] == [liar]
+        stage.wait_until(START_S, step=4)
+        (promised,) = to(MANAGER, stage.say((WASH.agent, reserve()), (MANAGER, void), sent_in=3))
+        assert isinstance(promised, SharePromised)
+        assert stage.agent.take_rejections() == []
+        assert list(roof.promised_s) == ["wash"]
 
 
 def test_a_job_that_is_declined_is_forgotten_so_that_its_id_stays_free_for_its_owner() -> None:
@@ -81,7 +102,7 @@ def test_a_job_that_is_declined_is_forgotten_so_that_its_id_stays_free_for_its_o
             little = reserve().model_copy(update={"minutes_mwh": ((1, 1),)})
             (promised,) = to(MANAGER, stage.say((WASH.agent, little)))
             assert isinstance(promised, SharePromised)
-            stage.say((MANAGER, ShareVoid(job_id="wash", reason="the next claim comes first")))
+            stage.say((MANAGER, ShareVoid(job_id="wash", reason="the next claim comes first")), sent_in=1)
 
 
 def test_a_job_that_asks_again_before_its_turn_is_rejected_and_delays_no_other() -> None:

@@ -21,6 +21,7 @@ from agents.messages import (
     RoomWanted,
     ShareDeclined,
     SharePromised,
+    ShareVoid,
     Shrink,
 )
 from agents.model import MANAGER, TIMELINE, Job
@@ -155,3 +156,19 @@ def test_messages_about_whole_jobs_are_rejected(roof: Stage, kind: str) -> None:
     assert roof.say((WASH.agent, messages[kind])) == []
     why = f"sends {kind}, and this neighbourhood shares its supply"
     assert [rejection.why for rejection in roof.agent.take_rejections()] == [why]
+
+
+def test_a_void_that_was_sent_before_the_manager_read_a_new_share_does_not_mean_it(roof: Stage) -> None:
+    """A consumer that reserves again at that moment would have a contract with a share that its roof does not know."""
+    assert isinstance(roof.agent, Producer)
+    void = ShareVoid(job_id="wash", reason="its consumer has not confirmed it")
+    reserve(roof, WASH, START_S, (60, 4_000))
+    for sent_in in (4, 5):
+        roof.wait_until(START_S, step=5)
+        (promised,) = to(MANAGER, reserve(roof, WASH, START_S, (60, 5_000)))
+        assert isinstance(promised, SharePromised)
+        roof.say((MANAGER, void), sent_in=sent_in)
+        assert roof.agent.promised_s == {"wash": START_S}
+    roof.wait_until(START_S, step=7)
+    roof.say((MANAGER, void), sent_in=6)
+    assert roof.agent.promised_s == {}
