@@ -34,8 +34,8 @@ class PowerSeen(NamedTuple):
 
     @property
     def passed_s(self) -> int:
-        """How long ago `until_s` was, seconds."""
-        return self.now_s - (self.until_s or self.now_s)
+        """How long ago `until_s` was, seconds; 0 if it is not known."""
+        return 0 if self.until_s is None else self.now_s - self.until_s
 
     @property
     def since_wh(self) -> float:

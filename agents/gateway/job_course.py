@@ -127,6 +127,10 @@ class JobCourse:
         """After how long a device should switch itself off if no further command arrives, seconds."""
         return 2 * (self.job.duration_s + self.grace_s)
 
+    def _start_s(self, now_s: int) -> int:
+        """Return when it started; `now_s` if it has not."""
+        return now_s if self.started_s is None else self.started_s
+
     def wake(self) -> None:
         """Wake the coroutine that follows the job; if there is none yet, the next one will look at the job at once.
 
@@ -199,7 +203,7 @@ class JobCourse:
 
     def add_energy(self, at_s: int, energy_wh: float) -> None:
         """See `add_point`; `energy_wh` is what the meter had metered then."""
-        after_s = at_s - (self.started_s or at_s)
+        after_s = at_s - self._start_s(at_s)
         drawn_wh = max(self.points[-1][1], energy_wh - self.base_wh)
         while len(self.points) > 1 and self.points[-1][0] >= after_s:  # readings that were wrong have points, too
             self.points.pop()
@@ -249,7 +253,7 @@ class JobCourse:
         if not meter.has_counted(now_s):
             return False
         self._pass_over(meter)
-        limit_s = (self.started_s or now_s) + self._most_s
+        limit_s = self._start_s(now_s) + self._most_s
         self.add_point(min(now_s, limit_s) if self.vanished_s is None else self.vanished_s, meter)
         self.vanished_s = None
         is_idle = (meter.power_w or 0.0) <= gateway.idle_w or meter.is_offline
@@ -267,7 +271,7 @@ class JobCourse:
             now_s: Virtual time.
             rules: The rules by which the gateway answers its device.
         """
-        elapsed_s = now_s - (self.started_s or now_s)
+        elapsed_s = now_s - self._start_s(now_s)
         if elapsed_s >= self.job.duration_s * 9 // 10:
             return True
         # Many plugs say in one message that they are off and that nothing is drawn: the one follows from the other.
@@ -285,7 +289,7 @@ class JobCourse:
             is_lost: Whether the device is known to be offline.
             silent_s: For how long it has sent nothing.
         """
-        started_s = self.started_s or now_s
+        started_s = self._start_s(now_s)
         if self.ended_by is not None:
             return JobEnd(self.ended_by, self.outcome or "on_time", self.reason)
         if self.interrupted_s is not None:
@@ -322,7 +326,7 @@ class JobCourse:
         """Return how a job that takes longer than planned has ended; None: its device still runs."""
         if gateway.rules >= 12 and self.idle_since_s is not None:
             return None  # it may just be pausing: it has not been idle for long enough
-        limit_s = (self.started_s or now_s) + self._most_s
+        limit_s = self._start_s(now_s) + self._most_s
         is_on_standby = self.low_since_s is not None and now_s - self.low_since_s >= _HOUR_S
         if gateway.rules >= 4 and not is_on_standby:
             limit_s += _DAY_S
@@ -338,7 +342,7 @@ class JobCourse:
             now_s: Virtual time; the result is later.
             gateway: The device's settings.
         """
-        started_s, grace_s = self.started_s or now_s, self._grace_with(gateway)
+        started_s, grace_s = self._start_s(now_s), self._grace_with(gateway)
         over_s = started_s + self.job.duration_s + grace_s
         while over_s <= now_s:
             over_s += grace_s

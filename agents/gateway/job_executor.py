@@ -447,7 +447,8 @@ class JobExecutor:
                 self._conclude(course, "ABORTED", "run_ended")
                 return
             now_s, device = self._agent.now_s, self._device
-            is_lost, silent_s = device.is_available is False, now_s - (device.last_heard_s or now_s)
+            is_lost = device.is_available is False
+            silent_s = 0 if device.last_heard_s is None else now_s - device.last_heard_s
             end = course.end_at(now_s, self._gateway, device.meter, is_lost=is_lost, silent_s=silent_s)
             if end is not None:
                 has_left = course.ended_by is not None  # its counter may go on elsewhere

@@ -205,7 +205,9 @@ settled minute by minute; *local* is energy that panels served.
     def _failed(self, event: SimulationPane.Failed) -> None:
         self.catalogue.show_operation()
         self.complain(event.error, "Not opened")
-        self.action_leave_simulation()
+        if self.simulation.opened is None:
+            self.action_leave_simulation()
+        self.refresh_bindings()
 
     def action_open_file(self) -> None:
         """Ask for a results file."""

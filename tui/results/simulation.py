@@ -161,7 +161,8 @@ class SimulationPane(FilePane):
 
         def failed(error: BaseException) -> None:
             if before is None:
-                self.opened = None
+                if self.opened is not None and self.opened.path == path:
+                    self.opened = None  # it was read, but could not be shown
                 self.post_message(self.Failed(path, error))
                 return
             # Remember the state, so that the error is not repeated every second.

@@ -141,3 +141,13 @@ def test_jobs_that_have_ended_are_not_open(course: JobCourse) -> None:
 
     course.state = "FINISHED"
     assert (courses.open, courses.next) == ([], course)
+
+
+def test_a_job_that_starts_at_time_0_takes_as_long_as_any_other() -> None:
+    """Time 0 was taken for no start at all: the job had always just begun, and never drew anything."""
+    agent = GatewayConsumer("adler/washer", (), patient=True, gateway=GATEWAY)
+    course = JobCourse(wash(), "wash-1", "washer", agent.channel(), state="EXECUTING")
+    course.begin(0, Meter())
+    course.add_reading(HOUR_S, Meter(energy_wh=400.0, power_w=0.0), GATEWAY)
+    assert course.points == [(0, 0.0), (HOUR_S, 400.0)]
+    assert course.is_over_when_switched_off(HOUR_S, GATEWAY.rules)

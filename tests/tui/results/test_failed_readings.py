@@ -262,3 +262,19 @@ async def test_a_defect_while_results_are_shown_leaves_no_opening_in_the_list(
         await until(pilot, lambda: the_app(pilot).unexpected)
         await until(pilot, lambda: text(pilot, ".finding .count") == "1 simulation")
         the_app(pilot).unexpected.clear()
+
+
+async def test_a_broken_file_leaves_the_open_simulation_open(opened: Opened, tmp_path: Path) -> None:
+    """Choosing one with `Ctrl+O` closed the simulation that was open."""
+    broken = tmp_path / "broken.sqlite"
+    broken.write_text("no database")
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        the_screen(pilot)._open(broken)
+        await until(pilot, lambda: notices(pilot))
+        await pilot.pause()
+        there = the_screen(pilot).simulation.opened
+        assert the_screen(pilot).place == "simulation"
+        assert there is not None
+        assert there.path.name == INSERTION
