@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -148,8 +148,8 @@ class SsmicApp(ErrorBoundary, App[None]):
         """Errors that were shown as notices and should not have happened."""
         self.defects_noticed: dict[Defect, float] = {}
         """When each of them was shown last; monotonic clock, s."""
-        self.before_quit: list[Callable[[], str | None]] = []
-        """Each returns why quitting now would lose something, or None."""
+        self.before_quit: list[Callable[[], Sequence[str]]] = []
+        """Each returns what quitting now would lose, a sentence for each."""
         self.rescues: list[Rescue] = []
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)
@@ -338,7 +338,7 @@ class SsmicApp(ErrorBoundary, App[None]):
 
     async def action_quit(self) -> None:
         """Quit; if work would be lost, ask first, over an open dialog too. The same key again answers that question."""
-        losses = [loss for check in self.before_quit if (loss := check()) is not None]
+        losses = [loss for check in self.before_quit for loss in check()]
         if not losses or self.screen is self._quit_question:
             self.exit()
             return

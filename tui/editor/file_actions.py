@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -64,12 +64,12 @@ class FileActions:
         self._opening: object = None
         """Identifies what was asked for last: a file that takes longer to read than the next one is not opened."""
 
-    def loss(self) -> str | None:
-        """Say what would be lost if the application ended now; None: nothing."""
+    def losses(self) -> Sequence[str]:
+        """Return what would be lost if the application ended now, a sentence for each."""
         work = self._session.work
         if work is None or not work.history.is_dirty:
-            return None
-        return f"{work.title} has unsaved changes."
+            return ()
+        return (f"{work.title} has unsaved changes.",)
 
     def rescue(self) -> str | None:
         """Write unsaved changes to a file of rescued changes; return its path, None if there are none."""

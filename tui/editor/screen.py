@@ -189,7 +189,7 @@ file.
     def on_mount(self) -> None:
         """Take part in quitting, offer what is open to the other areas, and watch the file."""
         self.session.allow_outside = self.ssmic.allow_outside
-        self.ssmic.before_quit.append(self.files.loss)
+        self.ssmic.before_quit.append(self.files.losses)
         self.ssmic.rescues.append(self.files.rescue)
         self.ssmic.open_neighbourhood = self.files.open_neighbourhood
         self.set_interval(file_actions.LOOK_WALL_S, self.look_at_disk)

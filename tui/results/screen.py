@@ -110,7 +110,7 @@ settled minute by minute; *local* is energy that panels served.
         """Start following changes of the visible files."""
         self.catalogue.look()
         self.set_interval(FOLLOW_WALL_S, self._follow)
-        self.ssmic.before_quit.append(self._loss_by_quitting)
+        self.ssmic.before_quit.append(self._losses_by_quitting)
 
     def on_screen_resume(self) -> None:
         """Reload when shown."""
@@ -382,11 +382,9 @@ settled minute by minute; *local* is energy that panels served.
 
     # Writing.
 
-    def _loss_by_quitting(self) -> str | None:
-        for place in self.query(FilePane):
-            for what in place.being_written:
-                return f"{what} is being written. Quitting leaves it unfinished."
-        return None
+    def _losses_by_quitting(self) -> list[str]:
+        written = [what for place in self.query(FilePane) for what in place.being_written]
+        return [f"{what} is being written. Quitting leaves it unfinished." for what in written]
 
     @property
     def _file(self) -> Path | None:

@@ -127,7 +127,7 @@ Results are written during the run; if you stop it early, everything agreed so f
     def on_mount(self) -> None:
         """Start with the default bundled scenario."""
         self.set_interval(REFRESH_WALL_S, self.draw)
-        self.ssmic.before_quit.append(self._loss_by_quitting)
+        self.ssmic.before_quit.append(self._losses_by_quitting)
         form = self.query_one(RunForm)
         if not form.query_one("#source", Input).value and self.ssmic.open_neighbourhood() is None:
             form.set_source("street")
@@ -462,12 +462,15 @@ Results are written during the run; if you stop it early, everything agreed so f
     def _run_chosen(self) -> None:
         self.action_watch_run()
 
-    def _loss_by_quitting(self) -> str | None:
-        if self._sweep is not None and self._sweep.goes_on and not self.is_busy:
-            return "A sweep is running. Quitting stops it; finished runs are kept, and starting it again continues."
-        if not self.is_busy:
-            return None
-        return "A simulation is running. Quitting stops it; everything agreed so far is kept."
+    def _losses_by_quitting(self) -> list[str]:
+        losses = []
+        if self.is_busy:
+            losses.append("A simulation is running. Quitting stops it; everything agreed so far is kept.")
+        if self._sweep is not None and self._sweep.goes_on:
+            losses.append(
+                "A sweep is running. Quitting stops it; finished runs are kept, and starting it again continues."
+            )
+        return losses
 
 
 def _noted(found: LoadedScenario) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -141,8 +141,8 @@ class Application(Protocol):
 
     monitored_run: MonitoredRun
     """The monitored run, in any area."""
-    before_quit: list[Callable[[], str | None]]
-    """Each returns a sentence on what quitting would lose; None: nothing."""
+    before_quit: list[Callable[[], Sequence[str]]]
+    """Each returns what quitting now would lose, a sentence for each."""
     rescues: list[Rescue]
     """Called when the application ends without asking; each saves unsaved work."""
     open_neighbourhood: Callable[[], OpenNeighbourhood | None]

@@ -184,7 +184,29 @@ async def test_quitting_asks_while_files_are_written(
         writing.end(OSError("the disk is full"))
         await until(pilot, lambda: notices(pilot))
         assert the_app(pilot).before_quit
-        assert [loss for check in the_app(pilot).before_quit if (loss := check()) is not None] == []
+        assert [loss for check in the_app(pilot).before_quit for loss in check()] == []
+
+
+async def test_quitting_names_all_that_is_being_written(opened: Opened, held: Callable[..., Held]) -> None:
+    """It named the first file only."""
+    exporting = held("tui.results.export_dialog.export_results", lambda *_, **__: ())
+    reporting = held("tui.results.export_dialog.write_report", lambda *_, **__: ())
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        for key, kind, writing in (("e", ExportDialog, exporting), ("B", PickPath, reporting)):
+            await pilot.press(key)
+            await dialog(pilot, kind)
+            await pilot.press("ctrl+s")
+            await until(pilot, writing.begun.is_set)
+        await pilot.press("ctrl+q")
+        question = await dialog(pilot, Confirm)
+        details = str(question.query_one(".details", Static).content)
+        assert "The export is being written." in details
+        assert "The report is being written." in details
+        await pilot.press("escape")
+        for writing in (exporting, reporting):
+            writing.end(OSError("the disk is full"))
+        await until(pilot, lambda: len(notices(pilot)) == 2)
 
 
 async def test_a_second_export_does_not_hide_how_the_first_ended(opened: Opened, held: Callable[..., Held]) -> None:

@@ -14,6 +14,7 @@ from tests.tui.conftest import Opened
 from tests.tui.driving import dialog, until
 from tui.run.screen import RunScreen
 from tui.run.sweep_dialog import SweepDialog, SweepProcess, split_labels, state_of
+from tui.shell.dialogs import Confirm
 
 
 async def _opened(pilot: Pilot[None]) -> SweepDialog:
@@ -65,6 +66,30 @@ async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tm
         assert notes.startswith("Note: penalty belongs to")
         await until(pilot, lambda: "4 of 4 runs done" in _state(again))
     assert read_sweep(path).is_complete
+
+
+@pytest.mark.long
+async def test_quitting_names_a_simulation_and_a_sweep(opened: Opened, tmp_path: Path) -> None:
+    """It named the simulation only."""
+    async with opened(first_area="run") as pilot:
+        run = pilot.app.screen
+        assert isinstance(run, RunScreen)
+        run.query_one("#pace", Input).value = "60x"
+        await until(pilot, lambda: run._scenario is not None)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: run.is_busy)
+        sweep = await _opened(pilot)
+        _fill(sweep, source="street", vary="penalty=1:40:40", seeds="20", out=str(tmp_path / "sweep.sqlite"))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: sweep.sweep is not None and sweep.sweep.goes_on)
+        await pilot.press("ctrl+q")
+        question = await dialog(pilot, Confirm)
+        details = str(question.query_one(".details", Static).content).splitlines()
+        assert [line.split(".")[0] for line in details] == ["A simulation is running", "A sweep is running"]
+        await pilot.press("escape")
+        await dialog(pilot, SweepDialog)
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: sweep.sweep is not None and not sweep.sweep.goes_on)
 
 
 @pytest.mark.long

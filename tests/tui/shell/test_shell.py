@@ -204,7 +204,7 @@ async def test_a_defect_is_a_notice_with_the_details_in_a_file() -> None:
 async def test_quitting_asks_where_something_would_be_lost(opened: Opened) -> None:
     """Stay is the first answer."""
     async with opened() as pilot:
-        pilot.app.before_quit.append(lambda: "A run is under way.")
+        pilot.app.before_quit.append(lambda: ("A run is under way.",))
         await pilot.press("ctrl+q")
         await dialog(pilot, Confirm)
         await pilot.press("enter")
@@ -218,7 +218,7 @@ async def test_quitting_asks_where_something_would_be_lost(opened: Opened) -> No
 async def test_quitting_asks_over_a_dialog_too(opened: Opened) -> None:
     """Back in the dialog, what was typed is still there; the key pressed twice quits."""
     async with opened() as pilot:
-        pilot.app.before_quit.append(lambda: "ours.yaml has unsaved changes.")
+        pilot.app.before_quit.append(lambda: ("ours.yaml has unsaved changes.",))
         pilot.app.push_screen(AskText("Pace"))
         asking = await dialog(pilot, AskText)
         await pilot.press("m", "a", "ctrl+q")

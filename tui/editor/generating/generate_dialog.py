@@ -274,14 +274,14 @@ The preview follows the fields: production, and all jobs at their earliest start
         self._say(f"writing {path.name} ...", is_busy=True)
         before_quit = cast("Application", self.app).before_quit
 
-        def loss() -> str:
-            return f"{path.name} is being written. Quitting leaves it unfinished."
+        def losses() -> tuple[str]:
+            return (f"{path.name} is being written. Quitting leaves it unfinished.",)
 
-        before_quit.append(loss)
+        before_quit.append(losses)
         try:
             made = await self._generator.make(GenerateRequest(values, path))
         finally:
-            before_quit.remove(loss)
+            before_quit.remove(losses)
         if isinstance(made, GenerateFailure):
             self._show(made)
         else:
