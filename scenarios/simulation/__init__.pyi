@@ -44,8 +44,11 @@ from .simulation import (
     open_simulation as open_simulation,
 )
 from .worker_processes import (
+    SpawnedProcess as SpawnedProcess,
+    WorkerError as WorkerError,
     cores as cores,
     interrupts_blocked_in_children as interrupts_blocked_in_children,
+    picklable_error as picklable_error,
 )
 
 __all__ = [
@@ -64,6 +67,8 @@ __all__ = [
     "ScoresFileError",
     "ScoresWriteError",
     "Simulation",
+    "SpawnedProcess",
+    "WorkerError",
     "agents_by_host",
     "cores",
     "described",
@@ -71,6 +76,7 @@ __all__ = [
     "from_equal_scores",
     "interrupts_blocked_in_children",
     "open_simulation",
+    "picklable_error",
     "read_recording",
     "record_run",
     "run_hosts",

@@ -71,17 +71,19 @@ class SpawnedProcess:
     It ends on request, when it is terminated, and when this process has ended, which closes the pipe.
     """
 
-    def __init__(self, name: str, target: Callable[..., None], *args: object) -> None:
+    def __init__(self, name: str, target: Callable[..., None], *args: object, may_have_children: bool = False) -> None:
         """Prepare a process.
 
         Args:
             name: Its name, for lists of processes.
             target: Runs in it, with the far end of the pipe and `args`.
             args: What travels to it.
+            may_have_children: Whether it may start processes itself. Python waits at its end for one that may, so
+                that whoever starts it has to end it in any case.
         """
         self.pipe, self._far_pipe = _spawning.Pipe()
         self._process: SpawnProcess = _spawning.Process(
-            target=target, args=(self._far_pipe, *args), name=name, daemon=True
+            target=target, args=(self._far_pipe, *args), name=name, daemon=not may_have_children
         )
 
     def start(self) -> None:
@@ -102,7 +104,7 @@ class SpawnedProcess:
         await wait_readable(self.pipe.fileno())
         try:
             return self.pipe.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # OSError also in the middle of an object
             await asyncio.to_thread(self._process.join, STOP_WALL_S)
             code = self._process.exitcode
             how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"

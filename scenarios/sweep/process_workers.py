@@ -1,21 +1,20 @@
-"""Worker processes on this machine for the runs of a sweep; they end when this process does."""
+"""Worker processes on this machine for the runs of a sweep; they end when this process does.
+
+Each has a pipe of its own, so that one that is killed while it answers leaves neither the others nor this process
+waiting for the rest of its answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
-import threading
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 
+from broker import SsmicError, end_with_parent
 from scenarios.scenario import Scenario
-from scenarios.simulation import interrupts_blocked_in_children
+from scenarios.simulation import SpawnedProcess, WorkerError, picklable_error
 from scenarios.sweep.one_run import CONTINUES, Submit, SweepRow, SweepRun, SweepWorkerError, perform_in_worker
-
-_spawning = multiprocessing.get_context("spawn")
 
 
 @asynccontextmanager
@@ -25,50 +24,61 @@ async def process_workers(variants: Sequence[Scenario], count: int) -> AsyncIter
     Args:
         variants: The scenarios of the sweep.
         count: Number of processes.
+
+    Raises:
+        SweepWorkerError: A process cannot be started.
     """
-    lifeline, ours = _spawning.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(count, _spawning, _begin, (lifeline, tuple(variants)))
+    workers: list[SpawnedProcess] = []
+    idle: asyncio.Queue[SpawnedProcess] = asyncio.Queue()
 
     async def submit(order: SweepRun) -> SweepRow:
+        worker = await idle.get()
         try:
-            with interrupts_blocked_in_children():  # a process may start here
-                future = pool.submit(_perform, order)
-            return await asyncio.wrap_future(future)
-        except BrokenExecutor:
-            raise SweepWorkerError(
-                f"a worker process ended before its run did (killed, or out of memory?); {CONTINUES}"
-            ) from None
+            worker.pipe.send(order)
+            answer: SweepRow | SsmicError = await worker.receive(f"run {order.run}: its worker process")
+        except (WorkerError, OSError) as error:
+            raise _lost(error) from None
+        idle.put_nowait(worker)
+        if isinstance(answer, SsmicError):
+            raise answer
+        return answer
 
     try:
+        for _ in range(count):
+            # A plug-in may compute in processes of its own.
+            worker = SpawnedProcess("ssmic-sweep", _work, tuple(variants), may_have_children=True)
+            try:
+                worker.start()
+            except OSError as error:
+                raise _lost(error) from None
+            workers.append(worker)
+            idle.put_nowait(worker)
         yield submit
     finally:
-        # A worker that still imports modules would notice only afterwards that the pipe is closed: on a busy machine,
-        # seconds later.
-        for worker in list(pool._processes.values()):  # noqa: SLF001 - `kill_workers` exists since Python 3.14
+        for worker in workers:
             worker.kill()
-        ours.close()
-        lifeline.close()
-        pool.shutdown(wait=True, cancel_futures=True)
+        for worker in workers:
+            worker.join()
+            worker.pipe.close()
+
+
+def _lost(error: Exception) -> SweepWorkerError:
+    return SweepWorkerError(f"a worker process was lost (killed, or out of memory?): {error}; {CONTINUES}")
 
 
 # From here on: in the worker.
 
-_variants: tuple[Scenario, ...] = ()
 
-
-def _begin(lifeline: Connection, variants: tuple[Scenario, ...]) -> None:
-    global _variants  # noqa: PLW0603 - how a pool's workers keep what all their tasks need
-    _variants = variants
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-
-
-def _end_with(lifeline: Connection) -> None:
-    """End this process when the other end of the pipe is closed: the parent has stopped, or died."""
-    try:
-        lifeline.recv_bytes()
-    except (EOFError, OSError):
-        os._exit(0)
-
-
-def _perform(order: SweepRun) -> SweepRow:
-    return perform_in_worker(_variants[order.variant], order)
+def _work(pipe: Connection, variants: tuple[Scenario, ...]) -> None:
+    end_with_parent()
+    while True:
+        try:
+            order: SweepRun = pipe.recv()
+        except (EOFError, ConnectionError):
+            return
+        answer: SweepRow | SsmicError
+        try:
+            answer = perform_in_worker(variants[order.variant], order)
+        except Exception as error:  # noqa: BLE001 - its parent raises it
+            answer = picklable_error(error, f"run {order.run}: ")
+        pipe.send(answer)

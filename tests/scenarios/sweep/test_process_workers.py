@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn, cast
 
+import pytest
+
+from broker import SsmicError
 from scenarios.scenario import Scenario
 from scenarios.sweep import SweepPlan
+from scenarios.sweep.one_run import SweepWorkerError
 from scenarios.sweep.process_workers import process_workers
 
 STARTING_WALL_S = 20.0
@@ -33,3 +40,27 @@ async def test_workers_that_are_still_starting_end_at_once(plan: SweepPlan) -> N
         began_s = loop.time()
     assert loop.time() - began_s < STARTING_WALL_S / 2
     await asyncio.gather(*pending, return_exceptions=True)
+
+
+class KilledWhileItAnswers:
+    """A scenario whose run fails in a worker that is then killed in the middle of writing why."""
+
+    @property
+    def timeline(self) -> NoReturn:
+        """Fail, with more to write than the worker gets to."""
+
+        def write_a_part(connection: Connection, data: bytes) -> None:
+            os.write(connection.fileno(), memoryview(data)[:100])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        cast("Any", Connection)._send = write_a_part
+        raise SsmicError("a long explanation " * 20)
+
+
+@pytest.mark.long
+async def test_a_worker_killed_while_it_answers_ends_the_sweep_with_an_error(plan: SweepPlan) -> None:
+    """Nobody waits for the rest of the answer, neither another worker nor this process."""
+    variants: Any = (KilledWhileItAnswers(),)
+    async with process_workers(cast("tuple[Scenario, ...]", variants), 2) as submit:
+        with pytest.raises(SweepWorkerError, match=r"lost .*signal 9 .*the same command continues"):
+            await asyncio.gather(*(submit(run) for run in [*plan.runs()][:2]))
