@@ -66,9 +66,9 @@ def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN40
     try:
         number = sum(float(part) for part in parts if part is not None) * SCALE[unit]
     except (TypeError, ValueError, OverflowError):
-        raise MessageError(f"{what} {str(value)[:40]!r}", f"a number of {unit}") from None
+        raise MessageError(f"{what} {str(value)[:40]!r}", f"a number such as 12.5, in units of {unit}") from None
     if any(isinstance(part, bool) for part in parts) or not math.isfinite(number):
-        raise MessageError(f"{what} {str(value)[:40]!r}", f"a number of {unit}")
+        raise MessageError(f"{what} {str(value)[:40]!r}", f"a number such as 12.5, in units of {unit}")
     return number
 
 
