@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from broker.clock import Moment
-from scenarios.results import KeptMessages, RunWriter
+from scenarios.results import KeptMessages, ResultsError, RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.settings import RunSettings
@@ -50,6 +50,8 @@ class RunRecord:
         """Virtual time, UNIX seconds. Log records show it: this object is bound to them as `where`."""
         self._on_progress = on_progress
         self._told_wall_s = 0.0
+        self._late: asyncio.TimerHandle | None = None
+        """Will report the last step, if no other step does so before; a run may pause after any step."""
 
     def __repr__(self) -> str:
         """Return what a log shows of it."""
@@ -58,10 +60,11 @@ class RunRecord:
     def moment(self, moment: Moment) -> None:
         """Record a step."""
         self.now_s = moment.time_s
-        now_wall_s = time.monotonic()
-        if now_wall_s - self._told_wall_s >= PROGRESS_EVERY_WALL_S:
-            self._told_wall_s = now_wall_s
+        early_wall_s = self._told_wall_s + PROGRESS_EVERY_WALL_S - time.monotonic()
+        if early_wall_s <= 0:
             self._tell(moment.time_s)
+        elif self._late is None and self._on_progress is not None:
+            self._late = asyncio.get_running_loop().call_later(early_wall_s, self._tell_late)
 
     def ended(self, outcome: RunOutcome) -> RunOutcome:
         """Record the outcome; return it."""
@@ -76,7 +79,19 @@ class RunRecord:
         )
         return outcome
 
+    def stop_telling(self) -> None:
+        """Report no step any more that has not been reported."""
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _tell_late(self) -> None:
+        with suppress(ResultsError, OSError):  # the next step, or the end, meets the same error and passes it on
+            self._tell(self.now_s)
+
     def _tell(self, time_s: int) -> None:
+        self.stop_telling()
+        self._told_wall_s = time.monotonic()
         if self._on_progress is not None:
             self.writer.commit()  # expectations that are due are judged by the file
             self._on_progress(time_s)
@@ -112,7 +127,10 @@ def record_run(
                 resume=resume,
                 kept=planned.kept_messages,
             ) as record.writer:
-                yield record
+                try:
+                    yield record
+                finally:
+                    record.stop_telling()
         except asyncio.CancelledError:
             log.info("run interrupted")
             raise
