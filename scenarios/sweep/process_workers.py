@@ -46,8 +46,8 @@ async def process_workers(variants: Sequence[Scenario], count: int) -> AsyncIter
     try:
         for _ in range(count):
             # A plug-in may compute in processes of its own.
-            worker = SpawnedProcess("ssmic-sweep", _work, tuple(variants), may_have_children=True)
             try:
+                worker = SpawnedProcess("ssmic-sweep", _work, tuple(variants), may_have_children=True)
                 worker.start()
             except OSError as error:
                 raise _lost(error) from None
