@@ -152,7 +152,7 @@ class SharedProducerSupply:
         return job is not None and job.agent == consumer
 
     def _take_void(self, void: ShareVoid, sent_in: int) -> None:
-        """Free a share, unless it was promised, or the job described, anew before the manager could know.
+        """Free a share, unless it was promised again, or the job described again, before the manager could know.
 
         Args:
             void: What the manager says.

@@ -177,7 +177,12 @@ class WholeProducerSupply:
             self._producer.reject(consumer, f"withdraws job {job_id!r}, which is not its own")
 
     def _take_void(self, void: PromiseVoid, sent_in: int) -> None:
-        """Free the energy of a promise, unless it was made anew before the manager could know (`sent_in`: the step)."""
+        """Free the energy of a promise, unless it was made again before the manager could know.
+
+        Args:
+            void: What the manager says.
+            sent_in: The step in which it said so.
+        """
         commitment = self._committed.get(void.job_id)
         if commitment is not None and commitment.start_s == void.start_s and self._promised_in[void.job_id] < sent_in:
             del self._committed[void.job_id]

@@ -68,10 +68,10 @@ class Timeouts:
 
 
 class Deadline:
-    """The end of a wait, without the times in which the clock could receive nothing.
+    """The end of a wait that leaves out the times in which this process could receive nothing.
 
     After the first such time the wait starts again, because what is awaited may need time to come back as well. After
-    further ones only their length is added: a clock that is often kept from listening must not wait for ever.
+    further ones only their length is added: a process that is often kept from listening must not wait for ever.
     """
 
     def __init__(self, limit_wall_s: float) -> None:
@@ -83,7 +83,7 @@ class Deadline:
         self._limit_wall_s = limit_wall_s
         self.at_wall_s = asyncio.get_running_loop().time() + limit_wall_s
         """The end of the wait, loop time."""
-        self._has_begun_anew = False
+        self._has_restarted = False
 
     @property
     def is_over(self) -> bool:
@@ -91,13 +91,13 @@ class Deadline:
         return asyncio.get_running_loop().time() > self.at_wall_s
 
     def leave_out(self, away_wall_s: float) -> None:
-        """Leave out a time in which the clock could receive nothing, which has just ended.
+        """Leave out a time in which this process could receive nothing, and which has just ended.
 
         Args:
             away_wall_s: Its length, wall-clock seconds.
         """
-        if self._has_begun_anew:
+        if self._has_restarted:
             self.at_wall_s += away_wall_s
         else:
             self.at_wall_s = asyncio.get_running_loop().time() + self._limit_wall_s
-            self._has_begun_anew = True
+            self._has_restarted = True

@@ -1,7 +1,7 @@
 """Runs on several processes.
 
 Each worker is a process (spawned, since nothing is shared) that takes tasks over a pipe and answers with progress and
-outcomes. `SpawnedProcess` is also how the households of one run get processes of their own.
+outcomes. `SpawnedProcess` is also how the households of one run, and the runs of a sweep, get processes of their own.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class SpawnedProcess:
             name: Its name, for lists of processes.
             target: Runs in it, with the far end of the pipe and `args`.
             args: What travels to it.
-            may_have_children: Whether it may start processes itself. Python waits at its end for one that may, so
-                that whoever starts it has to end it in any case.
+            may_have_children: Whether it may start processes itself. Python does not end such a process when this one
+                ends, but waits for it, so its caller has to end it in any case.
         """
         self.pipe, self._far_pipe = _spawning.Pipe()
         self._process: SpawnProcess = _spawning.Process(

@@ -35,7 +35,7 @@ async def process_workers(variants: Sequence[Scenario], count: int) -> AsyncIter
         worker = await idle.get()
         try:
             worker.pipe.send(order)
-            answer: SweepRow | SsmicError = await worker.receive(f"run {order.run}: its worker process")
+            answer: SweepRow | SsmicError = await worker.receive(f"run {order.run}: its process")
         except (WorkerError, OSError) as error:
             raise _lost(error) from None
         idle.put_nowait(worker)
@@ -63,7 +63,7 @@ async def process_workers(variants: Sequence[Scenario], count: int) -> AsyncIter
 
 
 def _lost(error: Exception) -> SweepWorkerError:
-    return SweepWorkerError(f"a worker process was lost (killed, or out of memory?): {error}; {CONTINUES}")
+    return SweepWorkerError(f"a worker was lost: {error} (killed, or out of memory?); {CONTINUES}")
 
 
 # From here on: in the worker.

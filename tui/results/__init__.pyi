@@ -1,4 +1,4 @@
-from .file_states import (
+from .results_index import (
     IndexEntry as IndexEntry,
     ResultsIndex as ResultsIndex,
 )

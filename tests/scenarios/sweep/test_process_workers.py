@@ -62,5 +62,5 @@ async def test_a_worker_killed_while_it_answers_ends_the_sweep_with_an_error(pla
     """Nobody waits for the rest of the answer, neither another worker nor this process."""
     variants: Any = (KilledWhileItAnswers(),)
     async with process_workers(cast("tuple[Scenario, ...]", variants), 2) as submit:
-        with pytest.raises(SweepWorkerError, match=r"lost .*signal 9 .*the same command continues"):
+        with pytest.raises(SweepWorkerError, match=r"lost: .*signal 9 .*the same command continues"):
             await asyncio.gather(*(submit(run) for run in [*plan.runs()][:2]))

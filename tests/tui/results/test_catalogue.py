@@ -119,7 +119,7 @@ async def test_a_run_in_progress_is_followed(
 ) -> None:
     """It updates in the list and when opened; a new file appears automatically."""
     monkeypatch.setattr(
-        "tui.results.file_states.FRESH_WALL_S", 3600
+        "tui.results.results_index.FRESH_WALL_S", 3600
     )  # a busy machine may be slower than a run that is dead
     scenario = load_scenario("street")
     async with opened(first_area="results") as pilot:

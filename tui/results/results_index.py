@@ -1,4 +1,4 @@
-"""The state of each file in a results folder (running, done, not ended, ...), and when its simulation began."""
+"""The index of a results folder: each file's state (running, done, not ended, ...), and when its simulation began."""
 
 from __future__ import annotations
 
