@@ -52,6 +52,8 @@ MAX_WISHES_TAKEN = 40
 """Wishes for room of one consumer in one second that are followed; each may lead to several messages."""
 MAX_ROOM_BYTES = 200_000
 """Size of a wish for room, which is passed on with an offer: together they must fit into a message."""
+ROUNDS_OF_REFUSAL = 3
+"""Rounds after a refusal in which its consumer may not know of it: the manager passes it on, and messages cross it."""
 MAX_ASKED_FOR_ROOM = 4
 """Jobs that are asked to make room for another one, those with the most of what it wants first."""
 
@@ -62,6 +64,14 @@ class _Description(NamedTuple):
     digest: str
     step: int
     """The step in which it was received."""
+
+
+class _Forgotten(NamedTuple):
+    """A job that was forgotten because its first reservation was declined."""
+
+    consumer: str
+    step: int
+    """The step in which it was declined."""
 
 
 class SharedProducerSupply:
@@ -79,6 +89,8 @@ class SharedProducerSupply:
         self._reservations = Reservations()
         self._descriptions: dict[str, _Description] = {}
         """By job id, what is kept of its consumer's description besides the job."""
+        self._forgotten: dict[str, _Forgotten] = {}
+        """By job id, refusals of the last rounds after which nothing else is known of the job."""
         self._promised_in: dict[str, int] = {}
         """By job id, the step in which its share was last reported to the manager."""
         self._inventors: set[str] = set()
@@ -109,7 +121,10 @@ class SharedProducerSupply:
         """See `ProducerSupply.begin_round`: nothing is kept for a round only."""
 
     def end_round(self) -> None:
-        """See `ProducerSupply.end_round`: nothing waits for the end of a round."""
+        """See `ProducerSupply.end_round`: refusals of which all consumers know by now are forgotten."""
+        if self._forgotten:
+            since = self._producer.step - ROUNDS_OF_REFUSAL
+            self._forgotten = {job_id: refused for job_id, refused in self._forgotten.items() if refused.step > since}
 
     def change_algorithm(self, algorithm: AlgorithmSettings) -> None:
         """See `ProducerSupply.change_algorithm`: consumers compose the shares, so no algorithm decides here."""
@@ -127,6 +142,8 @@ class SharedProducerSupply:
                 self._conclude(job_id, is_agreed=is_agreed)
             case Withdraw(job_id=job_id) if self._is_of(sender, job_id):
                 self._give_up(job_id)
+            case Withdraw(job_id=job_id) if self._may_not_know_of_refusal(sender, job_id):
+                pass
             case RoomWanted(job_id=job_id) as wanted if job_id not in self._jobs or self._is_of(sender, job_id):
                 self._ask_for_room(sender, wanted)
             case ShareVoid() as void if sender == MANAGER:
@@ -150,6 +167,13 @@ class SharedProducerSupply:
         """Return whether a job that was described is a consumer's own."""
         job = self._jobs.get(job_id)
         return job is not None and job.agent == consumer
+
+    def _may_not_know_of_refusal(self, consumer: str, job_id: str) -> bool:
+        """Return whether a job's first reservation was declined so recently that its consumer may still withdraw it."""
+        refused = self._forgotten.get(job_id)
+        if refused is None or refused.consumer != consumer:
+            return False
+        return self._producer.step - refused.step <= ROUNDS_OF_REFUSAL
 
     def _take_void(self, void: ShareVoid, sent_in: int) -> None:
         """Free a share, unless it was promised again, or the job described again, before the manager could know.
@@ -204,6 +228,7 @@ class SharedProducerSupply:
             self._decline_share(reserve, consumer, problem or "less is left")
             if is_new and job_id in self._jobs:
                 self._forget_job(job_id)  # the manager compares the description only if something is promised
+                self._forgotten[job_id] = _Forgotten(consumer, self._producer.step)
             return
         self._reservations.add(job_id, wanted, keeps_earlier=reserve.keeps_earlier)
         self._promise_share(job_id, wanted, is_answer=bool(reserve.minutes_mwh))

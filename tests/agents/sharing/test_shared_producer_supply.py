@@ -23,6 +23,7 @@ from agents.messages import (
     SharePromised,
     ShareVoid,
     Shrink,
+    Withdraw,
 )
 from agents.model import MANAGER, TIMELINE, Job
 from agents.producer import Producer
@@ -172,3 +173,19 @@ def test_a_void_that_was_sent_before_the_manager_read_a_new_share_does_not_mean_
     roof.wait_until(START_S, step=7)
     roof.say((MANAGER, void), sent_in=6)
     assert roof.agent.promised_s == {}
+
+
+def test_a_withdrawal_that_crosses_a_refusal_does_not_count_against_its_consumer(roof: Stage) -> None:
+    """It learns of the refusal from the manager, two rounds later. Other consumers and later messages are rejected."""
+    roof.wait_until(START_S, step=10)
+    reserve(roof, DRY, START_S, (60, 8_000))
+    (declined,) = to(MANAGER, reserve(roof, WASH, START_S, (60, 8_000)))
+    assert isinstance(declined, ShareDeclined)
+    withdrawn = Withdraw(job_id="wash")
+    for step, sender, rejected in ((11, WASH.agent, []), (13, WASH.agent, []), (13, DRY.agent, [DRY.agent])):
+        roof.wait_until(START_S, step)
+        assert roof.say((sender, withdrawn)) == []
+        assert [rejection.sender for rejection in roof.agent.take_rejections()] == rejected
+    roof.wait_until(START_S, step=14)
+    roof.say((WASH.agent, withdrawn))
+    assert [rejection.sender for rejection in roof.agent.take_rejections()] == [WASH.agent]
