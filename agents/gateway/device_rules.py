@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-DEVICE_RULES = 12
+DEVICE_RULES = 13
 """The rules by which gateway agents answer their devices; a recording says by which it was made, so that its replay has
 the same ledger. 1: a roof's forecast stands until the next one. 2: while its meter shows less, it promises less. 3: a
 single reading that no meter can have counted is passed over, and a device that has left is there again once it
@@ -35,7 +35,7 @@ the device's counter shows once it is back, and the next job only what its power
 misses because it was reset counts by power; a counter that was reset while its device was offline, or that has shown 0
 for a while, shows no more than the device can have drawn since then; what was drawn before a counter fell to a
 thousandth says nothing of its unit; and a counter that rises soon after an old reading was repeated is not taken for
-that of another device."""
+that of another device. 13: a plug that was not connected when its job ended is switched off later."""
 
 
 @dataclass(frozen=True, slots=True)

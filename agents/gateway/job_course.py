@@ -96,6 +96,10 @@ class JobCourse:
     """Whose counter may still show what its device drew after it had vanished; None: no meter's."""
     vanished_s: int | None = None
     """When it was found that its device had vanished; None: the counter has been read since, or it had not."""
+    on_since_s: int | None = None
+    """Since when its device, a plug, is on although it should not be; None: it is not, or a job runs on it."""
+    seen_on_s: int = 0
+    """When that plug said last that it is on."""
 
     @property
     def is_open(self) -> bool:
@@ -171,21 +175,30 @@ class JobCourse:
             meter: The device's, with the reading.
             gateway: The device's settings.
         """
-        idle_w = gateway.idle_w
         if gateway.rules >= 8:
             self._pass_over(meter)
         self.readings += 1
+        self.add_point(now_s, meter)
+        return self.look_at_power(now_s, meter.power_w, gateway)
+
+    def look_at_power(self, now_s: int, power_w: float | None, gateway: GatewaySettings) -> bool:
+        """Note what its device draws; return whether that shows something of the programme's end.
+
+        Args:
+            now_s: Virtual time.
+            power_w: The reading, W; None: of a counter only.
+            gateway: The device's settings.
+        """
         if self.read_s is not None and self.read_s < now_s:
             self.intervals_s.append(now_s - self.read_s)
         self.read_s = now_s
-        self.add_point(now_s, meter)
-        if meter.power_w is None:
+        if power_w is None:
             return False
-        if meter.power_w > _STANDBY_FACTOR * idle_w:
+        if power_w > _STANDBY_FACTOR * gateway.idle_w:
             self.low_since_s = None
         elif self.low_since_s is None:
             self.low_since_s = now_s
-        if meter.power_w > idle_w:
+        if power_w > gateway.idle_w:
             self.has_drawn, self.idle_since_s = True, None
         elif self.has_drawn and self.idle_since_s is None:
             self.idle_since_s = now_s
@@ -334,6 +347,34 @@ class JobCourse:
         if still_draws and now_s < limit_s:
             return None
         return JobEnd("FINISHED", self.outcome, "it still draws power" if still_draws else "")
+
+    def leave_on(self, since_s: int) -> None:
+        """Note that its device, a plug, is on if it says so from now on; only later readings show what it draws.
+
+        Args:
+            since_s: When the job has ended, and the plug should have answered if it was switched off, UNIX seconds.
+        """
+        self.on_since_s = since_s
+        self.low_since_s = self.idle_since_s = self.read_s = None
+        self.intervals_s.clear()
+        self.has_drawn = True
+
+    def plug_off_s(self, gateway: GatewaySettings, power_w: float | None) -> int:
+        """Return when its plug, which was left on, may be switched off: its programme is over by then.
+
+        Args:
+            gateway: The device's settings.
+            power_w: What the plug has last read, W; None: it reads no power.
+        """
+        begun_s = self._start_s(0)
+        if power_w is None:
+            return begun_s + self.job.duration_s + self._grace_with(gateway)
+        limits_s = [begun_s + self._most_s + _DAY_S]
+        if self.idle_since_s is not None:
+            limits_s.append(max(self._idle_until_s(self.idle_since_s, gateway), begun_s + self.job.duration_s // 2))
+        if self.low_since_s is not None:
+            limits_s.append(max(self.low_since_s + _HOUR_S, begun_s + self._most_s))
+        return min(limits_s)
 
     def next_look_s(self, now_s: int, gateway: GatewaySettings) -> int:
         """Return when a running job may have ended without a message of its device.

@@ -118,6 +118,7 @@ class JobExecutor:
             self._look_for_answer(before_s, before_wh)
         if report.is_on is False or report.state in {"FINISHED", "ABORTED"}:
             self._complete_returned()
+        self._look_at_plug(report)
         course = self._course_of(report)
         if course is not None:
             self._take_state(course, report)
@@ -342,6 +343,10 @@ class JobExecutor:
             if course.is_running and not online:
                 course.was_offline = True
                 course.wake()
+            elif course.on_since_s is not None:
+                if not online:
+                    course.leave_on(course.on_since_s)
+                course.wake()
 
     def _meter_while_offline(self, *, online: bool) -> None:
         """Count the last power until the device went offline, and again from when it is back."""
@@ -486,8 +491,63 @@ class JobExecutor:
         self._published.show_job(course)
         if state == "FINISHED":
             self._agent.job_finished(course)
-            if self._gateway.is_switched and self._gateway.waiting is None:
+        if self._gateway.is_switched and self._gateway.waiting is None:
+            self._switch_off(course)
+
+    # Switching plugs off.
+
+    def _switch_off(self, course: JobCourse) -> None:
+        """Switch the plug of a job off that has ended: now, or if the plug has vanished, once it is back."""
+        now_s = self._agent.now_s
+        if course.state == "FINISHED":
+            self.instruct_to_stop(course.asked_id)
+            is_on, since_s = self._device.shows_switch, now_s + self._gateway.answer_s
+        else:
+            is_on, since_s = course.outcome == "vanished", now_s
+        if is_on and self._gateway.rules >= 13:
+            course.leave_on(since_s)
+            course.hand_over(self._agent.channel())
+            self._agent.spawn(self._switch_off_later(course), f"{course.job.job_id} is switched off")
+
+    async def _switch_off_later(self, course: JobCourse) -> None:
+        """Switch the plug of a job off that has ended, as soon as its programme is over, until the plug says it is off.
+
+        A plug that was not connected has not read the command; the appliance behind it may still have been running.
+        """
+        commands = 1 if course.state == "FINISHED" else 0
+        while course.on_since_s is not None:
+            if any(other.is_running or other.is_commanded for other in self._courses):
+                break  # the plug is switched off after that job
+            off_s = None
+            if self._is_on(course, course.on_since_s):
+                off_s = course.plug_off_s(self._gateway, self._device.meter.power_w)
+            if off_s is None or off_s > self._agent.now_s:
+                await course.changed.get(off_s)
+            elif commands == self._gateway.tries or (commands and not self._device.shows_switch):
+                break
+            else:
+                commands += 1
                 self.instruct_to_stop(course.asked_id)
+                course.leave_on(self._agent.now_s + self._gateway.answer_s)
+        course.on_since_s = None
+
+    def _is_on(self, course: JobCourse, since_s: int) -> bool:
+        """Return whether the plug of an ended job has shown since then that it is on; many report no switch."""
+        shown_s = course.seen_on_s if self._device.shows_switch else self._device.last_heard_s or 0
+        return self._device.is_available is not False and shown_s > since_s
+
+    def _look_at_plug(self, report: Reported) -> None:
+        """Note what a report shows of a plug that is on although its job has ended."""
+        for course in self._courses:
+            if course.on_since_s is None:
+                continue
+            if report.is_on is False:
+                course.on_since_s = None
+            elif report.is_on:
+                course.seen_on_s = self._agent.now_s
+            if report.power_w is not None:
+                course.look_at_power(self._agent.now_s, self._device.meter.power_w, self._gateway)
+            course.wake()
 
     def _settle(self, course: JobCourse) -> None:
         """Count what a job drew since the counter was last read, at most until its device vanished; note any doubt."""

@@ -14,6 +14,7 @@ from agents.consumer import MakeConsumerSupply
 from agents.device_events import (
     Announced,
     Availability,
+    DeviceCommand,
     DeviceEvent,
     DeviceNotice,
     JobAsked,
@@ -563,3 +564,119 @@ def test_a_job_by_a_counter_that_seems_to_be_in_kwh_says_so_and_is_not_learned(w
     assert executed(sent)[-1] == ("FINISHED", "on_time")
     requested = to(MANAGER, report(washer, JobAsked(id="next", latest_start_s=START_S + 20 * HOUR_S)))
     assert [one.job.load_profile.energy_wh for one in requested if isinstance(one, AddJob)] == [400.0]
+
+
+PLUG = replace(GATEWAY, is_switched=True)
+ON, OFF = Reported(is_on=True, power_w=1_000.0), Reported(is_on=False, power_w=0.0)
+IDLE = Reported(is_on=True, power_w=1.0)
+AWAY: list[Said] = [(0, ON), (60, ON), (600, GONE)]
+"""A plug is offline from the eleventh minute of its programme on; after 75 minutes, its job ends as `vanished`."""
+DAY_S = 24 * HOUR_S
+
+
+def switched_off_s(gateway: GatewaySettings, *said: Said, until_s: int = 6 * HOUR_S) -> list[int]:
+    """Return when a plug is switched off by its gateway, seconds since the start of the contract.
+
+    Args:
+        gateway: The plug.
+        said: What it says.
+        until_s: The end of the test; the plug says nothing after the last of `said`.
+    """
+    at_s: list[int] = []
+    with with_contract(gateway) as washer:
+        for now_s in range(0, until_s + 1, 60):
+            washer.wait_until(CONTRACT_S + now_s)
+            report(washer, *[event for after_s, event in said if after_s == now_s])
+            contents = [one.content for one in washer.agent.take_instructions()]
+            at_s += [now_s for content in contents if isinstance(content, DeviceCommand) and content.command == "stop"]
+    return at_s
+
+
+@pytest.mark.parametrize(
+    ("rules", "since", "expected_s"),
+    [
+        (12, [(7_200, BACK), (7_200, IDLE)], []),
+        (13, [(7_200, BACK)], []),
+        (13, [(7_200, BACK), (7_200, IDLE)], [7_500]),
+        (13, [(7_200, BACK), (7_200, ON), (7_260, ON), (7_320, IDLE)], [7_620]),
+        (13, [(7_200, BACK), (7_200, IDLE), (7_320, GONE), (9_000, BACK), (9_060, IDLE)], [9_360]),
+        (13, [(7_200, BACK), (7_200, IDLE), (7_260, ON), (7_320, IDLE)], [7_620]),
+        (13, [(7_200, BACK), (7_200, OFF), (7_260, IDLE)], []),
+        (13, [(7_200, BACK), (7_200, IDLE), (7_500, OFF), (9_000, IDLE)], [7_500]),
+        (13, [(7_200, BACK), *[(at_s, IDLE) for at_s in range(7_200, 20_000, 60)]], [7_500, 7_800, 8_100]),
+    ],
+    ids=[
+        "rules 12",
+        "not read",
+        "over",
+        "still runs",
+        "offline again",
+        "just a pause",
+        "is off",
+        "obeys",
+        "does not obey",
+    ],
+)
+def test_a_plug_that_vanished_during_its_job_is_switched_off_once_its_programme_is_over(
+    rules: int, since: list[Said], expected_s: list[int]
+) -> None:
+    """It stayed on for good, whatever was behind it: nobody else ended the job."""
+    assert switched_off_s(replace(PLUG, rules=rules), *AWAY, *since) == expected_s
+
+
+def test_an_appliance_that_draws_on_after_its_plug_had_vanished_is_switched_off_a_day_later() -> None:
+    """An immersion heater would heat until somebody notices; the limit is that of a plug that never vanished."""
+    heats = [(at_s, ON) for at_s in range(7_200, 2 * DAY_S, HOUR_S)]
+    off_s = 2 * HOUR_S + HOUR_S + DAY_S
+    assert switched_off_s(PLUG, *AWAY, (7_200, BACK), *heats, (off_s, OFF), until_s=2 * DAY_S) == [off_s]
+
+
+def test_a_plug_that_shows_neither_switch_nor_power_is_switched_off_as_soon_as_it_is_online() -> None:
+    """Its programme is over by then, as far as anybody can know. It cannot confirm the command, which is sent once."""
+    assert switched_off_s(PLUG, (0, RUNS), (600, GONE), (7_200, BACK), (9_000, BACK)) == [7_200]
+
+
+FINISHED: list[Said] = [(0, ON), (3_000, IDLE)]
+"""After five minutes without power, the programme is over, and the plug is switched off."""
+
+
+@pytest.mark.parametrize(
+    ("rules", "since", "expected_s"),
+    [
+        (13, [(3_300, OFF), (3_600, IDLE)], [3_300]),
+        (13, [(3_360, IDLE)], [3_300]),
+        (13, [(3_420, IDLE)], [3_300, 3_720]),
+        (12, [(3_420, IDLE)], [3_300]),
+        (13, [(3_420, ON), (3_480, IDLE), (3_780, OFF)], [3_300, 3_780]),
+    ],
+    ids=["obeys", "says so too late", "does not obey", "rules 12", "draws again"],
+)
+def test_a_plug_that_has_not_read_the_command_is_switched_off_again(
+    rules: int, since: list[Said], expected_s: list[int]
+) -> None:
+    """Its connection was interrupted when its programme ended: it stayed on, and the next one began by hand."""
+    assert switched_off_s(replace(PLUG, rules=rules), *FINISHED, *since) == expected_s
+
+
+def test_a_plug_that_runs_the_next_job_is_switched_off_after_that_one() -> None:
+    """The job before, during which it had vanished, does not cut it short."""
+    stops_s: list[int] = []
+    with with_contract(PLUG) as washer:
+        for after_s, event in [*AWAY, (4_500, GONE)]:
+            washer.wait_until(CONTRACT_S + after_s)
+            report(washer, event)
+        sent = report(washer, JobAsked(id="next", latest_start_s=CONTRACT_S + 3 * HOUR_S))
+        question = next(outgoing for outgoing in sent if isinstance(outgoing.message, ProducersFor))
+        job_id = question.message.job_id  # type: ignore[attr-defined]  # see the line above
+        asks = only(washer.say((MANAGER, Producers(job_id=job_id, producers=("pv",))), re=question))
+        washer.say(("pv", Accept(job_id=job_id, start_s=CONTRACT_S + 7_200)), re=asks)
+        said = {7_140: IDLE, 7_200: ON, 7_800: IDLE, 8_040: ON, 12_000: IDLE}
+        for after_s in range(4_560, 6 * HOUR_S, 60):
+            washer.wait_until(CONTRACT_S + after_s)
+            if after_s in said:
+                report(washer, BACK, said[after_s])
+            contents = [one.content for one in washer.agent.take_instructions()]
+            stops_s += [
+                after_s for content in contents if isinstance(content, DeviceCommand) and content.command == "stop"
+            ]
+    assert stops_s == [12_300]
