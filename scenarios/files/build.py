@@ -23,7 +23,7 @@ from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import EventTargets, build_expectations, build_timeline, strategy_problem
-from scenarios.files.times import format_iso, offset_of, parse_time
+from scenarios.files.times import format_iso, offset_of, parse_time, reads_as_clock_time
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.scenario import MAX_DAYS, Expectation, Fault, ProducerSeries, Scenario, sharing_problems
 from scenarios.zone import Zone, zone_info
@@ -111,6 +111,8 @@ class _ScenarioBuilder:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     """By agent id."""
     gateway_ids: dict[str, KeyPath] = field(default_factory=dict)
+    has_noted_start: bool = False
+    """Whether it has been said what times mean that count from the start of the run."""
     duplicates: DuplicateDevices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -225,11 +227,24 @@ class _ScenarioBuilder:
         """Return the time of an event in the run, UNIX seconds; None after reporting a problem."""
         time_s = self.series.time(path, value)
         start_s = self.series.start_s
-        if time_s is None or start_s is None or time_s <= start_s + MAX_DAYS * 86_400:
+        if time_s is None or start_s is None:
+            return time_s
+        if time_s <= start_s + MAX_DAYS * 86_400:
+            if not self.has_noted_start and reads_as_clock_time(value):
+                self._note_start(value, path, time_s, start_s)
             return time_s
         what = f"{format_iso(time_s)} is more than {MAX_DAYS} days after the run starts"
         self.collector.at(path, f"{what} ({format_iso(start_s)})")
         return None
+
+    def _note_start(self, value: int | str, path: KeyPath, time_s: int, start_s: int) -> None:
+        """Say once what a time such as `06:05` means if the run does not start at midnight."""
+        self.has_noted_start = True
+        zone = self._zone()
+        if start_s != zone.midnight_s(start_s):
+            start, meant = zone.at(start_s).strftime("%H:%M"), zone.at(time_s).strftime("%H:%M on %d %B %Y")
+            what = f'"{value}" counts from the start of the run, which is at {start}, so it means {meant}'
+            self.collector.notes.append(f"{self.collector.locate(path)}: {what}")
 
     def _house(self, index: int) -> None:
         entry = self.file.houses[index]

@@ -14,6 +14,7 @@ MAX_TIME_S = 253_402_300_799
 
 _CLOCK = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _AFTER_START = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,5}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+_HOURS_PER_DAY = 24
 NOT_A_TIME = "is not a time"
 """In the message for text that is not a time, for any start of the run."""
 _MOMENTS = "12:00, 2d 12:00, +2h after the start, an ISO time (2026-06-21T06:00:00+02:00), or UNIX seconds"
@@ -132,6 +133,12 @@ def _local_s(local: datetime, zone: ZoneInfo, start_s: int = 0) -> int:
 def counts_from_start(value: int | str) -> bool:
     """Return whether a time counts from the start: `HH:MM[:SS]`, `2d HH:MM` or `+2h`."""
     return isinstance(value, str) and (_AFTER_START.fullmatch(value) is not None or after_start_s(value) is not None)
+
+
+def reads_as_clock_time(value: int | str) -> bool:
+    """Return whether a time that counts from the start looks like one of the clock: `HH:MM[:SS]` or `2d HH:MM`."""
+    found = _AFTER_START.fullmatch(value) if isinstance(value, str) else None
+    return found is not None and int(found[2]) < _HOURS_PER_DAY and any(int(part or 0) for part in found.groups())
 
 
 def _parse_iso(value: str, zone: ZoneInfo | None, forms: str = _FORMS) -> int:

@@ -69,6 +69,24 @@ def test_times_may_be_said_in_three_ways(street: Scenario) -> None:
     assert times["tea"] == (START_S + 6 * 3600, START_S + 7 * 3600, START_S + 7 * 3600)
 
 
+NOTED = (
+    'street.yaml:18: houses[0].devices[1].predictions[0].issued: "06:00" counts from the start of the run, '
+    "which is at 00:30, so it means 06:30 on 21 June 2026"
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "noted"), [("2026-06-21T00:00:00+02:00", []), ("2026-06-21T00:30:00+02:00", [NOTED])]
+)
+def test_what_looks_like_a_time_of_the_clock_but_counts_from_the_start_is_noted_once(
+    start: str, noted: list[str]
+) -> None:
+    """Somebody who starts a run at half past midnight means six o'clock, and waits in vain for the job."""
+    notes: list[str] = []
+    load_text(STREET.replace("2026-06-21T00:00:00+02:00", start), "street.yaml", None, notes)
+    assert notes == noted
+
+
 def test_jobs_are_in_the_order_of_registration(street: Scenario) -> None:
     """Their ids come from the order of the file: the second with an id is #2, whenever it is registered."""
     assert [(job.job_id, job.source_id, job.profile) for job in street.jobs] == [
