@@ -17,7 +17,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.simulation.scores import ScoresFile
 from tests.tui.driving import dialog, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
-from tui.results.formatting import Figures
+from tui.results.pane_parts import Figures
 from tui.shell.dialogs import Confirm
 
 Opened = Any
