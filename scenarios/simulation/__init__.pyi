@@ -19,7 +19,7 @@ from .plan import (
     Plan as Plan,
     from_equal_scores as from_equal_scores,
 )
-from .recorded_run import (
+from .recording import (
     PlannedRun as PlannedRun,
     RunRecord as RunRecord,
     record_run as record_run,

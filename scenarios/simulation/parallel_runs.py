@@ -27,7 +27,7 @@ from broker.clock import ClockReport
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.recorded_run import PlannedRun, record_run
+from scenarios.simulation.recording import PlannedRun, record_run
 from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
 
 STOP_WALL_S = 3.0

@@ -15,7 +15,7 @@ from scenarios.simulation.household_processes import household_processes, proces
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.parallel_runs import cores, perform_all
 from scenarios.simulation.plan import Plan
-from scenarios.simulation.recorded_run import PlannedRun, RunRecord, record_run
+from scenarios.simulation.recording import PlannedRun, RunRecord, record_run
 from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
 from scenarios.simulation.settings import described
 
