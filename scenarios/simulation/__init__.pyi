@@ -35,7 +35,7 @@ from .run import (
     run_hosts as run_hosts,
     run_scenario as run_scenario,
 )
-from .scores import (
+from .scores_file import (
     ScoresFile as ScoresFile,
     ScoresFileError as ScoresFileError,
     ScoresWriteError as ScoresWriteError,
