@@ -214,7 +214,7 @@ class AcceptProvisionally(Message):
     """The request is accepted, with this start, until the producer pushes the job out.
 
     It does so for jobs that use its production better, until a minute before the start
-    (`agents.whole_supply.late_promises`).
+    (`agents.whole_supply.provisional_promises`).
     """
 
     kind: Literal["AcceptProvisionally"] = "AcceptProvisionally"

@@ -15,8 +15,8 @@ import time
 from datetime import date
 from pathlib import Path
 
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_broker import free_port
 from scenarios.files.dump import save_scenario
 from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood
 

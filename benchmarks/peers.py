@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from broker.servers.local import free_port
+from broker.servers.own_broker import free_port
 from broker.transport import BrokerUrl, parse_url
 
 Exchange = Literal["messages", "steps"]

@@ -32,7 +32,7 @@ from broker import new_loop
 from scenarios import Zone
 from scenarios.monitor import Feed, RunStatus, names
 from tui.areas import AREAS
-from tui.palette import Palette, PaletteScreen, commands
+from tui.command_palette import Palette, PaletteScreen, commands
 from tui.safe_output import make_textual_safe
 from tui.shell import (
     REFRESH_WALL_S,
@@ -297,7 +297,7 @@ class SsmicApp(ErrorBoundary, App[None]):
             self.push_screen(HelpScreen(title, screen.HELP or "", described(screen), screen.focused))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield all commands of the palette; see `tui.palette`."""
+        """Yield all commands of the palette; see `tui.command_palette`."""
         return commands(self, screen)
 
     def action_command_palette(self) -> None:

@@ -1,4 +1,7 @@
-"""Formatting of figures and texts for display."""
+"""How figures and texts are written: energies, shares, amounts, the states of runs, and texts of a given width.
+
+What is said of messages, on screens and in files, is in `scenarios.monitor.summaries`.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,33 @@ from rich.cells import cell_len, set_cell_size
 from broker import plural, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from scenarios import Scenario
 
 
+def number_kwh(wh: float) -> str:
+    """Format an energy, given in Wh, in kWh without the unit."""
+    return f"{wh / 1000:,.2f}"
+
+
+def column_kwh(wh: float | None) -> str:
+    """Format an energy, given in Wh, in kWh for a narrow column that names the unit; `-` for None."""
+    if wh is None:
+        return "-"
+    # For a year's energy the decimals are irrelevant, and columns are sized for a day.
+    digits = 2 if abs(wh) < 1e6 else 1 if abs(wh) < 1e7 else 0
+    return f"{wh / 1000:,.{digits}f}"
+
+
 def kwh(wh: float) -> str:
     """Format an energy, given in Wh, in kWh."""
-    return f"{wh / 1000:,.2f} kWh"
+    return f"{number_kwh(wh)} kWh"
+
+
+def euro(value: float | None) -> str:
+    """Format an amount in EUR; `-` for None."""
+    return "-" if value is None else f"{value:,.2f} EUR"
 
 
 def percent(share: float | None) -> str:
@@ -27,6 +49,23 @@ def percent(share: float | None) -> str:
 def ratio(value: float | None) -> str:
     """Format a ratio; `-` for None."""
     return "-" if value is None else f"{value:.2f}"
+
+
+_UNITS: dict[str, Callable[[float], str]] = {
+    "wh": kwh,
+    "w": lambda value: f"{value / 1000:,.2f} kW",
+    "share": percent,
+    "ratio": ratio,
+    "count": lambda value: f"{value:,.1f}".removesuffix(".0"),
+    "s": lambda value: f"{value / 60:,.1f} min",
+    "eur": euro,
+    "kg": lambda value: f"{value:,.2f} kg",
+}
+
+
+def figure_text(unit: str, value: float | None) -> str:
+    """Format a figure by its unit in `scenarios.metrics.kpis`; `-` for None."""
+    return "-" if value is None else _UNITS[unit](value)
 
 
 _HOW = {"interrupted": "interrupted", "failed": "failed", "running": "not ended"}

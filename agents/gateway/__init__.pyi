@@ -13,7 +13,7 @@ from .gateway_settings import (
     Prices as Prices,
     PricesAt as PricesAt,
 )
-from .supply_terms import (
+from .published_jobs import (
     SharedTerms as SharedTerms,
 )
 from .waiting_appliance import (

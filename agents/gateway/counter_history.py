@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agents.gateway.counter_step import CountBefore, CounterStep, CounterVerdict, PowerSeen
 from agents.gateway.counter_unit import (
     CounterFall,
     CounterReading,
@@ -17,6 +16,7 @@ from agents.gateway.counter_unit import (
     problem_of_jump,
     problem_since_jump,
 )
+from agents.gateway.counter_verdict import CountBefore, CounterStep, CounterVerdict, PowerSeen
 from agents.gateway.device_rules import MeterRules
 
 MAX_POWER_W = 100_000.0

@@ -36,9 +36,8 @@ from agents.gateway.gateway_settings import GatewaySettings, PriceChange
 from agents.gateway.job_course import JobCourse, JobCourses
 from agents.gateway.job_executor import JobExecutor
 from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestError, requested_job
-from agents.gateway.published_jobs import JobNotices, PublishedJobs
+from agents.gateway.published_jobs import JobNotices, PublishedJobs, SupplyTerms, WholeJobTerms
 from agents.gateway.represented_device import RepresentedDevice
-from agents.gateway.supply_terms import SupplyTerms, WholeJobTerms
 from agents.gateway.waiting_appliance import WaitingDetector
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobWithdrawn
 from agents.model import MANAGER, Job

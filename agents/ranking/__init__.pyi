@@ -8,6 +8,7 @@ from .negotiation_settings import (
     known_rankings as known_rankings,
 )
 from .producer_lists import (
+    ROUNDS_TO_ASK as ROUNDS_TO_ASK,
     ProducerLists as ProducerLists,
 )
 from .rankings import (
@@ -19,9 +20,6 @@ from .rankings import (
 from .scores import (
     NEW_PRODUCER as NEW_PRODUCER,
     Scores as Scores,
-)
-from .short_list import (
-    ROUNDS_TO_ASK as ROUNDS_TO_ASK,
 )
 
 __all__ = [

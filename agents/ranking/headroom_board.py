@@ -17,6 +17,8 @@ FEW_VIEWS = 3
 """Up to this many fine views are compared one by one, which takes less time than preparing a common comparison."""
 MANY_PRODUCERS = 256
 """With fewer, it takes no longer to look at all of them for each job."""
+MAX_LOOK = 512
+"""How many producers are looked at slot by slot at once, at most."""
 MAX_STRETCHES = 256
 """Number of pairs of hours for which the most that producers may have is kept."""
 _SHARE = 1e-6

@@ -5,8 +5,8 @@ confirmed events count: contracts that both sides reported, once per job and pro
 reports about itself, once per job and second. So no agent can change another producer's score.
 
 If the manager leaves a producer out of a job's list, the producer would have declined. This counts as a refusal too, at
-the moment at which the job would have asked the producer (`agents.ranking.short_list`), so leaving it out changes no
-score.
+the moment at which the job would have asked the producer (`agents.ranking.producer_lists`), so leaving it out changes
+no score.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Jobs that wait because no producer could serve them: which of them to inform of a producer that has more to offer.
 
-Only producers that a job has asked know of it. If one that was left out of its list (`agents.ranking.short_list`) has
-more to offer later, the manager informs the job.
+Only producers that a job has asked know of it. If one that was left out of its list (`agents.ranking.producer_lists`)
+has more to offer later, the manager informs the job.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import numpy as np
 
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.job_needs import JobNeeds
-from agents.ranking.headroom_board import HeadroomBoard
+from agents.ranking.headroom_board import MAX_LOOK, HeadroomBoard
 from agents.ranking.scores import BoolArray
-from agents.ranking.short_list import MAX_LOOK
 
 JOBS_A_GROUP = 3
 """Minimum number of waiting jobs with the same load that are first checked as a group."""

@@ -8,9 +8,6 @@ from .compulsory_draw import (
     MAX_COMPULSORY_TASKS as MAX_COMPULSORY_TASKS,
     CompulsoryDraw as CompulsoryDraw,
 )
-from .covered_runs import (
-    first_covered as first_covered,
-)
 from .insertion import (
     Insertion as Insertion,
 )
@@ -41,6 +38,7 @@ from .time_grid import (
     BIN_S as BIN_S,
     TOLERANCE_WH as TOLERANCE_WH,
     add as add,
+    first_covered as first_covered,
 )
 
 __all__ = [

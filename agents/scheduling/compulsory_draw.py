@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.energy import FloatArray, IntArray
-from agents.scheduling.covered_runs import first_covered, last_covered
 from agents.scheduling.problem import Task
-from agents.scheduling.time_grid import BIN_S
+from agents.scheduling.time_grid import BIN_S, first_covered, last_covered
 
 MAX_COMPULSORY_TASKS = 6
 """With more tasks, each usually has so many starts left that hardly any draw is compulsory."""

@@ -1,4 +1,4 @@
-from .late_promises import (
+from .provisional_promises import (
     Promise as Promise,
 )
 from .whole_consumer_supply import (

@@ -14,7 +14,7 @@ from agents.headroom import uncommitted_of
 from agents.job_needs import JobNeeds
 from agents.possible_starts import Starts
 from agents.scheduling import ProducerState, Scheduler, Task
-from agents.whole_supply.late_promises import Provisional
+from agents.whole_supply.provisional_promises import Provisional
 
 
 @dataclass(frozen=True, slots=True)

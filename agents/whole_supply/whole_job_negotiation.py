@@ -1,6 +1,6 @@
 """The negotiation of one job with whole supply: finds the one producer that supplies it.
 
-A job asks the producers on the manager's list (`agents.ranking.short_list`), in order, until one accepts. If none
+A job asks the producers on the manager's list (`agents.ranking.producer_lists`), in order, until one accepts. If none
 does, a patient job waits: the producers that declined inform it of openings, and the manager informs it of new
 producers and of others that have more to offer. At its latest start it runs on grid power.
 """

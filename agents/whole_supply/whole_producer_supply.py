@@ -38,8 +38,8 @@ from agents.model import MANAGER, Job
 from agents.possible_starts import Starts, covers
 from agents.producer import Producer
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
-from agents.whole_supply.late_promises import PUSHED_OUT, Provisional, is_firm
 from agents.whole_supply.openings import DeclinedJobs
+from agents.whole_supply.provisional_promises import PUSHED_OUT, Provisional, is_firm
 from broker import SsmicError
 from broker.hosts import Received
 

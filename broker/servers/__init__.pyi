@@ -6,7 +6,7 @@ from .mosquitto import (
     find_mosquitto as find_mosquitto,
     managed_mosquitto as managed_mosquitto,
 )
-from .own_login import (
+from .own_broker import (
     own_brokers as own_brokers,
     with_own_login as with_own_login,
 )

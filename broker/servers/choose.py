@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from broker.servers.embedded import embedded_broker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
-from broker.servers.own_login import kept_login, new_login
+from broker.servers.own_broker import kept_login, new_login
 from broker.transport import LOST_AFTER_WALL_S, BrokerUrl, MqttBroker, Tls, parse_url
 
 

@@ -27,8 +27,7 @@ from weakref import WeakSet
 import structlog
 
 from broker.errors import BrokerUnreachableError
-from broker.servers.local import LOOPBACK, RunningBroker, port_taken
-from broker.servers.own_login import OwnLogin
+from broker.servers.own_broker import LOOPBACK, OwnLogin, RunningBroker, port_taken
 from broker.transport import BrokerUrl, matches
 
 if TYPE_CHECKING:

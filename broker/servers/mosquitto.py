@@ -19,8 +19,7 @@ import structlog
 from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.orphan_processes import ending_with_this_process
 from broker.security import SecretWriter, password_line
-from broker.servers.local import ATTEMPTS, LOOPBACK, RunningBroker, free_port, port_taken
-from broker.servers.own_login import OwnLogin
+from broker.servers.own_broker import ATTEMPTS, LOOPBACK, OwnLogin, RunningBroker, free_port, port_taken
 from broker.transport import HEADROOM_BYTES, MAX_PAYLOAD_BYTES, BrokerUrl
 
 log = structlog.get_logger(__name__)

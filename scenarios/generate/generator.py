@@ -12,6 +12,8 @@ import numpy as np
 from agents import FloatArray
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.habits import (
+    CAR_PRESENT_H,
+    CAR_PROGRAMMES,
     CAR_WEEKLY,
     COMMUTES,
     GERMANY,
@@ -41,7 +43,6 @@ BASE_LOAD = "base_load"
 """Represents light, cooking, cooling and standby among the devices of a household."""
 BASE_LOAD_STEP_S = 3600
 _HABITS = {habit.device: habit for habit in (*HABITS, HEATING)}
-_CAR_PROFILES = (("car-6a-4kwh", 1), ("car-16a-5kwh", 3), ("car-16a-10kwh", 3), ("car-3x16a-15kwh", 1))
 _STEP_MIN = 5
 _LEAST_WAIT_MIN = 5
 _COLD_MONTHS = (1, 2, 3, 4, 10, 11, 12)
@@ -350,8 +351,8 @@ class _Draw:
         """Draw the charge of a car, which waits until its departure at the latest."""
         rng = self._rng
         charges = rng.chance(CAR_WEEKLY / 7)
-        profile = rng.pick([name for name, _ in _CAR_PROFILES], [weight for _, weight in _CAR_PROFILES])
-        arrives_h, departs_h = ((16.5, 20), (30, 32)) if is_away else ((8, 11), (15, 20))
+        profile = rng.pick([name for name, _ in CAR_PROGRAMMES], [weight for _, weight in CAR_PROGRAMMES])
+        arrives_h, departs_h = CAR_PRESENT_H["over night" if is_away else "by day"]
         arrives_min, departs_min = 60 * rng.uniform(*arrives_h), 60 * rng.uniform(*departs_h)
         if charges:
             charge_min = len(APPLIANCES[profile].power_w)

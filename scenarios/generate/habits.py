@@ -180,6 +180,17 @@ CAR_WEEKLY = 4.5
 """Charges in a week."""
 COMMUTES = 0.6
 """Share of cars that are away on working days, and charge over night."""
+CAR_PROGRAMMES: tuple[tuple[str, float], ...] = (
+    ("car-6a-4kwh", 1),
+    ("car-16a-5kwh", 3),
+    ("car-16a-10kwh", 3),
+    ("car-3x16a-15kwh", 1),
+)
+"""Load profiles of a charge and their relative frequencies."""
+CAR_PRESENT_H: Mapping[str, tuple[FloatRange, FloatRange]] = MappingProxyType(
+    {"over night": ((16.5, 20), (30, 32)), "by day": ((8, 11), (15, 20))}
+)
+"""Intervals in which a car arrives and departs, hours of the day; over night, it departs on the next day."""
 HEAT_PUMP_DAILY_RUNS = 2
 
 _HOURLY_WORKDAY = (

@@ -8,11 +8,18 @@ from .brokers import (
 from .outcome import (
     RunOutcome as RunOutcome,
 )
+from .parallel_runs import (
+    SpawnedProcess as SpawnedProcess,
+    WorkerError as WorkerError,
+    cores as cores,
+    interrupts_blocked_in_children as interrupts_blocked_in_children,
+    picklable_error as picklable_error,
+)
 from .plan import (
     Plan as Plan,
     from_equal_scores as from_equal_scores,
 )
-from .recorded_run import (
+from .recording import (
     PlannedRun as PlannedRun,
     RunRecord as RunRecord,
     record_run as record_run,
@@ -28,7 +35,7 @@ from .run import (
     run_hosts as run_hosts,
     run_scenario as run_scenario,
 )
-from .scores import (
+from .scores_file import (
     ScoresFile as ScoresFile,
     ScoresFileError as ScoresFileError,
     ScoresWriteError as ScoresWriteError,
@@ -42,13 +49,6 @@ from .settings import (
 from .simulation import (
     Simulation as Simulation,
     open_simulation as open_simulation,
-)
-from .worker_processes import (
-    SpawnedProcess as SpawnedProcess,
-    WorkerError as WorkerError,
-    cores as cores,
-    interrupts_blocked_in_children as interrupts_blocked_in_children,
-    picklable_error as picklable_error,
 )
 
 __all__ = [

@@ -21,7 +21,7 @@ from scenarios.results import DEFAULT_FOLDER, KeptMessages
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import check_fits_broker, fastest_spread
 from scenarios.simulation.run import Replay
-from scenarios.simulation.scores import ScoresFile, run_key
+from scenarios.simulation.scores_file import ScoresFile, run_key
 from scenarios.simulation.settings import RunSettings
 
 BusKind = Literal["memory", "mqtt"]

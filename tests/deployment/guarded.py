@@ -14,8 +14,8 @@ from pathlib import Path
 from broker.protocol.topics import encode
 from broker.security.acl import DeviceAccess
 from broker.security.provision import Guard, login_folder, write_guard
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
 from broker.transport.access import CERT_FILE, KEY_FILE, PASSWORD_FILE, USER, AccessOptions, access_to
 from tests.patience import PATIENCE_WALL_S

@@ -11,8 +11,8 @@ import pytest
 from agents.model import MANAGER
 from broker.clock import Moment
 from broker.protocol import Timeouts
-from broker.servers.local import RunningBroker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.servers.own_broker import RunningBroker
 from broker.transport import Delivery, MemoryBroker, MqttBroker
 from scenarios.load import load_scenario
 from scenarios.simulation.outcome import RunOutcome

@@ -22,8 +22,8 @@ import pytest
 import yaml
 
 from broker.security.acl import SERVICE_LOGINS
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_broker import free_port
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader

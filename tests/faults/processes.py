@@ -25,8 +25,8 @@ import structlog
 from agents.sharing import SupplyRule
 from broker.protocol import topics
 from broker.protocol.wire import Grant
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from scenarios.load import load_scenario

@@ -17,9 +17,8 @@ import pytest
 from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.protocol import topics
 from broker.protocol.wire import Control, TimeReport
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
-from broker.servers.own_login import with_own_login
+from broker.servers.own_broker import free_port, with_own_login
 from broker.transport import MqttBroker
 from broker.transport.access import Access
 from broker.transport.base import Delivery

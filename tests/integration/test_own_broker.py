@@ -20,7 +20,7 @@ from broker.errors import BrokerUnreachableError
 from broker.protocol import topics
 from broker.protocol.wire import Control
 from broker.servers.mosquitto import find_mosquitto
-from broker.servers.own_login import own_brokers
+from broker.servers.own_broker import own_brokers
 from broker.transport import MqttBroker
 from broker.transport.broker_url import BrokerUrl
 from tests.patience import PATIENCE_WALL_S

@@ -29,8 +29,8 @@ from broker.protocol import topics
 from broker.protocol.topics import encode
 from broker.protocol.wire import Control, TimeReport
 from broker.security import CLOCK, Guard, login_folder, write_guard
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
 from broker.transport.access import AccessOptions, access_to
 from broker.transport.base import Delivery

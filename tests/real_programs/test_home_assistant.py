@@ -19,7 +19,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.servers import find_mosquitto
-from broker.servers.local import free_port
+from broker.servers.own_broker import free_port
 from scenarios.results import ResultsReader
 from tests.integration.conftest import environment
 from tests.patience import PATIENCE_WALL_S

@@ -20,7 +20,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.servers import find_mosquitto
-from broker.servers.local import free_port
+from broker.servers.own_broker import free_port
 from broker.transport import BrokerUrl
 from scenarios.lab import DeviceKinds, EmulatedDevices
 from scenarios.lab.zigbee2mqtt import Zigbee2MqttBridge

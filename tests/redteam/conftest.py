@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from broker.security.provision import Guard, write_guard
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_broker import free_port
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario

@@ -20,7 +20,7 @@ from broker.errors import AgentFailedError
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes
 from broker.security.provision import login_folder
-from broker.servers.local import free_port
+from broker.servers.own_broker import free_port
 from scenarios.scenario import Scenario
 from tests.deployment.guarded import GuardedBroker
 from tests.patience import PATIENCE_WALL_S

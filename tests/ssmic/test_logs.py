@@ -32,7 +32,7 @@ def test_a_script_prints_only_what_it_prints_itself_until_it_asks_for_the_log() 
     assert len(done.stdout.splitlines()) == 1
     shown, begins, *_, ended = done.stderr.splitlines()
     assert shown == "INFO root now shown"
-    assert begins.startswith("INFO ssmic.scenarios.simulation.recorded_run run begins now_s=")
+    assert begins.startswith("INFO ssmic.scenarios.simulation.recording run begins now_s=")
     assert "scenario=night" in begins
     assert "run ended" in ended
     assert "object at" not in done.stderr

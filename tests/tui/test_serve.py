@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from broker.servers.local import free_port
+from broker.servers.own_broker import free_port
 from tests.patience import PATIENCE_WALL_S
 from tests.tui.terminal import environment
 

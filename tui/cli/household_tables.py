@@ -21,7 +21,7 @@ from scenarios.results import (
 )
 from tui.cli.figure_tables import GAP, new_table, show_figures
 from tui.cli.outcome_tables import figures_table
-from tui.formatting import fit, kwh, percent, ratio, unfinished
+from tui.formatting import fit, kwh, number_kwh, percent, ratio, unfinished
 from tui.street_groups import streets_of
 
 MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH = 20, 10, 12
@@ -90,7 +90,7 @@ def _household_cells(row: HouseholdRow) -> list[str]:
         row.produced_wh,
         row.sold_wh,
     )
-    cells = [_number(wh) for wh in energies_wh]
+    cells = [number_kwh(wh) for wh in energies_wh]
     if row.bill is not None:
         cells += [f"{row.bill.with_eur:.2f}", f"{row.bill.without_eur:.2f}"]
     return cells
@@ -168,11 +168,11 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
     starts = [zone.exact_clock(row.start_s) if on else _moment(zone, row.start_s) for row in rows]
     figures = [
         ("start", starts),
-        ("kWh", [_number(row.energy_wh) for row in rows]),
+        ("kWh", [number_kwh(row.energy_wh) for row in rows]),
         ("panels", [percent(row.delivered_wh / row.energy_wh if row.energy_wh else None) for row in rows]),
     ]
     if any(row.producer == SHARED for row in rows):
-        given = [[_number(wh) for _, wh in row.energy_by_supplier] for row in rows]
+        given = [[number_kwh(wh) for _, wh in row.energy_by_supplier] for row in rows]
         figures.insert(0, ("gives", ["\n".join(each) for each in given]))
     room = console.width - sum(_width([name, *cells]) + GAP for name, cells in figures)
     suppliers = [[name for name, _ in row.energy_by_supplier] for row in rows]
@@ -218,10 +218,6 @@ def shared_widths(wanted: Sequence[int], least: Sequence[int], room: int) -> lis
             break
         widths[widest] -= 1
     return widths
-
-
-def _number(wh: float) -> str:
-    return f"{wh / 1000:,.2f}"
 
 
 def _moment(zone: Zone, time_s: int) -> str:

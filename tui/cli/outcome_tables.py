@@ -12,7 +12,7 @@ from rich.table import Table
 from broker import plural
 from scenarios.metrics import SampleStatistics, sample_statistics
 from tui.cli.figure_tables import DIVIDER, GAP, column_widths, new_table
-from tui.formatting import kwh, percent, ratio, unfinished, without
+from tui.formatting import kwh, number_kwh, percent, ratio, unfinished, without
 
 if TYPE_CHECKING:
     from scenarios.optimum import Optimum, SharedOptimum
@@ -310,5 +310,5 @@ def _half_width(spread: SampleStatistics) -> float | None:
 
 def _cell(name: str, value: float | None) -> str:
     if name.endswith("_wh"):
-        return "-" if value is None else f"{value / 1000:,.2f}"
+        return "-" if value is None else number_kwh(value)
     return ratio(value) if name.endswith("average") else percent(value)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from scenarios.results.comparison import SimulationComparison, blocks, tables_of
 from tui.cli.figure_tables import show_figures
+from tui.formatting import number_kwh
 
 if TYPE_CHECKING:
     from tui.results import IndexEntry
@@ -161,7 +162,7 @@ def show_bills(console: Console, rows: Sequence[BillRow], title: str) -> None:
     titles = [name for name, _ in (*_ENERGIES, *_AMOUNTS)]
     figures = [
         [
-            *(f"{getattr(row, name) / 1000:,.2f}" for _, name in _ENERGIES),
+            *(number_kwh(getattr(row, name)) for _, name in _ENERGIES),
             *(_amount(row, name) for _, name in _AMOUNTS),
         ]
         for row in with_total

@@ -25,6 +25,7 @@ from tui.editor.forms import RunStart
 from tui.editor.preview_chart import PreviewArtist, PreviewContent, load_picture
 from tui.editor.scripts import event_in_words, expectation_in_words, when_in_words
 from tui.editor.tree_model import Tree, text
+from tui.formatting import kwh
 from tui.shell import MOST_FOUND, Dialog, Footer
 from tui.widgets import Chart, TimeAxis, ranked
 
@@ -216,7 +217,7 @@ def profile_items(tree: Tree, *, own: bool = True) -> list[PickerItem]:
     here = list(tree_model.profiles(tree)) if own else []
     items = [PickerItem(_OWN + name, name, group="In this file") for name in here]
     return items + [
-        PickerItem(_BUNDLED + a.name, a.title, f"{a.energy_wh / 1000:.2f} kWh, {a.description}", "Bundled appliances")
+        PickerItem(_BUNDLED + a.name, a.title, f"{kwh(a.energy_wh)}, {a.description}", "Bundled appliances")
         for a in APPLIANCES.values()
         if a.name not in here
     ]

@@ -26,6 +26,7 @@ from tui.editor import tree_model
 from tui.editor.forms import RunStart, seconds
 from tui.editor.scripts import condition_of, event_in_words, moment_s
 from tui.editor.tree_model import Ref, Tree, at, text
+from tui.formatting import kwh
 from tui.shell import Days
 from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, TimeAxis, drawn
 
@@ -173,7 +174,7 @@ class PreviewArtist:
         series = [drawn(FORECAST, sun_w / parts, "forecast" if parts == 1 else f"forecast / {parts}")]
         series.append(drawn(DEMAND, _load_w(profile, earliest_s, start_s, end_s), "earliest"))
         series.append(Series("latest", _load_w(profile, latest_s, start_s, end_s), "line", "accent"))
-        said = f"{profile.energy_wh / 1000:,.2f} kWh in {_duration(profile.duration_s)}"
+        said = f"{kwh(profile.energy_wh)} in {_duration(profile.duration_s)}"
         if latest_s >= earliest_s:
             said += f", may start within {_duration(latest_s - earliest_s)}"
         marks = self.marks(start_s, end_s)
@@ -381,7 +382,7 @@ def load_picture(name: str, profile: LoadProfile | None) -> PreviewContent:
         return PreviewContent(f"{name}: cannot be drawn")
     values = power_w(profile, 0, profile.duration_s)
     peak_w = float((np.diff(profile.cumulative_array) / np.diff(profile.times_array)).max() * 3600)
-    said = f"{profile.energy_wh / 1000:,.2f} kWh in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
+    said = f"{kwh(profile.energy_wh)} in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
     return PreviewContent(name, (drawn(DEMAND, values, "power"),), TimeAxis(0, profile.duration_s, _minutes), said)
 
 

@@ -15,7 +15,7 @@ from agents import MANAGER
 from broker import plural
 from scenarios import Zone
 from scenarios.monitor import ObservedHost, ObservedNegotiation, ObservedRun, shown_agent
-from tui.monitor.formatting import STATES, Pane, clock, moment
+from tui.monitor.pane import STATES, Pane, clock, moment
 from tui.widgets import Cell, Column, VirtualTable
 
 

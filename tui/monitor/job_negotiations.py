@@ -12,7 +12,7 @@ from agents import MANAGER
 from scenarios import Zone
 from scenarios.monitor import MessageSummary, ObservedNegotiation, ObservedRun, Step, shown_agent
 from tui.formatting import fit
-from tui.monitor.formatting import KINDS, Pane, amount, clock, kind_cell, moment, state_cell
+from tui.monitor.pane import KINDS, Pane, amount, clock, kind_cell, moment, state_cell
 from tui.widgets import Column, PlainText, VirtualTable
 
 _LANE = 11

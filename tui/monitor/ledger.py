@@ -11,7 +11,7 @@ from typing_extensions import override
 from agents import GRID, SHARED, LedgerEntry, Share
 from scenarios import Zone
 from scenarios.monitor import ObservedRun, in_periods
-from tui.monitor.formatting import Pane, amount, moment, state_cell
+from tui.monitor.pane import Pane, amount, moment, state_cell
 from tui.widgets import Cell, Column, PlainText, VirtualTable
 
 

@@ -21,7 +21,7 @@ from typing_extensions import override
 from broker import printable_line
 from scenarios import Zone
 from scenarios.monitor import KINDS, MessageLog, MessageSummary, ObservedRun, shown_agent
-from tui.monitor.formatting import Pane, clock, kind_cell, kind_word
+from tui.monitor.pane import Pane, clock, kind_cell, kind_word
 from tui.shell import ChooseOne
 from tui.street_groups import MOST_LISTED
 from tui.widgets import Column, PlainText, VirtualTable

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from broker import plural
 from scenarios import DAY_S, Zone
 from scenarios.monitor import ObservedProducer, ObservedRun
-from tui.monitor.formatting import Pane, amount
+from tui.monitor.pane import Pane, amount
 from tui.widgets import COMMITTED, FORECAST, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 
 _BINS = 288

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from scenarios import Zone
 from scenarios.monitor import DeviceMessage, ObservedDevice, ObservedRun
-from tui.monitor.formatting import STATES, Pane, clock, moment
+from tui.monitor.pane import STATES, Pane, clock, moment
 from tui.shell import AskText, Dialog, Footer
 from tui.widgets import Cell, Column, VirtualTable
 

@@ -16,12 +16,12 @@ from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 from broker.transport import Access
 from scenarios import Zone
 from scenarios.monitor import Feed, ScenarioContext
-from tui.monitor.formatting import Pane
 from tui.monitor.hosts_and_devices import HostsPane
 from tui.monitor.job_negotiations import JobsPane
 from tui.monitor.join_dialog import RunChooser, access_of, feed_of, url_problem
 from tui.monitor.ledger import LedgerPane
 from tui.monitor.messages import JobChosen, MessagesPane
+from tui.monitor.pane import Pane
 from tui.monitor.producers import ProducersPane, ProducersSidebar
 from tui.monitor.real_devices import DevicesPane, JobAskedFor
 from tui.shell import REFRESH_WALL_S, AskText, EmptyState, Intent, RunControlsScreen, StatusLine, WatchBroker

@@ -13,8 +13,8 @@ from textual.widgets import Select, Static
 
 from scenarios.metrics import ALLOCATION_KEYS
 from scenarios.results import BillRow, ResultsReader, community_with_key, total_row
-from tui.formatting import unfinished
-from tui.results.formatting import READING, number_kwh
+from tui.formatting import column_kwh, unfinished
+from tui.results.pane_parts import READING
 from tui.shell import ErrorBoundary
 from tui.widgets import Cell, CellTable, Column, PlainText
 
@@ -103,7 +103,7 @@ def _saved(row: BillRow) -> Cell:
 
 
 def _energy(title: str, value: Callable[[BillRow], float], from_width: int = 0) -> Column[BillRow]:
-    return Column(title, lambda row: number_kwh(value(row)), 8, right=True, from_width=from_width, sort=value)
+    return Column(title, lambda row: column_kwh(value(row)), 8, right=True, from_width=from_width, sort=value)
 
 
 def _line(title: str, value: Callable[[BillRow], float | None], from_width: int = 0) -> Column[BillRow]:

@@ -19,7 +19,7 @@ from broker import plural
 from scenarios.results import DEFAULT_FOLDER
 from tui.formatting import percent
 from tui.results.file_access import FilePane
-from tui.results.formatting import stamp, state_cell
+from tui.results.pane_parts import stamp, state_cell
 from tui.results.results_index import IndexEntry, ResultsIndex
 from tui.shell import EmptyState
 from tui.widgets import Cell, Column, VirtualTable

@@ -14,7 +14,8 @@ from agents import SHARED
 from broker import plural
 from scenarios import Zone
 from scenarios.results import ContractRow
-from tui.results.formatting import covered_cell, number_kwh
+from tui.formatting import column_kwh, kwh, number_kwh
+from tui.results.pane_parts import covered_cell
 from tui.shell import ErrorBoundary
 from tui.widgets import Cell, CellTable, Column, PlainText, VirtualTable
 
@@ -69,7 +70,7 @@ def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
             from_width=95,
             sort=lambda row: row.latest_start_s - row.earliest_start_s,
         ),
-        Column("kWh", lambda row: number_kwh(row.energy_wh), 7, right=True, sort=lambda row: row.energy_wh),
+        Column("kWh", lambda row: column_kwh(row.energy_wh), 7, right=True, sort=lambda row: row.energy_wh),
         Column(
             "panels",
             _covered,
@@ -221,15 +222,15 @@ def in_words(row: ContractRow, zone: Zone) -> str:
     ]
     if row.producer == SHARED:
         parts += [
-            f"{share.delivered_wh / 1000:,.2f} of {share.contracted_wh / 1000:,.2f} kWh came from {share.producer}, "
+            f"{number_kwh(share.delivered_wh)} of {kwh(share.contracted_wh)} came from {share.producer}, "
             f"{zone.exact_clock(share.first_s)} to {zone.exact_clock(share.last_s)}"
             for share in row.shares
         ]
         rest_wh = row.energy_wh - row.delivered_wh
-        parts += [f"{rest_wh / 1000:,.2f} kWh from the grid"] if rest_wh >= 5 else []
+        parts += [f"{kwh(rest_wh)} from the grid"] if rest_wh >= 5 else []
     elif row.producer_house is not None:
-        parts.append(f"{row.delivered_wh / 1000:,.2f} of {row.energy_wh / 1000:,.2f} kWh came from {row.producer}")
+        parts.append(f"{number_kwh(row.delivered_wh)} of {kwh(row.energy_wh)} came from {row.producer}")
     else:
-        parts.append(f"{row.energy_wh / 1000:,.2f} kWh from the grid")
+        parts.append(f"{kwh(row.energy_wh)} from the grid")
     story = _story(row)[0]
     return "; ".join([*parts, *([story] if story else [])])

@@ -18,8 +18,7 @@ from scenarios.results import (
     view_house,
     view_overview,
 )
-from tui.formatting import percent, ratio, unfinished
-from tui.results.formatting import figure_text
+from tui.formatting import figure_text, percent, ratio, unfinished
 
 
 @dataclass(frozen=True, slots=True)

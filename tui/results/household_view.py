@@ -17,11 +17,11 @@ from textual.widgets import Input, Select, Static
 
 from scenarios import EventMark, Zone, whole_number_of
 from scenarios.results import PowerProfile
-from tui.formatting import kwh
+from tui.formatting import kwh, number_kwh
 from tui.results.contracts import Contracts
-from tui.results.formatting import READING, Figures
 from tui.results.household_model import EnergyTotal, Sheet
 from tui.results.households import Households
+from tui.results.pane_parts import READING, Figures
 from tui.shell import Days, ErrorBoundary, shown_zone
 from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Chart, TimeAxis, drawn
 
@@ -68,7 +68,7 @@ class EnergyBar(Widget):
     def _legend(self, whole: EnergyTotal, *, with_energy: bool) -> Text:
         parts = []
         for part in whole.parts:
-            energy = f" {part.wh / 1000:,.2f}" if with_energy else ""
+            energy = f" {number_kwh(part.wh)}" if with_energy else ""
             share = f" {part.wh / whole.wh:.0%}" if whole.wh > 0 else ""
             parts.append(
                 Text.assemble(

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from broker import plural
 from scenarios.results import HouseholdRow, household_total
-from tui.results.formatting import number_kwh
+from tui.formatting import column_kwh
 from tui.shell import MOST_FOUND, ErrorBoundary
 from tui.street_groups import MOST_LISTED, streets_of
 from tui.widgets import Cell, Column, PlainText, VirtualTable
@@ -34,17 +34,17 @@ def _share(row: HouseholdRow) -> Cell:
 COLUMNS: tuple[Column[HouseholdRow], ...] = (
     Column("household", lambda row: row.house, most=24),
     Column(
-        "consumed", lambda row: number_kwh(row.split.consumed_wh), 8, right=True, sort=lambda r: r.split.consumed_wh
+        "consumed", lambda row: column_kwh(row.split.consumed_wh), 8, right=True, sort=lambda r: r.split.consumed_wh
     ),
-    Column("own", lambda row: number_kwh(row.split.own_wh), 7, right=True, sort=lambda r: r.split.own_wh),
+    Column("own", lambda row: column_kwh(row.split.own_wh), 7, right=True, sort=lambda r: r.split.own_wh),
     Column(
         "neighbours",
-        lambda row: number_kwh(row.split.neighbours_wh),
+        lambda row: column_kwh(row.split.neighbours_wh),
         10,
         right=True,
         sort=lambda r: r.split.neighbours_wh,
     ),
-    Column("grid", lambda row: number_kwh(row.split.grid_wh), 7, right=True, sort=lambda r: r.split.grid_wh),
+    Column("grid", lambda row: column_kwh(row.split.grid_wh), 7, right=True, sort=lambda r: r.split.grid_wh),
     Column(
         "local %",
         _share,
@@ -53,9 +53,9 @@ COLUMNS: tuple[Column[HouseholdRow], ...] = (
         sort=lambda r: (r.split.consumed_wh - r.split.grid_wh) / (r.split.consumed_wh or 1),
     ),
     Column(
-        "produced", lambda row: number_kwh(row.produced_wh), 8, right=True, from_width=66, sort=lambda r: r.produced_wh
+        "produced", lambda row: column_kwh(row.produced_wh), 8, right=True, from_width=66, sort=lambda r: r.produced_wh
     ),
-    Column("sold", lambda row: number_kwh(row.sold_wh), 7, right=True, from_width=66, sort=lambda r: r.sold_wh),
+    Column("sold", lambda row: column_kwh(row.sold_wh), 7, right=True, from_width=66, sort=lambda r: r.sold_wh),
     Column("jobs", lambda row: str(row.split.jobs), 5, right=True, from_width=90, sort=lambda r: r.split.jobs),
     Column(
         "bill EUR",

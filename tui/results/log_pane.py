@@ -18,7 +18,7 @@ from broker import plural
 from scenarios import Zone
 from scenarios.results import ResultsReader
 from tui.logs import log_file_of
-from tui.results.formatting import READING
+from tui.results.pane_parts import READING
 from tui.shell import ErrorBoundary
 from tui.widgets import Cell, CellTable, Column, PlainText, VirtualTable
 

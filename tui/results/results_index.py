@@ -23,7 +23,7 @@ class IndexEntry:
     made_wall_s: float
     """Start of the simulation, or modification time of an unreadable file; UNIX seconds."""
     state: str
-    """A key of `tui.results.formatting.STATES`."""
+    """A key of `tui.results.pane_parts.STATES`."""
 
     @property
     def path(self) -> Path:

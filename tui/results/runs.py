@@ -13,8 +13,8 @@ from textual.message import Message
 from scenarios import Zone
 from scenarios.metrics import SampleStatistics
 from scenarios.results import AveragePowerProfile, ResultsReader, RunInfo, average_power_profile, view_runs
-from tui.formatting import percent, ratio, unfinished
-from tui.results.formatting import READING, number_kwh, state_cell
+from tui.formatting import column_kwh, percent, ratio, unfinished
+from tui.results.pane_parts import READING, state_cell
 from tui.shell import Days, ErrorBoundary, shown_zone
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 
@@ -118,7 +118,7 @@ def _written(kind: str, value: float | None) -> str:
         return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
     if kind == "s":
         return f"{value:,.2f} s"
-    return {"wh": number_kwh, "share": percent, "ratio": ratio}[kind](value)
+    return {"wh": column_kwh, "share": percent, "ratio": ratio}[kind](value)
 
 
 _OF_BEST = _column("of best", "of_best", 8, "share")

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 
 from scenarios.results import ResultsReader
 from scenarios.simulation import ScoresFile
-from tui.results.formatting import READING
+from tui.results.pane_parts import READING
 from tui.shell import ErrorBoundary
 from tui.widgets import Cell, CellTable, Column, PlainText
 

@@ -24,11 +24,11 @@ from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts
 from tui.results.file_access import FilePane, OpenedSimulation, open_simulation, read_from
-from tui.results.formatting import STATES, UNREAD, BackLink, notes_of
 from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.household_view import SheetPane
 from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
+from tui.results.pane_parts import STATES, UNREAD, BackLink, notes_of
 from tui.results.results_index import stamp_of
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet

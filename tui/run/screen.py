@@ -24,7 +24,7 @@ from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.form import choices, plans_of
 from tui.run.form_view import RunForm
 from tui.run.preview import PREVIEW_LINES, Preview, first_day
-from tui.run.progress import ProgressPanel, RunProgress
+from tui.run.progress_panel import ProgressPanel, RunProgress
 from tui.run.simulation_client import SimulationBatch, SimulationClient
 from tui.run.sweep_dialog import SweepDialog, SweepProcess
 from tui.shell import (

@@ -30,7 +30,7 @@ from scenarios.monitor import (
 )
 from scenarios.simulation import Plan
 from tui.child_process import frame, read_frame, start_process
-from tui.run.ipc import (
+from tui.run.simulation_messages import (
     BusMessages,
     ClockReported,
     Command,

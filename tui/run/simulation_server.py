@@ -27,7 +27,7 @@ from scenarios.results import ResultsReader, simulation_json
 from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, lower_priority, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
-from tui.run.ipc import (
+from tui.run.simulation_messages import (
     BusMessages,
     ClockReported,
     ExpectationsJudged,

@@ -4,9 +4,6 @@ from .chart import (
     TimeAxis as TimeAxis,
     drawn as drawn,
 )
-from .legibility import (
-    legible as legible,
-)
 from .pasting import pasted_line as pasted_line
 from .path_field import (
     PathInput as PathInput,
@@ -42,6 +39,7 @@ from .theme_colours import (
     OWN as OWN,
     PRODUCTION as PRODUCTION,
     THEMES as THEMES,
+    legible as legible,
     rich_colour as rich_colour,
 )
 

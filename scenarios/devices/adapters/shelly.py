@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents import Availability, CommandRefused, DeviceCommand, DeviceEvent, Reported
 from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.message_order import MessageOrder, unix_s_of
-from scenarios.devices.adapters.message_sender import MessageSender
+from scenarios.devices.adapters.message_checks import MessageOrder, MessageSender, unix_s_of
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 

@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import OutgoingMessage
-from scenarios.devices.adapters.message_order import MOST_LATE_S, MessageOrder, seconds_of
-from scenarios.devices.adapters.message_sender import MessageSender
+from scenarios.devices.adapters.message_checks import MOST_LATE_S, MessageOrder, MessageSender, seconds_of
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage, Topic, either, json_of, number_of, text_of
 from scenarios.gateways import Gateway
 

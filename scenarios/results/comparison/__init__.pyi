@@ -1,8 +1,6 @@
-from .compared_simulation import (
+from .comparison import (
     COMPARED_FIGURES as COMPARED_FIGURES,
     ComparedSimulation as ComparedSimulation,
-)
-from .comparison import (
     Difference as Difference,
     SimulationComparison as SimulationComparison,
     compare_simulations as compare_simulations,

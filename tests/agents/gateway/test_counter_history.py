@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.gateway.counter_history import CounterHistory
-from agents.gateway.counter_step import CountBefore, CounterStep, PowerSeen
+from agents.gateway.counter_verdict import CountBefore, CounterStep, PowerSeen
 from agents.gateway.device_rules import MeterRules
 
 MOST_W = 3_680.0

@@ -26,7 +26,7 @@ from agents.device_events import (
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings, Prices
-from agents.gateway.supply_terms import SharedTerms, SupplyTerms
+from agents.gateway.published_jobs import SharedTerms, SupplyTerms
 from agents.messages import (
     Accept,
     AddJob,

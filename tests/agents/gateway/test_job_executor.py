@@ -12,9 +12,8 @@ from agents.gateway.device_commands import DeviceCommands
 from agents.gateway.gateway_settings import GatewaySettings
 from agents.gateway.job_course import JobCourse, JobCourses
 from agents.gateway.job_executor import JobExecutor
-from agents.gateway.published_jobs import JobNotices, PublishedJobs
+from agents.gateway.published_jobs import JobNotices, PublishedJobs, WholeJobTerms
 from agents.gateway.represented_device import RepresentedDevice
-from agents.gateway.supply_terms import WholeJobTerms
 from agents.messages import AnyMessage, JobExecuted
 from agents.model import MANAGER, Contract, Job
 from broker.hosts import Agent

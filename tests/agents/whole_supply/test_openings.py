@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agents.energy import LoadProfile, Production
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Task, scheduler_for
-from agents.whole_supply.late_promises import OPENINGS_SENT, Provisional
 from agents.whole_supply.openings import DeclinedJob, DeclinedJobs
+from agents.whole_supply.provisional_promises import OPENINGS_SENT, Provisional
 
 HOUR_S = 3_600
 NOW_S = 1_782_021_600

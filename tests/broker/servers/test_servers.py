@@ -16,8 +16,8 @@ import pytest
 from broker.errors import BrokerUnreachableError, BrokerUrlError
 from broker.servers.choose import choose_broker
 from broker.servers.embedded import embedded_broker
-from broker.servers.local import RunningBroker, free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.servers.own_broker import RunningBroker, free_port
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
 from broker.transport.broker_url import parse_url

@@ -15,8 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery, Reconnected
 from broker.transport.broker_url import BrokerUrl

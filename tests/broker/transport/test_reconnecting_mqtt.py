@@ -18,8 +18,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from broker.errors import BrokerLostError, BrokerUnreachableError
-from broker.servers.local import RunningBroker, free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.servers.own_broker import RunningBroker, free_port
 from broker.transport import MqttBroker
 from broker.transport.access import Access, AccessOptions, access_to
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery, Reconnected, Will

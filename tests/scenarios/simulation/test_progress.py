@@ -18,7 +18,7 @@ async def test_the_file_has_all_messages_before_the_time_that_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Expectations that are due during a run are judged by the file."""
-    monkeypatch.setattr("scenarios.simulation.recorded_run.PROGRESS_EVERY_WALL_S", 0.0)
+    monkeypatch.setattr("scenarios.simulation.recording.PROGRESS_EVERY_WALL_S", 0.0)
     found: dict[int, int] = {}
 
     def reached(run: int, time_s: int) -> None:

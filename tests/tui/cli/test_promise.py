@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.whole_supply.late_promises import FIRM_BEFORE_S
+from agents.whole_supply.provisional_promises import FIRM_BEFORE_S
 from scenarios.files import save_scenario
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario

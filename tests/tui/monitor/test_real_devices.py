@@ -12,7 +12,7 @@ from scenarios.monitor import BusFeed, DeviceMessage, ObservedDevice, ObservedRu
 from scenarios.zone import Zone
 from tests.tui.driving import dialog, notices, the_app, until
 from tests.tui.monitor.test_screen import table
-from tui.monitor.formatting import STATES
+from tui.monitor.pane import STATES
 from tui.monitor.real_devices import DeviceMessageDialog, JobAskedFor, _columns, in_short
 from tui.shell import AskText
 

@@ -13,8 +13,8 @@ import pytest
 from textual.widgets import Input, Static
 
 from broker.clock.pacing import Pace
-from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
 from broker.transport.access import Access
 from broker.transport.memory import MemoryBroker

@@ -15,8 +15,8 @@ from tests.patience import PATIENCE_WALL_S
 from tests.tui.driving import dialog, notices, the_app, until
 from tests.tui.results.driving import INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.export_dialog import ExportDialog
-from tui.results.formatting import UNREAD
 from tui.results.log_pane import log_sheet
+from tui.results.pane_parts import UNREAD
 from tui.results.scores_pane import scores_sheet
 from tui.results.simulation import SimulationPane
 from tui.shell.dialogs import Confirm, PickPath

@@ -14,10 +14,10 @@ from textual.pilot import Pilot
 
 from scenarios.results.connection import record_comparison
 from scenarios.results.reader import ResultsReader
-from scenarios.simulation.scores import ScoresFile
+from scenarios.simulation.scores_file import ScoresFile
 from tests.tui.driving import dialog, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
-from tui.results.formatting import Figures
+from tui.results.pane_parts import Figures
 from tui.shell.dialogs import Confirm
 
 Opened = Any

@@ -20,7 +20,7 @@ from tui.results.screen import ResultsScreen
 from tui.run.algorithms_dialog import SENTENCES, AlgorithmsDialog
 from tui.run.form import FormValues, plans_of
 from tui.run.form_view import RunForm
-from tui.run.progress import ProgressPanel, RunProgress, columns_for
+from tui.run.progress_panel import ProgressPanel, RunProgress, columns_for
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.widgets.table import VirtualTable

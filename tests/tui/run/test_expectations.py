@@ -14,7 +14,7 @@ from scenarios.simulation import Plan
 from tests.tui.driving import steps, until
 from tui.monitor.producers import ProducersPane
 from tui.run.preview import first_day
-from tui.run.progress import ExpectationsPanel, expectation_lines
+from tui.run.progress_panel import ExpectationsPanel, expectation_lines
 from tui.run.screen import RunScreen
 from tui.run.simulation_client import SimulationClient
 from tui.shell.navigation import RunScenario

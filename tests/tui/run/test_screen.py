@@ -21,7 +21,7 @@ from tests.tui.terminal import environment
 from tui.run.form import FormValues, about, plan_of
 from tui.run.form_view import RunForm
 from tui.run.preview import PREVIEW_LINES, Preview, first_day
-from tui.run.progress import ProgressPanel
+from tui.run.progress_panel import ProgressPanel
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ssmic
 from tui.child_process import frame, read_frame_blocking
-from tui.run.ipc import BusMessages, SimulationEnded
+from tui.run.simulation_messages import BusMessages, SimulationEnded
 from tui.run.simulation_server import _Parent, summaries
 
 

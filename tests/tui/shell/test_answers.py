@@ -11,8 +11,8 @@ from textual.widgets import Button, OptionList
 
 from tests.tui.conftest import Opened
 from tests.tui.driving import click_at_once, dialog, the_app, until
+from tui.command_palette import PaletteScreen
 from tui.editor.picker import Picker, PickerItem
-from tui.palette import PaletteScreen
 from tui.shell import AreaScreen, Confirm, HelpScreen
 
 

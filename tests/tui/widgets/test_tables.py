@@ -22,7 +22,7 @@ from tui.monitor.messages import _columns as message_columns
 from tui.monitor.real_devices import _columns as device_columns
 from tui.results.contracts import _columns as contract_columns
 from tui.results.negotiation import _columns as recorded_columns
-from tui.run.progress import _COLUMNS as RUN_COLUMNS
+from tui.run.progress_panel import _COLUMNS as RUN_COLUMNS
 from tui.widgets.chart import Chart, TimeAxis, drawn
 from tui.widgets.table_columns import Column, placed
 from tui.widgets.theme_colours import DEFAULT_VARIABLES, DEMAND, FORECAST, MEANINGS

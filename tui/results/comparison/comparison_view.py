@@ -23,7 +23,7 @@ from scenarios.results.comparison import mean_text, unit_of
 from tui.results.comparison.comparison_model import ComparisonSheet, FigureRow, JobComparison, Side, compare, letter_of
 from tui.results.comparison.interval_chart import Intervals
 from tui.results.file_access import FilePane
-from tui.results.formatting import BackLink, stamp, state_cell
+from tui.results.pane_parts import BackLink, stamp, state_cell
 from tui.results.results_index import IndexEntry
 from tui.shell import Dialog, Footer
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn

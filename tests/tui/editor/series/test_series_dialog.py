@@ -15,9 +15,8 @@ from scenarios import Zone
 from tests.tui.driving import focus
 from tui.editor.dialogs import ImportDialog
 from tui.editor.picker import Picker
-from tui.editor.series.series_dialog import SeriesDialog
+from tui.editor.series.series_dialog import SeriesDialog, assumed, entry_of, opened
 from tui.editor.series.series_import import begin_of
-from tui.editor.series.series_model import assumed, entry_of, opened
 from tui.shell.dialogs import PickPath
 
 Editing = Any

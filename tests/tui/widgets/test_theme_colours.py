@@ -8,7 +8,7 @@ from textual.color import Color
 
 from tests.tui.driving import until
 from tui.widgets import MEANINGS
-from tui.widgets.legibility import contrast, legible
+from tui.widgets.theme_colours import contrast, legible
 
 SIGNS = ("primary", "secondary", "accent", "success", "warning", "error", "text-error", "now")
 

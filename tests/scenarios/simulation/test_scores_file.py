@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario
-from scenarios.simulation.scores import ScoresFile, ScoresFileError, ScoresWriteError, run_key
+from scenarios.simulation.scores_file import ScoresFile, ScoresFileError, ScoresWriteError, run_key
 
 ODD = {"[1]:[häuser/2]": -3, "pv-2": 11}
 
@@ -55,7 +55,7 @@ async def test_a_repeated_interrupted_run_still_updates_the_scores(kept: ScoresF
 async def test_a_lock_that_cannot_be_had_is_an_error(kept: ScoresFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run waited forever, without a word: for a process that had stopped, or in a folder that takes no files."""
     await kept.begin(["monday"])
-    monkeypatch.setattr("scenarios.simulation.scores.LOCK_WALL_S", 0.05)
+    monkeypatch.setattr("scenarios.simulation.scores_file.LOCK_WALL_S", 0.05)
     with (
         FileLock(kept.path.with_name(f".{kept.path.name}.lock")),
         pytest.raises(

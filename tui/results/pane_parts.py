@@ -1,8 +1,7 @@
-"""Formatting and small widgets of *Results*: states, energies, money, figures, the back link."""
+"""What the panes of *Results* share: the states of runs, times and shares in cells, figures, the back link."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from rich.console import RenderableType
@@ -13,7 +12,6 @@ from textual.widgets import Static
 
 from broker import plural
 from scenarios.results import RunInfo
-from tui.formatting import percent, ratio
 from tui.widgets import Cell
 
 READING = "Reading ..."
@@ -47,15 +45,6 @@ def notes_of(run: RunInfo) -> list[str]:
     return notes + list(run.disputes[1:])
 
 
-def number_kwh(wh: float | None) -> str:
-    """Format an energy, given in Wh, in kWh without the unit, for columns that name it."""
-    if wh is None:
-        return "-"
-    # For a year's energy the decimals are irrelevant, and columns are sized for a day.
-    digits = 2 if abs(wh) < 1e6 else 1 if abs(wh) < 1e7 else 0
-    return f"{wh / 1000:,.{digits}f}"
-
-
 def stamp(time_s: float) -> str:
     """Format a time in UTC."""
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M")
@@ -66,28 +55,6 @@ def covered_cell(share: float | None) -> Cell:
     if share is None:
         return "-", "muted"
     return f"{share:.0%}", "ok" if share >= 0.995 else "warn" if share > 0 else "muted"
-
-
-def euro(value: float | None) -> str:
-    """Format an amount in EUR."""
-    return "-" if value is None else f"{value:,.2f} EUR"
-
-
-_UNITS: dict[str, Callable[[float], str]] = {
-    "wh": lambda value: f"{value / 1000:,.2f} kWh",
-    "w": lambda value: f"{value / 1000:,.2f} kW",
-    "share": percent,
-    "ratio": ratio,
-    "count": lambda value: f"{value:,.1f}".removesuffix(".0"),
-    "s": lambda value: f"{value / 60:,.1f} min",
-    "eur": euro,
-    "kg": lambda value: f"{value:,.2f} kg",
-}
-
-
-def figure_text(unit: str, value: float | None) -> str:
-    """Format a figure by its unit in `scenarios.metrics.kpis`."""
-    return "-" if value is None else _UNITS[unit](value)
 
 
 class Figures(Widget):

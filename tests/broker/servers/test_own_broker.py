@@ -13,7 +13,7 @@ import pytest
 from broker.errors import BrokerUnreachableError
 from broker.servers.choose import choose_broker
 from broker.servers.mosquitto import find_mosquitto
-from broker.servers.own_login import kept_login, logins_folder, own_brokers, with_own_login
+from broker.servers.own_broker import kept_login, logins_folder, own_brokers, with_own_login
 from broker.transport import MqttBroker
 from broker.transport.access import Access
 from broker.transport.broker_url import BrokerUrl

@@ -20,8 +20,8 @@ from scenarios import Scenario, Zone, planned_end_s
 from scenarios.expectations import Verdict
 from scenarios.monitor import SIGNS, RunStatus, Tone
 from tui.formatting import kwh, percent, ratio
-from tui.run.ipc import OptimumSearch, RunSummary
 from tui.run.simulation_client import SimulationBatch, SimulationClient
+from tui.run.simulation_messages import OptimumSearch, RunSummary
 from tui.shell import COLOURS, MonitoredRun, StatusLine
 from tui.widgets import Cell, Column, VirtualTable, rich_colour
 

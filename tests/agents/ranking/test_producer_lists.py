@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.ranking.producer_lists import Negotiation
 from agents.ranking.scores import Scores
-from agents.ranking.short_list import Negotiation
 
 
 def test_producers_left_out_are_scored_when_the_job_would_have_received_their_refusal() -> None:

@@ -1,4 +1,4 @@
-"""Runs on several processes.
+"""Runs of a simulation that are carried out in parallel, on worker processes.
 
 Each worker is a process (spawned, since nothing is shared) that takes tasks over a pipe and answers with progress and
 outcomes. `SpawnedProcess` is also how the households of one run, and the runs of a sweep, get processes of their own.
@@ -27,7 +27,7 @@ from broker.clock import ClockReport
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.recorded_run import PlannedRun, record_run
+from scenarios.simulation.recording import PlannedRun, record_run
 from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
 
 STOP_WALL_S = 3.0

@@ -1,4 +1,7 @@
-"""Cells for messages, jobs and contracts: each colour has a sign too, so that no meaning depends on colour only."""
+"""A pane of the live view, and its cells for messages, jobs and contracts: each colour has a sign too.
+
+So no meaning depends on colour only.
+"""
 
 from __future__ import annotations
 

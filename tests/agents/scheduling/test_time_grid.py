@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from agents.scheduling.covered_runs import NO, YES, first_covered, last_covered
+from agents.scheduling.time_grid import NO, YES, first_covered, last_covered
 
 
 @pytest.mark.parametrize("seed", range(100))

@@ -35,7 +35,7 @@ from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import AlgorithmSettings
 from agents.scheduling.time_grid import fits
 from agents.whole_supply import WholeProducerSupply
-from agents.whole_supply.late_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
+from agents.whole_supply.provisional_promises import FIRM_BEFORE_S, MAX_PUSHES, PUSHED_OUT
 from broker.hosts.agent import Outgoing
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
