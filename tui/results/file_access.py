@@ -14,7 +14,7 @@ from textual.containers import Vertical
 
 from scenarios import Scenario, Zone
 from scenarios.results import ResultsReader, RunInfo, SimulationInfo
-from tui.results.household_model import Sheet, neighbourhood_sheet
+from tui.results.energy_sheet import Sheet, neighbourhood_sheet
 from tui.results.results_index import Stamp, stamp_of
 from tui.shell import ErrorBoundary, complain
 

@@ -23,9 +23,9 @@ from tui.formatting import without
 from tui.keys import shown
 from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts
+from tui.results.energy_sheet import Sheet, house_sheet, neighbourhood_sheet
+from tui.results.energy_sheet_view import SheetPane
 from tui.results.file_access import FilePane, OpenedSimulation, open_simulation, read_from
-from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
-from tui.results.household_view import SheetPane
 from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.pane_parts import STATES, UNREAD, BackLink, notes_of

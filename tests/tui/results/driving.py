@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.tui.driving import until
-from tui.results.household_model import Sheet
+from tui.results.energy_sheet import Sheet
 from tui.results.screen import ResultsScreen
 from tui.widgets.table import CellTable, VirtualTable
 

@@ -22,7 +22,7 @@ from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
 from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
-from tui.results.household_view import SheetPane
+from tui.results.energy_sheet_view import SheetPane
 from tui.shell.dialogs import PickPath
 from tui.shell.navigation import CompareResults, OpenResults
 

@@ -11,7 +11,7 @@ from scenarios.load import bundled_text
 from scenarios.results import ResultsReader
 from tui.cli.app import app
 from tui.editor.preview_chart import PreviewArtist
-from tui.results.household_model import neighbourhood_sheet
+from tui.results.energy_sheet import neighbourhood_sheet
 
 
 def test_expectations_come_with_their_values_and_events_are_on_the_days_chart(tmp_path: Path) -> None:

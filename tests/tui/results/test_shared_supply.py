@@ -18,7 +18,7 @@ from tui.cli.household_tables import house_json, show_house
 from tui.monitor.hosts_and_devices import _consumer
 from tui.results.comparison import comparison_view
 from tui.results.comparison.comparison_model import compare
-from tui.results.household_model import house_sheet, search_text
+from tui.results.energy_sheet import house_sheet, search_text
 
 
 def _written(path: Path, most_minute_rows: int = MOST_MINUTE_ROWS) -> Path:

@@ -15,7 +15,7 @@ from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import planned_end_s
 from tests.scenarios.neighbourhoods import agreed
-from tui.results.household_model import house_sheet, neighbourhood_sheet
+from tui.results.energy_sheet import house_sheet, neighbourhood_sheet
 from tui.results.runs import runs_sheet
 
 

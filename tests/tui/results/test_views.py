@@ -33,8 +33,8 @@ from tests.tui.results.driving import (
     the_screen,
 )
 from tui.results.contracts import Contracts
-from tui.results.household_model import EnergyPart, EnergyTotal
-from tui.results.household_view import EnergyBar, SheetPane, shares
+from tui.results.energy_sheet import EnergyPart, EnergyTotal
+from tui.results.energy_sheet_view import EnergyBar, SheetPane, shares
 from tui.results.negotiation import NegotiationDialog
 
 Opened = Any

@@ -19,7 +19,7 @@ from scenarios import EventMark, Zone, whole_number_of
 from scenarios.results import PowerProfile
 from tui.formatting import kwh, number_kwh
 from tui.results.contracts import Contracts
-from tui.results.household_model import EnergyTotal, Sheet
+from tui.results.energy_sheet import EnergyTotal, Sheet
 from tui.results.households import Households
 from tui.results.pane_parts import READING, Figures
 from tui.shell import Days, ErrorBoundary, shown_zone

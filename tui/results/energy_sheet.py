@@ -1,4 +1,4 @@
-"""Data of *All households* and *One household*: a sheet of the neighbourhood or of one house."""
+"""Data of an energy sheet, for the panes *All households* and *One household*: totals, the day, figures, contracts."""
 
 from __future__ import annotations
 
