@@ -300,7 +300,7 @@ class JobCourse:
             gateway: The device's settings.
             meter: The device's.
             is_lost: Whether the device is known to be offline.
-            silent_s: For how long it has sent nothing.
+            silent_s: For how long it has sent nothing; its last message may have been that it is offline.
         """
         started_s = self._start_s(now_s)
         if self.ended_by is not None:
@@ -308,7 +308,9 @@ class JobCourse:
         if self.interrupted_s is not None:
             return None if now_s < self.interrupted_s + gateway.resume_s else JobEnd("ABORTED", self.outcome)
         is_idle = self.idle_since_s is not None and now_s >= self._idle_until_s(self.idle_since_s, gateway)
-        if is_idle and now_s - started_s >= self.job.duration_s // 2:
+        # A device that paused, and has been offline since, may have gone on.
+        seen_s = now_s - silent_s if is_lost and gateway.rules >= 13 else now_s
+        if is_idle and seen_s - started_s >= self.job.duration_s // 2:
             return JobEnd("FINISHED", self.outcome)
         grace_s = self._grace_with(gateway)
         if now_s < started_s + self.job.duration_s + grace_s:

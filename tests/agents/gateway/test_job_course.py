@@ -44,6 +44,34 @@ def test_a_pause_in_the_first_half_is_not_the_end(course: JobCourse) -> None:
     assert _end(course, HOUR_S // 2) == JobEnd("FINISHED", "")
 
 
+@pytest.mark.parametrize(
+    ("rules", "offline_s", "end"),
+    [
+        (12, 900, JobEnd("FINISHED", "")),
+        (13, 900, None),
+        (13, HOUR_S // 2, JobEnd("FINISHED", "")),
+    ],
+)
+def test_a_pause_in_the_first_half_is_not_the_end_if_the_device_was_offline_afterwards(
+    course: JobCourse, rules: int, offline_s: int, end: JobEnd | None
+) -> None:
+    """The machine washed on while its plug had lost its connection, for an hour at 400 W that was in no bill."""
+    gateway = replace(GATEWAY, rules=rules)
+    course.add_reading(START_S + 60, Meter(power_w=2_000.0), gateway)
+    course.add_reading(START_S + 300, Meter(power_w=1.0), gateway)
+    for after_s in (HOUR_S // 2, HOUR_S):
+        silent_s = after_s - offline_s
+        assert course.end_at(START_S + after_s, gateway, Meter(), is_lost=True, silent_s=silent_s) == end
+    assert course.end_at(START_S + HOUR_S, gateway, Meter(power_w=1.0), is_lost=False, silent_s=0) == JobEnd(
+        "FINISHED", ""
+    )
+    over_s = HOUR_S + course.grace_s
+    if end is None:
+        assert course.end_at(START_S + over_s, gateway, Meter(), is_lost=True, silent_s=over_s - offline_s) == JobEnd(
+            "ABORTED", "vanished", "its device is offline"
+        )
+
+
 @pytest.mark.parametrize(("rules", "is_over"), [(11, True), (12, False)])
 def test_a_short_pause_of_a_plug_that_reports_every_five_minutes_is_not_the_end(
     course: JobCourse, *, rules: int, is_over: bool
