@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from broker import FILE_MODE, printable, printable_line, without_passwords
+from broker import FILE_MODE, make_private_folder, printable, printable_line, without_passwords
 from tui.exit_codes import complain
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class _LogFile(logging.FileHandler):
     _has_complained = False
 
     def _open(self) -> Any:  # noqa: ANN401 - as the standard library types it
-        """Open it; a new one is readable by its owner only, like the results."""
+        """Open it; a new one is readable by its owner only, like the results, whose folder may be missing still."""
+        make_private_folder(Path(self.baseFilename).parent)
 
         def private(path: str, flags: int) -> int:
             return os.open(path, flags, FILE_MODE)
