@@ -400,3 +400,51 @@ def ask_and_wait(url: str, run_id: str, control: Control, state: str) -> None:
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(ask())
     wait_for(url, topics.time(run_id), lambda item: TimeReport.model_validate_json(item.payload).state == state)
+
+
+WRITING_AT_THE_END = """
+import signal, sys, threading
+from contextlib import closing
+from pathlib import Path
+import sqlite3
+from broker import atomic_write
+from tui import __main__ as command, signals
+
+begun = threading.Event()
+signals.SAME_WALL_S = 0
+
+def write():
+    with atomic_write(Path("report.sqlite")) as draft, closing(sqlite3.connect(draft)) as copy:
+        copy.execute("CREATE TABLE half (one)")
+        copy.execute("BEGIN")
+        copy.execute("INSERT INTO half VALUES (1)")
+        begun.set()
+        threading.Event().wait()
+
+threading.Thread(target=write, daemon=True).start()
+begun.wait()
+with signals.stopping_on_signals(lambda: None):
+    {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("sys.argv = ['ssmic', '--version']; command.main()", 0),
+        ("signal.raise_signal(2); signal.raise_signal(2)", 130),
+    ],
+    ids=["user quits anyway", "second signal"],
+)
+def test_a_file_that_is_being_written_when_the_process_ends_leaves_no_draft(
+    tmp_path: Path, end: str, code: int
+) -> None:
+    """Hidden drafts of exports stayed in the folder for ever."""
+    (tmp_path / "report.sqlite").write_text("earlier")
+    program = WRITING_AT_THE_END.format(end=end)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment(), check=False, timeout=PATIENCE_WALL_S
+    )
+    assert done.returncode == code
+    assert [path.name for path in tmp_path.iterdir()] == ["report.sqlite"]
+    assert (tmp_path / "report.sqlite").read_text() == "earlier"
