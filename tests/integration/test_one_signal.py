@@ -242,6 +242,30 @@ def test_while_a_household_waits_for_the_clock(slow: Path, number: signal.Signal
             command.end(number)
 
 
+@both_signals
+def test_while_a_household_reads_its_scenario(slow: Path, number: signal.Signals) -> None:
+    """A large scenario is read in a process of its own for many seconds; the signal is sent to the command only."""
+    with begun(slow.parent, "host", slow, "--house", "1", "--broker", "mqtt://127.0.0.1:9") as command:
+        readers: list[psutil.Process] = []
+
+        def has_begun() -> bool:
+            readers[:] = psutil.Process(command.process.pid).children()
+            return bool(readers)
+
+        until(has_begun, "the process that reads")
+        readers[0].suspend()
+        command.process.send_signal(number)
+        try:
+            code = command.process.wait(PATIENCE_WALL_S)
+        finally:
+            readers[0].resume()
+        _, err = command.process.communicate(timeout=PATIENCE_WALL_S)
+        assert code == 128 + number
+        assert err.decode() == "ssmic: interrupted\n"
+        _, alive = psutil.wait_procs(readers, timeout=PATIENCE_WALL_S)
+        assert not alive
+
+
 @pytest.mark.long
 @needs_mosquitto
 @both_signals
