@@ -26,6 +26,12 @@ MAX_BYTES = 200
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE | re.ASCII)
 _DIGITS = 16
 """Hexadecimal digits of the hash that ends a shortened name."""
+_BESIDE = ("", "-journal", "-wal", "-shm")
+"""Endings of a draft itself, and of what SQLite keeps beside it."""
+_drafts: set[Path] = set()
+"""The drafts that this process is writing."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drafts.clear)  # they are the parent's
 
 
 @contextmanager
@@ -48,6 +54,7 @@ def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     # Each writer has its own draft, because two processes or threads may write the same file at the same time.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode))
+    _drafts.add(draft)
     try:
         yield draft
         if mode is None:
@@ -58,6 +65,16 @@ def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         with suppress(OSError):
             draft.unlink()
         raise
+    finally:
+        _drafts.discard(draft)
+
+
+def remove_drafts() -> None:
+    """Remove the drafts that this process is writing, before it ends without unwinding."""
+    for draft in tuple(_drafts):
+        for ending in _BESIDE:
+            with suppress(OSError):
+                draft.with_name(f"{draft.name}{ending}").unlink()
 
 
 def writing_obstacle(path: Path) -> str:

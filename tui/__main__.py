@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from tui.signals import end_at_once, end_now, exit_code, is_interruption, signalled, stopping_on_signals
+from tui.signals import end_at_once, end_now, exit_code, is_interruption, leave, signalled, stopping_on_signals
 
 _LINEAR_ALGEBRA_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Variables that NumPy and SciPy obey if they are set before the import. Plans do not need them (`agents` limits its
@@ -98,7 +98,7 @@ def _end(code: int) -> None:
             stream.flush()
     except (OSError, ValueError):
         return
-    os._exit(exit_code() if signalled() else code)
+    leave(exit_code() if signalled() else code)
 
 
 if __name__ == "__main__":

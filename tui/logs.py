@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
-from broker import FILE_MODE, printable, printable_line, without_passwords
+from broker import FILE_MODE, make_private_folder, printable, printable_line, without_passwords
 from tui.exit_codes import complain
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ RETRYING = "no connection yet, retrying"
 _SAME_FAILURE_WALL_S = 5.0
 """Connections of one process that fail for the same reason within this time are one message on the terminal."""
 _OURS = ("agents", "broker", "scenarios", "tui")
+_TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+"""Tracebacks in the log file. With local variables, one of a scenario of a few houses has 370 kB, and passwords could
+be among them."""
 
 
 class _StandardError(logging.StreamHandler["TextIO"]):
@@ -52,7 +56,8 @@ class _LogFile(logging.FileHandler):
     _has_complained = False
 
     def _open(self) -> Any:  # noqa: ANN401 - as the standard library types it
-        """Open it; a new one is readable by its owner only, like the results."""
+        """Open it; a new one is readable by its owner only, like the results, whose folder may be missing still."""
+        make_private_folder(Path(self.baseFilename).parent)
 
         def private(path: str, flags: int) -> int:
             return os.open(path, flags, FILE_MODE)
@@ -98,7 +103,7 @@ def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None
     console.addFilter(_retrying_once())
     handlers.append(console)
     if file is not None:
-        json_lines: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        json_lines: list[Any] = [_TRACEBACKS, structlog.processors.JSONRenderer(default=str)]
         handlers.append(_handler(_LogFile(file, encoding="utf-8", delay=True), level or "info", json_lines))
     root = logging.getLogger()
     for old in root.handlers[:]:

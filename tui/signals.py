@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -159,14 +159,23 @@ def _end_late(asked: list[int]) -> None:
         end_at_once()
 
 
-def end_at_once() -> None:
+def end_at_once() -> NoReturn:
     """End the process; worker processes and a private broker end when they notice."""
     if _last is not None:
         _last()
-    os._exit(exit_code())
+    leave(exit_code())
 
 
-def end_now() -> None:
+def leave(code: int) -> NoReturn:
+    """End the process without unwinding; other threads may be writing files, of which no drafts are left."""
+    # Not imported here: it may be in the middle of being imported, and then there are no drafts.
+    remove_drafts = getattr(sys.modules.get("broker.file_writing"), "remove_drafts", None)
+    if remove_drafts is not None:
+        remove_drafts()
+    os._exit(code)
+
+
+def end_now() -> NoReturn:
     """End the process where nothing needs saving; an exception could be lost in a solver's callback."""
     os.write(2, b"\x1b[?25hssmic: interrupted\n" if os.isatty(2) else b"ssmic: interrupted\n")
     end_at_once()

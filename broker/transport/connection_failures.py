@@ -32,6 +32,9 @@ UNACCEPTED_DISCONNECTS = 6
 after a packet shows. Over a link that merely breaks often, at least one of these answers arrives."""
 PROMPT_WALL_S = 5.0
 """A packet sent longer ago than this did not cause a disconnect, wall-clock seconds."""
+ANSWERED_PROMPT_WALL_S = 0.1
+"""The same for a packet that the broker had accepted, as its answer to the ping shows: the packet is not too large, but
+some brokers answer while they check whether the client may write there."""
 SMALL_BYTES = 1_000
 """Hardly any broker rejects packets up to this size for their size, but some close the connection of a client that
 writes without permission."""
@@ -215,7 +218,11 @@ class Disconnect:
     @property
     def is_prompt(self) -> bool:
         """Whether the largest packet may have been the cause."""
-        return self.largest is not None and self.at_wall_s - self.largest.at_wall_s <= PROMPT_WALL_S
+        if self.largest is None:
+            return False
+        was_accepted = self.largest.packet_bytes <= self.accepted_bytes
+        prompt_wall_s = ANSWERED_PROMPT_WALL_S if was_accepted else PROMPT_WALL_S
+        return self.at_wall_s - self.largest.at_wall_s <= prompt_wall_s
 
 
 class DisconnectHistory:
@@ -224,7 +231,7 @@ class DisconnectHistory:
     def __init__(self) -> None:
         self._last: deque[Disconnect] = deque(maxlen=SAME_SMALL_DISCONNECTS)
         self._passed_bytes = 0
-        """Size of the largest packet that was sent long before a disconnect."""
+        """Size of the largest packet that was sent too long before a disconnect to be its cause."""
         self._accepted_bytes = 0
         """Size of the largest packet that the broker accepted."""
 

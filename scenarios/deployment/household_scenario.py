@@ -32,7 +32,11 @@ def load_part(
     """
     fork = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     with ProcessPoolExecutor(1, multiprocessing.get_context(fork), end_with_parent) as reader:
-        part = reader.submit(_load_part, source, tuple(house_ids), chosen, allow_outside=allow_outside).result()
+        try:
+            part = reader.submit(_load_part, source, tuple(house_ids), chosen, allow_outside=allow_outside).result()
+        except KeyboardInterrupt:
+            reader.shutdown(wait=False)  # it ends when this process has ended
+            raise
     if not isinstance(part, Scenario):
         raise ScenarioError(part)
     return part

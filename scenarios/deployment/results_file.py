@@ -57,7 +57,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
             create_results(spec, path)
         elif not _is_unused(path, settings):
             raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
-    with record_run(scenario, PlannedRun(1, settings, path), resume=True) as record:
+    with record_run(scenario, PlannedRun(1, settings, path), resume=True, reached_s=reached_s) as record:
         yield record
     seal(path)
 

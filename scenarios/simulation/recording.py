@@ -345,7 +345,12 @@ class RunRecord:
 
 @contextmanager
 def record_run(
-    scenario: Scenario, planned: PlannedRun, on_progress: Callable[[int], None] | None = None, *, resume: bool = False
+    scenario: Scenario,
+    planned: PlannedRun,
+    on_progress: Callable[[int], None] | None = None,
+    *,
+    resume: bool = False,
+    reached_s: int | None = None,
 ) -> Iterator[RunRecord]:
     """Record a run for the duration of the context; its record states how it ended, in every case.
 
@@ -354,12 +359,13 @@ def record_run(
         planned: How, and where to.
         on_progress: Called with the virtual time, UNIX seconds, a few times a second.
         resume: Continue the run if the file already contains it, because its clock restarts after a crash.
+        reached_s: Virtual time that the run has reached, UNIX seconds; None: it has not begun.
 
     Raises:
         ResultsError: see `RunWriter`.
     """
     settings = planned.settings
-    record = RunRecord(scenario.start_s, on_progress)
+    record = RunRecord(scenario.start_s if reached_s is None else reached_s, on_progress)
     with structlog.contextvars.bound_contextvars(run=planned.run, run_id=settings.run_id, where=record):
         log.info("run begins", scenario=scenario.name, seed=settings.seed, algorithm=settings.algorithm.name)
         try:

@@ -121,6 +121,22 @@ def test_a_second_clock_is_refused_and_the_first_one_continues(
     assert quickly(main()).ledger_sha256 == calm.ledger_sha256
 
 
+def test_what_a_restarted_clock_logs_before_its_first_step_has_the_time_that_the_run_has_reached(
+    street: Scenario, tmp_path: Path
+) -> None:
+    """It said the start of the run, so that a night of restarts looked like one hour."""
+    settings = settings_in(tmp_path)
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        async with households(street, settings, broker):
+            await interrupted_at(100, street, settings, broker)
+
+    quickly(main())
+    with open_record(tmp_path / "r.sqlite", street, settings) as record:
+        assert record.now_s >= record.writer.last_message_s > street.start_s
+
+
 def test_a_failed_first_start_leaves_nothing_that_blocks_the_next(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:

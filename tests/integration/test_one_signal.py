@@ -242,6 +242,30 @@ def test_while_a_household_waits_for_the_clock(slow: Path, number: signal.Signal
             command.end(number)
 
 
+@both_signals
+def test_while_a_household_reads_its_scenario(slow: Path, number: signal.Signals) -> None:
+    """A large scenario is read in a process of its own for many seconds; the signal is sent to the command only."""
+    with begun(slow.parent, "host", slow, "--house", "1", "--broker", "mqtt://127.0.0.1:9") as command:
+        readers: list[psutil.Process] = []
+
+        def has_begun() -> bool:
+            readers[:] = psutil.Process(command.process.pid).children()
+            return bool(readers)
+
+        until(has_begun, "the process that reads")
+        readers[0].suspend()
+        command.process.send_signal(number)
+        try:
+            code = command.process.wait(PATIENCE_WALL_S)
+        finally:
+            readers[0].resume()
+        _, err = command.process.communicate(timeout=PATIENCE_WALL_S)
+        assert code == 128 + number
+        assert err.decode() == "ssmic: interrupted\n"
+        _, alive = psutil.wait_procs(readers, timeout=PATIENCE_WALL_S)
+        assert not alive
+
+
 @pytest.mark.long
 @needs_mosquitto
 @both_signals
@@ -400,3 +424,51 @@ def ask_and_wait(url: str, run_id: str, control: Control, state: str) -> None:
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(ask())
     wait_for(url, topics.time(run_id), lambda item: TimeReport.model_validate_json(item.payload).state == state)
+
+
+WRITING_AT_THE_END = """
+import signal, sys, threading
+from contextlib import closing
+from pathlib import Path
+import sqlite3
+from broker import atomic_write
+from tui import __main__ as command, signals
+
+begun = threading.Event()
+signals.SAME_WALL_S = 0
+
+def write():
+    with atomic_write(Path("report.sqlite")) as draft, closing(sqlite3.connect(draft)) as copy:
+        copy.execute("CREATE TABLE half (one)")
+        copy.execute("BEGIN")
+        copy.execute("INSERT INTO half VALUES (1)")
+        begun.set()
+        threading.Event().wait()
+
+threading.Thread(target=write, daemon=True).start()
+begun.wait()
+with signals.stopping_on_signals(lambda: None):
+    {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("sys.argv = ['ssmic', '--version']; command.main()", 0),
+        ("signal.raise_signal(2); signal.raise_signal(2)", 130),
+    ],
+    ids=["user quits anyway", "second signal"],
+)
+def test_a_file_that_is_being_written_when_the_process_ends_leaves_no_draft(
+    tmp_path: Path, end: str, code: int
+) -> None:
+    """Hidden drafts of exports stayed in the folder for ever."""
+    (tmp_path / "report.sqlite").write_text("earlier")
+    program = WRITING_AT_THE_END.format(end=end)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment(), check=False, timeout=PATIENCE_WALL_S
+    )
+    assert done.returncode == code
+    assert [path.name for path in tmp_path.iterdir()] == ["report.sqlite"]
+    assert (tmp_path / "report.sqlite").read_text() == "earlier"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
+from pathlib import Path
 
 import pytest
+import structlog
 
 from tui.logs import configure_logs
 
@@ -21,3 +24,24 @@ def test_messages_go_to_the_current_standard_error(monkeypatch: pytest.MonkeyPat
     logging.getLogger("broker").warning("the broker is away")
     assert "the broker is away" in later.getvalue()
     assert "Logging error" not in later.getvalue()
+
+
+def test_a_traceback_in_the_log_file_has_no_local_variables(tmp_path: Path) -> None:
+    """They made each failed start of a clock 370 kB long, and passwords could be among them."""
+    file = tmp_path / "r.log.jsonl"
+
+    def log_in(words: list[str]) -> None:
+        password = "-".join(words)
+        raise ValueError(len(password))
+
+    configure_logs("error", file)
+    try:
+        log_in(["hunter", "2"])
+    except ValueError:
+        structlog.get_logger("broker").exception("run failed")
+    configure_logs(None)
+    assert "hunter" not in file.read_text()
+    (record,) = map(json.loads, file.read_text().splitlines())
+    (failed,) = record["exception"]
+    assert (failed["exc_type"], failed["exc_value"]) == ("ValueError", "8")
+    assert [frame["name"] for frame in failed["frames"]][-1] == "log_in"

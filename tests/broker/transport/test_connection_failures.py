@@ -160,6 +160,15 @@ def test_small_packets_are_rarely_refused_for_their_size() -> None:
     assert "20 times in a row, each time after a packet of 300 bytes on hosts/a" in blamed
 
 
+@pytest.mark.parametrize("packet_bytes", [300, 4_000])
+def test_a_link_that_breaks_a_third_of_a_second_after_each_connection_is_not_blamed_on_packets(
+    packet_bytes: int,
+) -> None:
+    """The broker had answered the ping behind the packet long before."""
+    cuts = DisconnectHistory()
+    assert not any(cuts.add(cut_after("hosts/a", packet_bytes, 0.3)) for _ in range(3 * SAME_SMALL_DISCONNECTS))
+
+
 def test_connections_over_which_nothing_was_sent() -> None:
     """They say nothing about packets."""
     cuts = DisconnectHistory()

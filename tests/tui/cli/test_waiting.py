@@ -48,3 +48,11 @@ def test_several_connections_of_a_process_wait_in_one_sentence(ssmic: Ssmic) -> 
     ended = ssmic("clock", "night", "--broker", "mqtt://127.0.0.1:9", "--limit", "0.5")
     assert ended.code == 4
     assert ended.err.count("trying again for up to 0.5 s (Ctrl-C stops)") == 1, ended.err
+
+
+def test_the_first_clock_in_a_folder_writes_a_log_beside_its_results(ssmic: Ssmic, tmp_path: Path) -> None:
+    """The folder of the results did not exist yet, and so the whole run had no log."""
+    assert ssmic("clock", "night", "--broker", "mqtt://127.0.0.1:9", "--limit", "0.5").code == 4
+    log = (tmp_path / "results" / "night.log.jsonl").read_text()
+    assert "no connection yet, retrying" in log
+    assert "run begins" in log

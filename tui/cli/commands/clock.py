@@ -195,7 +195,7 @@ def clock(
         logins=(CLOCK,),
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
-    configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
+    configure_logs(level, log_file_of(results_file))
     with supervised():
         kept, begun_with = _scores_of(loaded, settings, results_file, scores, reset=reset_scores)
     _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)
