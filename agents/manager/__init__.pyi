@@ -15,13 +15,11 @@ from .supply_scheme import (
     SupplyScheme as SupplyScheme,
 )
 from .unconfirmed_statements import (
-    MAX_UNCONFIRMED as MAX_UNCONFIRMED,
     Unconfirmed as Unconfirmed,
     UnconfirmedStatements as UnconfirmedStatements,
 )
 
 __all__ = [
-    "MAX_UNCONFIRMED",
     "JoinedProducers",
     "Ledger",
     "LedgerEntry",

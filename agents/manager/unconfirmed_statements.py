@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 StatementT = TypeVar("StatementT")
 MAX_UNCONFIRMED = 100
-"""Statements of a producer on one job that its consumer has not confirmed yet; there are two or three in practice."""
+"""Statements of a producer on one job that are kept for its consumer to confirm; there are two or three in practice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,11 @@ class UnconfirmedStatements(Generic[StatementT]):
         """
         return any(known == statement for _, known in self._said.get((job_id, producer), ()))
 
-    def add(self, job_id: str, producer: str, said_s: int, statement: StatementT) -> bool:
-        """Add a statement; return False, and leave it out, if there are too many (`MAX_UNCONFIRMED`).
+    def add(self, job_id: str, producer: str, said_s: int, statement: StatementT) -> None:
+        """Add a statement, in place of the oldest one if there are `MAX_UNCONFIRMED`.
+
+        The last one counts in any case, because it is what the producer means now: a consumer that has it promise and
+        withdraw again and again must not be left with a promise.
 
         Args:
             job_id: The job.
@@ -60,11 +63,7 @@ class UnconfirmedStatements(Generic[StatementT]):
             said_s: The present virtual time, UNIX seconds.
             statement: What it says.
         """
-        said = self._said.setdefault((job_id, producer), deque())
-        if len(said) >= MAX_UNCONFIRMED:
-            return False
-        said.append((said_s, statement))
-        return True
+        self._said.setdefault((job_id, producer), deque(maxlen=MAX_UNCONFIRMED)).append((said_s, statement))
 
     def confirm(self, job_id: str, producer: str, statement: StatementT) -> bool:
         """Remove a statement, and all earlier ones of the producer about the job; return False if it has not made it.

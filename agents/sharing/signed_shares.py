@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agents.energy import IntArray
 from agents.job_register import RegisteredJob
-from agents.manager import MAX_UNCONFIRMED, Unconfirmed, UnconfirmedStatements
+from agents.manager import Unconfirmed, UnconfirmedStatements
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, SharePromised, ShareVoid
 from agents.model import GRID, SHARED, Contract
 from agents.ranking import Scores
@@ -89,8 +89,7 @@ class SignedShares:
                 return ""
         elif not job.earliest_start_s <= promise.start_s <= job.latest_start_s:
             return f"promises job {promise.job_id!r} a start at {promise.start_s}, outside its window"
-        if not self._promised.add(*key, self._manager.now_s, SignedShare(promise.start_s, promise.minutes_mwh)):
-            return f"makes more than {MAX_UNCONFIRMED} promises for job {promise.job_id!r} in one second"
+        self._promised.add(*key, self._manager.now_s, SignedShare(promise.start_s, promise.minutes_mwh))
         self._board.promise(self._scores.number_of[producer], promise.job_id, promise.start_s, promise.minutes_mwh)
         return ""
 

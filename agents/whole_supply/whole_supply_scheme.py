@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from agents.job_register import JobRegister, RegisteredJob
 from agents.manager import (
-    MAX_UNCONFIRMED,
     JoinedProducers,
     Ledger,
     LedgerEntry,
@@ -161,11 +160,11 @@ class WholeSupplyScheme:
             problem = f"promises {promise.energy_wh} Wh for job {promise.job_id!r}, which needs {job.sent_energy_wh} Wh"
         elif not job.may_start_at(promise.start_s, now_s):
             problem = f"promises job {promise.job_id!r} a start at {promise.start_s}, outside its window"
-        elif not self._statements.add(promise.job_id, producer, now_s, _Statement(promise.start_s)):
-            problem = f"makes more than {MAX_UNCONFIRMED} promises for job {promise.job_id!r} in one second"
         if problem:
             self._manager.reject(producer, problem)
             self._tell_promise_void(producer, promise.job_id, promise.start_s, problem[:MAX_REASON_CHARACTERS])
+        else:
+            self._statements.add(promise.job_id, producer, now_s, _Statement(promise.start_s))
 
     def _may_withdraw(self, producer: str, job_id: str) -> bool:
         """Return whether the producer has a promise or contract that it could withdraw."""

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from agents import FloatArray
 from scenarios.metrics import Bill, ConsumptionSplit, IntArray, MemberBill, Settlement
+from scenarios.results.damage import MOST_RUN_S, decompressed
 from scenarios.results.schema import has_table
 
 MOST_MINUTE_ROWS: Final = 5_000_000
@@ -228,8 +229,9 @@ def read_minutes(connection: sqlite3.Connection, run: int, house: str | None) ->
         (blob,) = connection.execute(query, (run, house)).fetchone()
         kind = "<f4"
     try:
-        columns = np.frombuffer(zlib.decompress(blob), dtype=kind).astype(np.float64).reshape(3, -1)
-    except (zlib.error, TypeError) as error:
+        content = decompressed(blob, 3 * np.dtype(kind).itemsize * MOST_RUN_S // MINUTE_S)
+        columns = np.frombuffer(content, dtype=kind).astype(np.float64).reshape(3, -1)
+    except ValueError as error:
         raise ValueError(f"the minutes of run {run} cannot be read: {error}") from error
     return MinuteEnergies(int(first_s), columns[0], columns[1], columns[2])
 

@@ -52,6 +52,8 @@ from scenarios.results.rows import (
     RunInfo,
     SimulationInfo,
     begins_negotiation,
+    check_times,
+    checked_comparison,
     checked_settings,
     read_ledger,
     read_realised,
@@ -159,7 +161,7 @@ class ResultsReader:
         """
         text = self._meta("about")
         with self._translate_damage():
-            return None if text is None else cast("dict[str, Any]", json.loads(text))
+            return None if text is None else dict(json.loads(text))
 
     @property
     def producers(self) -> tuple[tuple[str, str], ...]:
@@ -283,7 +285,9 @@ class ResultsReader:
         info = self.run(run)
         if self._ledger is None or self._ledger[0] != info or info.state == "running":
             with self._reading():
-                self._ledger = info, read_ledger(self._connection, run)
+                ledger = read_ledger(self._connection, run)
+                check_times(run, info.start_s, (entry.contract.start_s for entry in ledger))
+                self._ledger = info, ledger
         return self._ledger[1]
 
     def check_house(self, house: str) -> None:
@@ -569,6 +573,7 @@ def _message(row: sqlite3.Row) -> RecordedMessage:
 
 
 def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...], disputes: tuple[str, ...]) -> RunInfo:
+    check_times(row["run"], row["start_s"], [row["reached_s"]])
     return RunInfo(
         run=row["run"],
         run_id=row["run_id"],
@@ -582,7 +587,7 @@ def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...], disputes: tupl
         wall_s=row["wall_s"],
         not_registered=tuple(json.loads(row["not_registered_json"])),
         error=row["error"],
-        comparison=json.loads(row["comparison_json"] or "{}"),
+        comparison=checked_comparison(row["comparison_json"]),
         written_utc=row["written_utc"],
         without=without,
         disputes=disputes,

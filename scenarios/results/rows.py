@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from pydantic import BaseModel, FiniteFloat
+
 from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile, Share
 from agents.sharing import SUPPLY_RULES
 from broker import shown
 from scenarios.events import RunEvent
 from scenarios.realised_scenario import KINDS, Said
 from scenarios.results.connection import UnknownWordError, open_for_writing, transaction, translate_sqlite_errors
+from scenarios.results.damage import MOST_RUN_S, decompressed
 from scenarios.results.schema import SHARE_TABLES, has_table
 from scenarios.scenario import Scenario
 from scenarios.timeline import run_event_of
@@ -23,6 +26,8 @@ from scenarios.timeline import run_event_of
 COMPRESSED_FROM_CHARACTERS = 4_000_000
 """A scenario's JSON is compressed from this length: that of 10,000 houses has 270 MB, because each of its 50,000 jobs
 repeats one of a few load profiles. Shorter ones stay text, which any program that reads SQLite can show."""
+MOST_SCENARIO_BYTES = 2**30
+"""The largest scenario that is read."""
 _COMPRESSION_LEVEL = 1
 """Higher levels save little more of repeated profiles, and take several times as long."""
 
@@ -61,6 +66,82 @@ class SimulationInfo:
     def supply(self) -> str:
         """`whole`, or `shared`: whether several producers may supply a job together."""
         return str(self.settings.get("supply", "whole"))
+
+
+class _KeptVerdict(BaseModel):
+    """A verdict as it is stored, see `scenarios.expectations.Verdict`."""
+
+    title: str
+    condition: str
+    holds: bool
+    values: str
+    at_s: int | None = None
+    error: str = ""
+
+
+class _KeptOptimum(BaseModel):
+    """An optimum as it is stored with a run, see `scenarios.optimum.optimum_json`."""
+
+    best_wh: FiniteFloat
+    bound_wh: FiniteFloat
+    share: FiniteFloat | None
+    carried_bound_wh: FiniteFloat = 0.0
+    gap: FiniteFloat = 0.0
+    proven: bool = False
+    wall_s: FiniteFloat = 0.0
+
+
+class _KeptBaseline(BaseModel):
+    """A baseline as it is stored with a run, see `scenarios.optimum.baseline_json`."""
+
+    name: str
+    delivered_wh: FiniteFloat
+    deviation_wh: FiniteFloat | None = None
+    share: FiniteFloat | None
+
+
+class _KeptComparison(BaseModel):
+    """What a run was compared with."""
+
+    optimum: _KeptOptimum | None = None
+    baselines: list[_KeptBaseline] = []
+    shared_optimum: _KeptOptimum | None = None
+
+
+def checked_comparison(text: str | None) -> dict[str, Any]:
+    """Return what a run was compared with; other keys are left out, which would stand among those of the run.
+
+    Args:
+        text: JSON, see `record_comparison`; None: it was compared with nothing.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    if text is None:
+        return {}
+    found = _KeptComparison.model_validate_json(text).model_dump(exclude_unset=True)
+    if found.get("optimum") is not None:
+        found.setdefault("baselines", [])
+    return {name: compared for name, compared in found.items() if compared is not None}
+
+
+def check_times(run: int, start_s: int, times_s: Iterable[int]) -> None:
+    """Check that a run lies within the time that a run can take: its energy is settled minute by minute.
+
+    Args:
+        run: Number of the run.
+        start_s: Its start, UNIX seconds.
+        times_s: Other times of the run, UNIX seconds.
+
+    Raises:
+        ValueError: One is too far from the start.
+    """
+    for time_s in times_s:
+        if abs(time_s - start_s) > MOST_RUN_S:
+            days = MOST_RUN_S // 86_400
+            raise ValueError(
+                f"run {run} starts at {start_s} and has the time {time_s}; it can take {days} days at most"
+            )
 
 
 def checked_settings(text: str) -> dict[str, Any]:
@@ -209,9 +290,9 @@ def restored_scenario(kept: str | bytes) -> str:
     if isinstance(kept, str):
         return kept
     try:
-        return zlib.decompress(kept).decode()
-    except zlib.error as error:
-        raise ValueError(f"its scenario cannot be decompressed ({error})") from error
+        return decompressed(kept, MOST_SCENARIO_BYTES).decode()
+    except ValueError as error:
+        raise ValueError(f"its scenario {error}") from error
 
 
 def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, ...]:
@@ -503,10 +584,10 @@ def read_verdicts(connection: sqlite3.Connection, run: int) -> tuple[dict[str, A
     """Return the verdicts on a run; empty if there are none.
 
     Raises:
-        ValueError: A row is not JSON.
+        ValueError: A row is not a verdict.
         sqlite3.Error: The rows cannot be read.
     """
     if not has_table(connection, "expectations"):
         return ()
     rows = connection.execute("SELECT verdict_json FROM expectations WHERE run = ? ORDER BY n", (run,)).fetchall()
-    return tuple(json.loads(text) for (text,) in rows)
+    return tuple(_KeptVerdict.model_validate_json(text).model_dump() for (text,) in rows)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.model import MANAGER
+from agents.manager.unconfirmed_statements import MAX_UNCONFIRMED
+from agents.model import MANAGER, Job
 from tests.redteam.member import Attack, Turn
 
 MEMBER = "brandt"
@@ -252,6 +253,43 @@ def takes_shares_back(turn: Turn) -> None:
         if body.get("kind") == "Reserve" and body["minutes_mwh"]:
             back = {"start_s": body["start_s"], "before_mwh": body["minutes_mwh"], "minutes_mwh": [], "reason": "x"}
             turn.say(envelope.sender, {"kind": "Shrink", "job_id": body["job_id"], **back}, sender=f"pv-{MEMBER}")
+
+
+class WithdrawsAtTheProducerOnly:
+    """Attack 124: a consumer has its producer promise a job and take it back, so often that the manager has no room.
+
+    It withdraws the job at the producer and requests it again, in each round of a second, and withdraws it once more at
+    the end. It never tells the manager, so that the ledger keeps the contract if the last withdrawal is lost.
+    """
+
+    def __init__(self, job: Job, producer: str) -> None:
+        """Attack with a job of the member.
+
+        Args:
+            job: The job.
+            producer: Who supplies it.
+        """
+        self._job, self._producer = job, producer
+        self._start_s: int | None = None
+        self._left = MAX_UNCONFIRMED
+
+    def __call__(self, turn: Turn) -> None:
+        """Begin in the round after the job's contract was reported."""
+        body = {"job_id": self._job.job_id}
+        if self._start_s is not None and self._left >= 0:
+            turn.say(self._producer, body | {"kind": "Withdraw"}, sender=self._job.agent)
+            if self._left:
+                again = {"kind": "Request", "patient": True, "starts": [[self._start_s, self._start_s]], "held": False}
+                turn.say(
+                    self._producer, again | {"job": self._job.as_sent.model_dump(mode="json")}, sender=self._job.agent
+                )
+                turn.done["resume"] = turn.grant.step + 1
+            self._left -= 1
+        for message in turn.sent:
+            if message.body.get("kind") == "ContractAgreed" and self._start_s is None:
+                contract = message.body["contract"]
+                if contract["job_id"] == self._job.job_id and contract["producer"] == self._producer:
+                    self._start_s = contract["start_s"]
 
 
 LEAVE_NO_TRACE: dict[str, Attack] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.redteam.attacks import (
     COST_THE_MEMBER_ITS_PLACE,
     LEAVE_NO_TRACE,
     MEMBER,
+    WithdrawsAtTheProducerOnly,
     accepts_and_cancels,
     forges_own_contracts,
     forges_own_suppliers,
@@ -156,3 +158,31 @@ async def test_shares_that_are_taken_back_over_the_broker(street: Scenario, guar
     scenario = replace(street, supply="shared")
     member = Member(scenario, MEMBER, "takes-back", takes_shares_back)
     check_shares(scenario, await attack_guarded(scenario, member, guarded))
+
+
+def withdrawing(street: Scenario, run: str) -> Member:
+    """Return the member of attack 124, whose dishes the neighbour's panel supplies in an honest run."""
+    job = next(job for job in street.jobs if job.job_id == "brandt-dishes")
+    return Member(street, MEMBER, run, WithdrawsAtTheProducerOnly(job, "pv-adler"))
+
+
+def check_withdrawn(attacked: Attacked) -> None:
+    """Assert that the panel's last withdrawal counts, and that nobody says that the panel breaks a promise."""
+    outcome = attacked.done
+    assert {entry.state for entry in outcome.ledger if entry.contract.contract_id == "brandt-dishes/1"} == {"cancelled"}
+    assert (outcome.disputes, outcome.without) == ((), ())
+
+
+@pytest.mark.parametrize("promise", ["early", "late"])
+async def test_a_producer_is_not_held_to_a_promise_that_it_withdrew(
+    street: Scenario, promise: Literal["early", "late"]
+) -> None:
+    """Attack 124: the ledger named the producer, and the run said that it does not keep its contract."""
+    scenario = replace(street, promise=promise)
+    check_withdrawn(await attack_in_memory(scenario, withdrawing(scenario, "memory")))
+
+
+@pytest.mark.long
+async def test_a_withdrawn_promise_over_the_broker(street: Scenario, guarded: GuardedBroker) -> None:
+    """The same with the household's login."""
+    check_withdrawn(await attack_guarded(street, withdrawing(street, "withdraws"), guarded))

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -188,8 +189,11 @@ def _size_of(table: Table) -> int:
     return len(table.rows) * len(table.columns)
 
 
-_KEPT = _KeptTables(most_cells=30_000_000)
-"""A week of 10,000 houses has 23 million."""
+MOST_CELLS = 30_000_000
+"""Values of the tables that are kept, and of a table in Parquet, which a small file may hold any number of. A week of
+10,000 houses has 23 million."""
+MOST_PARQUET_BYTES = 2**30
+_KEPT = _KeptTables(MOST_CELLS)
 
 
 def _read(path: Path, where: str) -> Table:
@@ -209,7 +213,7 @@ def _unpacked(content: bytes, where: str) -> bytes:
     try:
         with gzip.open(io.BytesIO(content)) as file:
             unpacked = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ScenarioError([Problem(where, f"cannot be unpacked: {error}")]) from None
     if len(unpacked) > MAX_BYTES:
         raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB when unpacked")])
@@ -238,10 +242,16 @@ def _parquet(content: bytes, where: str) -> Table:
         what = "is Parquet, which needs pyarrow: pip install 'ssmic[parquet]'"
         raise ScenarioError([Problem(where, what)]) from None
     try:
-        table = pq.read_table(io.BytesIO(content))
-    except (pa.ArrowException, OSError) as error:
-        raise ScenarioError([Problem(where, f"is not a Parquet file: {error}")]) from None
-    columns = [column.to_pylist() for column in table.columns]
+        file = pq.ParquetFile(io.BytesIO(content))
+        about = file.metadata
+        unpacked_bytes = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+        if about.num_rows * about.num_columns > MOST_CELLS or unpacked_bytes > MOST_PARQUET_BYTES:
+            what = f"has more than {MOST_CELLS:,} values, or more than {MOST_PARQUET_BYTES // 2**20} MB when unpacked"
+            raise ScenarioError([Problem(where, what)])
+        table = file.read()
+        columns = [column.to_pylist() for column in table.columns]
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # the last two: texts and times
+        raise ScenarioError([Problem(where, f"is not a Parquet file that can be read: {error}")]) from None
     rows = [(n, row) for n, row in enumerate(zip(*columns, strict=True), start=1)]
     names = tuple(table.column_names)
     return _checked(Table(where, names, ("",) * len(names), rows, has_header=True, has_decimal_comma=False))

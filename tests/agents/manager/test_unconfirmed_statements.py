@@ -9,7 +9,7 @@ def statements(*made: tuple[int, str], job_id: str = "wash", producer: str = "ro
     """Return what a producer has said of a job: times and statements."""
     said: UnconfirmedStatements[str] = UnconfirmedStatements()
     for said_s, statement in made:
-        assert said.add(job_id, producer, said_s, statement)
+        said.add(job_id, producer, said_s, statement)
     return said
 
 
@@ -45,11 +45,14 @@ def test_statements_that_have_waited_are_taken_once_with_the_last_one() -> None:
 
 
 def test_a_producer_cannot_fill_the_memory() -> None:
-    """It may change its mind this often within a second."""
+    """If it changes its mind too often within a second, the oldest statement goes: the last one is what it means."""
     said = statements(*((5, f"start at {n}") for n in range(MAX_UNCONFIRMED)))
 
-    assert not said.add("wash", "roof", 5, "once more")
-    assert said.take("wash", "roof") == f"start at {MAX_UNCONFIRMED - 1}"
+    said.add("wash", "roof", 5, "once more")
+
+    assert not said.has("wash", "roof", "start at 0")
+    assert said.has("wash", "roof", "start at 1")
+    assert said.take("wash", "roof") == "once more"
     assert said.take("wash", "roof") is None
 
 

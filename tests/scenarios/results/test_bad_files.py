@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from scenarios.results.connection import ResultsError, seal
+from scenarios.results.damage import decompressed
 from scenarios.results.files import SimulationSpec, create_results, glance
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S
+
+HIDDEN_VIRTUAL_TABLE = """
+CREATE VIRTUAL TABLE v USING rtree (id, least, most);
+PRAGMA writable_schema = ON;
+UPDATE sqlite_master SET sql = replace(sql, 'CREATE VIRTUAL', 'CREATE/**/VIRTUAL') WHERE name = 'v';
+"""
+EXPECTATIONS = "CREATE TABLE expectations (run, n, verdict_json); INSERT INTO expectations"
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -142,6 +151,17 @@ def test_a_corrupt_file(results_file: Path) -> None:
         ("UPDATE contracts SET start_s = 'noon'", "start_s"),
         ("UPDATE history SET what = 'eaten'", "what"),
         ("DROP TABLE contracts", "contracts"),
+        (HIDDEN_VIRTUAL_TABLE, "the virtual table 'v'"),
+        (
+            "ALTER TABLE runs ADD COLUMN more AS (hex(zeroblob(400000000)))",
+            "the computed column 'more' of table 'runs'",
+        ),
+        ("UPDATE runs SET reached_s = 274877906944", "has the time 274877906944; it can take 4027 days at most"),
+        ("UPDATE contracts SET start_s = 274877906944", "has the time 274877906944; it can take 4027 days at most"),
+        ("UPDATE runs SET comparison_json = '{\"optimum\": [1]}'", "optimum"),
+        ("UPDATE runs SET comparison_json = '{\"baselines\": 3}'", "baselines"),
+        (f"{EXPECTATIONS} VALUES (1, 9, '[1]')", "should be an object"),
+        (f"{EXPECTATIONS} VALUES (1, 9, '{{\"title\": 1}}')", "title"),
     ],
 )
 def test_a_file_that_was_tampered_with(results_file: Path, change: str, message: str) -> None:
@@ -150,6 +170,15 @@ def test_a_file_that_was_tampered_with(results_file: Path, change: str, message:
 
     with pytest.raises(ResultsError, match=rf"(?s){results_file.name}: (is damaged|cannot be read).*{message}"):
         _read_all(results_file)
+
+
+def test_what_is_compressed_has_a_limit() -> None:
+    """A few kilobytes may become more than the memory; a scenario, and the minutes of a run, are compressed."""
+    assert decompressed(zlib.compress(bytes(1_000)), 1_000) == bytes(1_000)
+    with pytest.raises(ValueError, match="more than 1,000 bytes when it is decompressed"):
+        decompressed(zlib.compress(bytes(2**24)), 1_000)
+    with pytest.raises(ValueError, match="incomplete"):
+        decompressed(zlib.compress(b"abc")[:-1], 1_000)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +228,7 @@ def _read_all(path: Path) -> None:
 def _change(path: Path, statement: str) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA foreign_keys = OFF")
-    connection.execute(statement)
+    connection.executescript(statement)
     connection.commit()
     connection.close()
 

@@ -256,7 +256,9 @@ def shows_the_share(pilot: Pilot[Any], *, is_shown: bool) -> bool:
 async def test_the_share_of_the_best_is_shown_if_runs_were_compared(opened: Opened, results_folder: Path) -> None:
     """Otherwise the column is hidden."""
     with closing(sqlite3.connect(results_folder / FIFTY)) as connection, connection:
-        connection.execute("UPDATE runs SET comparison_json = ?", ('{"optimum": {"share": 0.875}}',))
+        connection.execute(
+            "UPDATE runs SET comparison_json = ?", ('{"optimum": {"best_wh": 1, "bound_wh": 1, "share": 0.875}}',)
+        )
     connection.close()
     async with opened(first_area="results", size=WIDE) as pilot:
         await listed(pilot)

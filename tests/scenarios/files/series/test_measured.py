@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 from scenarios import Problem, Scenario, ScenarioError
 from scenarios.files.series.measured import MeasuredFormat, MeasuredSeries, read_measured
 from scenarios.files.series.table_columns import Reading, Unit
-from scenarios.files.series.tables import forget_tables, read_table
+from scenarios.files.series.tables import MOST_CELLS, forget_tables, read_table
 from scenarios.load import LoadedScenario, load
 
 _HEAD = """\
@@ -167,6 +168,32 @@ def test_compressed_files_and_parquet(tmp_path: Path) -> None:
     parquet.write_table(arrow.table({"time": times, "power W": [100.0, 200.0]}), tmp_path / "meter.parquet")
     content = (tmp_path / "meter.parquet").read_bytes()
     assert _steps(_load(tmp_path, content, name="meter.parquet").scenario) == plain
+
+
+def test_a_damaged_compressed_table_is_refused(tmp_path: Path) -> None:
+    """The archive is complete, but not its content."""
+    content = bytearray(gzip.compress(b"time,power W\n2026-06-21T08:00Z,100\n2026-06-21T09:00Z,200\n"))
+    content[10] = 0xFF
+    with pytest.raises(ScenarioError, match=r"meter\.csv\.gz: cannot be unpacked"):
+        _load(tmp_path, bytes(content), name="meter.csv.gz")
+
+
+def test_parquet_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Text that is not UTF-8, times that no calendar has, and a few kilobytes that hold more than the memory."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet is an extra: pip install 'ssmic[parquet]'")
+    arrow = pytest.importorskip("pyarrow")
+    ends = arrow.py_buffer(struct.pack("<3i", 0, 2, 4))
+    text = arrow.Array.from_buffers(arrow.string(), 2, [None, ends, arrow.py_buffer(b"\xff\xfeab")])
+    times = arrow.array([2**45, 2**46], arrow.timestamp("s"))
+    many = arrow.repeat(1.0, MOST_CELLS // 2 + 1)
+    for begins, power, said in (
+        (text, [1.0, 2.0], "that can be read: 'utf-8' codec"),
+        (times, [1.0, 2.0], "that can be read: .*out of range"),
+        (many, many, "more than 30,000,000 values"),
+    ):
+        parquet.write_table(arrow.table({"time": begins, "power W": power}), tmp_path / "table")
+        with pytest.raises(ScenarioError, match=rf"meter\.parquet: .*{said}"):
+            _load(tmp_path, (tmp_path / "table").read_bytes(), name="meter.parquet")
 
 
 @pytest.mark.parametrize(
