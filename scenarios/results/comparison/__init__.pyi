@@ -1,6 +1,8 @@
-from .comparison import (
+from .compared_simulation import (
     COMPARED_FIGURES as COMPARED_FIGURES,
     ComparedSimulation as ComparedSimulation,
+)
+from .comparison import (
     Difference as Difference,
     SimulationComparison as SimulationComparison,
     compare_simulations as compare_simulations,

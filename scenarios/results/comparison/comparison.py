@@ -7,51 +7,24 @@ than the difference of the means.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.metrics import (
-    DEFAULT_INTERVAL_S,
-    FIGURES,
-    Figure,
-    SampleStatistics,
-    paired_differences,
-    sample_statistics,
-    statistics_by_figure,
+from scenarios.metrics import DEFAULT_INTERVAL_S, Figure, SampleStatistics, paired_differences, sample_statistics
+from scenarios.results.comparison.compared_simulation import (
+    COMPARED_FIGURES,
+    ComparedSimulation,
+    ReadSimulation,
+    compared,
+    labels_of,
+    read_simulation,
 )
-from scenarios.results.connection import ResultsError, SameSimulationError
-from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import RunInfo, SimulationInfo
-from scenarios.scenario import SCENARIO
+from scenarios.results.connection import SameSimulationError
 
-OF_BEST = "share_of_best"
-OF_SHARED_BEST = "share_of_shared_best"
-COMPARED_FIGURES: tuple[Figure, ...] = (
-    *FIGURES,
-    Figure(
-        OF_BEST,
-        "Share of the best plan",
-        "share",
-        "Delivered energy divided by that of the best plan known (--compare).",
-    ),
-    Figure(
-        OF_SHARED_BEST,
-        "Share of the shared optimum",
-        "share",
-        "Delivered energy divided by that of the best plan known with shared supply (--compare-supply shared).",
-    ),
-    Figure("negotiations", "Negotiations", "count", "How often a job asked for a supplier."),
-    Figure("messages", "Messages", "count", "Messages sent between agents."),
-)
-"""Figures that simulations are compared by, in the order of the tables."""
-
-_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "forecast", "expectations", "faults"}
 _SETTINGS = {
     "days": "days",
     "patient": "waiting for a better offer",
@@ -62,119 +35,6 @@ _SETTINGS = {
 """Settings other than the algorithm and its own that change what is simulated."""
 _OF_SHARED_SUPPLY = {"forecast", "prefer"}
 """The settings among them that decide nothing with whole jobs."""
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedSimulation:
-    """One of the compared simulations."""
-
-    path: Path
-    """Its results file."""
-    info: SimulationInfo
-    label: str
-    """Unique label: the algorithm, and what distinguishes it from another simulation of the same algorithm."""
-    by_seed: Mapping[int, Mapping[str, float | None]]
-    """Figures of each completed run, by seed."""
-    figures: Mapping[str, SampleStatistics]
-    """Statistics over these runs."""
-    excluded: tuple[tuple[int, str], ...]
-    """Seed and state of each run that started but did not complete."""
-
-    @property
-    def not_begun(self) -> int:
-        """Number of planned runs that never started."""
-        return len(self.info.seeds) - len(self.by_seed) - len(self.excluded)
-
-    @property
-    def is_alike(self) -> bool:
-        """Whether several seeds gave the same figures, so that intervals over them have zero width."""
-        return len(self.by_seed) > 1 and all(not of.standard_deviation for of in self.figures.values())
-
-
-@dataclass(frozen=True)
-class ReadSimulation:
-    """What a results file says of a simulation."""
-
-    path: Path
-    info: SimulationInfo
-    runs: tuple[RunInfo, ...]
-    figures: dict[int, dict[str, float | None]]
-    digest: str
-    """Hash of the scenario, without anything in which runs may differ."""
-
-    @cached_property
-    def neighbourhood(self) -> str:
-        """That scenario as JSON, which takes long for a large one."""
-        with ResultsReader(self.path) as results:
-            content = json.loads(SCENARIO.dump_json(results.scenario, exclude=_NOT_THE_NEIGHBOURHOOD))
-        return json.dumps(content, sort_keys=True)
-
-    def is_same_scenario(self, other: ReadSimulation) -> bool:
-        """Return whether both simulated the same neighbourhood; files of other versions may describe it otherwise."""
-        if self.digest == other.digest or self.info.scenario != other.info.scenario:
-            return self.digest == other.digest
-        return self.neighbourhood == other.neighbourhood
-
-
-def read_simulation(path: Path, interval_s: int) -> ReadSimulation:
-    """Read a simulation and the figures of its completed runs.
-
-    Args:
-        path: Its results file.
-        interval_s: Interval over which powers are averaged, seconds, whole minutes.
-
-    Raises:
-        ResultsError: The file cannot be read, or none of its runs completed.
-        IntervalError: The interval is not a positive number of whole minutes.
-    """
-    with ResultsReader(path) as results:
-        runs = results.runs()
-        done = [run for run in runs if run.state == "done"]
-        if not done:
-            what = f"has no finished run ({', '.join(run.state for run in runs)})" if runs else "has no run yet"
-            raise ResultsError(f"{path}: {what}, so there is nothing to compare")
-        figures = {run.seed: _figures(results, run, interval_s) for run in done}
-        return ReadSimulation(path, results.info, runs, figures, results.scenario_digest(_NOT_THE_NEIGHBOURHOOD))
-
-
-def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, float | None]:
-    known = {
-        **results.kpis(run.run, interval_s).as_dict(),
-        OF_BEST: _share(run, "optimum"),
-        OF_SHARED_BEST: _share(run, "shared_optimum"),
-        "negotiations": run.negotiations,
-        "messages": run.messages,
-    }
-    return {figure.name: known.get(figure.name) for figure in COMPARED_FIGURES}
-
-
-def _share(run: RunInfo, name: str) -> float | None:
-    """Return the share of an optimum that a run reached; None if it was not sought."""
-    optimum = run.comparison.get(name)
-    return optimum.get("share") if isinstance(optimum, dict) else None
-
-
-def compared(read: ReadSimulation, label: str) -> ComparedSimulation:
-    """Return a simulation with the statistics of its figures, under a label."""
-    excluded = tuple((run.seed, run.state) for run in read.runs if run.state != "done")
-    return ComparedSimulation(
-        read.path, read.info, label, read.figures, statistics_by_figure(list(read.figures.values())), excluded
-    )
-
-
-def labels_of(read: Sequence[ReadSimulation]) -> list[str]:
-    """Return the algorithms; where two are the same, with the scenario, the date or a number."""
-    ways: tuple[Callable[[ReadSimulation], str], ...] = (
-        lambda one: one.info.algorithm,
-        lambda one: f"{one.info.algorithm} ({one.info.scenario})",
-        lambda one: f"{one.info.algorithm} ({one.info.created_utc[:16].replace('T', ' ')})",
-        lambda one: f"{one.info.algorithm} ({one.info.created_utc[:19].replace('T', ' ')})",
-    )
-    for way in ways:
-        labels = [way(one) for one in read]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [f"{one.info.algorithm} ({n})" for n, one in enumerate(read, start=1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from xml.etree import ElementTree as ET
 
 from broker import printable_line
 from scenarios.metrics import Figure, SampleStatistics
-from scenarios.results.comparison.comparison import OF_BEST, OF_SHARED_BEST, SimulationComparison
+from scenarios.results.comparison.compared_simulation import OF_BEST, OF_SHARED_BEST
+from scenarios.results.comparison.comparison import SimulationComparison
 from scenarios.results.comparison.tables import mean_text, scaled, scenario_title, unit_of
 from scenarios.results.connection import FigureFormatError
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scenarios.metrics import Figure, SampleStatistics, Unit
-from scenarios.results.comparison.comparison import OF_BEST, OF_SHARED_BEST, SimulationComparison
+from scenarios.results.comparison.compared_simulation import OF_BEST, OF_SHARED_BEST
+from scenarios.results.comparison.comparison import SimulationComparison
 
 MAIN_FIGURES = (
     "delivered_wh",

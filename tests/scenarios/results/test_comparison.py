@@ -15,12 +15,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from agents.model import GRID
-from scenarios.results.comparison.comparison import (
-    ComparedSimulation,
-    SimulationComparison,
-    compare_simulations,
-    comparison_json,
-)
+from scenarios.results.comparison.compared_simulation import ComparedSimulation
+from scenarios.results.comparison.comparison import SimulationComparison, compare_simulations, comparison_json
 from scenarios.results.comparison.figure import TextShape, draw, png, svg
 from scenarios.results.comparison.files import write_comparison
 from scenarios.results.comparison.tables import tables_of
