@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def kwh(wh: float) -> str:
     """Format an energy, given in Wh, in kWh."""
-    return f"{wh / 1000:,.2f} kWh"
+    return f"{wh / 1000:z,.2f} kWh"
 
 
 def percent(share: float | None) -> str:

@@ -310,5 +310,5 @@ def _half_width(spread: SampleStatistics) -> float | None:
 
 def _cell(name: str, value: float | None) -> str:
     if name.endswith("_wh"):
-        return "-" if value is None else f"{value / 1000:,.2f}"
+        return "-" if value is None else f"{value / 1000:z,.2f}"
     return ratio(value) if name.endswith("average") else percent(value)

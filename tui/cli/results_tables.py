@@ -161,7 +161,7 @@ def show_bills(console: Console, rows: Sequence[BillRow], title: str) -> None:
     titles = [name for name, _ in (*_ENERGIES, *_AMOUNTS)]
     figures = [
         [
-            *(f"{getattr(row, name) / 1000:,.2f}" for _, name in _ENERGIES),
+            *(f"{getattr(row, name) / 1000:z,.2f}" for _, name in _ENERGIES),
             *(_amount(row, name) for _, name in _AMOUNTS),
         ]
         for row in with_total
@@ -210,4 +210,4 @@ def _show(
 
 def _amount(row: BillRow, name: str) -> str:
     value = getattr(row, name)
-    return "-" if value is None else f"{value:,.2f}"
+    return "-" if value is None else f"{value:z,.2f}"

@@ -221,15 +221,15 @@ def in_words(row: ContractRow, zone: Zone) -> str:
     ]
     if row.producer == SHARED:
         parts += [
-            f"{share.delivered_wh / 1000:,.2f} of {share.contracted_wh / 1000:,.2f} kWh came from {share.producer}, "
+            f"{share.delivered_wh / 1000:z,.2f} of {share.contracted_wh / 1000:z,.2f} kWh came from {share.producer}, "
             f"{zone.exact_clock(share.first_s)} to {zone.exact_clock(share.last_s)}"
             for share in row.shares
         ]
         rest_wh = row.energy_wh - row.delivered_wh
-        parts += [f"{rest_wh / 1000:,.2f} kWh from the grid"] if rest_wh >= 5 else []
+        parts += [f"{rest_wh / 1000:z,.2f} kWh from the grid"] if rest_wh >= 5 else []
     elif row.producer_house is not None:
-        parts.append(f"{row.delivered_wh / 1000:,.2f} of {row.energy_wh / 1000:,.2f} kWh came from {row.producer}")
+        parts.append(f"{row.delivered_wh / 1000:z,.2f} of {row.energy_wh / 1000:z,.2f} kWh came from {row.producer}")
     else:
-        parts.append(f"{row.energy_wh / 1000:,.2f} kWh from the grid")
+        parts.append(f"{row.energy_wh / 1000:z,.2f} kWh from the grid")
     story = _story(row)[0]
     return "; ".join([*parts, *([story] if story else [])])

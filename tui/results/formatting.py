@@ -53,7 +53,7 @@ def number_kwh(wh: float | None) -> str:
         return "-"
     # For a year's energy the decimals are irrelevant, and columns are sized for a day.
     digits = 2 if abs(wh) < 1e6 else 1 if abs(wh) < 1e7 else 0
-    return f"{wh / 1000:,.{digits}f}"
+    return f"{wh / 1000:z,.{digits}f}"
 
 
 def stamp(time_s: float) -> str:
@@ -70,18 +70,18 @@ def covered_cell(share: float | None) -> Cell:
 
 def euro(value: float | None) -> str:
     """Format an amount in EUR."""
-    return "-" if value is None else f"{value:,.2f} EUR"
+    return "-" if value is None else f"{value:z,.2f} EUR"
 
 
 _UNITS: dict[str, Callable[[float], str]] = {
-    "wh": lambda value: f"{value / 1000:,.2f} kWh",
-    "w": lambda value: f"{value / 1000:,.2f} kW",
+    "wh": lambda value: f"{value / 1000:z,.2f} kWh",
+    "w": lambda value: f"{value / 1000:z,.2f} kW",
     "share": percent,
     "ratio": ratio,
     "count": lambda value: f"{value:,.1f}".removesuffix(".0"),
     "s": lambda value: f"{value / 60:,.1f} min",
     "eur": euro,
-    "kg": lambda value: f"{value:,.2f} kg",
+    "kg": lambda value: f"{value:z,.2f} kg",
 }
 
 

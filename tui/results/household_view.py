@@ -68,7 +68,7 @@ class EnergyBar(Widget):
     def _legend(self, whole: EnergyTotal, *, with_energy: bool) -> Text:
         parts = []
         for part in whole.parts:
-            energy = f" {part.wh / 1000:,.2f}" if with_energy else ""
+            energy = f" {part.wh / 1000:z,.2f}" if with_energy else ""
             share = f" {part.wh / whole.wh:.0%}" if whole.wh > 0 else ""
             parts.append(
                 Text.assemble(
