@@ -25,6 +25,7 @@ from scenarios.results.report.page import build_page, write_report
 from scenarios.results.rows import DroppedHost
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
+from scenarios.scenario import Community
 from scenarios.zone import Zone
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.neighbourhoods import (
@@ -230,6 +231,20 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
     assert [tag for tag, attrs in page.tags if tag == "rect" and attrs.get("class") == "f-grid"]
     assert "The run ended before" in drawn
     assert "Run 2 ended before 1 job registered: late" in drawn
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_community_that_costs_more_is_not_said_to_save(tmp_path: Path, simulation: SimulationSpec) -> None:
+    """Its fee is 36.50 EUR for a day and a house, and nobody saves most."""
+    scenario = replace(simulation.scenario, community=Community(community_fee_eur_per_year=36.5 * 365))
+    path = create_results(replace(simulation, scenario=scenario, seeds=(1,)), out=tmp_path / "r.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.finish(RecordedEnd("done", START_S + 86_400))
+    with ResultsReader(path) as results:
+        write_report(results, tmp_path / "report.html")
+    told = in_browser(tmp_path / "report.html").partition("All bills together")[2].partition("</p>")[0]
+    assert f"It costs {36.5 * len(scenario.houses):.2f}\u202f€ more." in told
+    assert "saves" not in told
 
 
 @pytest.mark.long
