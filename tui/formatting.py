@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def number_kwh(wh: float) -> str:
     """Format an energy, given in Wh, in kWh without the unit."""
-    return f"{wh / 1000:,.2f}"
+    return f"{wh / 1000:z,.2f}"
 
 
 def column_kwh(wh: float | None) -> str:
@@ -28,7 +28,7 @@ def column_kwh(wh: float | None) -> str:
         return "-"
     # For a year's energy the decimals are irrelevant, and columns are sized for a day.
     digits = 2 if abs(wh) < 1e6 else 1 if abs(wh) < 1e7 else 0
-    return f"{wh / 1000:,.{digits}f}"
+    return f"{wh / 1000:z,.{digits}f}"
 
 
 def kwh(wh: float) -> str:
@@ -38,7 +38,7 @@ def kwh(wh: float) -> str:
 
 def euro(value: float | None) -> str:
     """Format an amount in EUR; `-` for None."""
-    return "-" if value is None else f"{value:,.2f} EUR"
+    return "-" if value is None else f"{value:z,.2f} EUR"
 
 
 def percent(share: float | None) -> str:
@@ -53,13 +53,13 @@ def ratio(value: float | None) -> str:
 
 _UNITS: dict[str, Callable[[float], str]] = {
     "wh": kwh,
-    "w": lambda value: f"{value / 1000:,.2f} kW",
+    "w": lambda value: f"{value / 1000:z,.2f} kW",
     "share": percent,
     "ratio": ratio,
     "count": lambda value: f"{value:,.1f}".removesuffix(".0"),
     "s": lambda value: f"{value / 60:,.1f} min",
     "eur": euro,
-    "kg": lambda value: f"{value:,.2f} kg",
+    "kg": lambda value: f"{value:z,.2f} kg",
 }
 
 

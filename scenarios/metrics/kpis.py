@@ -325,7 +325,10 @@ FIGURES = (
     Figure("jobs", "Jobs", "count", "With a standing contract."),
     Figure("jobs_on_grid", "Jobs on the grid", "count", "Supplied by the grid alone."),
     Figure(
-        "jobs_late", "Jobs started after their earliest time", "count", "Shifted to where more production is available."
+        "jobs_late",
+        "Jobs started after their earliest time",
+        "count",
+        "Later than they could have: they were moved to more production, or waited for it.",
     ),
     Figure("mean_delay_s", "Mean delay", "s", "After the earliest start that was still possible."),
     Figure("jobs_waited", "Jobs that waited for a contract", "count"),

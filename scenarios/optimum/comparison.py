@@ -7,6 +7,7 @@ have the same optimum; it is searched for once, starting from the best of their 
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,7 +19,7 @@ from scenarios.optimum.baselines import Baseline, baselines
 from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
 from scenarios.optimum.shared_optimum import SharedOptimum, shared_optimum_of
 from scenarios.results import ResultsReader, record_comparison, seal
-from scenarios.scenario import Scenario
+from scenarios.scenario import SCENARIO, Scenario
 from scenarios.timeline import optional_jobs
 
 TIME_LIMIT_WALL_S = 30.0
@@ -77,6 +78,7 @@ def compare(
     for known, runs in alike.items():
         scenario, plan = scenarios[runs[0]], plans[known]
         last_s = max(end_s[run] for run in runs)
+        inputs = {"inputs_sha256": _inputs_sha256(scenario, known)}
         of_run: dict[int, dict[str, Any]] = {number: dict(kept[number]) for number in runs}
         starts_s = [{job: start_s for job, (_, start_s) in plan.items()}]
         if supply != "shared":
@@ -87,12 +89,12 @@ def compare(
             optimum = clairvoyant_optimum(scenario, plan, limit_wall_s, progress, end_s=last_s, also_known=better)
             without = [baseline_json(baseline, optimum) for baseline in rules]
             for number, found in of_run.items():
-                found |= {"optimum": optimum_json(optimum, delivered_wh[number]), "baselines": without}
+                found |= {"optimum": optimum_json(optimum, delivered_wh[number]) | inputs, "baselines": without}
             starts_s.append({job: start_s for job, (_, start_s) in optimum.plan.items()})
         if supply != "whole":
             shared = shared_optimum_of(scenario, starts_s, limit_wall_s, progress, end_s=last_s)
             for number, found in of_run.items():
-                found["shared_optimum"] = optimum_json(shared, delivered_wh[number])
+                found["shared_optimum"] = optimum_json(shared, delivered_wh[number]) | inputs
         for number, found in of_run.items():
             record_comparison(results_file, number, found)
     seal(results_file)
@@ -117,6 +119,18 @@ def _known_by(scenario: Scenario, end_s: int, scenarios: Mapping[int, Scenario])
         sum(forecast.issued_s <= end_s for forecast in forecasts),
         next(run for run, known in scenarios.items() if known == scenario),
     )
+
+
+def _inputs_sha256(scenario: Scenario, known: tuple[int, ...]) -> str:
+    """Return a hash of what an optimum depends on; optima of several simulations with equal hashes are the same.
+
+    Args:
+        scenario: As the runs observed it.
+        known: What `_known_by` returns for them.
+    """
+    jobs, forecasts, _ = known
+    content = SCENARIO.dump_json(scenario, include={"start_s", "houses", "jobs", "producers", "base_loads"})
+    return hashlib.sha256(f"{jobs} {forecasts} ".encode() + content).hexdigest()
 
 
 def optimum_json(optimum: Optimum | SharedOptimum, delivered_wh: float | None = None) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class ContractRow:
         """What each producer gives by the contract, Wh, and last what the grid gives, if anything."""
         given = tuple((share.producer, share.contracted_wh) for share in self.shares)
         promised_wh = sum(wh for _, wh in given)
-        is_grid_needed = not given or promised_wh <= self.energy_wh * (1 - 1e-9)
+        is_grid_needed = not given or promised_wh < self.energy_wh * (1 - 1e-9)
         return (*given, (GRID, self.energy_wh - promised_wh)) if is_grid_needed else given
 
 

@@ -92,7 +92,7 @@ def _household_cells(row: HouseholdRow) -> list[str]:
     )
     cells = [number_kwh(wh) for wh in energies_wh]
     if row.bill is not None:
-        cells += [f"{row.bill.with_eur:.2f}", f"{row.bill.without_eur:.2f}"]
+        cells += [f"{row.bill.with_eur:z,.2f}", f"{row.bill.without_eur:z,.2f}"]
     return cells
 
 
@@ -122,10 +122,10 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     table.add_row("Peak-to-average ratio of production", ratio(view.production_peak_to_average))
     table.add_row("Load factor", ratio(view.load_factor))
     if view.bill is not None:
-        table.add_row("Bill", f"{view.bill.with_eur:.2f} EUR")
+        table.add_row("Bill", f"{view.bill.with_eur:z,.2f} EUR")
         for title, eur in view.member.named_lines() if view.member else ():
-            table.add_row(f"  {title}", f"{eur:.2f} EUR")
-        table.add_row("Bill without neighbourhood", f"{view.bill.without_eur:.2f} EUR")
+            table.add_row(f"  {title}", f"{eur:z,.2f} EUR")
+        table.add_row("Bill without neighbourhood", f"{view.bill.without_eur:z,.2f} EUR")
     console.print(table)
     _show_contracts(console, "Jobs of this house", view.contracts, zone)
     if view.supplied:

@@ -211,4 +211,4 @@ def _show(
 
 def _amount(row: BillRow, name: str) -> str:
     value = getattr(row, name)
-    return "-" if value is None else f"{value:,.2f}"
+    return "-" if value is None else f"{value:z,.2f}"

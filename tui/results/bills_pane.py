@@ -95,7 +95,7 @@ def _totalled(results: ResultsReader, run: int, rows: tuple[BillRow, ...], how: 
 
 
 def _amount(eur: float | None) -> str:
-    return "-" if eur is None else f"{eur:,.2f}"
+    return "-" if eur is None else f"{eur:z,.2f}"
 
 
 def _saved(row: BillRow) -> Cell:

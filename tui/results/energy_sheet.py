@@ -251,8 +251,8 @@ def _counts(label: str, *counts: tuple[int, str]) -> tuple[tuple[str, str], ...]
 
 
 def _with_and_without(with_it: float, without_it: float | None, unit: str) -> str:
-    without = "" if without_it is None else f" (without neighbourhood {without_it:,.2f})"
-    return f"{with_it:,.2f} {unit}{without}"
+    without = "" if without_it is None else f" (without neighbourhood {without_it:z,.2f})"
+    return f"{with_it:z,.2f} {unit}{without}"
 
 
 def search_text(row: ContractRow) -> str:

@@ -59,7 +59,7 @@ COLUMNS: tuple[Column[HouseholdRow], ...] = (
     Column("jobs", lambda row: str(row.split.jobs), 5, right=True, from_width=90, sort=lambda r: r.split.jobs),
     Column(
         "bill EUR",
-        lambda row: "-" if row.bill is None else f"{row.bill.with_eur:,.2f}",
+        lambda row: "-" if row.bill is None else f"{row.bill.with_eur:z,.2f}",
         8,
         right=True,
         from_width=76,
@@ -67,7 +67,7 @@ COLUMNS: tuple[Column[HouseholdRow], ...] = (
     ),
     Column(
         "without EUR",
-        lambda row: ("-" if row.bill is None else f"{row.bill.without_eur:,.2f}", "muted"),
+        lambda row: ("-" if row.bill is None else f"{row.bill.without_eur:z,.2f}", "muted"),
         11,
         right=True,
         from_width=90,

@@ -67,8 +67,14 @@ def zone_of(name: str, where: str) -> tzinfo:
 
 
 def is_clock(text: str) -> bool:
-    """Return whether a text is a time of day without a date, such as `12:15`."""
-    return _CLOCK.fullmatch(text.strip()) is not None
+    """Return whether a text is a time of day without a date, such as `12:15` or `12:15 - 12:30`."""
+    return _CLOCK.fullmatch(_beginning(text.strip())) is not None
+
+
+def _beginning(text: str) -> str:
+    """Return the beginning of an interval, or a text that is none."""
+    interval = _INTERVAL.fullmatch(text)
+    return text if interval is None else interval[1].rstrip()
 
 
 def is_date_only(cell: object) -> bool:
@@ -96,10 +102,7 @@ def moment(cell: object, order: DateOrder = "day") -> datetime | None:
         return datetime.combine(cell, time())
     if not isinstance(cell, str) or len(cell) < 6:
         return None
-    text = cell.strip()
-    interval = _INTERVAL.fullmatch(text)
-    if interval is not None:
-        text = interval[1].rstrip()
+    text = _beginning(cell.strip())
     try:
         return _iso(text) or _written(text, order)
     except (ValueError, OverflowError):
@@ -244,8 +247,8 @@ def moment_s(
 
 
 def clock_s(text: str) -> int | None:
-    """Return the seconds since midnight of a time of day; None if the text is not one."""
-    clock = _CLOCK.fullmatch(text.strip())
+    """Return the seconds since midnight of a time of day, or of the beginning of an interval; None: it is neither."""
+    clock = _CLOCK.fullmatch(_beginning(text.strip()))
     if clock is None or clock[4]:
         return None
     return int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3] or 0)

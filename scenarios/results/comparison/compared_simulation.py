@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from scenarios.scenario import SCENARIO
 
 OF_BEST = "share_of_best"
 OF_SHARED_BEST = "share_of_shared_best"
+_OPTIMUM, _SHARED_OPTIMUM = "optimum", "shared_optimum"
 COMPARED_FIGURES: tuple[Figure, ...] = (
     *FIGURES,
     Figure(
@@ -114,8 +115,8 @@ def read_simulation(path: Path, interval_s: int) -> ReadSimulation:
 def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, float | None]:
     known = {
         **results.kpis(run.run, interval_s).as_dict(),
-        OF_BEST: _share(run, "optimum"),
-        OF_SHARED_BEST: _share(run, "shared_optimum"),
+        OF_BEST: _share(run, _OPTIMUM),
+        OF_SHARED_BEST: _share(run, _SHARED_OPTIMUM),
         "negotiations": run.negotiations,
         "messages": run.messages,
     }
@@ -126,6 +127,48 @@ def _share(run: RunInfo, name: str) -> float | None:
     """Return the share of an optimum that a run reached; None if it was not sought."""
     optimum = run.comparison.get(name)
     return optimum.get("share") if isinstance(optimum, dict) else None
+
+
+def with_common_optima(read: Sequence[ReadSimulation]) -> list[ReadSimulation]:
+    """Return simulations with shares of the best plan that any of them knows for the same jobs and production.
+
+    Each simulation has sought the optimum by itself, and a search that ran out of time found only a part of it: shares
+    of different plans cannot be compared.
+    """
+    for name, figure in ((_OPTIMUM, OF_BEST), (_SHARED_OPTIMUM, OF_SHARED_BEST)):
+        sought = [
+            {run.seed: of for run in one.runs if run.seed in one.figures and (of := _identified(run, name))}
+            for one in read
+        ]
+        best_wh: dict[str, float] = {}
+        for optima in sought:
+            for inputs, known_wh in optima.values():
+                best_wh[inputs] = max(known_wh, best_wh.get(inputs, 0.0))
+        read = [
+            replace(one, figures=one.figures | _shares_of(one, optima, best_wh, figure))
+            for one, optima in zip(read, sought, strict=True)
+        ]
+    return list(read)
+
+
+def _identified(run: RunInfo, name: str) -> tuple[str, float] | None:
+    """Return the hash of an optimum's inputs and its best plan, Wh; files of older versions have no hash."""
+    optimum = run.comparison.get(name)
+    if not isinstance(optimum, dict) or "inputs_sha256" not in optimum:
+        return None
+    return optimum["inputs_sha256"], optimum["best_wh"]
+
+
+def _shares_of(
+    one: ReadSimulation, optima: Mapping[int, tuple[str, float]], best_wh: Mapping[str, float], figure: str
+) -> dict[int, dict[str, float | None]]:
+    """Return the figures, by seed, of the runs for which another simulation knows a better plan."""
+    shares = {}
+    for seed, (inputs, known_wh) in optima.items():
+        delivered_wh = one.figures[seed]["delivered_wh"]
+        if best_wh[inputs] > known_wh and delivered_wh is not None:
+            shares[seed] = one.figures[seed] | {figure: delivered_wh / best_wh[inputs]}
+    return shares
 
 
 def compared(read: ReadSimulation, label: str) -> ComparedSimulation:

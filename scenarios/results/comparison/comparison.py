@@ -22,6 +22,7 @@ from scenarios.results.comparison.compared_simulation import (
     compared,
     labels_of,
     read_simulation,
+    with_common_optima,
 )
 from scenarios.results.connection import SameSimulationError
 
@@ -106,7 +107,8 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
         if is_copy and {run.run_id for run in one.runs} & {run.run_id for run in other.runs}:
             raise SameSimulationError(f"{one.path} and {other.path} hold the same simulation: choose different ones")
     labels = labels_of(read)
-    simulations = tuple(compared(one, label) for one, label in zip(read, labels, strict=True))
+    of_one_best = with_common_optima(read)
+    simulations = tuple(compared(one, label) for one, label in zip(of_one_best, labels, strict=True))
     by_seed = [one.by_seed for one in simulations]
     differences = tuple(
         difference_between(by_seed, reference, other)

@@ -217,13 +217,13 @@ class _Contents:
         return {
             **run_header(info, self._start_s, self._results.covered_share(info), figures),
             "houses": self._house_rows(run),
-            "produced": [round(of.produced_wh, 1) for of in run.split.by_producer.values()],
+            "produced": [round(of.produced_wh, 3) for of in run.split.by_producer.values()],
             "peaks": _peaks(run.settlement),
             "base": self._base(run.settlement),
             "given": None
             if run.settlement.base_load is None
             else [
-                [round(of.base_load_wh - of.base_load_sold_wh, 1), round(of.base_load_sold_wh, 1)]
+                [round(of.base_load_wh - of.base_load_sold_wh, 3), round(of.base_load_sold_wh, 3)]
                 for of in run.split.by_producer.values()
             ],
             "contracts": self._contract_rows(run) if detailed else None,
@@ -239,7 +239,7 @@ class _Contents:
         for house, split in run.split.by_house.items():
             energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]
             money = bill_row(billed[house]) if billed else []
-            rows.append([*(round(wh, 1) for wh in energies), split.jobs, *money])
+            rows.append([*(round(wh, 3) for wh in energies), split.jobs, *money])
         return rows
 
     def _base(self, settled: Settlement) -> dict[str, Any] | None:
@@ -290,14 +290,14 @@ class _Contents:
                     producers.get(row.producer, -1),
                     row.start_s - self._start_s,
                     row.agreed_s - self._start_s,
-                    round(row.delivered_wh, 1),
+                    round(row.delivered_wh, 3),
                     row.amended,
                     row.cancelled_before,
                     first,
                     _rounded(local_wh * (3600 / width_s)),
                     _rounded((all_wh - local_wh) * (3600 / width_s)),
                     [
-                        [producers[share.producer], round(share.contracted_wh, 1), round(share.delivered_wh, 1)]
+                        [producers[share.producer], round(share.contracted_wh, 3), round(share.delivered_wh, 3)]
                         for share in row.shares
                     ],
                 ]

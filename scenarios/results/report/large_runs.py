@@ -112,14 +112,14 @@ class _Page:
             **run_header(info, self._start_s, view.covered_share, view.kpis),
             "houses": [
                 [
-                    *(round(wh, 1) for wh in (of.consumed_wh, of.own_wh, of.neighbours_wh, of.grid_wh)),
+                    *(round(wh, 3) for wh in (of.consumed_wh, of.own_wh, of.neighbours_wh, of.grid_wh)),
                     of.jobs,
                     *(bill_row(bills[house]) if house in bills else ()),
                 ]
                 for house, of in ((house, row.split) for house, row in rows.items())
             ],
-            "sold": [round(row.sold_wh, 1) for row in rows.values()],
-            "produced": [round(rows[house].produced_wh, 1) for house in roofs],
+            "sold": [round(row.sold_wh, 3) for row in rows.values()],
+            "produced": [round(rows[house].produced_wh, 3) for house in roofs],
             "peaks": [_peaks(minutes, one_s) for one_s in peak_intervals_s],
             "base": None,
             "given": None,
@@ -138,12 +138,12 @@ class _Page:
     def _contract(self, row: ContractRow) -> list[Any]:
         self.jobs.append(job_row(row, row.end_s - row.start_s, self._start_s, self._houses, self._text))
         roof = -1 if row.producer_house is None else self._roofs[row.producer_house]
-        delivered_wh = round(row.delivered_wh, 1)
+        delivered_wh = round(row.delivered_wh, 3)
         given: dict[int, tuple[float, float]] = {}  # a house's producers are one roof here
         for share in row.shares:
             promised_wh, got_wh = given.get(self._roofs[share.house], (0.0, 0.0))
             given[self._roofs[share.house]] = promised_wh + share.contracted_wh, got_wh + share.delivered_wh
-        shares = [[place, round(promised_wh, 1), round(got_wh, 1)] for place, (promised_wh, got_wh) in given.items()]
+        shares = [[place, round(promised_wh, 3), round(got_wh, 3)] for place, (promised_wh, got_wh) in given.items()]
         start_s, agreed_s = row.start_s - self._start_s, row.agreed_s - self._start_s
         changes = row.amended, row.cancelled_before
         return [row.contract_id, len(self.jobs) - 1, roof, start_s, agreed_s, delivered_wh, *changes, 0, [], [], shares]

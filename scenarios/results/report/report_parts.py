@@ -111,7 +111,7 @@ def job_row(
         job.earliest_start_s - start_s,
         job.latest_start_s - start_s,
         duration_s,
-        round(job.energy_wh, 1),
+        round(job.energy_wh, 3),
     ]
 
 

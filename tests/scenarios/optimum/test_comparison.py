@@ -12,8 +12,16 @@ from agents.model import GRID
 from agents.scheduling.settings import AlgorithmSettings
 from agents.sharing import SupplySettings
 from scenarios.optimum import compare
-from scenarios.results import RecordedEnd, ResultsReader, RunWriter, SimulationSpec, create_results
-from scenarios.scenario import ProducerSeries
+from scenarios.results import (
+    RecordedEnd,
+    ResultsReader,
+    RunWriter,
+    SimulationSpec,
+    create_results,
+    record_comparison,
+)
+from scenarios.results.comparison import compare_simulations
+from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, sun
@@ -64,3 +72,31 @@ def test_a_lucky_baseline_is_known_beside_a_run_that_shares_supply_and_delivers_
     assert rule["name"] == "PySSMic's rule"
     assert delivered_wh == pytest.approx(rule["delivered_wh"]) == pytest.approx(1600.0)
     assert (optimum["best_wh"], rule["share"]) == pytest.approx((1600.0, 1.0))
+
+
+def test_simulations_are_compared_with_one_best_plan_unless_they_knew_other_jobs(tmp_path: Path) -> None:
+    """Each had 30 s for its own search, which ended with plans of 900 and of 1800 Wh: half as good is not equal."""
+
+    def simulated(name: str, scenario: Scenario, best_wh: float) -> Path:
+        path = create_results(SimulationSpec(scenario, name, seeds=(1,), broker="memory"), out=tmp_path / name)
+        with RunWriter(path, scenario, run=1, run_id=name, seed=1, start_s=START_S) as writer:
+            writer.entry(agreed(contract(scenario.jobs[0], "pv", HOUR_S)))
+            writer.finish(RecordedEnd("done", START_S + 4 * HOUR_S))
+        compare(path, 2.0, supply="both")
+        with ResultsReader(path) as results:
+            found = results.runs()[0].comparison
+        for optimum in (found["optimum"], found["shared_optimum"]):
+            optimum |= {"best_wh": best_wh, "share": 900.0 / best_wh, "proven": False}
+        record_comparison(path, 1, found)
+        return path
+
+    pv = {"pv": ProducerSeries((Prediction(issued_s=START_S, production=DAY),), DAY)}
+    two, three = (street(pv, *at_hours(*((i, i) for i in range(1, n)))) for n in (3, 4))
+    paths = [simulated("TNC", two, 900.0), simulated("SLSQP", two, 1800.0), simulated("exact", three, 2700.0)]
+    comparison = compare_simulations(paths)
+    for figure in ("share_of_best", "share_of_shared_best"):
+        shares = [comparison.statistics_of(i, figure).mean for i in comparison.indexes]
+        assert shares == pytest.approx([0.5, 0.5, 1 / 3])
+        difference = comparison.difference(0, 1)
+        assert difference is not None
+        assert difference.figures[figure].mean == pytest.approx(0.0)

@@ -25,6 +25,7 @@ from scenarios.results.report.page import build_page, write_report
 from scenarios.results.rows import DroppedHost
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
+from scenarios.scenario import Community
 from scenarios.zone import Zone
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.neighbourhoods import (
@@ -132,6 +133,24 @@ def test_what_the_page_adds_up_is_what_the_figures_say(report: Path) -> None:
     assert contents["spread"]["grid_wh"]["runs"] == 2
 
 
+def test_jobs_of_less_than_a_watt_hour_are_covered_as_the_results_say(tmp_path: Path) -> None:
+    """PySSMic's background loads are so small: of 0.26 Wh, panels give 0.06 in the last of four quarters."""
+    tiny = job("back", "a", load((0, 0), (3600, 0.26)))
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (2700, 0), (3600, 0.06)))}}, [tiny])
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "r.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.entry(agreed(contract(tiny, "pv", 0)))
+        writer.finish(RecordedEnd("done", START_S + 3600))
+    with ResultsReader(path) as results:
+        write_report(results, tmp_path / "report.html")
+        share = results.kpis(1).self_sufficiency
+    contents = Page((tmp_path / "report.html").read_text(encoding="utf-8")).contents
+    ((*_, energy_wh),), (run,) = contents["jobs"], contents["runs"]
+    ((consumed_wh, own_wh, *_),), delivered_wh = run["houses"], run["contracts"][0][5]
+    assert delivered_wh / energy_wh == pytest.approx(share) == pytest.approx(6 / 26)
+    assert own_wh / consumed_wh == pytest.approx(share)
+
+
 def test_the_timeline_contains_messages_and_their_outcome(report: Path) -> None:
     """It is in the order of time, with the reason of a cancellation."""
     contents = Page(report.read_text(encoding="utf-8")).contents
@@ -203,6 +222,7 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
 
     assert "all 2: their mean" in drawn
     assert "6 of 6 contracts" in drawn
+    assert "To houses, kWh" in drawn, "what a producer delivered under contracts is less than this, with base loads"
     assert "Standard deviation" in drawn
     energy = drawn.partition('aria-labelledby="h-energy"')[2].partition("<section")[0]
     assert "SD 0" in energy, "how far runs differ goes by its name: ± is a confidence interval on this page"
@@ -211,6 +231,20 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
     assert [tag for tag, attrs in page.tags if tag == "rect" and attrs.get("class") == "f-grid"]
     assert "The run ended before" in drawn
     assert "Run 2 ended before 1 job registered: late" in drawn
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_community_that_costs_more_is_not_said_to_save(tmp_path: Path, simulation: SimulationSpec) -> None:
+    """Its fee is 36.50 EUR for a day and a house, and nobody saves most."""
+    scenario = replace(simulation.scenario, community=Community(community_fee_eur_per_year=36.5 * 365))
+    path = create_results(replace(simulation, scenario=scenario, seeds=(1,)), out=tmp_path / "r.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.finish(RecordedEnd("done", START_S + 86_400))
+    with ResultsReader(path) as results:
+        write_report(results, tmp_path / "report.html")
+    told = in_browser(tmp_path / "report.html").partition("All bills together")[2].partition("</p>")[0]
+    assert f"It costs {36.5 * len(scenario.houses):.2f}\u202f€ more." in told
+    assert "saves" not in told
 
 
 @pytest.mark.long

@@ -15,11 +15,12 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.power_profiles import average_power_profile
 from scenarios.results.reader import ResultsReader
+from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.views import view_house, view_neighbourhood, view_runs
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
-from tests.scenarios.neighbourhoods import START_S, agreed, contract
+from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600
 
@@ -193,3 +194,16 @@ def test_figures_of_a_run_in_progress_are_those_so_far(tmp_path: Path, simulatio
 
     assert view.run.state == "running"
     assert asdict(view.split.by_house["a"])["consumed_wh"] == pytest.approx(500)
+
+
+def test_a_job_without_energy_has_the_supplier_that_its_contract_names(tmp_path: Path) -> None:
+    """The grid gives it nothing either."""
+    idle = job("idle", "a", load((0, 0.0), (600, 0.0)))
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (3600, 1000)))}}, [idle])
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "r.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.entry(agreed(contract(idle, "pv", 0)))
+        writer.finish(RecordedEnd("done", START_S + 3600))
+    with ResultsReader(path) as results:
+        (row,) = view_house(results, 1, "a").contracts
+    assert row.suppliers == row.producer == "pv"

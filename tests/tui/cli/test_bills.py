@@ -89,3 +89,16 @@ def test_each_house_gets_its_bill_as_a_file_without_those_of_others(ssmic: Ssmic
     assert own_header == header
     assert own.startswith("1,1,static,")
     assert not rows[1].startswith("1,1,static,")
+
+
+def test_an_amount_below_half_a_cent_has_no_sign(ssmic: Ssmic, small: Path) -> None:
+    """The house earns a few thousandths of a EUR, which was written as -0.00."""
+    tariff = "{import_eur_per_kwh: 0, feed_in_eur_per_kwh: 0.0001, neighbour_eur_per_kwh: 0, grid_kg_co2_per_kwh: 0}"
+    small.write_text(f"{small.read_text(encoding='utf-8')}\ntariff: {tariff}\n", encoding="utf-8")
+    ended = ssmic("run", small, "--bus", "memory", "--json")
+    assert -0.005 < ended.json["runs"][0]["kpis"]["bill_eur"] < 0
+    file = ended.json["results_file"]
+    for command in (("bills", file), ("show", file), ("show", file, "--house", "1")):
+        shown = ssmic("results", *command).out
+        assert "0.00" in shown
+        assert "-0.00" not in shown

@@ -21,12 +21,14 @@ function drawBills() {
   const shown = rows.filter(row => chosen.house === null || row.index === chosen.house);
   const saved = row => row.alone - row.bill;
   const most = rows.reduce((best, row) => (saved(row) > saved(best) ? row : best), rows[0]);
+  const gain = total(saved);
   const outside = lines.filter(({ i }) => i !== 2 && i !== 3).map(({ name, i }) => `${name === "VAT" ? name : name.toLowerCase()} ${number(total(row => row.lines[i]), 2)}`);
   place("bills",
     el("p", {}, `Allocation key “${DATA.community.key}” over ${DATA.community.minutes} minutes: ${KEYS[DATA.community.key]}. `,
       `All bills together are ${written(total(row => row.bill), "eur")}, which is what the community pays outside ` +
-      `(${outside.join(", ")}); without it they are ${written(total(row => row.alone), "eur")}. It saves ` +
-      `${written(total(saved), "eur")}; ${most.house.label} saves most, ${written(saved(most), "eur")}.`),
+      `(${outside.join(", ")}); without it they are ${written(total(row => row.alone), "eur")}. ` +
+      `${gain >= 0 ? `It saves ${written(gain, "eur")}` : `It costs ${written(-gain, "eur")} more`}` +
+      `${rows.length > 1 && saved(most) > 0 ? `; ${most.house.label} saves most, ${written(saved(most), "eur")}` : ""}.`),
     sortableTable({
       caption: runs.length > 1 ? `Mean of ${runs.length} runs` : "Lines of each bill; negative amounts are paid to the house",
       page: 25,

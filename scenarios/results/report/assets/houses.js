@@ -79,14 +79,14 @@ function drawProducers() {
     `${row.producer.id}: own ${written(row.own, "wh")}, neighbours ${written(row.near, "wh")}, surplus ${written(row.rest, "wh")}`);
   place("producers", el("ul", { class: "keys" }, el("li", {}, swatch("own"), "to the same house"),
     el("li", {}, swatch("near"), "to neighbours"), el("li", {}, swatch("rest"), "surplus")), sortableTable({
-    caption: runs.length > 1 ? `Mean of ${runs.length} runs` : "Production and deliveries of each panel",
+    caption: runs.length > 1 ? `Mean of ${runs.length} runs` : "What each producer gave, and what houses used of it, for jobs and base loads",
     page: 25,
     columns: [
       { name: "Producer", value: row => row.producer.id, cell: row => row.producer.id, kind: "text" },
       { name: "Household", value: row => HOUSES[row.producer.house].label, cell: row => houseLink(row.producer.house), kind: "text" },
       { name: "Shares", kind: "wideline", cell: bars },
       energy("Produced", "produced"), !DATA.large && energy("Promised", "promised"),
-      { name: "Delivered, kWh", kind: "num", first: -1, value: row => row.own + row.near, cell: row => kwh(row.own + row.near) },
+      { name: "To houses, kWh", kind: "num", first: -1, value: row => row.own + row.near, cell: row => kwh(row.own + row.near) },
       !DATA.large && { name: "Jobs", kind: "num", first: -1, value: row => row.jobs, cell: row => written(row.jobs, "count") },
     ].filter(Boolean),
     rows,

@@ -77,6 +77,7 @@ BERLIN = "zone: Europe/Berlin"
     ("text", "keys"),
     [
         ("sep=;\nDatum;Uhrzeit;Bezug (W)\n21.06.2026;10:00:00;1.000,0\n21.06.2026;10:30:00;2.000\n21.06.2026;11:00:00;500\n", BERLIN),  # noqa: E501 - a file's text
+        ("Datum;Zeit;Bezug (W)\n21.06.2026;10:00 - 10:30;1.000,0\n21.06.2026;10:30 - 11:00;2.000\n21.06.2026;11:00 - 11:30;500\n", BERLIN),  # noqa: E501 - a file's text
         ("Plant: House 3\nCreated;21.06.2026\n\nTime;Power\n;[kW]\n2026-06-21 10:00;1,0\n2026-06-21 10:30;2,0\n2026-06-21 11:00;0,5\n", BERLIN),  # noqa: E501 - a file's text
         ('Date,Energy (Wh)\n6/21/2026 10:00 AM,500\n6/21/2026 10:30 AM,"1,000"\n6/21/2026 11:00 AM,250\n', BERLIN),
         ('Date,Time,Power (W)\n06/21/2026,10:00 AM,"1,000"\n06/21/2026,10:30 AM,"2,000"\n06/21/2026,11:00 AM,500\n', BERLIN),  # noqa: E501 - a file's text
