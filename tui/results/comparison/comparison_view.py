@@ -32,6 +32,7 @@ _ENTRIES: tuple[Column[IndexEntry], ...] = (
     Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
     Column("scenario", lambda entry: entry.listed.scenario),
     Column("algorithm", lambda entry: entry.listed.algorithm, 11),
+    Column("supply", lambda entry: entry.listed.supply, 6),
     Column("runs", lambda entry: str(entry.listed.planned_runs), 4, right=True),
     Column("state", lambda entry: state_cell(entry.state), 13),
 )
