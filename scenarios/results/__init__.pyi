@@ -15,6 +15,7 @@ from .connection import (
     check_writable as check_writable,
     damage_of as damage_of,
     is_busy as is_busy,
+    is_held as is_held,
     is_sweep_file as is_sweep_file,
     record_comparison as record_comparison,
     refuse_existing as refuse_existing,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import struct
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+
+if sys.platform != "win32":
+    import fcntl
 
 from broker import SsmicError, atomic_write, missing_folders, writing_obstacle
 from scenarios.results.damage import wrong_value
@@ -244,9 +249,56 @@ def _check_length(path: Path, header: bytes) -> None:
 def _log_bytes(path: Path) -> int:
     """Return the size of the write-ahead log next to the file."""
     try:
-        return path.with_name(f"{path.name}-wal").stat().st_size
+        return _log_of(path).stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def hold_log(path: Path) -> int | None:
+    """Lock the write-ahead log next to the file, as a sign to `is_held` that this process writes runs into the file.
+
+    The lock ends with the process, however that ends. The file itself cannot have it: SQLite locks that, and would lose
+    its locks when this process, or a reader's, closes another descriptor of it.
+
+    Returns:
+        A descriptor, to be closed once no more is written; None if the log cannot be locked.
+    """
+    log = _open_log(path)
+    if log is not None and sys.platform != "win32":
+        try:
+            fcntl.flock(log, fcntl.LOCK_SH)  # together with processes that write other runs of the file
+        except OSError:
+            os.close(log)
+            return None
+    return log
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a process that writes runs into the file is alive; False also if that cannot be known."""
+    log = _open_log(path)
+    if log is None:
+        return False
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(log)
+    return False
+
+
+def _open_log(path: Path) -> int | None:
+    try:
+        return os.open(_log_of(path), os.O_RDONLY)
+    except OSError:
+        return None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

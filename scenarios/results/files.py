@@ -248,6 +248,8 @@ class ResultsEntry:
     scenario: str = ""
     """Name of the scenario; empty if the file cannot be read, as the next two."""
     algorithm: str = ""
+    supply: str = ""
+    """`whole` or `shared`; empty if the file cannot be read, as the next one."""
     broker: str = ""
     planned_runs: int = 0
     """How many runs the simulation has, whether they have begun or not."""
@@ -356,7 +358,7 @@ def _glance(path: Path, size_bytes: int) -> ResultsEntry:
         connection.close()
     if about is None:
         raise ResultsError(f"{path}: is damaged: it does not say what was simulated")
-    checked_settings(about["settings_json"])
+    settings = checked_settings(about["settings_json"])
     figures = [json.loads(row["kpis_json"]) for row in runs if row["kpis_json"] and row["state"] == "done"]
     shares = [of["self_sufficiency"] for of in figures if of["self_sufficiency"] is not None]
     return ResultsEntry(
@@ -365,6 +367,7 @@ def _glance(path: Path, size_bytes: int) -> ResultsEntry:
         created_utc=about["created_utc"],
         scenario=about["scenario"],
         algorithm=about["algorithm"],
+        supply=str(settings.get("supply", "whole")),
         broker=about["broker"],
         planned_runs=len(json.loads(about["seeds_json"])),
         states=tuple(Counter(row["state"] for row in runs).items()),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from scenarios.realised_scenario import KINDS, RealisedScenario, Said, realise
 from scenarios.results.connection import (
     BUSY_WALL_S,
     ResultsWriteError,
+    hold_log,
     is_busy,
     now_utc,
     open_for_writing,
@@ -174,20 +176,21 @@ class RunWriter:
         """Senders and bodies of the messages that say what real devices made of the scenario."""
         self.negotiations = 0
         """Number of negotiations recorded so far."""
+        self._held_log: int | None = None
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
             try:
                 self._inode = inode_of(self.path)
                 if resume:
                     self._wait_for_the_lock()
-                    if self._take_up():
-                        return
-                with transaction(self._connection):
-                    self._connection.execute(
-                        "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
-                        " VALUES (?, ?, ?, 'running', ?, ?, ?)",
-                        (run, run_id, seed, start_s, start_s, now_utc()),
-                    )
+                if not resume or not self._take_up():
+                    with transaction(self._connection):
+                        self._connection.execute(
+                            "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
+                            " VALUES (?, ?, ?, 'running', ?, ?, ?)",
+                            (run, run_id, seed, start_s, start_s, now_utc()),
+                        )
+                self._hold_log()
             except BaseException:
                 self._connection.close()
                 raise
@@ -380,6 +383,7 @@ class RunWriter:
                 raise ResultsWriteError(f"{self.path}: cannot be written: {error.strerror or error}") from error
             self._connection = open_for_writing(self.path)
         self._inode = inode_of(self.path)
+        self._hold_log()
 
     def finish(self, end: RecordedEnd) -> None:
         """Write the remaining records, the energy of every minute, and the run's figures; the run is over.
@@ -486,6 +490,17 @@ class RunWriter:
             self._connection = open_for_writing(beside)
         return beside
 
+    def _hold_log(self) -> None:
+        """Show other processes that this one is alive, also if it writes nothing, for example because it is paused."""
+        self._release_log()
+        self._held_log = hold_log(self.path)
+
+    def _release_log(self) -> None:
+        if self._held_log is not None:
+            os.close(self._held_log)
+            self._held_log = None
+
     def close(self) -> None:
         """Close the file; anything that was not committed is lost."""
+        self._release_log()
         self._connection.close()

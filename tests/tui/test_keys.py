@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,7 @@ import tui
 from scenarios.monitor.run_state import ObservedRun
 from tests.tui.driving import click, dialog, focus, until
 from tui.app import SsmicApp
-from tui.keys import KEYS, page
+from tui.keys import KEYS, page, shown
 from tui.shell.footer import Footer
 from tui.shell.header import AreaTab
 from tui.shell.help import HelpScreen
@@ -28,19 +29,24 @@ Opened = Any
 DOCS = Path(tui.__file__).parents[1] / "docs" / "keys.md"
 
 
-def _bound() -> Iterator[tuple[str, str, str]]:
-    """Yield key, action and class of every binding of the application."""
+def _classes() -> Iterator[type]:
+    """Yield every class of the application."""
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
         if module.name.startswith("tui.cli") or module.name == "tui.__main__":
             continue
-        for name, cls in inspect.getmembers(import_module(module.name), inspect.isclass):
-            if cls.__module__ != module.name:
-                continue
-            for binding in cls.__dict__.get("BINDINGS", ()):
-                assert isinstance(binding, Binding), name
-                action = binding.action.partition("(")[0].rpartition(".")[2]
-                for key in binding.key.split(","):
-                    yield key, action, name
+        for _, cls in inspect.getmembers(import_module(module.name), inspect.isclass):
+            if cls.__module__ == module.name:
+                yield cls
+
+
+def _bound() -> Iterator[tuple[str, str, str]]:
+    """Yield key, action and class of every binding of the application."""
+    for cls in _classes():
+        for binding in cls.__dict__.get("BINDINGS", ()):
+            assert isinstance(binding, Binding), cls.__name__
+            action = binding.action.partition("(")[0].rpartition(".")[2]
+            for key in binding.key.split(","):
+                yield key, action, cls.__name__
 
 
 def test_every_key_has_one_meaning_and_the_table_holds_them_all() -> None:
@@ -65,6 +71,19 @@ def test_the_page_of_keys_is_the_table() -> None:
     """`python -m tui.keys > docs/keys.md` after a change; the README leads to it."""
     assert DOCS.read_text(encoding="utf-8") == page()
     assert "docs/keys.md" in (DOCS.parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_help_names_no_key_that_does_nothing() -> None:
+    """Keys are a letter or have a modifier; other words in the style of code are signs, values and commands."""
+    known = {shown(key) for meaning in KEYS for key in meaning.keys} | {"Ctrl+P"}
+    named = [
+        (cls.__name__, word)
+        for cls in _classes()
+        for word in re.findall("`([^`]+)`", cls.__dict__.get("HELP") or "")
+        if (len(word) == 1 and word.isascii()) or word.startswith(("Ctrl+", "Shift+", "Alt+"))
+    ]
+    assert len(named) > 20
+    assert [name for name in named if name[1] not in known] == []
 
 
 def _offered(app: SsmicApp) -> str:

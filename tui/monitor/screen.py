@@ -61,7 +61,7 @@ one that you joined is read-only until you take control of it (`C`, which asks f
   `Enter` on a message shows how its job was negotiated.
 - **Jobs**: the state of every job; below, one job from request to contract, with the reason for each refusal.
 - **Producers**: scores (the lowest is asked first), and the day of one: forecast dotted, committed filled.
-  `Shift+Left` and `Shift+Right` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
+  `{` and `}` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
 - **Ledger**: every contract with its history.
 - **Hosts**: which hosts are online, and what each device is doing.
 - **Devices**: real devices with their power, commands and raw messages; `Enter` shows a message, `Q` requests a job.

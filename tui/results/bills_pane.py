@@ -24,8 +24,9 @@ _MEANINGS = {
     "static": "fixed shares of all production",
     "proportional": "in proportion to consumption",
     "hierarchical": "own roof first, then neighbours",
-    "negotiated": "as delivered under contracts",
+    "negotiated": "as delivered under contracts, then from a house's own surplus",
 }
+_BY_CONTRACT = "by contract and minute, then from a house's own surplus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def bills_sheet(results: ResultsReader, run: int, key: str | None) -> BillsSheet
     rows = results.bills(run, community)
     if not rows:
         return BillsSheet((), "The scenario has no tariff, so there are no bills.")
-    how = "by contract and minute" if community is None else f"{_MEANINGS[community.key]}, every "
+    how = _BY_CONTRACT if community is None else f"{_MEANINGS[community.key]}, every "
     how += "" if community is None else f"{community.interval_s // 60} min"
     sheet = _totalled(results, run, rows, how)
     said = sheet.said
@@ -78,7 +79,7 @@ def _kept_bills(results: ResultsReader, run: int) -> BillsSheet:
     if not rows:
         return BillsSheet((), "The scenario has no tariff, so there are no bills.")
     key = next((one for one in ALLOCATION_KEYS if one == rows[0].allocation_key), None)
-    return _totalled(results, run, rows, "by contract and minute" if key is None else _MEANINGS[key])
+    return _totalled(results, run, rows, _BY_CONTRACT if key is None else _MEANINGS[key])
 
 
 def _totalled(results: ResultsReader, run: int, rows: tuple[BillRow, ...], how: str) -> BillsSheet:
@@ -88,8 +89,9 @@ def _totalled(results: ResultsReader, run: int, rows: tuple[BillRow, ...], how: 
     part = unfinished(info.state, results.covered_share(info))
     by = f", most by {most.house} ({_amount(most.saving_eur)})" if most.saving_eur > 0 else ""
     said = (
-        f"{f'{part}. ' if part else ''}Settlement {how}; kWh and EUR. Total {_amount(total.with_eur)}, without "
-        f"neighbourhood {_amount(total.without_eur)}: saved {_amount(total.saving_eur)}{by}."
+        f"{f'{part}. ' if part else ''}Settlement {how} (All households: by contract only); kWh and EUR. "
+        f"Total {_amount(total.with_eur)}, without neighbourhood {_amount(total.without_eur)}: saved "
+        f"{_amount(total.saving_eur)}{by}."
     )
     return BillsSheet((total, *rows), said)
 

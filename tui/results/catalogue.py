@@ -92,6 +92,7 @@ class Catalogue(FilePane):
             Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
             Column("scenario", lambda entry: entry.listed.scenario or (entry.path.stem, "muted"), 16, 14, wide=28),
             Column("algorithm", lambda entry: entry.listed.algorithm, 11),
+            Column("supply", lambda entry: (entry.listed.supply, "muted"), 6, from_width=110),
             Column("runs", _runs, 7, right=True, sort=lambda entry: entry.listed.planned_runs),
             Column("state", lambda entry: state_cell(entry.state), 13),
             Column(
@@ -259,6 +260,7 @@ class Catalogue(FilePane):
         listed = entry.listed
         states = ", ".join(f"{count} {state}" for state, count in listed.states) or "none has begun"
         rows = [
+            ("supply", listed.supply),
             ("runs", f"{states} of {listed.planned_runs}"),
             ("broker", listed.broker),
             ("made", f"{stamp(entry.made_wall_s)} UTC"),
@@ -274,8 +276,8 @@ class Catalogue(FilePane):
             hint += f" {len(self.marked)} marked; v compares."
         if not is_wide:
             text = Text()
-            text.append(f"{listed.scenario}, {listed.algorithm}", "bold")
-            text.append(f"; {rows[0][1]}; {listed.broker}; {rows[3][1]}\n{entry.path}\n{hint}")
+            text.append(f"{listed.scenario}, {listed.algorithm}, supply {listed.supply}", "bold")
+            text.append(f"; {rows[1][1]}; {listed.broker}; {rows[4][1]}\n{entry.path}\n{hint}")
             return text
         table = Table.grid(padding=(0, 1))
         table.add_column(style="dim", no_wrap=True)
@@ -299,7 +301,8 @@ def _problem(entry: IndexEntry) -> Text:
 
 def _names(entry: IndexEntry) -> str:
     listed = entry.listed
-    return f"{entry.path.name} {listed.scenario} {listed.algorithm} {listed.broker} {listed.problem}".casefold()
+    parts = (entry.path.name, listed.scenario, listed.algorithm, listed.supply, listed.broker, listed.problem)
+    return " ".join(parts).casefold()
 
 
 def readable(entries: Sequence[IndexEntry]) -> tuple[IndexEntry, ...]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scenarios.results import ResultsEntry, glance, results_files
+from scenarios.results import ResultsEntry, glance, is_held, results_files
 
 FRESH_WALL_S = 20.0
-"""A running file is written at least once a second, unless paused or in a solver."""
+"""A file that was written so lately is taken for one that is still written, where locks cannot tell."""
 
 Stamp = tuple[tuple[int, int], ...]
+_IN_PROGRESS = {"running": "stale", "beginning": "none"}
+"""By state of a simulation in progress, its state if the process has ended without saying so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +77,22 @@ def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
             made_wall_s = datetime.fromisoformat(listed.created_utc).timestamp()
         except ValueError:
             made_wall_s = written_wall_s
-    return IndexEntry(listed, made_wall_s, _state(listed, is_fresh=now_wall_s - written_wall_s < FRESH_WALL_S))
+    state = _state(listed)
+    if state in _IN_PROGRESS and now_wall_s - written_wall_s >= FRESH_WALL_S and not is_held(listed.path):
+        state = "broken" if listed.problem else _IN_PROGRESS[state]
+    return IndexEntry(listed, made_wall_s, state)
 
 
-def _state(listed: ResultsEntry, *, is_fresh: bool) -> str:
+def _state(listed: ResultsEntry) -> str:
+    """Return the state of a simulation whose process is alive."""
     if listed.problem:
-        return "beginning" if listed.size_bytes == 0 and is_fresh else "broken"
+        return "beginning" if listed.size_bytes == 0 else "broken"
     states = dict(listed.states)
     if "running" in states:
-        return "running" if is_fresh else "stale"
+        return "running"
     for state in ("failed", "interrupted"):
         if state in states:
             return state
     if not states:
-        return "beginning" if is_fresh else "none"
-    if listed.done_runs < listed.planned_runs:
-        return "running" if is_fresh else "stale"
-    return "done"
+        return "beginning"
+    return "running" if listed.done_runs < listed.planned_runs else "done"

@@ -39,8 +39,14 @@ _LABELS = {
     "step_size": "step",
     "node_limit": "nodes",
     "out": "results file",
-    "optimum_s": "seconds",
+    "optimum_s": "seconds to search",
 }
+
+
+def problem_text(field: str, problem: str) -> str:
+    """Return the problem of a field with the field's label, unless it begins with that anyway."""
+    label = _LABELS.get(field, field)
+    return problem if problem.startswith(f"{label} ") else f"{label}: {problem}"
 
 
 class RunForm(ErrorBoundary, VerticalScroll):
@@ -141,7 +147,7 @@ class RunForm(ErrorBoundary, VerticalScroll):
         with Horizontal(classes="row"):
             yield Label("Optimum", classes="first")
             yield SignCheckbox("compare with the optimum", id="optimum", compact=True)
-            yield from self._field("optimum_s", f"{SEARCH_WALL_S:g}", label="seconds to search")
+            yield from self._field("optimum_s", f"{SEARCH_WALL_S:g}")
         yield self._problem("optima")
         with Horizontal(classes="row"):
             yield from self._field("out", "results/<date>_<time>_<scenario>...", first="Results file")
@@ -315,7 +321,7 @@ class RunForm(ErrorBoundary, VerticalScroll):
     def show_problems(self, problems: dict[str, str]) -> None:
         """Show problems below the rows."""
         for row, names in _ROWS.items():
-            found = [f"✗ {_LABELS.get(name, name)}: {problems[name]}" for name in names if name in problems]
+            found = [f"✗ {problem_text(name, problems[name])}" for name in names if name in problems]
             line = self.query_one(f"#problem-{row}", Static)
             line.update(without_long_words("\n".join(found)))
             line.set_class(bool(found), "shown")

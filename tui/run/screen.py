@@ -22,7 +22,7 @@ from scenarios.load import LoadedScenario, load
 from scenarios.simulation import Plan, from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.form import choices, plans_of
-from tui.run.form_view import RunForm
+from tui.run.form_view import RunForm, problem_text
 from tui.run.preview import PREVIEW_LINES, Preview, first_day
 from tui.run.progress_panel import ProgressPanel, RunProgress
 from tui.run.simulation_client import SimulationBatch, SimulationClient
@@ -302,7 +302,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         form.show_problems(problems)
         if not plans:
             first = next(iter(problems))
-            self.notify(f"{first}: {problems[first]}", title="Not started", severity="warning", markup=False)
+            self.notify(problem_text(first, problems[first]), title="Not started", severity="warning", markup=False)
             form.query_one(f"#{first}").focus()
             return
         if wanted.bus == "auto":

@@ -40,7 +40,8 @@ class RunControlsScreen(AreaScreen):
     """Screen with keys that control the monitored run while one is in progress."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause", tooltip="Pause or resume the run"),
+        Binding("space", "pause('pause')", "Pause", tooltip="Pause the run"),
+        Binding("space", "pause('resume')", "Resume", tooltip="Resume the run"),
         Binding("n", "step('round')", "Step", tooltip="Step: one round"),
         Binding("N", "step('event')", "Step event", show=False, tooltip="Step: to the next event"),
         Binding("t", "step('hour')", "Step hour", show=False, tooltip="Step: one hour, or to the first event after it"),
@@ -53,7 +54,7 @@ class RunControlsScreen(AreaScreen):
 
     STEERING: ClassVar[frozenset[str]] = frozenset({"pause", "step", "pace", "ask_pace", "stop"})
 
-    _was_steerable: tuple[bool, bool] | None = None
+    _was_steerable: tuple[bool, bool, bool] | None = None
     _asked: tuple[str, str] = ("", "")
     """The pace reported when another one was requested, and the requested one, from which further key presses continue
     before the clock has answered."""
@@ -69,14 +70,15 @@ class RunControlsScreen(AreaScreen):
 
     def keys_follow_run(self) -> None:
         """Update the footer to the run's state; called periodically."""
-        now = self._is_under_way, self.is_controllable
+        now = self._is_under_way, self.is_controllable, self._is_paused
         if now != self._was_steerable:
             self._was_steerable = now
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Enable run controls only while a run can be controlled."""
-        del parameters
+        if action == "pause" and parameters != (("resume" if self._is_paused else "pause"),):
+            return False
         if action in self.STEERING:
             return self.is_controllable
         if action == "take_control":
@@ -115,11 +117,15 @@ class RunControlsScreen(AreaScreen):
         control = Control.model_validate({"command": command, "by": whoami(), **more})
         monitored_run.ask(lambda feed: feed.control(control))
 
-    def action_pause(self) -> None:
-        """Pause or resume."""
+    @property
+    def _is_paused(self) -> bool:
         feed = self.ssmic.monitored_run.feed
         time = None if feed is None else feed.watched.time
-        self.ask_clock("resume" if time is not None and time.state == "paused" else "pause")
+        return time is not None and time.state == "paused"
+
+    def action_pause(self, command: Literal["pause", "resume"]) -> None:
+        """Pause or resume."""
+        self.ask_clock(command)
 
     def action_step(self, until: str) -> None:
         """Step one round, to the next event, or one hour."""

@@ -38,7 +38,7 @@ _LEAD = "Build [b](1)[/], run [b](2)[/], watch the negotiation [b](3)[/], read t
 _DOES = {
     "action": "Press Enter.",
     "rescued": "Enter opens them as unsaved changes; Del discards them.",
-    "neighbourhood": "Enter opens it in Neighbourhoods; Ctrl+R goes to Run with it; Del takes it off this list.",
+    "neighbourhood": "Enter opens it in Neighbourhoods, Ctrl+R in Run; Del takes it off this list.",
     "results": "Enter opens it in Results.",
     "bundled": "Enter opens a copy in Neighbourhoods; Ctrl+R goes to Run with it.",
 }

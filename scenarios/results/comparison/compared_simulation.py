@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
+from agents.ranking import NegotiationSettings
+from agents.scheduling import AlgorithmSettings
 from scenarios.metrics import FIGURES, Figure, SampleStatistics, statistics_by_figure
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
@@ -39,6 +41,18 @@ COMPARED_FIGURES: tuple[Figure, ...] = (
 _NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "promise", "forecast", "expectations", "faults"}
 
 
+_CHOICES = ("supply", *(field.name for field in fields(NegotiationSettings)))
+"""Settings that are compared on purpose: labels say them wherever they differ."""
+_OTHERS = ("promise", "forecast", "prefer", "patient", "days")
+"""Settings that labels say if those do not distinguish two simulations; warnings say them, too."""
+_OF_ALGORITHMS = tuple(field.name for field in fields(AlgorithmSettings) if field.name != "name")
+"""Settings of the algorithm, of which labels say the same."""
+OF_SHARED_SUPPLY = frozenset({"forecast", "prefer"})
+"""The settings among them that decide nothing with whole jobs."""
+_UNSAID = {"supply": "whole", "promise": "early", **asdict(NegotiationSettings()), **asdict(AlgorithmSettings())}
+"""What settings are if a results file does not say them."""
+
+
 @dataclass(frozen=True, slots=True)
 class ComparedSimulation:
     """One of the compared simulations."""
@@ -54,6 +68,8 @@ class ComparedSimulation:
     """Statistics over these runs."""
     excluded: tuple[tuple[int, str], ...]
     """Seed and state of each run that started but did not complete."""
+    short_label: str = ""
+    """Only what distinguishes it from the others, for places with little room; empty: `label`."""
 
     @property
     def not_begun(self) -> int:
@@ -171,24 +187,65 @@ def _shares_of(
     return shares
 
 
-def compared(read: ReadSimulation, label: str) -> ComparedSimulation:
+def compared(read: ReadSimulation, label: str, short_label: str) -> ComparedSimulation:
     """Return a simulation with the statistics of its figures, under a label."""
     excluded = tuple((run.seed, run.state) for run in read.runs if run.state != "done")
-    return ComparedSimulation(
-        read.path, read.info, label, read.figures, statistics_by_figure(list(read.figures.values())), excluded
-    )
+    statistics = statistics_by_figure(list(read.figures.values()))
+    return ComparedSimulation(read.path, read.info, label, read.figures, statistics, excluded, short_label)
 
 
-def labels_of(read: Sequence[ReadSimulation]) -> list[str]:
-    """Return the algorithms; where two are the same, with the scenario, the date or a number."""
-    ways: tuple[Callable[[ReadSimulation], str], ...] = (
-        lambda one: one.info.algorithm,
-        lambda one: f"{one.info.algorithm} ({one.info.scenario})",
-        lambda one: f"{one.info.algorithm} ({one.info.created_utc[:16].replace('T', ' ')})",
-        lambda one: f"{one.info.algorithm} ({one.info.created_utc[:19].replace('T', ' ')})",
-    )
-    for way in ways:
-        labels = [way(one) for one in read]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [f"{one.info.algorithm} ({n})" for n, one in enumerate(read, start=1)]
+def value_of(info: SimulationInfo, setting: str) -> object:
+    """Return a setting of a simulation, also if its results file does not say it; None: as the scenario says."""
+    value = info.settings.get(setting, _UNSAID.get(setting))
+    if setting == "forecast" and value is None and info.supply == "shared":
+        return "issued"  # as it was before forecasts could be corrected, when results did not say so
+    return value
+
+
+def value_text(value: object) -> str:
+    """Return the value of a setting in words."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " before ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "as the scenario says" if value is None else str(value)
+
+
+def labels_of(read: Sequence[ReadSimulation]) -> list[tuple[str, str]]:
+    """Return the label and the short label of each simulation.
+
+    Labels are the algorithms, and the settings that are compared on purpose. Where these are the same, they say the
+    other settings, the scenario, the date or a number.
+    """
+    infos = [one.info for one in read]
+    choices = _differing(infos, _CHOICES)
+    settings = _differing(infos, (*_CHOICES, *_OTHERS, *_OF_ALGORITHMS))
+    scenarios = [info.scenario for info in infos]
+    both = [", ".join(filter(None, parts)) for parts in zip(scenarios, settings, strict=True)]
+    minutes, seconds = ([info.created_utc[:end].replace("T", " ") for info in infos] for end in (16, 19))
+    numbers = [str(n) for n in range(1, len(read) + 1)]
+    algorithms = [info.algorithm for info in infos]
+    for details in (choices, settings, scenarios, both, minutes, seconds, numbers):
+        if len(set(zip(algorithms, details, strict=True))) == len(read):
+            break
+    is_one_algorithm = len(set(algorithms)) == 1
+    return [
+        (f"{algorithm} ({detail})", detail if is_one_algorithm else f"{algorithm}, {detail}")
+        if detail
+        else (algorithm, algorithm)
+        for algorithm, detail in zip(algorithms, details, strict=True)
+    ]
+
+
+def _differing(infos: Sequence[SimulationInfo], settings: Sequence[str]) -> list[str]:
+    """Return, for each simulation, those of some settings in which they differ; empty: in none."""
+    found: list[list[str]] = [[] for _ in infos]
+    for setting in settings:
+        values = [value_text(value_of(info, setting)) for info in infos]
+        decides = setting not in OF_SHARED_SUPPLY or all(info.supply == "shared" for info in infos)
+        if decides and len(set(values)) > 1:
+            for parts, value in zip(found, values, strict=True):
+                parts.append(f"{setting.replace('_', ' ')} {value}")
+    return [", ".join(parts) for parts in found]

@@ -17,11 +17,14 @@ from typing import Any
 from scenarios.metrics import DEFAULT_INTERVAL_S, Figure, SampleStatistics, paired_differences, sample_statistics
 from scenarios.results.comparison.compared_simulation import (
     COMPARED_FIGURES,
+    OF_SHARED_SUPPLY,
     ComparedSimulation,
     ReadSimulation,
     compared,
     labels_of,
     read_simulation,
+    value_of,
+    value_text,
     with_common_optima,
 )
 from scenarios.results.connection import SameSimulationError
@@ -34,8 +37,6 @@ _SETTINGS = {
     "prefer": "what consumers prefer",
 }
 """Settings other than the algorithm and its own that change what is simulated."""
-_OF_SHARED_SUPPLY = {"forecast", "prefer"}
-"""The settings among them that decide nothing with whole jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,8 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
         is_copy = one.info.created_utc == other.info.created_utc
         if is_copy and {run.run_id for run in one.runs} & {run.run_id for run in other.runs}:
             raise SameSimulationError(f"{one.path} and {other.path} hold the same simulation: choose different ones")
-    labels = labels_of(read)
-    of_one_best = with_common_optima(read)
-    simulations = tuple(compared(one, label) for one, label in zip(of_one_best, labels, strict=True))
+    labelled = zip(with_common_optima(read), labels_of(read), strict=True)
+    simulations = tuple(compared(one, *labels) for one, labels in labelled)
     by_seed = [one.by_seed for one in simulations]
     differences = tuple(
         difference_between(by_seed, reference, other)
@@ -230,32 +230,19 @@ def _scenario_warnings(read: Sequence[ReadSimulation], simulations: Sequence[Com
 def _settings_warnings(simulations: Sequence[ComparedSimulation]) -> list[str]:
     found = []
     for setting, what in _SETTINGS.items():
-        values = [_value_of(one, setting) for one in simulations]
-        if setting in _OF_SHARED_SUPPLY and None in values:
+        values = [value_of(one.info, setting) for one in simulations]
+        if setting in OF_SHARED_SUPPLY and None in values:
             continue  # whole jobs have no preferences and correct no forecasts, and the supply is compared on purpose
         if any(value != values[0] for value in values):
-            said = ", ".join(f"{one.label}: {_said(value)}" for one, value in zip(simulations, values, strict=True))
+            said = ", ".join(
+                f"{one.label}: {value_text(value)}" for one, value in zip(simulations, values, strict=True)
+            )
             found.append(f"The runs differ in {what} ({said}).")
     scores = [_start_scores(one) for one in simulations]
     shared = set.intersection(*(set(of) for of in scores)) if scores else set()
     if any(of[seed] != scores[0][seed] for of in scores for seed in shared):
         found.append("The runs began with different producer scores.")
     return found
-
-
-def _value_of(one: ComparedSimulation, setting: str) -> object:
-    value = one.info.settings.get(setting)
-    if setting == "forecast" and value is None and one.info.settings.get("supply") == "shared":
-        return "issued"  # as it was before forecasts could be corrected, when results did not say so
-    return value
-
-
-def _said(value: object) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return " before ".join(map(str, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "as the scenario says" if value is None else str(value)
 
 
 def _start_scores(one: ComparedSimulation) -> dict[int, dict[str, int]]:

@@ -201,6 +201,43 @@ def test_simulations_of_one_algorithm_have_labels_that_differ(write: Write) -> N
     assert all(label.startswith("insertion (") for label in labels)
 
 
+def test_labels_say_in_what_simulations_of_one_algorithm_differ(write: Write, street: Scenario) -> None:
+    """The supply rule and the negotiation also if the algorithms differ."""
+    shared = {"supply": "shared", "prefer": ["covered"], "forecast": "issued"}
+    ranked = {"negotiation": "ranked", "ask_at_once": 1, "ranking": "scores"}
+    village = replace(street, name="village")
+
+    def labels(*paths: Path) -> list[tuple[str, str]]:
+        return [(one.label, one.short_label) for one in compare_simulations(paths).simulations]
+
+    def insertion(settings: dict[str, Any], scenario: Scenario = street) -> Path:
+        return write("insertion", {1: 3}, settings=settings, scenario=scenario)
+
+    assert labels(insertion({}), insertion(shared)) == [
+        ("insertion (supply whole)", "supply whole"),
+        ("insertion (supply shared)", "supply shared"),
+    ]
+    assert labels(insertion({}), write("SLSQP", {1: 2}, settings=shared)) == [
+        ("insertion (supply whole)", "insertion, supply whole"),
+        ("SLSQP (supply shared)", "SLSQP, supply shared"),
+    ]
+    assert labels(insertion(ranked), insertion({})) == [
+        ("insertion (negotiation ranked)", "negotiation ranked"),
+        ("insertion (negotiation short-list)", "negotiation short-list"),
+    ]
+    assert labels(insertion({"promise": "late", "penalty": 100.0}), insertion({"penalty": 5.0})) == [
+        ("insertion (promise late, penalty 100)", "promise late, penalty 100"),
+        ("insertion (promise early, penalty 5)", "promise early, penalty 5"),
+    ]
+    assert [short for _, short in labels(insertion({}), insertion({}, village))] == ["sample", "village"]
+    of_both = labels(insertion({}), insertion({}, village), insertion({"promise": "late"}))
+    assert [short for _, short in of_both] == [
+        "sample, promise early",
+        "village, promise early",
+        "sample, promise late",
+    ]
+
+
 def test_the_extension_decides_the_format(write: Write, tmp_path: Path) -> None:
     """All formats contain the same figures."""
     comparison = compare_simulations([write("fifty_fifty", {1: 3, 2: 2, 3: 1}), write("SLSQP", {1: 2, 2: 2, 3: 1})])

@@ -36,6 +36,7 @@ from tui.monitor.job_negotiations import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
 from tui.monitor.producers import ProducersPane
 from tui.shell.dialogs import AskText, ChooseOne, Confirm
+from tui.shell.footer import Footer
 from tui.shell.header import StatusLine
 from tui.street_groups import MOST_LISTED
 from tui.widgets.chart import Chart
@@ -367,6 +368,11 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
         await until(pilot, lambda: [line.number for line in messages.rows] == expected)
 
 
+def space_does(pilot: Pilot[Any]) -> list[str]:
+    """Return what the footer says of the space bar."""
+    return [key.title for key in pilot.app.screen.query_one(Footer).footer_keys if key.key == "space"]
+
+
 async def test_a_run_is_paused_stepped_and_resumed_by_keys(opened: Opened, street: Scenario) -> None:
     """The commands go to the clock over the bus; the ledger is that of an uncontrolled run."""
     untouched = await run_scenario(street, RunSettings(seed=1, run_id="u"), MemoryBroker())
@@ -375,6 +381,7 @@ async def test_a_run_is_paused_stepped_and_resumed_by_keys(opened: Opened, stree
         await until(pilot, lambda: the_app(pilot).monitored_run.state == "running")
         await pilot.press("space")
         await until(pilot, lambda: the_app(pilot).monitored_run.state == "paused")
+        await until(pilot, lambda: space_does(pilot) == ["Resume"])
         where = standing(watched)
         before = where().step
         await pilot.press("n")
@@ -391,6 +398,7 @@ async def test_a_run_is_paused_stepped_and_resumed_by_keys(opened: Opened, stree
         await until(pilot, lambda: where().pace == "3600x" and not isinstance(pilot.app.screen, AskText))
         await pilot.press("space")
         await until(pilot, lambda: where().pace == "3600x" and where().state == "running")
+        await until(pilot, lambda: space_does(pilot) == ["Pause"])
         for _ in range(3):
             await pilot.press("greater_than_sign")
         await until(pilot, lambda: where().pace == "max")

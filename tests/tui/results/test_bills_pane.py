@@ -26,7 +26,8 @@ async def test_bills_are_shown_with_their_sum_and_by_another_key(opened: Opened,
         assert abs(total.with_eur - (figures.bill_eur or 0.0)) < 1e-5
         said = text(pilot, "#tab-bills .detail")
         assert said.startswith(
-            "Settlement by contract and minute; kWh and EUR. Total -7.80, without neighbourhood -5.94: saved 1.86"
+            "Settlement by contract and minute, then from a house's own surplus (All households: by contract only); "
+            "kWh and EUR. Total -7.80, without neighbourhood -5.94: saved 1.86"
         )
 
         pilot.app.screen.query_one("#allocation-key", Select).value = "hierarchical"

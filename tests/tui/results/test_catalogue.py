@@ -179,6 +179,24 @@ async def test_a_killed_run_is_distinguished_from_one_in_progress(opened: Opened
         assert table(pilot, "#entries").rows[0].state == "stale"
 
 
+async def test_a_run_that_has_written_nothing_for_long_is_in_progress_while_its_process_is_alive(
+    opened: Opened, results_folder: Path
+) -> None:
+    """It is paused, or makes a slow decision."""
+    scenario = load_scenario("street")
+    path = create_results(SimulationSpec(scenario, "exact", (1,), "memory"), results_folder / "now.sqlite")
+    writer = RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s)
+    for part in results_folder.glob("now.sqlite*"):
+        old(part)
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 3)
+        table(pilot, "#entries").go_to(path.relative_to(Path.cwd()))
+        await until(pilot, partial(explained, pilot, "In progress"))
+        writer.close()
+        old(path)
+        await until(pilot, partial(explained, pilot, "The run was killed"))
+
+
 @pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widget import Widget
+from textual.widgets import Static
 
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_runs
 from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, WIDE, listed, opened_first, table, text, the_screen
 from tui.results.comparison import OtherChooser
+from tui.results.comparison.comparison_view import DayOfSide
+from tui.shell import CompareResults
 from tui.widgets.chart import Chart
 
 Opened = Any
@@ -117,3 +123,38 @@ async def test_one_without_a_run_cannot_be_compared(opened: Opened, results_fold
         await pilot.press("space", "down", "v")
         await until(pilot, lambda: any("has no run yet" in message for _, message in notices(pilot)))
         assert the_screen(pilot).place == "catalogue"
+
+
+async def test_three_can_be_told_apart_in_a_small_terminal(opened: Opened, results_folder: Path) -> None:
+    """Titles begin with what differs, columns have it; the focus shows each chart of an average day with its name."""
+    late = results_folder / "late.sqlite"
+    shutil.copy(results_folder / INSERTION, late)
+    with closing(sqlite3.connect(late)) as connection, connection:
+        connection.execute(
+            "UPDATE simulation SET settings_json = json_set(settings_json, '$.promise', 'late'),"
+            " created_utc = '2026-01-01T00:00:00+00:00'"
+        )
+    connection.close()
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 3)
+        pilot.app.post_message(CompareResults((results_folder / INSERTION, late, results_folder / FIFTY)))
+        await until(pilot, lambda: the_screen(pilot).place == "comparison")
+        lines = text(pilot, "#comparison .title").splitlines()
+        assert [line.partition(",")[0] for line in lines] == [
+            "A  insertion (promise early)",
+            "B  insertion (promise late)",
+            "C  fifty_fifty (promise early)",
+        ]
+        titles = [column.title for column in table(pilot, "#figures-rows").columns]
+        assert titles[1:] == ["A insertion, promise early", "B insertion, promise late", "C fifty_fifty, promise early"]
+        await pilot.press("T")
+        days = pilot.app.screen.query_one("#days")
+        for day in days.query(DayOfSide):
+            chart, name = day.query_one(Chart), day.query_one(Static)
+            await until(pilot, partial(is_read, days, chart, name))
+            await pilot.press("tab")
+
+
+def is_read(days: Widget, chart: Chart, name: Static) -> bool:
+    """Return whether a chart has the focus, and its name is in sight."""
+    return chart.has_focus and days.region.contains_region(name.region)

@@ -14,11 +14,14 @@ from scenarios.monitor import ObservedNegotiation, summarize
 from scenarios.results import RecordedEnd, ResultsReader, RunWriter, SimulationSpec, create_results, view_house
 from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, sun
+from tests.tui.driving import dialog, until
+from tests.tui.results.driving import INSERTION, Opened, listed, table, text
 from tui.cli.household_tables import house_json, show_house
 from tui.monitor.hosts_and_devices import _consumer
-from tui.results.comparison import comparison_view
+from tui.results.comparison import OtherChooser, comparison_view
 from tui.results.comparison.comparison_model import compare
 from tui.results.energy_sheet import house_sheet, search_text
+from tui.widgets import VirtualTable
 
 
 def _written(path: Path, most_minute_rows: int = MOST_MINUTE_ROWS) -> Path:
@@ -38,6 +41,22 @@ def _written(path: Path, most_minute_rows: int = MOST_MINUTE_ROWS) -> Path:
             writer.entry(LedgerEntry(contract=one, state="standing", history=(event,)))
         writer.finish(RecordedEnd("done", START_S + 10800, negotiations=2, wall_s=0.5))
     return path
+
+
+async def test_the_list_tells_shared_supply_from_whole_jobs(opened: Opened, results_folder: Path) -> None:
+    """Both have the same algorithm; the search finds either, and the choice of one to compare with says it, too."""
+    _written(results_folder / "shared.sqlite")
+    async with opened(first_area="results", size=(80, 24)) as pilot:
+        await listed(pilot, 3)
+        table(pilot, "#entries").go_to(Path("results") / INSERTION)
+        await until(pilot, lambda: "insertion, supply whole;" in text(pilot, "#about"))
+        await pilot.press("v")
+        chooser = (await dialog(pilot, OtherChooser)).query_one(VirtualTable)
+        supplies = next(column for column in chooser.columns if column.title == "supply")
+        assert sorted(supplies.text(row) for row in chooser.rows) == ["shared", "whole"]
+        await pilot.press("escape", "slash", *"shared")
+        await until(pilot, lambda: len(table(pilot, "#entries").rows) == 1)
+        await until(pilot, lambda: "insertion, supply shared;" in text(pilot, "#about"))
 
 
 def test_a_household_counts_only_grid_power_as_such_and_lists_what_its_panel_gives(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Button, Checkbox, Input, Select, Static
 
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.load import load_scenario
@@ -252,9 +252,16 @@ async def test_problems_are_shown_at_the_field(opened: Opened, tmp_path: Path) -
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot, days="0", pace="fast")
         await until(pilot, lambda: "days: a whole number from 1 to 3660" in text(screen, "#problem-amounts"))
-        assert "pace 'fast'" in text(screen, "#problem-times")
+        assert text(screen, "#problem-times").startswith("✗ pace 'fast': expected")
+        screen.query_one("#days", Input).value = "1"
+        screen.query_one("#optimum", Checkbox).value = True
+        screen.query_one("#pace", Input).value = "max"
+        screen.query_one("#optimum_s", Input).value = "0"
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: screen._simulation is None)
+        await until(
+            pilot, lambda: any(said.startswith("seconds to search: a number of at least") for _, said in notices(pilot))
+        )
+        assert screen._simulation is None
         screen.query_one("#source", Input).value = "broken.yaml"
         await until(pilot, lambda: "start" in text(screen, ".about") and "✗" in text(screen, ".about"))
         screen.query_one("#source", Input).value = "streat"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 
 from tests.tui.driving import dialog, focus, until
 from tui.shell.dialogs import Confirm
@@ -85,6 +86,9 @@ async def test_a_neighbourhood_that_was_opened_is_offered_next_time(opened: Open
         offered = [entry.title for entry in screen.entries if entry.kind == "neighbourhood"]
         assert offered == ["new.yaml", "old.yaml"]
         assert screen.entry.title == "new.yaml"
+        does = screen.query_one("#does", Static)
+        assert str(does.render()).endswith("off this list.")
+        assert cell_len(str(does.render())) <= does.content_size.width == 76
         await pilot.press("delete")
         await until(pilot, lambda: "new.yaml" not in [entry.title for entry in screen.entries])
         assert (tmp_path / "new.yaml").exists()

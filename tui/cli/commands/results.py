@@ -285,7 +285,9 @@ def bills(
             print_json({"run": info.run, "seed": info.seed, "complete": info.is_complete, **more, **bills_json(rows)})
             return
         how = (
-            "by contract and minute" if community is None else f"{community.key} key, {community.interval_s // 60} min"
+            "by contract and minute, then own surplus"
+            if community is None
+            else f"{community.key} key, {community.interval_s // 60} min"
         )
         part = "" if info.is_complete else f", {unfinished(info.state, results.covered_share(info))}"
         show_bills(output(), rows, f"Bills of {scenario.name}, run {info.run}{part}: {how}")

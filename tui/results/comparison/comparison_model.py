@@ -38,6 +38,11 @@ class Side:
     zone: Zone
     """Display zone of its times."""
 
+    @property
+    def short_label(self) -> str:
+        """What distinguishes it from the others."""
+        return self.compared.short_label or self.compared.label
+
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:

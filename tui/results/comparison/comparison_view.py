@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, ScrollableContainer, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static, TabbedContent, TabPane
 
@@ -32,6 +32,7 @@ _ENTRIES: tuple[Column[IndexEntry], ...] = (
     Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
     Column("scenario", lambda entry: entry.listed.scenario),
     Column("algorithm", lambda entry: entry.listed.algorithm, 11),
+    Column("supply", lambda entry: entry.listed.supply, 6),
     Column("runs", lambda entry: str(entry.listed.planned_runs), 4, right=True),
     Column("state", lambda entry: state_cell(entry.state), 13),
 )
@@ -103,7 +104,7 @@ def _figure_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
 
     def of_side(i: int, side: Side) -> Column[FigureRow]:
         return Column(
-            f"{side.letter} {side.compared.label}",
+            f"{side.letter} {side.short_label}",
             lambda row: mean_text(row.figure, row.spreads[i]),
             _CELL,
             _NARROW_CELL,
@@ -119,7 +120,7 @@ def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
 
     def of_side(i: int, side: Side) -> Column[FigureRow]:
         return Column(
-            f"{side.letter} {_LESS} {sides[0].letter} {side.compared.label}",
+            f"{side.letter} {_LESS} {sides[0].letter} {side.short_label}",
             lambda row: _difference(row, i),
             _CELL + 2,
             _NARROW_CELL + 1,
@@ -211,6 +212,10 @@ class DayOfSide(Vertical):
         yield Static("", markup=False)
         yield Chart()
 
+    def on_descendant_focus(self) -> None:
+        """Scroll to the name of the chart that has the focus, too, where not all have room."""
+        self.call_after_refresh(self.scroll_visible, animate=False)
+
     def show(self, title: str, day: AveragePowerProfile, zone: Zone, top_w: float) -> None:
         """Draw a day, on the same scale as the other simulations'.
 
@@ -250,7 +255,7 @@ class ComparisonPane(FilePane):
     ComparisonPane .warnings { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
     ComparisonPane .warnings.gone { display: none; }
     ComparisonPane DayOfSide { min-height: 5; }
-    ComparisonPane #days { overflow-y: auto; }
+    ComparisonPane #days { layout: horizontal; overflow: hidden auto; }
     ComparisonPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
     .-narrow ComparisonPane #days { layout: vertical; }
     """
@@ -285,7 +290,7 @@ class ComparisonPane(FilePane):
                         with VerticalScroll(id="intervals"):
                             yield Intervals()
                     elif id_ == "days":
-                        yield Horizontal(id="days")
+                        yield ScrollableContainer(id="days", can_focus=False)
                     else:
                         yield CellTable[JobComparison]((), key=lambda row: row.job_id, id="job-rows")
                         yield PlainText(classes="detail")
@@ -329,7 +334,7 @@ class ComparisonPane(FilePane):
         self.post_message(self.Shown())
 
     def _show_days(self, sides: Sequence[Side]) -> None:
-        days = self.query_one("#days", Horizontal)
+        days = self.query_one("#days", ScrollableContainer)
         places = list(days.query(DayOfSide))
         for place in places[len(sides) :]:
             place.remove()
@@ -351,7 +356,8 @@ class ComparisonPane(FilePane):
 
     def focus_view(self) -> None:
         """Focus the visible table, if any."""
-        for place in self.query(f"#compare-{self.tab} CellTable, #compare-{self.tab} #intervals"):
+        pane = f"#compare-{self.tab}"
+        for place in self.query(f"{pane} CellTable, {pane} #intervals, {pane} Chart"):
             place.focus()
             return
         self.query_one("#sides Tabs").focus()
@@ -379,4 +385,5 @@ def _title(side: Side) -> str:
     made = one.info.created_utc[:16].replace("T", " ")
     planned, counted = len(one.info.seeds), len(one.by_seed)
     runs = plural(counted, "run") if counted == planned else f"{counted} of {plural(planned, 'run')}"
-    return f"{side.letter}  {one.info.scenario}, {one.info.algorithm}, {runs}, created {made} UTC"
+    # What may be cut off at the end is what they have in common.
+    return f"{side.letter}  {one.label}, {runs}, created {made} UTC, {one.info.scenario}"
