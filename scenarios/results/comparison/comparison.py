@@ -37,6 +37,11 @@ _SETTINGS = {
     "prefer": "what consumers prefer",
 }
 """Settings other than the algorithm and its own that change what is simulated."""
+_GROW_WITH_TIME = ("produced_wh", "base_load_wh")
+"""Energies that depend on when a run ends, but on no contract."""
+_NOISE_WH = 1e-3
+_MOST_SEEDS = 5
+"""How many seeds a warning names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +212,7 @@ def _warnings(
             if one.is_alike
         ),
         *_seed_warnings(read, simulations, paired_seeds),
+        *_end_warnings(read, simulations, paired_seeds),
     ]
 
 
@@ -277,3 +283,32 @@ def _seed_warnings(
             count = f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'}"
             found.append(f"{one.label} and {more.label} have {count} in common: only these are paired.")
     return found
+
+
+def _end_warnings(
+    read: Sequence[ReadSimulation],
+    simulations: Sequence[ComparedSimulation],
+    paired_seeds: Mapping[tuple[int, int], Sequence[int]],
+) -> list[str]:
+    """Return which paired runs ended at different times and so differ in what their contracts do not decide."""
+    ends_s = [{run.seed: run.end_s for run in one.runs if run.seed in one.figures} for one in read]
+    found = []
+    for (reference, other), seeds in paired_seeds.items():
+        one, more = simulations[reference], simulations[other]
+        differ = [
+            seed
+            for seed in seeds
+            if ends_s[reference][seed] != ends_s[other][seed]
+            and any(_differ(one.by_seed[seed][name], more.by_seed[seed][name]) for name in _GROW_WITH_TIME)
+        ]
+        if differ:
+            found.append(
+                f"Runs of {one.label} and {more.label} ended at different times (seed "
+                f"{', '.join(map(str, differ[:_MOST_SEEDS]))}{', ...' if len(differ) > _MOST_SEEDS else ''}), so their "
+                "production or base load differs, and with it shares and bills: --days N gives all runs the same time."
+            )
+    return found
+
+
+def _differ(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and abs(one - other) > _NOISE_WH

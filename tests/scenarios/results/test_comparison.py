@@ -360,3 +360,25 @@ def test_a_figure_of_very_many_simulations_is_drawn(write: Write) -> None:
     image = png(many(comparison, simulations))
     width, height = struct.unpack(">II", image[16:24])
     assert 500 < width < height < 2**16
+
+
+def test_runs_that_ended_at_different_times_are_told_apart_if_that_changes_figures(tmp_path: Path) -> None:
+    """Each ends with its last job; the panel produces until the tenth hour, so that later ends change nothing."""
+    wash = job("one", "a", load((0, 0), (3600, WH)), (0, 86_400))
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (36_000, 20_000)))}}, [wash])
+
+    def ended(name: str, hours: int) -> Path:
+        path = create_results(SimulationSpec(scenario, name, (1,), "memory"), out=tmp_path / name)
+        with RunWriter(path, scenario, run=1, run_id=name, seed=1, start_s=START_S) as writer:
+            writer.entry(agreed(contract(wash, GRID, hours * 3600 - 3600)))
+            writer.finish(RecordedEnd("done", START_S + hours * 3600))
+        return path
+
+    paths = {hours: ended(name, hours) for hours, name in ((3, "TNC"), (5, "SLSQP"), (11, "exact"), (12, "insertion"))}
+
+    def warned(*hours: int) -> bool:
+        comparison = compare_simulations([paths[one] for one in hours])
+        return any("ended at different times (seed 1)" in warning for warning in comparison.warnings)
+
+    assert warned(3, 5)
+    assert not warned(11, 12)
