@@ -258,10 +258,9 @@ class Catalogue(FilePane):
 
     def _description(self, entry: IndexEntry, *, is_wide: bool) -> Table | Text:
         listed = entry.listed
-        states = ", ".join(f"{count} {state}" for state, count in listed.states) or "none has begun"
         rows = [
             ("supply", listed.supply),
-            ("runs", f"{states} of {listed.planned_runs}"),
+            ("runs", f"{entry.states or 'none has begun'} of {listed.planned_runs}"),
             ("broker", listed.broker),
             ("made", f"{stamp(entry.made_wall_s)} UTC"),
             ("size", f"{listed.size_bytes / 1e6:,.1f} MB"),

@@ -32,6 +32,12 @@ class IndexEntry:
         """The file."""
         return self.listed.path
 
+    @property
+    def states(self) -> str:
+        """How many runs are in each state, in words; empty if none has begun. Runs that were killed have not ended."""
+        in_words = {"running": "not ended"} if self.state == "stale" else {}
+        return ", ".join(f"{count} {in_words.get(state, state)}" for state, count in self.listed.states)
+
 
 def stamp_of(path: Path) -> Stamp:
     """Return a value that changes whenever a results file is written to; empty without a file."""
@@ -43,6 +49,11 @@ def stamp_of(path: Path) -> Stamp:
             continue
         found.append((status.st_mtime_ns, status.st_size))
     return tuple(found)
+
+
+def entry_of(path: Path) -> IndexEntry:
+    """Return the entry of a results file."""
+    return _entry(stamp_of(path), glance(path), time.time())
 
 
 class ResultsIndex:

@@ -17,7 +17,8 @@ from textual.widgets.option_list import Option
 
 from broker import SsmicError, plural
 from scenarios.load import bundled_description, bundled_names
-from scenarios.results import DEFAULT_FOLDER, ResultsEntry, glance, results_files
+from scenarios.results import DEFAULT_FOLDER, results_files
+from tui.results import IndexEntry, entry_of
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
 from tui.start.recent import load_recent, rescued_files
 
@@ -98,15 +99,15 @@ def _results(opened: Iterable[Path]) -> list[StartEntry]:
         here = []
     times = {path: written_s for path in {*here, *opened} if (written_s := _written_s(path)) is not None}
     newest = sorted(times, key=lambda path: (times[path], path.name), reverse=True)[:MOST_RESULTS]
-    return [_results_entry(path, glance(path)) for path in newest]
+    return [_results_entry(entry_of(path)) for path in newest]
 
 
-def _results_entry(path: Path, listed: ResultsEntry) -> StartEntry:
+def _results_entry(entry: IndexEntry) -> StartEntry:
+    path, listed = entry.path, entry.listed
     if listed.problem:
         return StartEntry("results", str(path), path.name, f"cannot be read: {listed.problem}")
-    states = ", ".join(f"{count} {state}" for state, count in listed.states)
     runs = plural(listed.planned_runs, "run")
-    about = f"{runs}{f': {states}' if states else ''}"
+    about = f"{runs}{f': {entry.states}' if entry.states else ''}"
     return StartEntry(
         "results", str(path), f"{listed.scenario}, {listed.algorithm}", f"{_when(path)}, {about}, {path.name}"
     )

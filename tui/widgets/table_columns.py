@@ -33,7 +33,7 @@ class Column(Generic[RowT]):
     """Its width where the table is at least `WIDE` and has room for it; None: the same."""
     right: bool = False
     is_id: bool = False
-    """Where it is too long it is cut in the middle: ids often differ at their ends."""
+    """Where a cell or the title is too long it is cut in the middle: ids often differ at their ends."""
     sort: Callable[[RowT], Any] | None = None
     """The sort key; None: the text."""
     from_width: int = 0

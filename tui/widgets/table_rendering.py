@@ -115,7 +115,8 @@ class Painter:
             for index, cells in self.placed:
                 column = self.columns[index]
                 arrow = ("▼" if is_reversed else "▲") if sorted_by == index else ""
-                text += fit(f"{column.title_in(cells - len(arrow))}{arrow}", cells, right=column.right) + " "
+                title = f"{column.title_in(cells - len(arrow))}{arrow}"
+                text += fit(title, cells, right=column.right, is_id=column.is_id) + " "
             self._lines[key] = self._line(text, self._style_of("table--header"))
         return self._lines[key]
 

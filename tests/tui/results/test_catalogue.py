@@ -177,6 +177,9 @@ async def test_a_killed_run_is_distinguished_from_one_in_progress(opened: Opened
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         assert table(pilot, "#entries").rows[0].state == "stale"
+        await until(pilot, partial(explained, pilot, "1 not ended of 1"))
+        await pilot.press("0")
+        await until(pilot, lambda: any("1 run: 1 not ended" in entry.details for entry in pilot.app.screen.entries))
 
 
 async def test_a_run_that_has_written_nothing_for_long_is_in_progress_while_its_process_is_alive(

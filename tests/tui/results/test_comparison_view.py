@@ -147,6 +147,9 @@ async def test_three_can_be_told_apart_in_a_small_terminal(opened: Opened, resul
         ]
         titles = [column.title for column in table(pilot, "#figures-rows").columns]
         assert titles[1:] == ["A insertion, promise early", "B insertion, promise late", "C fifty_fifty, promise early"]
+        header = "".join(segment.text for segment in table(pilot, "#figures-rows").render_line(0)).split()
+        said = [word for word in header if word in {"A", "B", "C", "early", "late"}]
+        assert said == ["A", "early", "B", "late", "C", "early"]
         await pilot.press("T")
         days = pilot.app.screen.query_one("#days")
         for day in days.query(DayOfSide):

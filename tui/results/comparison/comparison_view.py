@@ -109,6 +109,7 @@ def _figure_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
             _CELL,
             _NARROW_CELL,
             right=True,
+            is_id=True,
             sort=lambda row: row.spreads[i].mean or 0.0,
         )
 
@@ -125,6 +126,7 @@ def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
             _CELL + 2,
             _NARROW_CELL + 1,
             right=True,
+            is_id=True,
             sort=lambda row: _mean(row.differences[i]),
         )
 
@@ -358,7 +360,7 @@ class ComparisonPane(FilePane):
         """Focus the visible table, if any."""
         pane = f"#compare-{self.tab}"
         for place in self.query(f"{pane} CellTable, {pane} #intervals, {pane} Chart"):
-            place.focus()
+            place.focus(scroll_visible=not isinstance(place, Chart))  # that scrolls to its name
             return
         self.query_one("#sides Tabs").focus()
 
