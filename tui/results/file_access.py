@@ -15,7 +15,7 @@ from textual.containers import Vertical
 from scenarios import Scenario, Zone
 from scenarios.results import ResultsReader, RunInfo, SimulationInfo
 from tui.results.energy_sheet import Sheet, neighbourhood_sheet
-from tui.results.results_index import Stamp, stamp_of
+from tui.results.results_index import Stamp, is_in_progress, stamp_of
 from tui.shell import ErrorBoundary, complain
 
 T = TypeVar("T")
@@ -120,7 +120,8 @@ class OpenedSimulation:
     memory: Memory
     sheet: Sheet | None
     """Sheet of all households of the first run; None: no run has started, or the file was reread."""
-
+    in_progress: bool
+    """Whether a process may be writing the file."""
     knows_offset: bool
     """Whether the file has the scenario's UTC offset."""
 
@@ -136,7 +137,7 @@ def open_simulation(path: Path, interval_s: int, before: OpenedSimulation | None
     Raises:
         ResultsError: The file cannot be read.
     """
-    stamp = stamp_of(path)
+    stamp, in_progress = stamp_of(path), is_in_progress(path)
     memory = Memory() if before is None else before.memory
     with ResultsReader(path, memory.scenario) as results:
         runs, sheet = results.runs(), None
@@ -146,7 +147,16 @@ def open_simulation(path: Path, interval_s: int, before: OpenedSimulation | None
             sheet = neighbourhood_sheet(results, runs[0].run, interval_s) if runs else None
             memory.scenario = results.parsed_scenario
         return OpenedSimulation(
-            path, stamp, results.info, runs, results.houses, results.zone, memory, sheet, results.knows_offset
+            path,
+            stamp,
+            results.info,
+            runs,
+            results.houses,
+            results.zone,
+            memory,
+            sheet,
+            in_progress,
+            results.knows_offset,
         )
 
 

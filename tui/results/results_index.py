@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scenarios.results import ResultsEntry, glance, is_held, results_files
+from scenarios.results import ResultsEntry, RunInfo, glance, is_held, results_files
 
 FRESH_WALL_S = 20.0
 """A file that was written so lately is taken for one that is still written, where locks cannot tell."""
@@ -51,6 +51,29 @@ def stamp_of(path: Path) -> Stamp:
     return tuple(found)
 
 
+def is_in_progress(path: Path) -> bool:
+    """Return whether a process may be writing a results file; False if it has ended, however it did."""
+    return _may_be_written(path, stamp_of(path), time.time())
+
+
+def _may_be_written(path: Path, stamp: Stamp, now_wall_s: float) -> bool:
+    return now_wall_s - _written_wall_s(stamp) < FRESH_WALL_S or is_held(path)
+
+
+def _written_wall_s(stamp: Stamp) -> float:
+    return max((mtime_ns for mtime_ns, _ in stamp), default=0) / 1e9
+
+
+def shown_state(run: RunInfo, *, in_progress: bool) -> str:
+    """Return the state of a run as a key of `tui.results.pane_parts.STATES`: one that was killed has not ended.
+
+    Args:
+        run: The run.
+        in_progress: Whether a process may be writing its file.
+    """
+    return run.state if in_progress else _IN_PROGRESS.get(run.state, run.state)
+
+
 def entry_of(path: Path) -> IndexEntry:
     """Return the entry of a results file."""
     return _entry(stamp_of(path), glance(path), time.time())
@@ -81,15 +104,14 @@ class ResultsIndex:
 
 
 def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
-    written_wall_s = max((mtime_ns for mtime_ns, _ in stamp), default=0) / 1e9
-    made_wall_s = written_wall_s
+    made_wall_s = written_wall_s = _written_wall_s(stamp)
     if listed.created_utc:
         try:
             made_wall_s = datetime.fromisoformat(listed.created_utc).timestamp()
         except ValueError:
             made_wall_s = written_wall_s
     state = _state(listed)
-    if state in _IN_PROGRESS and now_wall_s - written_wall_s >= FRESH_WALL_S and not is_held(listed.path):
+    if state in _IN_PROGRESS and not _may_be_written(listed.path, stamp, now_wall_s):
         state = "broken" if listed.problem else _IN_PROGRESS[state]
     return IndexEntry(listed, made_wall_s, state)
 

@@ -15,6 +15,7 @@ from scenarios.metrics import SampleStatistics
 from scenarios.results import AveragePowerProfile, ResultsReader, RunInfo, average_power_profile, view_runs
 from tui.formatting import column_kwh, percent, ratio, unfinished
 from tui.results.pane_parts import READING, state_cell
+from tui.results.results_index import is_in_progress, shown_state
 from tui.shell import Days, ErrorBoundary, shown_zone
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 
@@ -29,6 +30,8 @@ class RunRow:
     figures: dict[str, float | None]
     covered_share: float = 1.0
     """Completed share of the planned time, 0 to 1."""
+    state: str = ""
+    """A key of `tui.results.pane_parts.STATES`; empty for a statistic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,14 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
     """
     view = view_runs(results, interval_s)
     average = average_power_profile(results, interval_s) if view.runs else None
+    in_progress = is_in_progress(results.path)
     rows = [
         RunRow(
             f"{run.run}{'' if run.is_complete else '*'}",
             run,
             _with_counts(figures.as_dict(), run),
             results.covered_share(run),
+            shown_state(run, in_progress=in_progress),
         )
         for run, figures in view.runs
     ]
@@ -138,7 +143,7 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
         right=True,
         sort=lambda row: row.run.seed if row.run else 0,
     ),
-    Column("state", lambda row: state_cell(row.run.state) if row.run else "", 13, from_width=94),
+    Column("state", lambda row: state_cell(row.state) if row.run else "", 13, from_width=94),
     _column("consumed", "consumed_wh", 9, "wh"),
     _column("local", "local_wh", 9, "wh"),
     _column("grid", "grid_wh", 8, "wh"),

@@ -29,7 +29,7 @@ from tui.results.file_access import FilePane, OpenedSimulation, open_simulation,
 from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.pane_parts import STATES, UNREAD, BackLink, notes_of
-from tui.results.results_index import stamp_of
+from tui.results.results_index import is_in_progress, shown_state, stamp_of
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
 from tui.shell import Answer, ChooseOne, Confirm, shown_zone
@@ -179,7 +179,11 @@ class SimulationPane(FilePane):
         opened = self.opened
         busy = any(self.is_reading(group) for group in ("open", "sheet"))
         busy = busy or time.monotonic() - self.read_until_wall_s < PAUSES * self.read_wall_s
-        if opened is not None and not busy and stamp_of(opened.path) != opened.stamp:
+        if opened is None or busy:
+            return
+        is_running = opened.in_progress and any(run.state == "running" for run in opened.runs)
+        has_ended = is_running and not is_in_progress(opened.path)  # it was killed: that writes nothing
+        if has_ended or stamp_of(opened.path) != opened.stamp:
             self.reload()
 
     def close(self) -> None:
@@ -258,7 +262,7 @@ class SimulationPane(FilePane):
         runs: Select[int] = self.query_one("#run-choice", Select)
         houses: Select[str] = self.query_one("#house-choice", Select)
         with self.prevent(Select.Changed):
-            runs.set_options([(escape(_run_title(run)), run.run) for run in opened.runs] or [("no run", 0)])
+            runs.set_options([(escape(_run_title(run, opened)), run.run) for run in opened.runs] or [("no run", 0)])
             if any(run.run == self.run for run in opened.runs):
                 runs.value = self.run
             offered = opened.houses
@@ -547,9 +551,10 @@ class SimulationPane(FilePane):
         self.show_tab("all")
 
 
-def _run_title(run: RunInfo) -> str:
+def _run_title(run: RunInfo, opened: OpenedSimulation) -> str:
     left_out = without([dropped.host for dropped in run.without])
-    state = left_out and f", done{left_out}" if run.state == "done" else f" {STATES[run.state][0]}{left_out}"
+    state_of_run = shown_state(run, in_progress=opened.in_progress)
+    state = left_out and f", done{left_out}" if run.state == "done" else f" {STATES[state_of_run][0]}{left_out}"
     return f"run {run.run}, seed {run.seed}{state}"
 
 

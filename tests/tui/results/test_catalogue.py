@@ -200,6 +200,30 @@ async def test_a_run_that_has_written_nothing_for_long_is_in_progress_while_its_
         await until(pilot, partial(explained, pilot, "The run was killed"))
 
 
+async def test_an_opened_simulation_whose_process_is_killed_is_not_running_any_more(
+    opened: Opened, results_folder: Path
+) -> None:
+    """Its file stays as it was, so that nothing but the process says so."""
+    scenario = load_scenario("street")
+    path = create_results(SimulationSpec(scenario, "exact", (1,), "memory"), results_folder / "now.sqlite")
+    writer = RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s)
+    for part in results_folder.glob("now.sqlite*"):
+        old(part)
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 3)
+        table(pilot, "#entries").go_to(path.relative_to(Path.cwd()))
+        await opened_first(pilot)
+        await until(pilot, lambda: "running" in text(pilot, "#run-choice SelectCurrent #label"))
+        the_screen(pilot).simulation.show_tab("runs")
+        runs = table(pilot, "#runs")
+        await until(pilot, lambda: [row.state for row in runs.rows] == ["running"])
+        writer.close()
+        for part in results_folder.glob("now.sqlite*"):
+            old(part)
+        await until(pilot, lambda: [row.state for row in runs.rows] == ["stale"])
+        await until(pilot, lambda: "not ended" in text(pilot, "#run-choice SelectCurrent #label"))
+
+
 @pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:
