@@ -31,7 +31,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from broker.errors import SsmicError
-from broker.file_writing import FILE_MODE, atomic_write, inode_of, make_private, make_private_folder
+from broker.file_writing import FILE_MODE, atomic_write, inode_of, make_private, make_private_folder, writing_obstacle
 
 _SCHEMA = """
 BEGIN;
@@ -393,7 +393,9 @@ class JournalFile:
 
     def _error(self, cause: Exception) -> JournalError:
         if isinstance(cause, OSError | sqlite3.OperationalError):
-            reason = getattr(cause, "strerror", None) or cause
+            is_in_the_way = isinstance(cause, FileExistsError | NotADirectoryError)
+            obstacle = writing_obstacle(self.path) if is_in_the_way else ""
+            reason = obstacle or getattr(cause, "strerror", None) or cause
             return JournalWriteError(f"journal {self.path} cannot be written: {reason}")
         if isinstance(cause, sqlite3.DatabaseError):
             return self._damaged(str(cause))

@@ -164,6 +164,8 @@ class WrittenGuard:
     new_logins: tuple[str, ...]
     new_certificates: tuple[str, ...]
     """Logins whose certificate was about to expire or did not match, and was renewed."""
+    is_server_renewed: bool
+    """Whether the broker's certificate was replaced, for the same reasons or because of a new name."""
 
 
 def login_folder(folder: Path, login: str) -> Path:
@@ -230,6 +232,7 @@ class _Folder:
         self._broker = folder / BROKER
         self._new_logins: list[str] = []
         self._new_certificates: list[str] = []
+        self._is_server_renewed = False
 
     def write(self) -> WrittenGuard:
         hosts = self._hosts()
@@ -256,7 +259,13 @@ class _Folder:
             )
             self._writer.write(self._broker / file, text.encode())
         written = WrittenGuard(
-            port, names, by_certificate, logins, tuple(self._new_logins), tuple(self._new_certificates)
+            port,
+            names,
+            by_certificate,
+            logins,
+            tuple(self._new_logins),
+            tuple(self._new_certificates),
+            self._is_server_renewed,
         )
         text = explanation(names, port, client_certificates=by_certificate)
         self._writer.write(self._folder / "README.md", text.encode())
@@ -330,6 +339,7 @@ class _Folder:
         server = old
         if server is None or set(names) != set(known) or not is_good(server, authority):
             server = new_server(authority, names, self._guard.days)
+            self._is_server_renewed = cert_file.exists()
         self._writer.write(key_file, server.key_pem)
         self._writer.write(cert_file, server.certificate_pem)
         self._writer.write(self._broker / conf.CA_FILE, authority.certificate_pem)

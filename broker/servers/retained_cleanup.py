@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from broker.errors import ProtocolError, SsmicError
+from broker.plain_text import plural
 from broker.protocol import Announcement, TimeReport, topics
 from broker.transport import Bus, Delivery
 
@@ -113,6 +114,6 @@ async def remove(bus: Bus, leftover: RetainedMessages) -> None:
         left = (await find_leftovers(bus, leftover.run_id)).get(leftover.run_id)
         leftover.topics |= set() if left is None else left.topics
     raise NotRemovedError(
-        f"the broker still has {len(before)} messages of run {leftover.run_id!r}: this login may not remove them "
-        "(at a guarded broker the login 'clock' may)"
+        f"the broker still has {plural(len(before), 'message')} of run {leftover.run_id!r}: this login may not remove "
+        "them (at a guarded broker the login 'clock' may)"
     )

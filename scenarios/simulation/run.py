@@ -17,7 +17,7 @@ import structlog
 
 from agents import MESSAGES
 from agents.scheduling import one_blas_thread
-from broker import RunFailedError, keep_in_large_pages, long_lived_objects, no_collections
+from broker import HostRefusedError, RunFailedError, keep_in_large_pages, long_lived_objects, no_collections
 from broker.clock import Clock, ClockJournal, ClockReport, ClockSettings, Moment
 from broker.hosts import ClockLiveness, Host, HostJournal, Port
 from broker.protocol import MAX_TIME_S, Control
@@ -44,6 +44,8 @@ CUT_OFF = "the end of the session is not recorded, so it cannot be replayed to t
 """Error of an interrupted run with real devices that did not end in order."""
 _FAIL_WALL_S = 10.0
 """How long a host that leaves a failed run waits for the clock to end with the error that says why."""
+_REPORT_WALL_S = 3.0
+"""How long a host that was refused waits for its clock to hear another one, which reports every two seconds."""
 _STOP_WALL_S = 2.0
 """How long an interrupted run may take to end in order; a few seconds after the signal, the process ends anyway."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
@@ -110,15 +112,19 @@ async def run_scenario(
 async def _fail_after_the_clock(host: Coroutine[Any, Any, None], clock: asyncio.Task[None]) -> None:
     """Run a host; if the run fails, let the clock end first, because a host's error would cancel it.
 
-    The clock informs the hosts of its failure before it has disconnected, and only its error says what failed.
+    The clock informs the hosts of its failure before it has disconnected, and only its error says what failed. A second
+    clock learns of the first one from its next report; by then, the first one may have refused the second one's hosts.
 
     Raises:
-        ExceptionGroup: The errors of the host, and `RunFailedError` if the clock said so but has not ended.
+        ExceptionGroup: The errors of the host, and what the clock said of it if the clock has not ended.
     """
     try:
         await host
     except* RunFailedError:
         await asyncio.wait([clock], timeout=_FAIL_WALL_S)
+        raise
+    except* HostRefusedError:
+        await asyncio.wait([clock], timeout=_REPORT_WALL_S)
         raise
 
 

@@ -327,9 +327,14 @@ async def test_the_time_that_a_run_takes_adds_up_over_the_processes_of_its_clock
 
 
 def test_a_folder_in_which_nothing_can_be_written_is_named_once(tmp_path: Path) -> None:
-    """The system's reason comes without its number and the path of the lock."""
-    (tmp_path / "journals").write_text("a file")
-    path = tmp_path / "journals" / "adler.sqlite"
+    """The reason is what is in the way, not the system's "File exists"; else the system's, without its number."""
+    folder = tmp_path / "journals"
+    folder.write_text("a file")
+    for path in (folder / "adler.sqlite", folder / "deeper" / "adler.sqlite"):
+        with pytest.raises(JournalError) as raised:
+            HostJournal(path, IDENTITY)
+        assert str(raised.value) == f"journal {path} cannot be written: {folder} is a file, a folder is expected"
+    path = tmp_path / ("x" * 300) / "adler.sqlite"
     with pytest.raises(JournalError) as raised:
         HostJournal(path, IDENTITY)
     cause = raised.value.__cause__

@@ -16,7 +16,7 @@ import pytest
 
 from agents import MANAGER
 from broker.clock import ClockReport, Moment, Pace
-from broker.errors import HostRefusedError
+from broker.errors import ClockTakenError, HostRefusedError
 from broker.journal_file import JournalError, JournalWriteError
 from broker.protocol import Timeouts
 from broker.transport.memory import MemoryBroker
@@ -116,6 +116,24 @@ def test_a_second_clock_is_refused_and_the_first_one_continues(
                 await asyncio.sleep(0.5)
                 with pytest.raises(JournalError, match="another process uses it"):
                     await clock(street, settings, broker)
+            return await first
+
+    assert quickly(main()).ledger_sha256 == calm.ledger_sha256
+
+
+def test_a_second_clock_with_other_files_is_told_of_the_first_one(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """It was told that its manager had been refused, of which an operator knows nothing."""
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path, pace=Pace(600))
+        async with households(street, settings, broker):
+            first = asyncio.create_task(clock(street, settings, broker))
+            for second in range(4):
+                await asyncio.sleep(0.7)
+                with pytest.raises(ClockTakenError, match=r"'r' is already active at this broker \(running\)"):
+                    await clock(street, settings_in(tmp_path / f"{second}", pace=Pace(600)), broker)
             return await first
 
     assert quickly(main()).ledger_sha256 == calm.ledger_sha256

@@ -110,6 +110,7 @@ def test_certificates_that_expire_soon_are_renewed(tmp_path: Path) -> None:
     password = (tmp_path / "logins" / "adler" / "password").read_bytes()
     written = write_guard(tmp_path, Guard((), ("manager",), days=400))
     assert set(written.new_certificates) == set(written.logins)
+    assert written.is_server_renewed
     assert (tmp_path / "logins" / "adler" / "password").read_bytes() == password
     for file in ("broker/server.crt", "logins/adler/client.crt"):
         lasts = certificate(tmp_path / file).not_valid_after_utc - datetime.now(UTC)

@@ -62,5 +62,5 @@ async def test_a_login_without_permission_to_remove_gets_an_error(tmp_path: Path
         async with reader.connect("finds") as bus:
             leftover = (await find_leftovers(bus))["r"]
         async with reader.connect("removes") as bus:
-            with pytest.raises(NotRemovedError, match="this login may not remove them"):
+            with pytest.raises(NotRemovedError, match=r"still has 1 message of run .*this login may not remove them"):
                 await remove(bus, leftover)

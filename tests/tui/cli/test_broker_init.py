@@ -102,3 +102,12 @@ def test_ids_on_the_command_line_follow_the_rule_for_ids(ssmic: Ssmic, arguments
     ended = ssmic(*arguments)
     assert ended.code == 2, ended.err
     assert "an id" in ended.err.replace("\n", " ")
+
+
+def test_a_new_certificate_of_the_broker_asks_for_a_restart(ssmic: Ssmic) -> None:
+    """The broker went on with the expired one, and nothing said why."""
+    restart = "New certificate of the broker: restart the broker"
+    assert restart not in ssmic("broker", "init", "guard", "street").out
+    assert restart not in ssmic("broker", "init", "guard").out
+    assert restart in ssmic("broker", "init", "guard", "--name", "broker.example").out
+    assert restart not in ssmic("broker", "init", "guard").out

@@ -171,6 +171,8 @@ def _summary(folder: Path, written: WrittenGuard) -> str:
         lines.append(f"New logins: {_typed(written.new_logins)}")
     if written.new_certificates:
         lines.append(f"New certificates: {_typed(written.new_certificates)}")
+    if written.is_server_renewed:
+        lines.append("New certificate of the broker: restart the broker, or it keeps the old one")
     lines.append(f"Clients reach the broker at mqtts://{_host(written.names[0])}:{written.port}")
     lines.append(f"See {folder}/README.md for the rest.")
     return "\n".join(lines)
