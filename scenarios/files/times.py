@@ -44,7 +44,7 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
         if zone is None:
             time_s = start_s + int(after.total_seconds())
         else:
-            begin = datetime.fromtimestamp(start_s, zone).replace(tzinfo=None)
+            begin = _clock_time(start_s, zone, value)
             time_s = _local_s(_later(begin, after, value), zone, start_s)
     elif (after_s := after_start_s(value)) is not None:
         if start_s is None:
@@ -105,6 +105,18 @@ def _later(local: datetime, after: timedelta, value: int | str) -> datetime:
         raise ValueError(_out_of_range(value)) from None
 
 
+def _clock_time(time_s: int, zone: ZoneInfo, value: int | str) -> datetime:
+    """Return what a clock of the zone shows at a time, UNIX seconds, from which a value counts.
+
+    Raises:
+        ValueError: It shows a year after 9999 there.
+    """
+    try:
+        return datetime.fromtimestamp(time_s, zone).replace(tzinfo=None)
+    except OverflowError:
+        raise ValueError(_out_of_range(value)) from None
+
+
 def _check_range(value: int | str, time_s: int) -> None:
     if not 0 <= time_s <= MAX_TIME_S:
         raise ValueError(_out_of_range(value))
@@ -148,6 +160,8 @@ def _parse_iso(value: str, zone: ZoneInfo | None, forms: str = _FORMS) -> int:
         raise ValueError(f"{value!r} {NOT_A_TIME}; expected {forms}") from None
     if moment.microsecond:
         raise ValueError(f"{value!r} has a fraction of a second; times are whole seconds")
+    if moment.year < 1969:  # a zone may not know what its clocks showed
+        raise ValueError(_out_of_range(value))
     if moment.tzinfo is None and zone is not None:
         both = {moment.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)}
         time_s = _local_s(moment, zone)
@@ -185,7 +199,10 @@ def format_after_start(time_s: int, start_s: int, zone: ZoneInfo | None = None) 
     """Return `time_s` in `zone` as `HH:MM[:SS]` after `start_s`, or as ISO time if it is before that or weeks later."""
     after_s = time_s - start_s
     if zone is not None:
-        local, begin = (datetime.fromtimestamp(s, zone) for s in (time_s, start_s))
+        try:
+            local, begin = (datetime.fromtimestamp(s, zone) for s in (time_s, start_s))
+        except OverflowError:  # the year 10000 in the zone
+            return format_iso(time_s)
         after_s = int((local.replace(tzinfo=None) - begin.replace(tzinfo=None)).total_seconds())
         if local.fold:
             return format_iso(time_s)

@@ -28,6 +28,7 @@ from .contract_rows import (
     ContractRow as ContractRow,
 )
 from .damage import (
+    MOST_NUMBER as MOST_NUMBER,
     foreign_part as foreign_part,
 )
 from .export import (
@@ -112,6 +113,7 @@ __all__ = [
     "ABOUT_KEPT",
     "DEFAULT_FOLDER",
     "FORMATS",
+    "MOST_NUMBER",
     "SUFFIX",
     "SWEEP_ID",
     "AveragePowerProfile",

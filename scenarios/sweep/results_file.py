@@ -25,6 +25,7 @@ from broker import atomic_write, shown
 from broker.protocol import first_problem
 from scenarios.metrics import paired_differences, sample_statistics
 from scenarios.results import (
+    MOST_NUMBER,
     SWEEP_ID,
     ResultsError,
     ResultsExistError,
@@ -413,9 +414,10 @@ def _checked_row(row: Sequence[Any], planned: int) -> SweepRow:
         raise UnknownWordError(f"run {run} has the state {shown(str(state))}, expected 'done' or 'failed'")
     if not (isinstance(ledger, str | None) and isinstance(error, str) and isinstance(wall_s, float | int)):
         raise ValueError(f"run {run} has a hash, an error or a wall time of another type")  # noqa: TRY004 - a value
-    for name, value in zip(FIGURES, values, strict=True):
-        if not isinstance(value, float | int | None):
-            raise ValueError(f"run {run} has {shown(str(value))} as {name}, expected a number")  # noqa: TRY004 - a value
+    for name, value in (("a wall time", wall_s), *zip(FIGURES, values, strict=True)):
+        if value is not None and not (isinstance(value, float | int) and abs(value) <= MOST_NUMBER):
+            expected = f"a number of at most {MOST_NUMBER:g}"
+            raise ValueError(f"run {run} has {shown(str(value))} as {name}, expected {expected}")
     figures = dict(zip(FIGURES, values, strict=True)) if state == "done" else {}
     return SweepRow(run, state, figures, ledger, error, wall_s)
 

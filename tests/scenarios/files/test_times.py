@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.files.dump import to_yaml
 from scenarios.files.scenario_from_text import load_text
-from scenarios.files.times import MAX_TIME_S, parse_moment, parse_time
+from scenarios.files.times import MAX_TIME_S, format_after_start, parse_moment, parse_time
 from scenarios.load import load_scenario
 from scenarios.zone import Zone
 
@@ -56,6 +56,20 @@ houses:
 jobs:
   - {{house: adler, device: washer, registered: "00:00", earliest_start: "{time}", latest_start: "60:00"}}
 """
+
+
+def test_the_zone_of_a_run_may_show_the_year_10000_when_it_starts() -> None:
+    """Clock times count from what the clocks show; the year of UTC is still 9999. The message names the time."""
+    end_s, zone = 253_402_300_799, ZoneInfo("Europe/Berlin")
+    with pytest.raises(ValueError, match="'12:00' is not a time between the years 1970 and 9999"):
+        parse_time("12:00", end_s, zone)
+    assert format_after_start(end_s, end_s, zone) == "9999-12-31T23:59:59Z"
+
+
+def test_the_first_year_of_the_calendar_is_out_of_range() -> None:
+    """In a zone it would begin in the year 0."""
+    with pytest.raises(ValueError, match="is not a time between the years 1970 and 9999"):
+        parse_time("0001-01-01T00:00:00", 0, ZoneInfo("Europe/Berlin"))
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin"])

@@ -263,6 +263,10 @@ def test_the_number_of_hosts_changes_no_ledger(tmp_path: Path) -> None:
         ("UPDATE points SET label = x'00'", "label"),
         ("UPDATE runs SET run = 99 WHERE run = 1; UPDATE timing SET run = 99 WHERE run = 1", "expected 1 to 4"),
         ("UPDATE runs SET negotiations = 'many' WHERE run = 1", "'many' as negotiations"),
+        (
+            "UPDATE runs SET consumed_wh = 9e999 WHERE run = 1",
+            "'inf' as consumed_wh, expected a number of at most 1e+15",
+        ),
         ("UPDATE runs SET ledger_sha256 = x'00' WHERE run = 1", "run 1 has a hash"),
         ("UPDATE timing SET wall_s = 'long' WHERE run = 1", "wall time"),
         ("DROP TABLE timing; CREATE VIEW timing AS SELECT 1 AS run, 1 AS wall_s", "the view 'timing'"),
