@@ -34,7 +34,7 @@ from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
 from tui.shell import Answer, ChooseOne, Confirm, shown_zone
 from tui.street_groups import MOST_LISTED
-from tui.widgets import Chart, VirtualTable
+from tui.widgets import Chart, TextChoice, VirtualTable
 
 TABS = (
     ("A", "all", "All households"),
@@ -111,8 +111,8 @@ class SimulationPane(FilePane):
         with Horizontal(classes="heading"):
             yield BackLink("◂ Simulations")
             yield Static("", classes="title", markup=False)
-            yield Select[str]([("no household", "")], id="house-choice", compact=True, allow_blank=False)
-            yield Select[int]([("no run", 0)], id="run-choice", compact=True, allow_blank=False)
+            yield TextChoice[str]([("no household", "")], id="house-choice", compact=True, allow_blank=False)
+            yield TextChoice[int]([("no run", 0)], id="run-choice", compact=True, allow_blank=False)
         yield Static("", classes="problem", markup=False)
         yield Static("", classes="notes", markup=False)
         with TabbedContent(id="views"):

@@ -22,6 +22,7 @@ from .text import (
     FieldHelp as FieldHelp,
     PlainText as PlainText,
     SignCheckbox as SignCheckbox,
+    TextChoice as TextChoice,
     update_if_changed as update_if_changed,
 )
 from .text_match import (
@@ -63,6 +64,7 @@ __all__ = [
     "PlainText",
     "Series",
     "SignCheckbox",
+    "TextChoice",
     "TimeAxis",
     "VirtualTable",
     "drawn",

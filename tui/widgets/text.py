@@ -1,4 +1,4 @@
-"""Text widgets: text that relayouts only if its height changes, a check box, the help line of fields.
+"""Text widgets: text that relayouts only if its height changes, a check box, a choice, the help line of fields.
 
 The help line has a fixed place below the fields. Directly under a field it would move the fields below, and a click
 would miss its target.
@@ -6,8 +6,16 @@ would miss its target.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
+from rich.console import RenderableType
 from textual.content import Content
-from textual.widgets import Checkbox, Static
+from textual.widgets import Checkbox, Select, Static
+from textual.widgets._select import SelectCurrent
+from typing_extensions import override
+
+ChoiceT = TypeVar("ChoiceT")
 
 
 class PlainText(Static):
@@ -42,6 +50,17 @@ class SignCheckbox(Checkbox):
     @property
     def _button(self) -> Content:
         return Content.assemble(("[x]" if self.value else "[ ]", self.get_visual_style("toggle--button")))
+
+
+class TextChoice(Select[ChoiceT]):
+    """A choice whose text follows its options; Textual's own keeps the text while the same value is chosen."""
+
+    @override
+    def set_options(self, options: Iterable[tuple[RenderableType, ChoiceT]]) -> None:
+        super().set_options(options)
+        for prompt, value in self._options:
+            if value == self.value:
+                self.query_one(SelectCurrent).update(prompt)
 
 
 def update_if_changed(widget: Static, text: str) -> None:
