@@ -169,7 +169,15 @@ def _drawn(group: list[_Dot], name: str, n: int, x: _Scale, y: _Scale) -> list[s
 
 MOST_DRAWN = 40
 """With more points than this, intervals are drawn over the numeric parameters only."""
-_CHARTED = ("self_sufficiency", "self_consumption", "grid_wh", "peak_import_w", "jobs_on_grid", "mean_delay_s")
+_CHARTED = (
+    "self_sufficiency",
+    "self_consumption",
+    "grid_wh",
+    "peak_import_w",
+    "jobs_on_grid",
+    "mean_delay_s",
+    "bill_eur",
+)
 
 
 def write_sweep_report(results: SweepResults, path: Path, *, overwrite: bool = False) -> int:

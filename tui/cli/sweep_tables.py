@@ -17,8 +17,8 @@ from scenarios.results.comparison import SimulationComparison, mean_text, unit_o
 from scenarios.sweep import SweepPlan, SweepProgress, SweepResults, compared_points
 from tui.cli.output import notes
 
-_SHOWN = ("self_sufficiency", "grid_wh", "peak_import_w", "jobs_on_grid")
-"""The figures in the terminal; the report and JSON have all figures."""
+_SHOWN = ("self_sufficiency", "grid_wh", "peak_import_w", "jobs_on_grid", "bill_eur")
+"""The figures in the terminal, of which runs without a tariff have no bill; the report and JSON have all figures."""
 _HEAD_WIDTH = 14
 _SAY_EVERY_WALL_S = 10.0
 _WITHOUT_WORKERS = "the cluster has no workers; waiting for some"
@@ -59,7 +59,9 @@ def show_sweep(console: Console, results: SweepResults) -> None:
 
 def _figures(comparison: SimulationComparison) -> list[Figure]:
     by_name = {figure.name: figure for figure in comparison.figures}
-    return [by_name[name] for name in _SHOWN if name in by_name]
+    points = range(len(comparison.simulations))
+    known = {name for name in by_name if any(comparison.statistics_of(i, name).mean is not None for i in points)}
+    return [by_name[name] for name in _SHOWN if name in known]
 
 
 def _print(

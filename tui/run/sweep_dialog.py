@@ -357,12 +357,15 @@ def points_of(results: SweepResults) -> str:
     by_name = {figure.name: figure for figure in comparison.figures}
     share, grid = by_name["self_sufficiency"], by_name["grid_wh"]
     varied, points = split_labels([one.label for one in comparison.simulations])
-    rows = [[varied, "runs", "Self-suff. (%)", "difference (pp)", "Grid (kWh)"]]
+    bill = by_name["bill_eur"]
+    has_bills = any(comparison.statistics_of(i, bill.name).mean is not None for i in range(len(points)))
+    rows = [[varied, "runs", "Self-suff. (%)", "difference (pp)", "Grid (kWh)", *(["Bill (EUR)"] if has_bills else [])]]
     for i, one in enumerate(comparison.simulations):
         paired = comparison.difference(0, i)
         difference = "" if paired is None else mean_text(share, paired.figures[share.name], signed=True)
-        means = [mean_text(figure, comparison.statistics_of(i, figure.name)) for figure in (share, grid)]
-        rows.append([points[i], str(len(one.by_seed)), means[0], difference, means[1]])
+        shown = (share, grid, bill) if has_bills else (share, grid)
+        means = [mean_text(figure, comparison.statistics_of(i, figure.name)) for figure in shown]
+        rows.append([points[i], str(len(one.by_seed)), means[0], difference, *means[1:]])
     widths = [max(cell_len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join(
         "  ".join(set_cell_size(row[0], widths[0]) if k == 0 else cell.rjust(widths[k]) for k, cell in enumerate(row))

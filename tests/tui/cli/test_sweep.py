@@ -129,6 +129,19 @@ def test_points_that_no_seed_changes_are_counted(ssmic: Ssmic, small: Path) -> N
 
 
 @pytest.mark.long
+def test_a_sweep_over_prices_shows_bills(
+    ssmic: Ssmic, tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It showed energies only, which are the same at all prices. Without a tariff, there are no bills."""
+    monkeypatch.chdir(tmp_path)
+    once = ("--seeds", "1", "--workers", "1")
+    of_prices = ssmic("sweep", "night", "--vary", "tariff.import_eur_per_kwh=0.3,0.4", *once).out
+    assert "Total bill" in of_prices
+    assert "+0.51" in of_prices  # EUR: the jobs of the night need 5.1 kWh of grid power
+    assert "bill" not in ssmic("sweep", small, "--vary", "algorithm=insertion,fifty_fifty", *once).out
+
+
+@pytest.mark.long
 def test_an_option_that_changes_nothing_about_a_sweep_is_refused(
     ssmic: Ssmic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tm
         assert points.splitlines()[0].startswith("algorithm ")
         assert points.splitlines()[2].startswith("fifty_fifty ")
         assert "±" in points
+        assert points.splitlines()[0].split("  ")[-1] == "Bill (EUR)"
         # Another sweep begins without the points of this one.
         _fill(again, vary="penalty=1,2", seeds="2", out=str(tmp_path / "other.sqlite"))
         await pilot.press("ctrl+r")
