@@ -319,6 +319,9 @@ def _separator(lines: Sequence[str]) -> str | None:
     return None if best is None else best[1]
 
 
+_DIGIT = re.compile(r"\d")
+
+
 def _begins_with_time(text: str) -> bool:
     return is_number(text) or has_moment(text)
 
@@ -336,8 +339,13 @@ def _first_row(rows: Sequence[Row]) -> int:
     moments = (i for i, cell in enumerate(cells) if not is_number(cell) and has_moment(cell))
     column = next(moments, next((i for i, cell in enumerate(cells) if is_number(cell)), 0))
     is_time = is_number if is_number(cells[column]) else has_moment
+    written = _DIGIT.sub("0", cells[column])
+
+    def is_like_it(above: str) -> bool:
+        return is_time(above) or _DIGIT.sub("0", above) == written  # 30 February is no time
+
     # Rows above it that have a time there, too, are data with mistakes.
-    while first and len(rows[first - 1][1]) == len(cells) and is_time(rows[first - 1][1][column]):
+    while first and len(rows[first - 1][1]) == len(cells) and is_like_it(rows[first - 1][1][column]):
         first -= 1
     return first
 

@@ -217,6 +217,7 @@ def test_parquet_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("time,kW\n2026-06-21T10:00Z,1,5\n2026-06-21T11:00Z,1\n", "", "meter.csv:2: has 3 columns, and the header names 2: a number that contains a comma"),  # noqa: E501 - a file's text
         ("time,kW\n2026-06-21T10:00Z,1,5\n2026-06-21T11:00Z,2,5\n", "", "meter.csv:3: has 3 columns"),
         ("date,W\n2026-06-21T10:00Z,900\n2026-06-21T11:00Z,1,000\n", "columns: {value: 2}", "meter.csv:3: has 3 columns"),  # noqa: E501 - a file's text
+        ("2026-02-30T10:00Z,1\n2026-03-01T10:00Z,1\n2026-03-01T11:00Z,1\n", "unit: kW", "meter.csv:1: '2026-02-30T10:00Z' is not a time"),  # noqa: E501 - a file's text
         ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is not a unit of a counter"),
     ],
 )  # fmt: skip
