@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -238,7 +239,7 @@ class ResultsReader:
         with self._translate_damage():
             without, disputes = self._dropped_hosts(), self._disputes()
             rows = self._rows("SELECT * FROM runs ORDER BY run")
-            return tuple(_run_info(row, without.get(row["run"], ()), disputes.get(row["run"], ())) for row in rows)
+            return tuple(_run_info(row, without[row["run"]], disputes[row["run"]]) for row in rows)
 
     def run(self, run: int) -> RunInfo:
         """Return one run.
@@ -248,28 +249,25 @@ class ResultsReader:
         """
         with self._translate_damage():
             for row in self._rows("SELECT * FROM runs WHERE run = ?", run):
-                return _run_info(row, self._dropped_hosts().get(run, ()), self._disputes().get(run, ()))
+                return _run_info(row, self._dropped_hosts()[run], self._disputes()[run])
         numbers = [info.run for info in self.runs()]
         there = f"there are runs {numbers[0]} to {numbers[-1]}" if numbers else "none has begun"
         raise ResultsError(f"{self.path}: has no run {run}; {there}")
 
-    def _dropped_hosts(self) -> dict[int, tuple[DroppedHost, ...]]:
+    def _dropped_hosts(self) -> defaultdict[int, list[DroppedHost]]:
         """Return the hosts that the runs ended without, by run; empty for files written before they were recorded."""
-        if not self._has_table("dropped_hosts"):
-            return {}
-        by_run: dict[int, tuple[DroppedHost, ...]] = {}
-        for row in self._rows("SELECT * FROM dropped_hosts ORDER BY run, host"):
-            dropped = DroppedHost(row["host"], row["why"], bool(row["quarantined"]))
-            by_run[row["run"]] = (*by_run.get(row["run"], ()), dropped)
+        by_run: defaultdict[int, list[DroppedHost]] = defaultdict(list)
+        if self._has_table("dropped_hosts"):
+            for row in self._rows("SELECT * FROM dropped_hosts ORDER BY run, host"):
+                by_run[row["run"]].append(DroppedHost(row["host"], row["why"], bool(row["quarantined"])))
         return by_run
 
-    def _disputes(self) -> dict[int, tuple[str, ...]]:
+    def _disputes(self) -> defaultdict[int, list[str]]:
         """Return the disputes by run; a file without disputes lacks the table."""
-        if not self._has_table("disputes"):
-            return {}
-        by_run: dict[int, tuple[str, ...]] = {}
-        for row in self._rows("SELECT * FROM disputes ORDER BY run, n"):
-            by_run[row["run"]] = (*by_run.get(row["run"], ()), row["what"])
+        by_run: defaultdict[int, list[str]] = defaultdict(list)
+        if self._has_table("disputes"):
+            for row in self._rows("SELECT * FROM disputes ORDER BY run, n"):
+                by_run[row["run"]].append(row["what"])
         return by_run
 
     def covered_share(self, run: RunInfo) -> float:
@@ -572,7 +570,7 @@ def _message(row: sqlite3.Row) -> RecordedMessage:
     )
 
 
-def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...], disputes: tuple[str, ...]) -> RunInfo:
+def _run_info(row: sqlite3.Row, without: Sequence[DroppedHost], disputes: Sequence[str]) -> RunInfo:
     check_times(row["run"], row["start_s"], [row["reached_s"]])
     return RunInfo(
         run=row["run"],
@@ -589,6 +587,6 @@ def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...], disputes: tupl
         error=row["error"],
         comparison=checked_comparison(row["comparison_json"]),
         written_utc=row["written_utc"],
-        without=without,
-        disputes=disputes,
+        without=tuple(without),
+        disputes=tuple(disputes),
     )
