@@ -19,7 +19,7 @@ from scenarios.results.views import view_runs
 from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, WIDE, listed, opened_first, table, text, the_screen
 from tui.results.comparison import OtherChooser
-from tui.results.comparison.comparison_view import DayOfSide
+from tui.results.comparison.comparison_view import ComparisonPane, DayOfSide
 from tui.shell import CompareResults
 from tui.widgets.chart import Chart
 
@@ -147,15 +147,22 @@ async def test_three_can_be_told_apart_in_a_small_terminal(opened: Opened, resul
         ]
         titles = [column.title for column in table(pilot, "#figures-rows").columns]
         assert titles[1:] == ["A insertion, promise early", "B insertion, promise late", "C fifty_fifty, promise early"]
-        header = "".join(segment.text for segment in table(pilot, "#figures-rows").render_line(0)).split()
-        said = [word for word in header if word in {"A", "B", "C", "early", "late"}]
-        assert said == ["A", "early", "B", "late", "C", "early"]
+
+        def header() -> list[str]:
+            words = "".join(segment.text for segment in table(pilot, "#figures-rows").render_line(0)).split()
+            return [word for word in words if word in {"A", "B", "C", "early", "late"}]
+
+        await until(pilot, lambda: header() == ["A", "early", "B", "late", "C", "early"])
         await pilot.press("T")
         days = pilot.app.screen.query_one("#days")
         for day in days.query(DayOfSide):
             chart, name = day.query_one(Chart), day.query_one(Static)
             await until(pilot, partial(is_read, days, chart, name))
             await pilot.press("tab")
+        the_screen(pilot).query_one(ComparisonPane).show_tab("jobs")
+        await until(pilot, lambda: text(pilot, "#compare-jobs .detail").endswith("C: in a wider terminal."))
+        await pilot.resize_terminal(130, 24)
+        await until(pilot, lambda: "wider terminal" not in text(pilot, "#compare-jobs .detail"))
 
 
 def is_read(days: Widget, chart: Chart, name: Static) -> bool:

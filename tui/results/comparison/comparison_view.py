@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, ScrollableContainer, Vertical, VerticalScroll
@@ -166,6 +166,11 @@ def _moved(row: JobComparison) -> Cell:
     return f"{'▲ +' if moved_s > 0 else '▼ -'}{minutes} min", "accent"
 
 
+def _width_for(i: int) -> int:
+    """Return the least width, in cells, of a table of jobs that shows the simulation `i`, counted from 0."""
+    return 0 if i < 2 else 80 + 30 * (i - 1)
+
+
 def job_columns(jobs: Sequence[JobComparison], sides: Sequence[Side]) -> tuple[Column[JobComparison], ...]:
     """Return the columns for some jobs, with dates only if they differ."""
     starts_s = [contract.start_s for row in jobs for contract in row.contracts if contract is not None]
@@ -181,7 +186,7 @@ def job_columns(jobs: Sequence[JobComparison], sides: Sequence[Side]) -> tuple[C
         return 0 if contract is None else contract.start_s
 
     def of_side(i: int, side: Side) -> tuple[Column[JobComparison], ...]:
-        from_width = 0 if i < 2 else 80 + 30 * (i - 1)
+        from_width = _width_for(i)
         return (
             Column(f"{side.letter}: supplier", lambda row: _supplier(row.contracts[i]), 16, 12, from_width=from_width),
             Column(
@@ -325,6 +330,12 @@ class ComparisonPane(FilePane):
         jobs = self.query_one("#job-rows", CellTable)
         jobs.show_columns(job_columns(comparison.jobs, sides))
         jobs.show_rows(comparison.jobs)
+        self._say_jobs(comparison)
+        self.post_message(self.Shown())
+
+    def _say_jobs(self, comparison: ComparisonSheet) -> None:
+        """Say which jobs are shown, and which simulations have no room beside the others."""
+        sides = comparison.sides
         differ = sum(not row.is_same for row in comparison.jobs)
         seeds = ", ".join(str(side.seed) for side in sides)
         said = f"First run of each, seeds {seeds}: {differ:,} of {plural(len(comparison.jobs), 'job')} differ."
@@ -332,8 +343,16 @@ class ComparisonPane(FilePane):
         said += f" Times are {' and '.join(zones)}."
         if not comparison.statistics.is_same_scenario:
             said += " The scenarios differ."
+        width = self.query_one("#job-rows", CellTable).size.width or self.size.width
+        hidden = [side.letter for i, side in enumerate(sides) if width < _width_for(i)]
+        if hidden and width:
+            said += f" {' and '.join(hidden)}: in a wider terminal."
         self.query_one("#compare-jobs .detail", PlainText).say(said)
-        self.post_message(self.Shown())
+
+    @on(events.Resize)
+    def _resized(self) -> None:
+        if self.comparison is not None:
+            self.call_after_refresh(self._say_jobs, self.comparison)
 
     def _show_days(self, sides: Sequence[Side]) -> None:
         days = self.query_one("#days", ScrollableContainer)
@@ -380,6 +399,7 @@ class ComparisonPane(FilePane):
     @on(TabbedContent.TabActivated)
     def _tab_changed(self, event: TabbedContent.TabActivated) -> None:
         event.stop()
+        self._resized()
 
 
 def _title(side: Side) -> str:
