@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -111,12 +111,15 @@ class _ScenarioBuilder:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     """By agent id."""
     gateway_ids: dict[str, KeyPath] = field(default_factory=dict)
-    has_noted_start: bool = False
-    """Whether it has been said what times mean that count from the start of the run."""
+    local_start: datetime | None = None
+    """When the run starts, in its zone, until a note says what that means for times; None: at midnight."""
     duplicates: DuplicateDevices = field(init=False)
 
     def __post_init__(self) -> None:
         self.duplicates = DuplicateDevices(self.collector)
+        start_s, zone = self.series.start_s, self._zone()
+        if start_s is not None and start_s != zone.midnight_s(start_s):
+            self.local_start = zone.at(start_s)
 
     def build(self) -> Scenario:
         file = self.file
@@ -230,20 +233,19 @@ class _ScenarioBuilder:
         if time_s is None or start_s is None:
             return time_s
         if time_s <= start_s + MAX_DAYS * 86_400:
-            if not self.has_noted_start and reads_as_clock_time(value):
-                self._note_start(value, path, time_s, start_s)
+            self._note_start(value, path, time_s)
             return time_s
         what = f"{format_iso(time_s)} is more than {MAX_DAYS} days after the run starts"
         self.collector.at(path, f"{what} ({format_iso(start_s)})")
         return None
 
-    def _note_start(self, value: int | str, path: KeyPath, time_s: int, start_s: int) -> None:
+    def _note_start(self, value: int | str, path: KeyPath, time_s: int) -> None:
         """Say once what a time such as `06:05` means if the run does not start at midnight."""
-        self.has_noted_start = True
-        zone = self._zone()
-        if start_s != zone.midnight_s(start_s):
-            start, meant = zone.at(start_s).strftime("%H:%M"), zone.at(time_s).strftime("%H:%M on %d %B %Y")
-            what = f'"{value}" counts from the start of the run, which is at {start}, so it means {meant}'
+        start = self.local_start
+        if start is not None and reads_as_clock_time(value, start):
+            self.local_start = None
+            meant = self._zone().at(time_s).strftime("%H:%M on %d %B %Y")
+            what = f'"{value}" counts from the start of the run, which is at {start:%H:%M}, so it means {meant}'
             self.collector.notes.append(f"{self.collector.locate(path)}: {what}")
 
     def _house(self, index: int) -> None:

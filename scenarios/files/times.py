@@ -147,10 +147,19 @@ def counts_from_start(value: int | str) -> bool:
     return isinstance(value, str) and (_AFTER_START.fullmatch(value) is not None or after_start_s(value) is not None)
 
 
-def reads_as_clock_time(value: int | str) -> bool:
-    """Return whether a time that counts from the start looks like one of the clock: `HH:MM[:SS]` or `2d HH:MM`."""
+def reads_as_clock_time(value: int | str, start: datetime) -> bool:
+    """Return whether a time that counts from the start may be meant as one of the clock: `HH:MM[:SS]`, `2d HH:MM`.
+
+    Args:
+        value: The time.
+        start: The local time at which the run starts: what the clock showed before, nobody means.
+    """
     found = _AFTER_START.fullmatch(value) if isinstance(value, str) else None
-    return found is not None and int(found[2]) < _HOURS_PER_DAY and any(int(part or 0) for part in found.groups())
+    if found is None:
+        return False
+    day, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    clock = (hours, minutes, seconds)
+    return hours < _HOURS_PER_DAY and (day > 1 or clock > (start.hour, start.minute, start.second))
 
 
 def _parse_iso(value: str, zone: ZoneInfo | None, forms: str = _FORMS) -> int:

@@ -76,7 +76,12 @@ NOTED = (
 
 
 @pytest.mark.parametrize(
-    ("start", "noted"), [("2026-06-21T00:00:00+02:00", []), ("2026-06-21T00:30:00+02:00", [NOTED])]
+    ("start", "noted"),
+    [
+        ("2026-06-21T00:00:00+02:00", []),
+        ("2026-06-21T00:30:00+02:00", [NOTED]),
+        ("2026-06-20T23:30:00+02:00", []),  # no clock shows 6:00 on that day after the start
+    ],
 )
 def test_what_looks_like_a_time_of_the_clock_but_counts_from_the_start_is_noted_once(
     start: str, noted: list[str]
