@@ -169,6 +169,7 @@ def editing(opened: Opened) -> Callable[..., AbstractAsyncContextManager[Person]
             if source is not None:
                 await person.until(lambda: person.screen.work is not None)
                 await person.settle()
+                await person.until(lambda: person.screen.focused is not None)  # or else keys go nowhere
             yield person
 
     return run
