@@ -16,8 +16,8 @@ from agents.gateway.counter_unit import (
     problem_of_jump,
     problem_since_jump,
 )
-from agents.gateway.counter_verdict import CountBefore, CounterStep, CounterVerdict, PowerSeen
 from agents.gateway.device_rules import MeterRules
+from agents.gateway.power_seen import PowerSeen
 
 MAX_POWER_W = 100_000.0
 """No household device draws or supplies more than this; a meter that reports more is wrong."""
@@ -40,7 +40,66 @@ ABSENT_S = 300
 """A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
 _HOUR_S = 3600
 _BEHIND_WH = MAX_POWER_W * BEHIND_S / _HOUR_S
+
+
+class CountBefore(NamedTuple):
+    """What was metered before a reading that may be wrong, to which a meter returns if it was."""
+
+    counter_wh: float
+    energy_wh: float
+    ahead_wh: float
+    """Part of `energy_wh` that was counted by power, and not by the counter yet, Wh."""
+
+
+class CounterVerdict(NamedTuple):
+    """Whether a reading of a counter is valid."""
+
+    problem: str = ""
+    """What is wrong; empty: nothing."""
+    is_wild: bool = False
+    """Whether the counter has risen for a while as no household's does, so that what it counted was not drawn."""
+
+
 _VALID = CounterVerdict()
+
+
+class CounterStep(NamedTuple):
+    """How a valid reading of a counter is linked to those before."""
+
+    before_wh: float | None
+    """The reading from which the counter goes on, or fell when it was reset, Wh; None: there was none."""
+    is_reset: bool = False
+    """Whether the counter began again at 0."""
+    back_to: CountBefore | None = None
+    """To what the meter returns, because a reading since then was wrong; None: none was."""
+    is_elsewhere: bool = False
+    """Whether the counter goes on from a reading that seemed wrong, as that of another meter does."""
+    is_other_unit: bool = False
+    """Whether it does so because it counts in another unit now."""
+    was_below: bool = False
+    """Whether the counter had shown slightly less than before for a while, and has caught up with itself or fallen."""
+    unknown_wh: float = 0.0
+    """What the device may have drawn in addition while it was offline, because the counter may have been reset, Wh."""
+
+    @property
+    def from_wh(self) -> float | None:
+        """From what the counter has risen to this reading, Wh: 0 if it was reset; None: this is the first reading."""
+        return 0.0 if self.is_reset else self.before_wh
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the counter is the same as before, and was not reset."""
+        return not (self.is_reset or self.is_elsewhere)
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether the counter does not include what was drawn before, because it goes on from elsewhere."""
+        return self.back_to is None and (self.is_elsewhere or self.was_below)
+
+    @property
+    def includes_ahead(self) -> bool:
+        """Whether the counter has counted, too, what was counted by power before."""
+        return self.goes_on and not self.was_below
 
 
 class ZeroCounter(NamedTuple):

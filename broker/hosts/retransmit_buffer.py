@@ -1,7 +1,8 @@
-"""Keeps what a host may retransmit: the messages of its last two answers, its last answer, retained publications.
+"""Publishes what leaves a host's rounds, with its answer to the clock, and keeps what it may have to retransmit.
 
-`broker.hosts.host` requests missing messages from other hosts, and answers such requests from here. How long it waits
-before it asks again is in `broker.protocol.retry_timeouts`.
+Kept are the messages of its last two answers, its last answer, and retained publications. `broker.hosts.host` requests
+missing messages from other hosts, and answers such requests from here. How long it waits before it asks again is in
+`broker.protocol.retry_timeouts`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class _Answer:
 
 
 class RetransmitBuffer:
-    """The outgoing messages of one host."""
+    """The outgoing messages of one host, and its answers to the clock's grants."""
 
     def __init__(self, run: str, host_id: str, session: str) -> None:
         """Create a buffer that contains nothing.

@@ -78,13 +78,13 @@ from .series import (
 )
 from .timeline import (
     EVENT_ENTRIES as EVENT_ENTRIES,
-    MAX_SPAN_S as MAX_SPAN_S,
-    duration_s as duration_s,
     event_action as event_action,
 )
 from .times import (
+    MAX_SPAN_S as MAX_SPAN_S,
     MAX_TIME_S as MAX_TIME_S,
     counts_from_start as counts_from_start,
+    duration_s as duration_s,
     format_after_start as format_after_start,
     format_iso as format_iso,
     offset_of as offset_of,

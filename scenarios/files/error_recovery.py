@@ -21,8 +21,8 @@ from scenarios.files.key_paths import models_at
 from scenarios.files.model import VERSION, ConsumerEntry, ProducerEntry, TariffEntry
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, YamlValue
 from scenarios.files.series import MAX_TOLD, problems_of_series
-from scenarios.files.timeline import EVENT_ENTRIES, MAX_SPAN_S
-from scenarios.files.times import parse_time
+from scenarios.files.timeline import EVENT_ENTRIES
+from scenarios.files.times import MAX_SPAN_S, parse_time
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
 
 _REMOVABLE: tuple[KeyPath, ...] = (

@@ -1,4 +1,4 @@
-"""Times in a scenario file, and their conversion to and from UNIX seconds."""
+"""Times and durations in a scenario file, and their conversion to and from seconds."""
 
 from __future__ import annotations
 
@@ -6,19 +6,40 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from scenarios.files.timeline import after_start_s
+from scenarios.scenario import MAX_DAYS
 from scenarios.zone import Zone, iso_datetime
 
 MAX_TIME_S = 253_402_300_799
 """The end of the year 9999."""
+MAX_SPAN_S = MAX_DAYS * 86_400
+"""The longest duration."""
 
 _CLOCK = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _AFTER_START = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,5}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+_AFTER = re.compile(r"\+\s*(.+)")
+_DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)(?:m|min))?\s*(?:(\d+)s)?", re.ASCII)
 _HOURS_PER_DAY = 24
 NOT_A_TIME = "is not a time"
 """In the message for text that is not a time, for any start of the run."""
 _MOMENTS = "12:00, 2d 12:00, +2h after the start, an ISO time (2026-06-21T06:00:00+02:00), or UNIX seconds"
 _FORMS = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
+
+
+def duration_s(text: str) -> int | None:
+    """Return a duration such as `1h30m`, `45 min`, `2d` or `90s` in seconds; None if the text is not one."""
+    compact = text.strip().replace(" ", "")
+    found = _DURATION.fullmatch(compact)
+    if not compact or found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    total_s = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    return total_s if total_s <= MAX_SPAN_S else None
+
+
+def _after_start_s(value: object) -> int | None:
+    """Return an offset such as `+2h` in seconds; None if the text is not one."""
+    found = _AFTER.fullmatch(value) if isinstance(value, str) else None
+    return None if found is None else duration_s(found[1])
 
 
 def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = None) -> int:
@@ -46,7 +67,7 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
         else:
             begin = _clock_time(start_s, zone, value)
             time_s = _local_s(_later(begin, after, value), zone, start_s)
-    elif (after_s := after_start_s(value)) is not None:
+    elif (after_s := _after_start_s(value)) is not None:
         if start_s is None:
             raise ValueError(f'"{value}" counts from the start, which itself needs a date')
         time_s = start_s + after_s
@@ -73,7 +94,7 @@ def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:
     if re.fullmatch(r"-\s*\d+\s*[dhms].*", text):
         raise ValueError(f"{value!r} is in the past: before the run starts ({zone.iso(start_s)}); +2h is after it")
     if text.startswith("+"):
-        after_s = after_start_s(text)
+        after_s = _after_start_s(text)
         if after_s is None:
             raise ValueError(f"{value!r} is not a time after the start; write for example +2h or +1h30m")
         time_s = start_s + after_s
@@ -144,7 +165,7 @@ def _local_s(local: datetime, zone: ZoneInfo, start_s: int = 0) -> int:
 
 def counts_from_start(value: int | str) -> bool:
     """Return whether a time counts from the start: `HH:MM[:SS]`, `2d HH:MM` or `+2h`."""
-    return isinstance(value, str) and (_AFTER_START.fullmatch(value) is not None or after_start_s(value) is not None)
+    return isinstance(value, str) and (_AFTER_START.fullmatch(value) is not None or _after_start_s(value) is not None)
 
 
 def reads_as_clock_time(value: int | str, start: datetime) -> bool:

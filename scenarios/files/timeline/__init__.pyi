@@ -11,23 +11,17 @@ from .timeline_dump import (
 )
 from .timeline_model import (
     EVENT_ENTRIES as EVENT_ENTRIES,
-    MAX_SPAN_S as MAX_SPAN_S,
     ExpectEntry as ExpectEntry,
     TimelineEntry as TimelineEntry,
-    after_start_s as after_start_s,
-    duration_s as duration_s,
 )
 
 __all__ = [
     "EVENT_ENTRIES",
-    "MAX_SPAN_S",
     "EventTargets",
     "ExpectEntry",
     "TimelineEntry",
-    "after_start_s",
     "build_expectations",
     "build_timeline",
-    "duration_s",
     "event_action",
     "expect_entries",
     "strategy_problem",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
@@ -10,28 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from scenarios.files.entries import FileEntry, Finite, Id, ProductionEntry, Time
 from scenarios.files.problems import YamlValue
-from scenarios.scenario import MAX_DAYS, MOST_SEED
-
-_DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)(?:m|min))?\s*(?:(\d+)s)?", re.ASCII)
-_AFTER = re.compile(r"\+\s*(.+)")
-MAX_SPAN_S = MAX_DAYS * 86_400
-
-
-def duration_s(text: str) -> int | None:
-    """Return a duration such as `1h30m`, `45 min`, `2d` or `90s` in seconds; None if the text is not one."""
-    compact = text.strip().replace(" ", "")
-    found = _DURATION.fullmatch(compact)
-    if not compact or found is None:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    total_s = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    return total_s if total_s <= MAX_SPAN_S else None
-
-
-def after_start_s(value: object) -> int | None:
-    """Return an offset such as `+2h` in seconds; None if the text is not one."""
-    found = _AFTER.fullmatch(value) if isinstance(value, str) else None
-    return None if found is None else duration_s(found[1])
+from scenarios.files.times import MAX_SPAN_S, duration_s
+from scenarios.scenario import MOST_SEED
 
 
 def _duration(value: YamlValue) -> int:
@@ -303,4 +282,4 @@ ExpectEntry = Annotated[
     Discriminator(lambda value: "entry" if isinstance(value, dict | ConditionEntry) else "text"),
 ]
 
-__all__ = ["EVENT_ENTRIES", "ConditionEntry", "ExpectEntry", "Time", "TimelineEntry", "after_start_s", "duration_s"]
+__all__ = ["EVENT_ENTRIES", "ConditionEntry", "ExpectEntry", "Time", "TimelineEntry"]

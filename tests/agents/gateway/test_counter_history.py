@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agents.gateway.counter_history import CounterHistory
-from agents.gateway.counter_verdict import CountBefore, CounterStep, PowerSeen
+from agents.gateway.counter_history import CountBefore, CounterHistory, CounterStep
 from agents.gateway.device_rules import MeterRules
+from agents.gateway.power_seen import PowerSeen
 
 MOST_W = 3_680.0
 _BEFORE = CountBefore(10_000.0, 0.0, 0.0)

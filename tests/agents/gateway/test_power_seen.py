@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.gateway.counter_verdict import PowerSeen
+from agents.gateway.power_seen import PowerSeen
 
 
 @pytest.mark.parametrize(("until_s", "drawn_wh"), [(None, 0.0), (0, 100.0), (1_800, 50.0)])
