@@ -89,6 +89,7 @@ class _KeptOptimum(BaseModel):
     gap: FiniteFloat = 0.0
     proven: bool = False
     wall_s: FiniteFloat = 0.0
+    inputs_sha256: str = ""
 
 
 class _KeptBaseline(BaseModel):
