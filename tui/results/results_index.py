@@ -10,7 +10,8 @@ from pathlib import Path
 from scenarios.results import ResultsEntry, RunInfo, glance, is_held, results_files
 
 FRESH_WALL_S = 20.0
-"""A file that was written so lately is taken for one that is still written, where locks cannot tell."""
+"""A file that was written so lately is taken for one that is still being written: some file systems have no locks, and
+no run holds the file between two runs."""
 
 Stamp = tuple[tuple[int, int], ...]
 _IN_PROGRESS = {"running": "stale", "beginning": "none"}
