@@ -98,7 +98,8 @@ def _row(name: str, entry: IndexEntry) -> tuple[str, ...]:
     share = "-" if listed.self_sufficiency is None else f"{100 * listed.self_sufficiency:.1f} %"
     is_complete = listed.done_runs == listed.planned_runs
     runs = str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
-    return (name, date, listed.scenario, listed.algorithm, runs, _STATES[entry.state], share)
+    how = f"{listed.algorithm}, shared" if listed.supply == "shared" else listed.algorithm
+    return (name, date, listed.scenario, how, runs, _STATES[entry.state], share)
 
 
 def _file(entry: IndexEntry) -> str:
@@ -124,6 +125,7 @@ def listed_json(entry: IndexEntry) -> dict[str, Any]:
         "created": listed.created_utc,
         "scenario": listed.scenario,
         "algorithm": listed.algorithm,
+        "supply": listed.supply,
         "broker": listed.broker,
         "planned_runs": listed.planned_runs,
         "states": dict(listed.states),

@@ -114,6 +114,9 @@ def test_both_rules_of_supply_stand_side_by_side_in_80_columns(ssmic: Ssmic, sma
         ["(supply", "whole)", "(2)", "(supply", "shared)", "(2)"],
     ]
     assert all(len(line) <= 80 for line in lines if not line.startswith("Note"))
+    rows = ssmic("results", "list").out.splitlines()[1:]
+    assert ["SLSQP, shared" in row for row in rows if "SLSQP" in row and "sqlite" not in row] == [True, False]
+    assert [one["supply"] for one in ssmic("results", "list", "--json").json["results"]] == ["shared", "whole"]
 
 
 def test_what_cannot_be_compared_is_one_clear_error(ssmic: Ssmic, two: tuple[Path, Path]) -> None:
