@@ -35,9 +35,8 @@ the device's counter shows once it is back, and the next job only what its power
 misses because it was reset counts by power; a counter that was reset while its device was offline, or that has shown 0
 for a while, shows no more than the device can have drawn since then; what was drawn before a counter fell to a
 thousandth says nothing of its unit; and a counter that rises soon after an old reading was repeated is not taken for
-that of another device. 13: a plug that was not connected when its job ended is
-switched off later, and a device that paused in the first half of its programme, and has been offline since, has not
-finished it."""
+that of another device. 13: a plug that was not connected when its job ended is switched off later, and a device that
+paused in the first half of its programme, and has been offline since, has not finished it."""
 
 
 @dataclass(frozen=True, slots=True)

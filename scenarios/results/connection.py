@@ -258,8 +258,8 @@ def _log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def hold_log(path: Path) -> int | None:
-    """Lock the write-ahead log next to the file, as a sign to `is_held` that this process writes runs into the file.
+def lock_log(path: Path) -> int | None:
+    """Lock the write-ahead log next to the file, as a sign to `has_writer` that this process writes runs into the file.
 
     The lock ends with the process, however that ends. The file itself cannot have it: SQLite locks that, and would lose
     its locks when this process, or a reader's, closes another descriptor of it.
@@ -277,7 +277,7 @@ def hold_log(path: Path) -> int | None:
     return log
 
 
-def is_held(path: Path) -> bool:
+def has_writer(path: Path) -> bool:
     """Return whether a process that writes runs into the file is alive; False also if that cannot be known."""
     log = _open_log(path)
     if log is None:

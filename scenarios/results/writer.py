@@ -25,8 +25,8 @@ from scenarios.realised_scenario import KINDS, RealisedScenario, Said, realise
 from scenarios.results.connection import (
     BUSY_WALL_S,
     ResultsWriteError,
-    hold_log,
     is_busy,
+    lock_log,
     now_utc,
     open_for_writing,
     transaction,
@@ -176,7 +176,7 @@ class RunWriter:
         """Senders and bodies of the messages that say what real devices made of the scenario."""
         self.negotiations = 0
         """Number of negotiations recorded so far."""
-        self._held_log: int | None = None
+        self._locked_log: int | None = None
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
             try:
@@ -190,7 +190,7 @@ class RunWriter:
                             " VALUES (?, ?, ?, 'running', ?, ?, ?)",
                             (run, run_id, seed, start_s, start_s, now_utc()),
                         )
-                self._hold_log()
+                self._lock_log()
             except BaseException:
                 self._connection.close()
                 raise
@@ -383,7 +383,7 @@ class RunWriter:
                 raise ResultsWriteError(f"{self.path}: cannot be written: {error.strerror or error}") from error
             self._connection = open_for_writing(self.path)
         self._inode = inode_of(self.path)
-        self._hold_log()
+        self._lock_log()
 
     def finish(self, end: RecordedEnd) -> None:
         """Write the remaining records, the energy of every minute, and the run's figures; the run is over.
@@ -490,17 +490,17 @@ class RunWriter:
             self._connection = open_for_writing(beside)
         return beside
 
-    def _hold_log(self) -> None:
+    def _lock_log(self) -> None:
         """Show other processes that this one is alive, also if it writes nothing, for example because it is paused."""
-        self._release_log()
-        self._held_log = hold_log(self.path)
+        self._unlock_log()
+        self._locked_log = lock_log(self.path)
 
-    def _release_log(self) -> None:
-        if self._held_log is not None:
-            os.close(self._held_log)
-            self._held_log = None
+    def _unlock_log(self) -> None:
+        if self._locked_log is not None:
+            os.close(self._locked_log)
+            self._locked_log = None
 
     def close(self) -> None:
         """Close the file; anything that was not committed is lost."""
-        self._release_log()
+        self._unlock_log()
         self._connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from scenarios.results import DEFAULT_FOLDER, BillRow, total_row
 from scenarios.results.comparison import SimulationComparison, blocks, tables_of
 from tui.cli.figure_tables import show_figures
 from tui.formatting import number_kwh
 
 if TYPE_CHECKING:
     from tui.results import IndexEntry
-from dataclasses import asdict
-
-from scenarios.results import DEFAULT_FOLDER, BillRow, total_row
 
 _STATES = {
     "done": "done",
@@ -99,7 +98,8 @@ def _row(name: str, entry: IndexEntry) -> tuple[str, ...]:
     share = "-" if listed.self_sufficiency is None else f"{100 * listed.self_sufficiency:.1f} %"
     is_complete = listed.done_runs == listed.planned_runs
     runs = str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
-    return (name, date, listed.scenario, listed.algorithm, runs, _STATES[entry.state], share)
+    how = f"{listed.algorithm}, shared" if listed.supply == "shared" else listed.algorithm
+    return (name, date, listed.scenario, how, runs, _STATES[entry.state], share)
 
 
 def _file(entry: IndexEntry) -> str:
@@ -125,6 +125,7 @@ def listed_json(entry: IndexEntry) -> dict[str, Any]:
         "created": listed.created_utc,
         "scenario": listed.scenario,
         "algorithm": listed.algorithm,
+        "supply": listed.supply,
         "broker": listed.broker,
         "planned_runs": listed.planned_runs,
         "states": dict(listed.states),
@@ -135,7 +136,8 @@ def listed_json(entry: IndexEntry) -> dict[str, Any]:
 def show_comparison(console: Console, comparison: SimulationComparison) -> None:
     """Print the means with their intervals, the differences on the same seeds, and what limits the comparison."""
     for table in tables_of(comparison):
-        for part in blocks(table, console.width):
+        narrow = replace(table, columns=tuple(map(_in_two_lines, table.columns)))
+        for part in blocks(narrow, console.width):
             console.print(part.title, soft_wrap=True)
             shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
             shown.add_column("", no_wrap=True)
@@ -148,6 +150,11 @@ def show_comparison(console: Console, comparison: SimulationComparison) -> None:
     console.print("The number of runs is in parentheses. Intervals are by Student's t.", soft_wrap=True)
     for warning in comparison.warnings:
         console.print(f"Note: {warning}", soft_wrap=True)
+
+
+def _in_two_lines(title: str) -> str:
+    """Return the title of a column in two lines if it has settings, as `SLSQP (supply shared) (20)` has."""
+    return title.replace(" (", "\n(", 1) if title.count(" (") > 1 else title
 
 
 def show_bills(console: Console, rows: Sequence[BillRow], title: str) -> None:

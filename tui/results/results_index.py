@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scenarios.results import ResultsEntry, RunInfo, glance, is_held, results_files
+from scenarios.results import ResultsEntry, RunInfo, glance, has_writer, results_files
 
 FRESH_WALL_S = 20.0
-"""A file that was written so lately is taken for one that is still written, where locks cannot tell."""
+"""A file that was written so lately is taken for one that is still being written: some file systems have no locks, and
+no run holds the file between two runs."""
 
 Stamp = tuple[tuple[int, int], ...]
 _IN_PROGRESS = {"running": "stale", "beginning": "none"}
@@ -57,7 +58,7 @@ def is_in_progress(path: Path) -> bool:
 
 
 def _may_be_written(path: Path, stamp: Stamp, now_wall_s: float) -> bool:
-    return now_wall_s - _written_wall_s(stamp) < FRESH_WALL_S or is_held(path)
+    return now_wall_s - _written_wall_s(stamp) < FRESH_WALL_S or has_writer(path)
 
 
 def _written_wall_s(stamp: Stamp) -> float:

@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 from scenarios.errors import Problem, ScenarioError, suggest
 from scenarios.files.file_reading import MAX_BYTES, lines_of, read_bytes
 from scenarios.files.series.table_times import has_moment, is_clock
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 Row = tuple[int, Sequence[Any]]
 """Number of the line or row in the file, and the cells."""
@@ -193,6 +196,7 @@ MOST_CELLS = 30_000_000
 """Values of the tables that are kept, and of a table in Parquet, which a small file may hold any number of. A week of
 10,000 houses has 23 million."""
 MOST_PARQUET_BYTES = 2**30
+_ROWS_AT_ONCE = 1_000
 _KEPT = _KeptTables(MOST_CELLS)
 
 
@@ -243,9 +247,7 @@ def _parquet(content: bytes, where: str) -> Table:
         raise ScenarioError([Problem(where, what)]) from None
     try:
         file = pq.ParquetFile(io.BytesIO(content))
-        about = file.metadata
-        unpacked_bytes = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-        if about.num_rows * about.num_columns > MOST_CELLS or unpacked_bytes > MOST_PARQUET_BYTES:
+        if _is_too_large(file):
             what = f"has more than {MOST_CELLS:,} values, or more than {MOST_PARQUET_BYTES // 2**20} MB when unpacked"
             raise ScenarioError([Problem(where, what)])
         table = file.read()
@@ -255,6 +257,25 @@ def _parquet(content: bytes, where: str) -> Table:
     rows = [(n, row) for n, row in enumerate(zip(*columns, strict=True), start=1)]
     names = tuple(table.column_names)
     return _checked(Table(where, names, ("",) * len(names), rows, has_header=True, has_decimal_comma=False))
+
+
+def _is_too_large(file: ParquetFile) -> bool:
+    """Return whether a table has more values, or more bytes, than are read.
+
+    A file keeps a long text that many rows repeat once, so what it says of its size is not enough.
+    """
+    about = file.metadata
+    kept_bytes = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    if about.num_rows * about.num_columns > MOST_CELLS or kept_bytes > MOST_PARQUET_BYTES:
+        return True
+    unpacked_bytes = 0
+    for batch in file.iter_batches(_ROWS_AT_ONCE):
+        for column in batch.columns:
+            is_kept_once = hasattr(column, "dictionary_decode")
+            unpacked_bytes += (column.dictionary_decode() if is_kept_once else column).nbytes
+        if unpacked_bytes > MOST_PARQUET_BYTES:
+            return True
+    return False
 
 
 def _csv(text: str, notes: list[str], where: str) -> Table:

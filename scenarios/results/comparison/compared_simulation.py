@@ -48,7 +48,7 @@ _OTHERS = ("promise", "forecast", "prefer", "patient", "days")
 _OF_ALGORITHMS = tuple(field.name for field in fields(AlgorithmSettings) if field.name != "name")
 """Settings of the algorithm, of which labels say the same."""
 OF_SHARED_SUPPLY = frozenset({"forecast", "prefer"})
-"""The settings among them that decide nothing with whole jobs."""
+"""Settings that decide nothing with whole jobs."""
 _UNSAID = {"supply": "whole", "promise": "early", **asdict(NegotiationSettings()), **asdict(AlgorithmSettings())}
 """What settings are if a results file does not say them."""
 

@@ -275,13 +275,13 @@ def blocks(table: TextTable, width: int, gap: int = 2) -> Sequence[TextTable]:
     """Split a table by columns into parts that fit a text width.
 
     Args:
-        table: The table.
+        table: The table; titles of columns may have several lines.
         width: Available width, characters.
         gap: Space between columns, characters.
     """
     first = max([len(row[0]) for row in table.rows] or [0])
     widths = [
-        max(len(column), *(len(row[1 + i]) for row in table.rows)) if table.rows else len(column)
+        max(map(len, (*column.split("\n"), *(row[1 + i] for row in table.rows))))
         for i, column in enumerate(table.columns)
     ]
     parts: list[list[int]] = [[]]

@@ -105,6 +105,20 @@ def test_simulations_are_compared_as_tables_and_files(ssmic: Ssmic, two: tuple[P
     assert spread.keys() == {"runs", "mean", "standard_deviation", "low_95", "high_95", "minimum", "maximum"}
 
 
+def test_both_rules_of_supply_stand_side_by_side_in_80_columns(ssmic: Ssmic, small: Path) -> None:
+    """Each had a table of its own, because its name with its settings took the space of both."""
+    files = [run_with(ssmic, small, "SLSQP", "--supply", supply, "--runs", "2") for supply in ("whole", "shared")]
+    lines = ssmic("results", "compare", *files).out.splitlines()
+    assert [line.split() for line in lines[1:3]] == [
+        ["SLSQP", "SLSQP"],
+        ["(supply", "whole)", "(2)", "(supply", "shared)", "(2)"],
+    ]
+    assert all(len(line) <= 80 for line in lines if not line.startswith("Note"))
+    rows = ssmic("results", "list").out.splitlines()[1:]
+    assert ["SLSQP, shared" in row for row in rows if "SLSQP" in row and "sqlite" not in row] == [True, False]
+    assert [one["supply"] for one in ssmic("results", "list", "--json").json["results"]] == ["shared", "whole"]
+
+
 def test_what_cannot_be_compared_is_one_clear_error(ssmic: Ssmic, two: tuple[Path, Path]) -> None:
     """A simulation with itself, a single one, an unknown ending, a file that is not there."""
     for files in ((two[0], two[0]), ("latest", two[1]), (two[0], f"./{two[0]}")):

@@ -187,10 +187,13 @@ def test_parquet_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     text = arrow.Array.from_buffers(arrow.string(), 2, [None, ends, arrow.py_buffer(b"\xff\xfeab")])
     times = arrow.array([2**45, 2**46], arrow.timestamp("s"))
     many = arrow.repeat(1.0, MOST_CELLS // 2 + 1)
+    rows = 20_000
+    long = arrow.DictionaryArray.from_arrays(arrow.repeat(0, rows), ["2026" * 20_000])
     for begins, power, said in (
         (text, [1.0, 2.0], "that can be read: 'utf-8' codec"),
         (times, [1.0, 2.0], "that can be read: .*out of range"),
         (many, many, "more than 30,000,000 values"),
+        (long, arrow.repeat(1.0, rows), "more than 1024 MB when unpacked"),
     ):
         parquet.write_table(arrow.table({"time": begins, "power W": power}), tmp_path / "table")
         with pytest.raises(ScenarioError, match=rf"meter\.parquet: .*{said}"):
