@@ -7,6 +7,7 @@ waits and reports.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -205,6 +206,23 @@ class JobCourse:
             return True
         return gateway.rules >= 12 and self.idle_since_s is not None and now_s >= self.idle_since_s + gateway.idle_s
 
+    def go_offline(self, now_s: int, gateway: GatewaySettings) -> None:
+        """Note that the device of a running job is offline, and may lose its power.
+
+        What it has drawn before does not show what it draws once it is back: a programme that paused in its first half
+        may have gone on. One that paused in the second half counts as over.
+
+        Args:
+            now_s: Virtual time.
+            gateway: The device's settings.
+        """
+        self.was_offline = True
+        if gateway.rules < 13:
+            return
+        self.read_s = None
+        if now_s - self._start_s(now_s) < self.job.duration_s // 2:
+            self.low_since_s = self.idle_since_s = None
+
     def add_point(self, at_s: int, meter: Meter) -> None:
         """Add what a running job has drawn until a time, by `meter`.
 
@@ -300,7 +318,7 @@ class JobCourse:
             gateway: The device's settings.
             meter: The device's.
             is_lost: Whether the device is known to be offline.
-            silent_s: For how long it has sent nothing; its last message may have been that it is offline.
+            silent_s: For how long it has sent nothing.
         """
         started_s = self._start_s(now_s)
         if self.ended_by is not None:
@@ -308,9 +326,7 @@ class JobCourse:
         if self.interrupted_s is not None:
             return None if now_s < self.interrupted_s + gateway.resume_s else JobEnd("ABORTED", self.outcome)
         is_idle = self.idle_since_s is not None and now_s >= self._idle_until_s(self.idle_since_s, gateway)
-        # A device that paused, and has been offline since, may have gone on.
-        seen_s = now_s - silent_s if is_lost and gateway.rules >= 13 else now_s
-        if is_idle and seen_s - started_s >= self.job.duration_s // 2:
+        if is_idle and now_s - started_s >= self.job.duration_s // 2:
             return JobEnd("FINISHED", self.outcome)
         grace_s = self._grace_with(gateway)
         if now_s < started_s + self.job.duration_s + grace_s:
@@ -318,7 +334,10 @@ class JobCourse:
         if is_lost or (self.readings > 1 and silent_s > grace_s):
             reason = "its device is offline" if is_lost else "its device sends nothing more"
             return JobEnd("ABORTED", "vanished", reason if gateway.rules >= 11 else "")
-        return self._overdue(now_s, gateway, 0.0 if self.idle_since_s is not None else meter.power_w or 0.0)
+        power_w = meter.power_w or 0.0
+        if gateway.rules >= 13 and self.readings and self.read_s is None:
+            power_w = math.inf  # it may still run: it is back, and has not been read again
+        return self._overdue(now_s, gateway, 0.0 if self.idle_since_s is not None else power_w)
 
     def _idle_until_s(self, since_s: int, gateway: GatewaySettings) -> int:
         """Return when a device that stays idle counts as having ended its programme.

@@ -341,7 +341,7 @@ class JobExecutor:
             self._meter_while_offline(online=online)
         for course in self._courses:
             if course.is_running and not online:
-                course.was_offline = True
+                course.go_offline(self._agent.now_s, self._gateway)
                 course.wake()
             elif course.on_since_s is not None:
                 if not online:

@@ -624,6 +624,26 @@ def test_a_plug_that_vanished_during_its_job_is_switched_off_once_its_programme_
     assert switched_off_s(replace(PLUG, rules=rules), *AWAY, *since) == expected_s
 
 
+PAUSE: list[Said] = [(0, ON), (60, ON), (600, IDLE), (900, GONE), (1_200, BACK), (1_200, Reported(is_on=True))]
+"""A plug is offline for five minutes, in a pause of its programme, and reports no power when it is back."""
+
+
+@pytest.mark.parametrize(
+    ("since", "expected_s"),
+    [
+        ([(at_s, Reported(is_on=True)) for at_s in range(1_500, 7_200, 300)], []),
+        ([(1_260, IDLE)], [2_160]),
+        ([(3_000, ON), (4_800, IDLE)], [5_100]),
+    ],
+    ids=["not read again", "idle", "ran on"],
+)
+def test_a_plug_that_was_offline_in_a_pause_is_not_switched_off_before_it_shows_that_its_programme_is_over(
+    since: list[Said], expected_s: list[int]
+) -> None:
+    """It was switched off at half time, or when its programme should have ended, by what it had read before."""
+    assert switched_off_s(PLUG, *PAUSE, *since, until_s=7_200)[:1] == expected_s
+
+
 def test_an_appliance_that_draws_on_after_its_plug_had_vanished_is_switched_off_a_day_later() -> None:
     """An immersion heater would heat until somebody notices; the limit is that of a plug that never vanished."""
     heats = [(at_s, ON) for at_s in range(7_200, 2 * DAY_S, HOUR_S)]

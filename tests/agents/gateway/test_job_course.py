@@ -45,31 +45,28 @@ def test_a_pause_in_the_first_half_is_not_the_end(course: JobCourse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "offline_s", "end"),
-    [
-        (12, 900, JobEnd("FINISHED", "")),
-        (13, 900, None),
-        (13, HOUR_S // 2, JobEnd("FINISHED", "")),
-    ],
+    ("rules", "offline_s", "is_over"), [(12, 900, True), (13, 900, False), (13, HOUR_S // 2, True)]
 )
 def test_a_pause_in_the_first_half_is_not_the_end_if_the_device_was_offline_afterwards(
-    course: JobCourse, rules: int, offline_s: int, end: JobEnd | None
+    course: JobCourse, rules: int, offline_s: int, *, is_over: bool
 ) -> None:
     """The machine washed on while its plug had lost its connection, for an hour at 400 W that was in no bill."""
-    gateway = replace(GATEWAY, rules=rules)
+    gateway, at_most_idle = replace(GATEWAY, rules=rules), Meter(power_w=1.0)
+
+    def end(after_s: int, *, is_lost: bool) -> JobEnd | None:
+        return course.end_at(START_S + after_s, gateway, at_most_idle, is_lost=is_lost, silent_s=after_s - offline_s)
+
     course.add_reading(START_S + 60, Meter(power_w=2_000.0), gateway)
-    course.add_reading(START_S + 300, Meter(power_w=1.0), gateway)
-    for after_s in (HOUR_S // 2, HOUR_S):
-        silent_s = after_s - offline_s
-        assert course.end_at(START_S + after_s, gateway, Meter(), is_lost=True, silent_s=silent_s) == end
-    assert course.end_at(START_S + HOUR_S, gateway, Meter(power_w=1.0), is_lost=False, silent_s=0) == JobEnd(
-        "FINISHED", ""
-    )
-    over_s = HOUR_S + course.grace_s
-    if end is None:
-        assert course.end_at(START_S + over_s, gateway, Meter(), is_lost=True, silent_s=over_s - offline_s) == JobEnd(
-            "ABORTED", "vanished", "its device is offline"
-        )
+    course.add_reading(START_S + 300, at_most_idle, gateway)
+    course.go_offline(START_S + offline_s, gateway)
+    finished, late_s = JobEnd("FINISHED", ""), HOUR_S + course.grace_s
+    for is_lost in (True, False):  # or back, and not read yet
+        assert end(HOUR_S // 2, is_lost=is_lost) == (finished if is_over else None)
+    vanished = JobEnd("ABORTED", "vanished", "its device is offline")
+    assert end(late_s, is_lost=True) == (finished if is_over else vanished)
+    course.add_reading(START_S + HOUR_S, at_most_idle, gateway)
+    course.add_reading(START_S + HOUR_S + GATEWAY.idle_s, at_most_idle, gateway)
+    assert end(HOUR_S + GATEWAY.idle_s, is_lost=False) == finished
 
 
 @pytest.mark.parametrize(("rules", "is_over"), [(11, True), (12, False)])
