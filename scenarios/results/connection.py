@@ -7,6 +7,7 @@ import os
 import sqlite3
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -277,21 +278,25 @@ def lock_log(path: Path) -> int | None:
     return log
 
 
+_LOOKING = threading.Lock()
+
+
 def has_writer(path: Path) -> bool:
     """Return whether a process that writes runs into the file is alive; False also if that cannot be known."""
-    log = _open_log(path)
-    if log is None:
+    with _LOOKING:  # or else two threads that look at the same file take each other for its writer
+        log = _open_log(path)
+        if log is None:
+            return False
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(log)
         return False
-    try:
-        if sys.platform != "win32":
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(log)
-    return False
 
 
 def _open_log(path: Path) -> int | None:
