@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 _EVERYWHERE: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -23,6 +24,13 @@ settings.register_profile("repeatable", derandomize=True, **_EVERYWHERE)
 settings.register_profile("exploring", **_EVERYWHERE)
 # The same examples in each run, so that a run repeats; others with `--hypothesis-profile exploring`.
 settings.load_profile("repeatable")
+# By default, a logged exception is drawn with all local variables, which takes seconds for each.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")
