@@ -97,7 +97,7 @@ def test_each_algorithm_takes_the_settings_that_are_its_own(ssmic: Ssmic, small:
 )
 def test_the_comparison_includes_the_optimum(ssmic: Ssmic, small: Path, supply: str, figure: str, label: str) -> None:
     """It is shown and drawn as the share of the best plan under the runs' own rule of supply, for each simulation."""
-    options = ("--algorithm", "insertion,fifty_fifty", "--days", "1", "--compare", "--time-limit", "5")
+    options = ("--algorithm", "insertion,fifty_fifty", "--days", "1", "--compare", "--time-limit", "2")
     ended = run(ssmic, small, *options, "--runs", "2", "--supply", supply, "--to", "drawn.svg")
     assert f"{label} (%)" in ended.out
     assert f">{label}, %<" in Path("drawn.svg").read_text(encoding="utf-8")
