@@ -300,6 +300,7 @@ async def test_a_broker_with_a_limit_of_packets_that_differ() -> None:
     assert broken[0].endswith("s after a packet of 9 bytes and, shortly before, one of 2,510 bytes")
 
 
+@pytest.mark.long
 @needs_mosquitto
 async def test_a_large_packet_that_the_broker_accepts_is_known() -> None:
     """Connections that break right after packets of all sizes say nothing against these if the broker accepted them."""
