@@ -370,15 +370,16 @@ class JobCourse:
         return JobEnd("FINISHED", self.outcome, "it still draws power" if still_draws else "")
 
     def leave_on(self, since_s: int) -> None:
-        """Note that its device, a plug, is on if it says so from now on; only later readings show what it draws.
+        """Note that the job has ended and that its plug may have been left on. Earlier readings no longer count.
 
         Args:
-            since_s: When the job has ended, and the plug should have answered if it was switched off, UNIX seconds.
+            since_s: A report after this time shows that the plug is on. It is the job's end, or, after a command to
+                switch off, the time by which the plug should have answered; UNIX seconds.
         """
         self.on_since_s = since_s
         self.low_since_s = self.idle_since_s = self.read_s = None
         self.intervals_s.clear()
-        self.has_drawn = True
+        self.has_drawn = True  # the appliance may have run unseen, so a first reading of next to nothing counts as idle
 
     def plug_off_s(self, gateway: GatewaySettings, power_w: float | None) -> int:
         """Return when its plug, which was left on, may be switched off: its programme is over by then.

@@ -182,15 +182,21 @@ async def test_a_killed_run_is_distinguished_from_one_in_progress(opened: Opened
         await until(pilot, lambda: any("1 run: 1 not ended" in entry.details for entry in pilot.app.screen.entries))
 
 
+def silent_run(folder: Path) -> tuple[Path, RunWriter]:
+    """Begin a run of this process that has written nothing for a long time; return its file and what writes it."""
+    scenario = load_scenario("street")
+    path = create_results(SimulationSpec(scenario, "exact", (1,), "memory"), folder / "now.sqlite")
+    writer = RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s)
+    for part in folder.glob("now.sqlite*"):
+        old(part)
+    return path, writer
+
+
 async def test_a_run_that_has_written_nothing_for_long_is_in_progress_while_its_process_is_alive(
     opened: Opened, results_folder: Path
 ) -> None:
     """It is paused, or makes a slow decision."""
-    scenario = load_scenario("street")
-    path = create_results(SimulationSpec(scenario, "exact", (1,), "memory"), results_folder / "now.sqlite")
-    writer = RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s)
-    for part in results_folder.glob("now.sqlite*"):
-        old(part)
+    path, writer = silent_run(results_folder)
     async with opened(first_area="results") as pilot:
         await listed(pilot, 3)
         table(pilot, "#entries").go_to(path.relative_to(Path.cwd()))
@@ -204,11 +210,7 @@ async def test_an_opened_simulation_whose_process_is_killed_is_not_running_any_m
     opened: Opened, results_folder: Path
 ) -> None:
     """Its file stays as it was, so that nothing but the process says so."""
-    scenario = load_scenario("street")
-    path = create_results(SimulationSpec(scenario, "exact", (1,), "memory"), results_folder / "now.sqlite")
-    writer = RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s)
-    for part in results_folder.glob("now.sqlite*"):
-        old(part)
+    path, writer = silent_run(results_folder)
     async with opened(first_area="results") as pilot:
         await listed(pilot, 3)
         table(pilot, "#entries").go_to(path.relative_to(Path.cwd()))
