@@ -81,6 +81,14 @@ def read_text(path: Path, where: str, *, any_kind: bool = False) -> str:
     return decode(read_bytes(path, where, any_kind=any_kind), where)
 
 
+def structured_form(content: bytes) -> str | None:
+    """Return `JSON` or `XML` if a file that should hold rows of numbers is in that form, else None."""
+    begin = content[:200].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if begin[:1] == b"{" or re.match(rb"\[\s*[\[{]", begin):
+        return "JSON"
+    return "XML" if re.match(rb"<[?!A-Za-z]", begin) else None
+
+
 def lines_of(text: str) -> list[str]:
     """Return the lines of a text as editors count them; other Unicode line separators do not end a line."""
     return _LINE_BREAK.split(text)

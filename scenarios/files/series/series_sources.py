@@ -155,8 +155,6 @@ class SeriesReader:
             return None
         if wanted == MeasuredFormat() and not (is_measured(name) and self._is_table(name, kind)):
             return self._from_file(kind, name, path)
-        if wanted.zone is None and self.zone is not None:
-            wanted = replace(wanted, zone=self.zone.key)
         return self._measured(kind, name, wanted, path)
 
     def _report_zone(self, name: str, path: KeyPath) -> None:
@@ -235,7 +233,17 @@ class SeriesReader:
         The keys `columns`, `unit` and `zone` of the entry at `path` describe the table.
         """
         return self._of_table(
-            name, path, lambda file: read_prices(file, str(file), columns.time, columns.value, unit, zone)
+            name,
+            path,
+            lambda file: read_prices(
+                file,
+                str(file),
+                columns.time,
+                columns.value,
+                unit,
+                zone,
+                scenario_zone=None if self.zone is None else self.zone.key,
+            ),
         )
 
     def _measured(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
@@ -247,7 +255,10 @@ class SeriesReader:
 
     def _measured_once(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
         is_run = kind is LoadProfile
-        found = self._of_table(name, path, lambda file: read_measured(file, str(file), wanted, is_run=is_run))
+        zone = None if self.zone is None else self.zone.key
+        found = self._of_table(
+            name, path, lambda file: read_measured(file, str(file), wanted, is_run=is_run, scenario_zone=zone)
+        )
         if found is None or self.folder is None:
             return None
         times_s = tuple(time_s - found.times_s[0] for time_s in found.times_s) if is_run else found.times_s
