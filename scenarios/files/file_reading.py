@@ -102,7 +102,10 @@ def decode(content: bytes, where: str) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        what = f"is not a text file: byte {error.start + 1} is not UTF-8"
+        if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+            what = "is a text file in UTF-16; save it in UTF-8"
+        else:
+            what = f"is not a text file, or not in UTF-8 (byte {error.start + 1})"
         raise ScenarioError([Problem(where, what)]) from None
     if "\0" in text:
         raise ScenarioError([Problem(where, "is not a text file: it contains NUL bytes")])
