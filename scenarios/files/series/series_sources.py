@@ -123,7 +123,9 @@ class SeriesReader:
         if given.intersection(power_keys):
             forms.append("power_w")
         if len(forms) != 1:
-            choice = f"{', '.join(map(repr, whole))}, or {' with '.join(repr(key) for key in reversed(power_keys))}"
+            choice = f"{', '.join(map(repr, whole))}, or 'power_w' with {' and '.join(map(repr, power_keys[:-1]))}"
+            if given.intersection(power_keys) and "power_w" not in given:
+                forms[-1:] = [key for key in power_keys if key in given]
             found = " and ".join(map(repr, forms)) or "none"
             self.collector.at(path, f"exactly one of {choice} is expected; found {found}")
             return None

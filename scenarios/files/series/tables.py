@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Row = tuple[int, Sequence[Any]]
 """Number of the line or row in the file, and the cells."""
 NOTHING: Final = frozenset(
-    {"", "-", "--", "?", "nan", "null", "none", "na", "n/a", "#n/a", "unavailable", "unknown", "missing"}
+    {"", "-", "--", "?", "nan", "null", "none", "na", "n/a", "n/e", "#n/a", "unavailable", "unknown", "missing"}
 )
 """Cells without a measurement, in lower case."""
 UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)

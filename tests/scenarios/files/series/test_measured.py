@@ -148,6 +148,14 @@ def test_gaps_are_noted_and_bounded(tmp_path: Path) -> None:
         _load(tmp_path, text.replace("06-21T10", "06-23T08"))
 
 
+@pytest.mark.parametrize("mark", ["", "-", "NaN", "n/a", "n/e", "unavailable"])
+def test_a_value_that_is_marked_as_missing_is_a_gap(mark: str, tmp_path: Path) -> None:
+    """`n/e` is what the transparency platform of ENTSO-E writes: not expected."""
+    rows = [f"2026-06-21T{hour:02}:00Z,{mark if hour == 10 else 100}\n" for hour in range(8, 13)]
+    loaded = _load(tmp_path, f"time,W\n{''.join(rows)}")
+    assert [wh for _, wh in _steps(loaded.scenario)] == [100.0, 100.0, 0.0, 100.0, 100.0]
+
+
 @pytest.mark.parametrize(("unit", "is_bridged"), [("W", True), ("kWh", False)])
 def test_a_missing_day_is_a_gap_of_24_hours(unit: str, is_bridged: bool, tmp_path: Path) -> None:  # noqa: FBT001 - drawn
     """Between the readings of a counter, 25 hours are unknown."""
