@@ -334,7 +334,11 @@ def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
 def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, collector: ProblemCollector) -> None:
     kind = details["type"]
     if kind == "extra_forbidden":
-        _report_unknown_key(tree, path, collector)
+        if details["input"] is None and str(path[-1]).isdecimal():
+            # YAML reads `{price: 0,35}` as `{price: 0, 35: null}`.
+            collector.at(path, "unknown key; a number has a decimal point, not a comma")
+        else:
+            _report_unknown_key(tree, path, collector)
     elif kind == "missing" and isinstance(path[-1], int):
         collector.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
     elif kind == "missing":
@@ -353,10 +357,7 @@ def _device_type(path: KeyPath, kind: str) -> KeyPath:
 def _report_unknown_key(tree: dict[str, Any], path: KeyPath, collector: ProblemCollector) -> None:
     key = str(path[-1])
     model = model_at(tree, path[:-1])
-    if key.isdecimal():
-        # YAML reads `{price: 0,35}` as `{price: 0, 35: null}`.
-        collector.at(path, "unknown key; a number has a decimal point, not a comma")
-    elif not _is_of_other_type(tree, path):
+    if not _is_of_other_type(tree, path):
         collector.at(path, f"unknown key{suggest(key, model.model_fields)}")
     elif model is ConsumerEntry:
         collector.at(path, "a consumer has no predictions; a panel is 'type: producer'")

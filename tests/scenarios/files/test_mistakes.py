@@ -99,6 +99,7 @@ def test_the_good_file_is_good() -> None:
         ("version: 1", "version: one", "s.yaml:1: version: 1 is expected, not 'one'"),
         ("version: 1\n", "", "s.yaml:1: version: required (version of this format)"),
         ("import_eur_per_kwh: 0.35", "import_eur_per_kwh: 0,35", "s.yaml:17: tariff.35: unknown key; a number has a decimal point, not a comma"),
+        ("tariff: {", "tariff: {35: 1, ", "s.yaml:17: tariff.35: unknown key; known: feed_in_eur_per_kwh, grid_kg_co2_per_kwh, import_eur_per_kwh, neighbour_eur_per_kwh"),
         ("version: 1", "version: 2", "s.yaml:1: version: written for a newer ssmic: format version 2; this one reads version 1"),
     ],
 )  # fmt: skip
