@@ -182,6 +182,7 @@ def _neighbourhood_figures(view: Overview) -> tuple[tuple[str, str], ...]:
         *_unfinished(run, view.covered_share),
         ("Self-sufficiency", percent(kpis.self_sufficiency)),
         ("Self-consumption", percent(kpis.self_consumption)),
+        ("Share of the possible", percent(kpis.share_of_possible)),
         ("Jobs", f"{kpis.jobs:,}, {kpis.jobs_on_grid:,} on grid"),
         ("Shortfall", f"{figure_text('wh', kpis.shortfall_wh)} (promised but not delivered)"),
     ]
