@@ -152,6 +152,7 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
     _column("peak/avg", "consumption_peak_to_average", 8, "ratio"),
     _OF_BEST,
     _OF_SHARED_BEST,
+    _column("of possible", "share_of_possible", 11, "share", 132, full="share of the possible"),
     _column("on grid", "jobs_on_grid", 7, "count", 120),
     _column("negotiations", "negotiations", 12, "count", 126),
     _MESSAGES,
