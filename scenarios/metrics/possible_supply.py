@@ -63,6 +63,8 @@ def possible_supply_wh(scenario: Scenario, settlement: Settlement, end_s: int) -
 
 def _most_drawn_wh(load: LoadProfile, most_wh: float) -> float:
     """Return a bound on what a run draws if no minute supplies more than `most_wh`, for starts at any second, Wh."""
+    if load.energy_wh <= most_wh:  # as of most jobs in large neighbourhoods
+        return load.energy_wh
     times_s, cumulative_wh = load.times_array, load.cumulative_array
     above = np.diff(cumulative_wh) * MINUTE_S > most_wh * np.diff(times_s)
     if not above.any():
