@@ -97,11 +97,6 @@ class ScriptControl:
         """For the script: wait until the run has stopped."""
         await self._arrived.wait()
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the run is stopped and waits for the script."""
-        return self._arrived.is_set()
-
     def go_on(self, stop_s: int | None) -> None:
         """For the script: continue the run until this time, UNIX seconds; None: until its end."""
         self.stop_s = stop_s
