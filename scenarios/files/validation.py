@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
-from scenarios.errors import ScenarioError, suggest
+from scenarios.errors import ScenarioError
 from scenarios.files.entries import STAND_INS
 from scenarios.files.error_recovery import (
     UnresolvedNames,
@@ -37,6 +37,7 @@ from scenarios.files.model import (
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, YamlValue
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import MAX_NAME_LENGTH
 
 _MAX_ROUNDS = 10

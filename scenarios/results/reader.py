@@ -20,7 +20,6 @@ from pydantic import ValidationError
 from agents import LedgerEntry
 from broker.protocol import first_problem
 from scenarios.devices import is_guest_producer
-from scenarios.errors import suggest
 from scenarios.events import RunEvent
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
@@ -34,6 +33,7 @@ from scenarios.metrics import (
     producer_houses,
     settle,
 )
+from scenarios.mistyped_names import suggest
 from scenarios.realised_scenario import RealisedScenario, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, damage_of, open_for_reading, translate_read_errors
