@@ -94,10 +94,6 @@ class Membership:
             zone=self._zone,
         )
 
-    def is_current(self, host: str, session: str) -> bool:
-        """Return whether a session is the one that takes part for its host."""
-        return self._sessions.get(host) == session
-
     def check_session(self, host: str, session: str) -> None:
         """Reject a message from a process that does not represent its host; for an absent host, its last session does.
 

@@ -19,8 +19,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from agents import MESSAGE_KINDS
-from scenarios.errors import suggest
 from scenarios.metrics import Kpis
+from scenarios.mistyped_names import suggest
 
 Value = float | str | bool | None
 

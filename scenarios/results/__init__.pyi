@@ -57,6 +57,8 @@ from .frames import (
 from .kept_messages import (
     ABOUT_KEPT as ABOUT_KEPT,
     KeptMessages as KeptMessages,
+    RecordedMessage as RecordedMessage,
+    begins_negotiation as begins_negotiation,
 )
 from .large_run_overviews import (
     HouseholdRow as HouseholdRow,
@@ -76,10 +78,8 @@ from .reader import (
 )
 from .rows import (
     DroppedHost as DroppedHost,
-    RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
-    begins_negotiation as begins_negotiation,
     record_verdicts as record_verdicts,
 )
 from .run_end import (

@@ -32,17 +32,17 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
-from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
-from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS, forget_overview
-from scenarios.results.rows import (
+from scenarios.results.kept_messages import (
+    KeptMessages,
+    MessageCounts,
     RequestCondenser,
-    WrittenHistory,
+    is_kept,
     job_of,
-    read_ledger,
     read_realised,
     read_run_events,
-    write_entries,
 )
+from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS, forget_overview
+from scenarios.results.ledger_rows import WrittenHistory, read_ledger, write_entries
 from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, write_end
 from scenarios.results.schema import has_table
 from scenarios.scenario import Scenario

@@ -19,9 +19,9 @@ from agents import SettingsError
 from agents.ranking import NegotiationSettings
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import SupplySettings
-from scenarios.errors import suggest
 from scenarios.files import KeyPath, parse_content, put
 from scenarios.load import ScenarioContent, load, load_content
+from scenarios.mistyped_names import suggest
 from scenarios.notes import keys_without_effect, without_effect
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import MAX_DAYS, MOST_SEED, SCENARIO, Scenario

@@ -210,7 +210,6 @@ class SweepFile:
         self.path = path
         self._plan = plan
         self._connection = connection
-        self._points = {point.number: point for point in plan.points}
 
     def done(self) -> set[int]:
         """Return the numbers of the runs that are done; those that failed are to be done again."""

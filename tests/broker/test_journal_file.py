@@ -17,8 +17,8 @@ import pytest
 from broker.clock.journal import ClockJournal, ClockProgress, ProgressKeeper
 from broker.clock.pacing import ControlState
 from broker.clock.quarantine import ConductCounters
-from broker.hosts.granted_round import Round
-from broker.hosts.journal import HostJournal, RoundRecord
+from broker.hosts.journal import HostJournal
+from broker.hosts.rounds import Round, RoundRecord
 from broker.journal_file import JournalError, _link
 from broker.protocol.envelope import Envelope
 from tests.patience import PATIENCE_WALL_S

@@ -12,7 +12,7 @@ from scenarios import ScenarioError
 from scenarios.files import Document, to_yaml
 from scenarios.importers import import_source, needs_import
 from scenarios.load import bundled_description, bundled_names
-from tui.editor import commands
+from tui.editor import tree_changes
 from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edit_history import Change, History, TreeVersion
@@ -119,9 +119,9 @@ class FileActions:
         """Begin a neighbourhood from scratch, with one house."""
         if await self._may_leave():
             self._begin_opening()
-            document = Document(commands.NEW_TEXT.format(name="my-neighbourhood"))
+            document = Document(tree_changes.NEW_TEXT.format(name="my-neighbourhood"))
             self._session.open(EditedNeighbourhood(History(document, saved=True), None, "New neighbourhood"))
-            self._session.apply(commands.add_house)
+            self._session.apply(tree_changes.add_house)
 
     async def ask_and_open(self) -> None:
         """Let the user pick a file, and open it."""

@@ -16,7 +16,7 @@ from textual.widgets import ContentSwitcher, Static, Tree
 from broker import plural
 from scenarios import problem_count
 from scenarios.files import KeyPath
-from tui.editor import commands, tree_model
+from tui.editor import tree_changes, tree_model
 from tui.editor.forms import FormView, PartForm, form_of
 from tui.editor.jobs_table import JobsTable
 from tui.editor.preview_chart import Kept, PreviewArtist
@@ -230,7 +230,7 @@ class Workspace(ErrorBoundary, Vertical):
         for problem in work.problems:
             by_path.setdefault(problem.path, []).append(problem.what)
         id_path = (*self._session.ref, "id")
-        at_once = commands.id_problem(work.tree, id_path)
+        at_once = tree_changes.id_problem(work.tree, id_path)
         if at_once is not None:
             by_path[id_path] = [at_once]
         elif not self._session.is_checked:

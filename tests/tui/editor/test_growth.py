@@ -13,7 +13,7 @@ from textual.widgets import Input
 from textual.widgets.tree import TreeNode
 
 from tests.tui.editor.conftest import Person
-from tui.editor import commands
+from tui.editor import tree_changes
 from tui.editor.tree_view import NeighbourhoodTree, Outline
 
 HOUSES = 120
@@ -78,7 +78,7 @@ async def test_a_house_stays_open_and_marked_when_one_before_it_is_removed(editi
     """Its node moves up; no other takes its mark meanwhile."""
     async with editing(large) as person:
         profile = ("houses", 7, "devices", 0, "load_profile")
-        person.screen.session.apply(lambda tree: commands.set_field(tree, profile, "missing"))
+        person.screen.session.apply(lambda tree: tree_changes.set_field(tree, profile, "missing"))
         await person.show("houses", 7, "devices", 0)
         await person.show("houses", 2)
         await person.press("delete")

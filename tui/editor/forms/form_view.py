@@ -16,10 +16,10 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
 from scenarios.files import KeyPath, YamlValue
-from tui.editor.commands import number_or_text
 from tui.editor.forms.form_model import shown
 from tui.editor.forms.form_parts import Field, Layout, PartForm
 from tui.editor.forms.time_fields import RunStart, join, offset_name, seconds, shifted, split
+from tui.editor.tree_changes import number_or_text
 from tui.editor.tree_model import Ref, Tree, text
 from tui.formatting import fit
 from tui.widgets import FieldHelp, update_if_changed

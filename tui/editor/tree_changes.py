@@ -1,4 +1,4 @@
-"""Edit commands: functions from a neighbourhood's data to a `Change` (add, remove, rename, import jobs)."""
+"""Changes of a neighbourhood: functions from its data to a `Change` that adds, removes, renames or imports parts."""
 
 from __future__ import annotations
 
