@@ -192,8 +192,7 @@ def _minutes(text: str, path: KeyPath, collector: ProblemCollector, latest: int)
 
 def _from_file(entry: VaryingPriceEntry, path: KeyPath, series: SeriesReader) -> PriceSeries | None:
     columns = entry.columns or ColumnsEntry()
-    zone = entry.zone or (None if series.zone is None else series.zone.key)
-    found = series.prices(entry.file or "", columns, entry.unit, zone, path)
+    found = series.prices(entry.file or "", columns, entry.unit, entry.zone, path)
     return None if found is None else _series(found.times_s, found.eur_per_kwh, (*path, "file"), series)
 
 

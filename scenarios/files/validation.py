@@ -362,7 +362,10 @@ def _device_type(path: KeyPath, kind: str) -> KeyPath:
 def _report_unknown_key(tree: dict[str, Any], path: KeyPath, collector: ProblemCollector) -> None:
     key = str(path[-1])
     model = model_at(tree, path[:-1])
-    if not _is_of_other_type(tree, path):
+    if key.isdecimal():
+        # YAML reads `{price: 0,35}` as `{price: 0, 35: null}`.
+        collector.at(path, "unknown key; a number has a decimal point, not a comma")
+    elif not _is_of_other_type(tree, path):
         collector.at(path, f"unknown key{suggest(key, model.model_fields)}")
     elif model is ConsumerEntry:
         collector.at(path, "a consumer has no predictions; a panel is 'type: producer'")

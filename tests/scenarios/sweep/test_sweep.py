@@ -104,6 +104,27 @@ def assert_is_simulated(row: SweepRow, settings: RunSettings, scenario: Scenario
     }
 
 
+@pytest.mark.parametrize(("fixed", "is_warned"), [((), True), (("days=1",), False)])
+def test_points_whose_runs_end_at_other_times_are_warned_of(
+    fixed: tuple[str, ...],
+    is_warned: bool,  # noqa: FBT001 - drawn
+    tmp_path: Path,
+) -> None:
+    """Without `days`, a run ends with its last job, so a later one adds production and base load."""
+    file = tmp_path / "late.yaml"
+    text = TWO_ROOFS.replace("days: 1\n", "").replace(
+        'registered: "06:00", earliest_start: "11:00"', 'registered: "${at}", earliest_start: "${at}"'
+    )
+    file.write_text(f'vars: {{at: "11:00"}}\n{text}', encoding="utf-8")
+    request = SweepRequest(str(file), ("at=11:00,11:30,15:00",), ("patient=false", *fixed), seeds=1)
+    path = tmp_path / "late.sqlite"
+    assert not sweep(plan_sweep(request), path, workers=1).failed
+    said = [warning for warning in compared_points(read_sweep(path)).warnings if "ended at other times" in warning]
+    what = "Runs of at=11:30 and 1 other point ended at other times than those of at=11:00, so their production"
+    assert len(said) == is_warned
+    assert all(one.startswith(what) and "--set days=N" in one for one in said)
+
+
 def test_a_row_is_what_a_simulation_of_that_run_says(undisturbed: Path, tmp_path: Path) -> None:
     """A row is what a simulation of that run says."""
     results = read_sweep(undisturbed)
