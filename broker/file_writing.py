@@ -8,6 +8,7 @@ stay as they are; different texts have different names.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 import re
@@ -72,6 +73,14 @@ def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[Path]:
 def remove_drafts() -> None:
     """Remove the drafts that this process is writing, before it ends without unwinding."""
     for draft in tuple(_drafts):
+        for ending in _BESIDE:
+            with suppress(OSError):
+                draft.with_name(f"{draft.name}{ending}").unlink()
+
+
+def remove_abandoned_drafts(path: Path) -> None:
+    """Remove the drafts of a file, which killed processes have left; no process may be writing the file."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
         for ending in _BESIDE:
             with suppress(OSError):
                 draft.with_name(f"{draft.name}{ending}").unlink()

@@ -47,6 +47,7 @@ from .files import (
     glance as glance,
     named_results as named_results,
     results_files as results_files,
+    sole_writer as sole_writer,
     sweep_files as sweep_files,
     versions as versions,
 )
@@ -164,6 +165,7 @@ __all__ = [
     "results_files",
     "seal",
     "simulation_json",
+    "sole_writer",
     "sweep_files",
     "total_row",
     "versions",

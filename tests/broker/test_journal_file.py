@@ -340,3 +340,11 @@ def test_a_folder_in_which_nothing_can_be_written_is_named_once(tmp_path: Path) 
     cause = raised.value.__cause__
     assert isinstance(cause, OSError)
     assert str(raised.value) == f"journal {path} cannot be written: {cause.strerror}"
+
+
+def test_a_folder_in_the_place_of_a_journal_is_named(file: Path) -> None:
+    """SQLite said only that it was unable to open a database file."""
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(JournalError, match=re.escape(f"journal {file} cannot be written: it is a folder")):
+        read(file)
