@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -204,8 +205,9 @@ def _stopped_s(info: RunInfo) -> int | None:
 
 def _from_lines(path: Path) -> Recording:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        head = json.loads(lines[0])
+        # `splitlines` would also divide lines at U+2028 and its like, which JSON leaves as they are.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        head = _content(path, 1, lines[0])
         if not isinstance(head, dict) or head.get(_MAGIC) != VERSION:
             raise RecordingError(f"{path}: is not a recorded session; expected a results file, or what --record wrote")
     except (OSError, UnicodeDecodeError, ValueError, IndexError, RecursionError):
@@ -231,6 +233,22 @@ def _from_lines(path: Path) -> Recording:
         raise RecordingError(f"{path}: line 1: {error}") from None
     except _MALFORMED as error:
         raise RecordingError(f"{path}: line 1: {type(error).__name__}: {error}") from None
+
+
+def _content(path: Path, number: int, line: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Return what a line contains, as JSON.
+
+    Raises:
+        RecordingError: JSON can describe half a surrogate pair, but no results file can hold it.
+        ValueError, RecursionError: It is not JSON.
+    """
+    content = json.loads(line)
+    if re.search(r"\\u[dD]", line):
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise RecordingError(f"{path}: line {number}: contains half a surrogate pair; expected Unicode") from None
+    return content
 
 
 def _rules(path: Path, settings: dict[str, Any]) -> int | None:
@@ -267,7 +285,7 @@ def _supply(described: dict[str, Any]) -> SupplySettings:
 
 def _device_message(path: Path, number: int, line: str, scenario: Scenario) -> RecordedDeviceMessage:
     try:
-        said = json.loads(line)
+        said = _content(path, number, line)
         id_ = said.get("message_id", "")
         message = DeviceSaid.model_validate({"device": said["device"], "said": said["said"], "message_id": id_})
         recorded = RecordedDeviceMessage(int(said["time_s"]), str(said["agent"]), message)

@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked, LoadProfile, Production, Reported
+from agents import (
+    DEVICE_RULES,
+    Availability,
+    DeviceSaid,
+    Forecasted,
+    JobAsked,
+    LoadProfile,
+    Production,
+    Rejected,
+    Reported,
+)
 from agents.scheduling import AlgorithmSettings
 from scenarios.devices import RecordedDeviceMessage
 from scenarios.files.scenario_from_text import load_text
@@ -73,6 +83,8 @@ def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
         ({}, "[]", "line 2: expected an object with time_s"),
         ({}, '{"time_s": 1e999, "agent": "a", "device": "d", "said": {}}', "line 2: "),
         ({}, "[" * 200_000, "line 2: expected an object with time_s"),
+        ({}, '{"agent": "a\\ud800"}', "line 2: contains half a surrogate pair; expected Unicode"),
+        ({"scores": {"\ud800": 1}}, "", "line 1: contains half a surrogate pair"),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -85,6 +97,15 @@ def test_a_recording_that_was_changed_is_refused_with_the_line(
     path.write_text(json.dumps(head | changed) + "\n" + line)
     with pytest.raises(RecordingError, match=rf"session\.jsonl: {problem}"):
         read_recording(path)
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
+def test_what_a_device_said_is_recorded_and_read_whatever_its_characters(character: str, tmp_path: Path) -> None:
+    """Some readers of text divide lines there; one odd message would make the record of a session useless."""
+    odd = Rejected(topic="report", problem="not JSON", expected="JSON", payload=f"a{character}b")
+    session = recorded(RecordedDeviceMessage(START_S + 1, "adler/washer", DeviceSaid(device="washer", said=odd)))
+    session.save(tmp_path / "session.jsonl")
+    assert read_recording(tmp_path / "session.jsonl").device_messages == session.device_messages
 
 
 def test_only_a_file_is_read_as_a_recording() -> None:
