@@ -69,7 +69,7 @@ from scenarios.results.rows import (
     run_info_of,
 )
 from scenarios.results.schema import has_table
-from scenarios.scenario import Community, Scenario, planned_end_s, scenario_digest, scenario_of
+from scenarios.scenario import Community, Scenario, contradiction, planned_end_s, scenario_digest, scenario_of
 from scenarios.timeline import as_happened
 from scenarios.zone import Zone
 
@@ -123,12 +123,15 @@ class ResultsReader:
         if self._scenario is None:
             text = self._scenario_json()
             try:
-                self._scenario = scenario_of(text)
+                scenario = scenario_of(text)
             except ValidationError as error:
                 problem = error.errors()[0]
                 place = ".".join(str(part) for part in problem["loc"])
                 where = f"its scenario, at {place}" if place else "its scenario"
                 raise ResultsError(f"{self.path}: {damage_of(error)}: {where}: {problem['msg']}") from error
+            if (wrong := contradiction(scenario)) is not None:
+                raise ResultsError(f"{self.path}: is damaged: its scenario: {wrong}")
+            self._scenario = scenario
         return self._scenario
 
     def scenario_digest(self, without: Collection[str] = ()) -> str:

@@ -95,6 +95,8 @@ def test_no_other_user_can_read_it(file: Path) -> None:
         "UPDATE state SET json = '[]'",
         "DELETE FROM state",
         "DROP TABLE state",
+        "UPDATE identity SET value = x'ff' WHERE key = 'seed'",
+        "UPDATE identity SET key = x'ff' WHERE key = 'seed'",
         "UPDATE chain SET count = 4",
         "DELETE FROM chain WHERE name = 'rounds'",
         "DROP TABLE chain",
