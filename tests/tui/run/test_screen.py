@@ -21,7 +21,7 @@ from tests.tui.terminal import environment
 from tui.run.form import FormValues, about, plan_of
 from tui.run.form_view import RunForm
 from tui.run.preview import PREVIEW_LINES, Preview, first_day
-from tui.run.progress_panel import ProgressPanel
+from tui.run.progress_panel import ProgressPanel, RunProgress, _state
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario
@@ -197,6 +197,21 @@ async def test_the_progress_of_many_runs_stays_in_sight_at_every_height(opened: 
                     and (not day.display or (day.size.height >= PREVIEW_LINES and form.max_scroll_y == 0))
                 ),
             )
+
+
+async def test_no_run_goes_on_after_the_process_that_runs_them_was_killed(opened: Opened) -> None:
+    """The simulation had failed, and its runs were running and waiting for ever."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, bus="memory", pace="600x", runs="2", workers="1")
+        await pilot.press("ctrl+r")
+        table: VirtualTable[RunProgress] = screen.query_one("#runs-table", VirtualTable)
+        await until(pilot, lambda: [_state(row)[0] for row in table.rows] == ["▶ running", "· waiting"])
+        simulation = screen._simulation
+        assert simulation is not None
+        assert simulation._process is not None
+        simulation._process.kill()
+        await until(pilot, lambda: simulation.state == "failed")
+        await until(pilot, lambda: [_state(row)[0] for row in table.rows] == ["✗ failed", "· not run"])
 
 
 @pytest.mark.long
