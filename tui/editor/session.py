@@ -49,7 +49,7 @@ class EditedNeighbourhood:
     source: str | None = None
     """Name of the bundled scenario that it is a copy of."""
     stamp: Stamp | None = None
-    """The state of the file when it was last read or written."""
+    """The state of the file when it was last read or written; None: there was none, or it is known to be deleted."""
     rescued_from: Path | None = None
     """The file of rescued changes that was opened; deleted once they are saved."""
     problems: tuple[Problem, ...] = ()
@@ -97,7 +97,7 @@ class EditedNeighbourhood:
     @property
     def changed_on_disk(self) -> bool:
         """Whether another program wrote or deleted the file."""
-        return self.path is not None and self.stamp is not None and stamp_of(self.path) != self.stamp
+        return self.path is not None and stamp_of(self.path) != self.stamp
 
     def save(self, version: TreeVersion, path: Path) -> None:
         """Write a version to a file; missing folders are created. Slow for a large one: call it in a thread.

@@ -391,6 +391,26 @@ async def test_an_externally_changed_file_is_asked_about(
         assert file.read_text(encoding="utf-8") == ours.replace("Brandt", "Bauer")
 
 
+async def test_a_file_that_comes_back_after_it_was_deleted_is_asked_about(
+    editing: Editing, file: Path, ours: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program wrote it anew: saving overwrote that without a question."""
+    monkeypatch.setattr("tui.editor.file_actions.LOOK_WALL_S", 3600)  # here it is looked at when the test says so
+    theirs = ours.replace("Brandt", "Braun")
+    async with editing(file) as person:
+        file.unlink()
+        person.screen.look_at_disk()
+        await person.until(lambda: person.work.history.is_dirty)
+        file.write_text(theirs, encoding="utf-8")
+        await person.press("ctrl+s")
+        await _answer(person, "Back")
+        assert file.read_text(encoding="utf-8") == theirs
+        person.screen.look_at_disk()
+        await _answer(person, "Reload")
+        await person.until(lambda: not person.work.history.is_dirty)
+        assert person.text == theirs
+
+
 def _write(file: Path, text: str) -> None:
     before = file.stat()
     file.write_text(text, encoding="utf-8")
