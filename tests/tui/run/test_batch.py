@@ -23,7 +23,7 @@ from tui.results.screen import ResultsScreen
 from tui.run.algorithms_dialog import SENTENCES, AlgorithmsDialog
 from tui.run.form import FormValues, plans_of
 from tui.run.form_view import RunForm
-from tui.run.progress_panel import ProgressPanel, RunProgress, columns_for, rows_of
+from tui.run.progress_panel import ProgressPanel, RunProgress, _state, columns_for, rows_of
 from tui.run.screen import RunScreen
 from tui.run.simulation_client import SimulationBatch
 from tui.run.simulation_messages import ClockReported, Progress
@@ -261,3 +261,14 @@ async def test_the_progress_of_a_paced_run_is_that_of_its_clock_between_events_t
     await batch.current._take(ClockReported(1, ClockReport(report, is_connected=True)), lambda _: None)
     await batch.current._take(Progress(1, start_s), lambda _: None)
     assert [row.share for row in rows_of(batch)] == [batch.share_done()] == [pytest.approx(0.5, abs=0.01)]
+
+
+async def test_a_run_that_was_over_when_its_simulation_failed_has_ended(tmp_path: Path) -> None:
+    """The process was killed while it sought the optimum."""
+    batch = SimulationBatch((Plan(load_scenario("street"), (1,), bus="memory", folder=tmp_path),), lambda: None, 1.0)
+    start_s = batch.current.plan.scenario.start_s
+    for phase, shown in (("running", "✗ failed"), ("ended", "■ ended")):
+        report = TimeReport(time=start_s, round=0, step=1, pace="max", lag_wall_s=0, state=phase)
+        await batch.current._take(ClockReported(1, ClockReport(report, is_connected=True)), lambda _: None)
+        batch.current.state = "failed"
+        assert [_state(row)[0] for row in rows_of(batch)] == [shown]
