@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -434,15 +435,11 @@ class EditActions:
         build = builders.get(kind)
         if build is None or ref is None:
             return
-        label = build(self.fields.open_work().tree, ref).label
-        stay = tree_model.kind_of(self._session.ref) == "jobs"
-
-        def removal(tree: Tree) -> Change:
-            change = build(tree, ref)
-            return Change(change.label, change.steps, tree_model.JOBS) if stay else change
-
-        self._session.apply(removal)
-        self._user.tell(f"Removed {label.removeprefix('remove ')}. Ctrl+Z to undo.")
+        change = build(self.fields.open_work().tree, ref)
+        if tree_model.kind_of(self._session.ref) == "jobs":
+            change = replace(change, select=tree_model.JOBS)
+        self._session.apply(lambda _: change)
+        self._user.tell(f"Removed {change.label.removeprefix('remove ')}. Ctrl+Z to undo.")
 
     def duplicate(self) -> None:
         """Add a copy of the selected house, device, job, event or expectation."""

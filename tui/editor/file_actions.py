@@ -151,7 +151,8 @@ class FileActions:
 
     async def _read(self, opening: object, path: Path, ref: Ref = WHOLE) -> None:
         try:
-            work = await asyncio.to_thread(rescued_work if is_rescued(path) else EditedNeighbourhood.opened, path)
+            with self._session.operating(f"opening {path.name} ..."):
+                work = await asyncio.to_thread(rescued_work if is_rescued(path) else EditedNeighbourhood.opened, path)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
             if opening is self._opening:
@@ -195,13 +196,14 @@ class FileActions:
 
     async def _import(self, opening: object, path: Path, jobs: Path | None, loads: tuple[Path, ...]) -> None:
         try:
-            imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
+            with self._session.operating(f"importing {path.name} ..."):
+                imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
+                document = Document(await asyncio.to_thread(to_yaml, imported.file))
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
             if opening is self._opening:
                 await self._user.ask(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
             return
-        document = Document(await asyncio.to_thread(to_yaml, imported.file))
         work = EditedNeighbourhood(History(document, saved=False), None, f'"{path.name}" (imported)')
         if not await self._open(opening, work):
             return
@@ -259,7 +261,8 @@ class FileActions:
     async def _write(self, work: EditedNeighbourhood, path: Path) -> bool:
         version = work.history.current
         try:
-            await asyncio.to_thread(work.save, version, path)
+            with self._session.operating(f"saving {path.name} ..."):
+                await asyncio.to_thread(work.save, version, path)
         except (ScenarioError, OSError) as error:
             self._user.complain(error, "Not saved")
             return False

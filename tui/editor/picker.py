@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -236,10 +236,8 @@ def house_items(tree: Tree) -> list[PickerItem]:
 def consumer_items(tree: Tree) -> list[PickerItem]:
     """Return the devices that can run jobs, house by house."""
     return [
-        PickerItem(
-            f"{i}.{j}", tree_model.device_title(device), f"{text(device.get('id'))}", tree_model.house_title(house)
-        )
-        for i, house in tree_model.houses(tree)
+        PickerItem(f"{i}.{j}", tree_model.device_title(device), text(device.get("id")), title)
+        for i, house, title in _titled_houses(tree)
         for j, device in tree_model.devices(house)
         if device.get("type") != "producer"
     ]
@@ -252,11 +250,15 @@ def device_items(tree: Tree) -> list[PickerItem]:
             f"{i}.{j}",
             tree_model.device_title(device),
             f"{text(device.get('type'))} {text(device.get('id'))}",
-            tree_model.house_title(house),
+            title,
         )
-        for i, house in tree_model.houses(tree)
+        for i, house, title in _titled_houses(tree)
         for j, device in tree_model.devices(house)
     ]
+
+
+def _titled_houses(tree: Tree) -> Iterator[tuple[int, dict[str, Any], str]]:
+    return ((i, house, tree_model.house_title(house)) for i, house in tree_model.houses(tree))
 
 
 def part_items(tree: Tree) -> tuple[list[PickerItem], list[tree_model.Ref]]:
@@ -268,10 +270,10 @@ def part_items(tree: Tree) -> tuple[list[PickerItem], list[tree_model.Ref]]:
         items.append(PickerItem(str(len(refs)), title, details))
         refs.append(ref)
 
-    for i, house in tree_model.houses(tree):
-        add(("houses", i), f"⌂ {tree_model.house_title(house)}", "house")
+    for i, house, title in _titled_houses(tree):
+        add(("houses", i), f"⌂ {title}", "house")
         for j, device in tree_model.devices(house):
-            details = f"{text(device.get('type'))} {text(device.get('id'))} of {tree_model.house_title(house)}"
+            details = f"{text(device.get('type'))} {text(device.get('id'))} of {title}"
             add(("houses", i, "devices", j), tree_model.device_title(device), details)
     titles = tree_model.job_device_titles(tree)
     for i, job in tree_model.jobs(tree):

@@ -171,7 +171,9 @@ class PreviewArtist:
         peak_w = float(_load_w(profile, earliest_s, start_s, end_s).max())
         # At the scale of the neighbourhood's production, one job would be a line.
         parts = next((n for n in (1, 2, 5, 10, 20, 50) if sun_w.max() <= 4 * peak_w * n), 100)
-        series = [drawn(FORECAST, sun_w / parts, "forecast" if parts == 1 else f"forecast / {parts}")]
+        series = []
+        if sun_w.any():
+            series.append(drawn(FORECAST, sun_w / parts, "produced" if parts == 1 else f"produced / {parts}"))
         series.append(drawn(DEMAND, _load_w(profile, earliest_s, start_s, end_s), "earliest"))
         series.append(Series("latest", _load_w(profile, latest_s, start_s, end_s), "line", "accent"))
         said = f"{kwh(profile.energy_wh)} in {_duration(profile.duration_s)}"
