@@ -211,6 +211,11 @@ class RunInfo:
         """Whether it completed. Figures of other runs cover only part of the time and are excluded from means."""
         return self.state == "done"
 
+    def share_of(self, optimum: Literal["optimum", "shared_optimum"]) -> float | None:
+        """Return the share of an optimum that the run reached, 0 to 1; None if that was not computed."""
+        found = self.comparison.get(optimum)
+        return found.get("share") if isinstance(found, dict) else None
+
 
 def run_info_of(row: sqlite3.Row, without: Sequence[DroppedHost], disputes: Sequence[str]) -> RunInfo:
     """Return a run from its row.
