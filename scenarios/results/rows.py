@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,13 @@ from pydantic import BaseModel, FiniteFloat
 from agents import Job
 from agents.sharing import SUPPLY_RULES
 from broker import shown
-from scenarios.results.connection import UnknownWordError, open_for_writing, transaction, translate_sqlite_errors
+from scenarios.results.connection import (
+    ResultsError,
+    UnknownWordError,
+    open_for_writing,
+    transaction,
+    translate_sqlite_errors,
+)
 from scenarios.results.damage import MOST_RUN_S, decompressed
 from scenarios.results.schema import has_table
 
@@ -120,6 +126,30 @@ def checked_comparison(text: str | None) -> dict[str, Any]:
     if found.get("optimum") is not None:
         found.setdefault("baselines", [])
     return {name: compared for name, compared in found.items() if compared is not None}
+
+
+def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> None:
+    """Store the comparison of a run with the optimum.
+
+    Args:
+        path: The results file.
+        run: Number of the run.
+        comparison: `{"optimum": {...}, ...}`, serialisable as JSON.
+
+    Raises:
+        ResultsError: The file cannot be written, or has no such run.
+    """
+    with translate_sqlite_errors(path):
+        connection = open_for_writing(path)
+        try:
+            with transaction(connection):
+                changed = connection.execute(
+                    "UPDATE runs SET comparison_json = ? WHERE run = ?", (json.dumps(dict(comparison)), run)
+                ).rowcount
+        finally:
+            connection.close()
+    if not changed:
+        raise ResultsError(f"{path}: has no run {run}")
 
 
 def check_times(run: int, start_s: int, times_s: Iterable[int]) -> None:
