@@ -19,6 +19,7 @@ from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
+from textual.content import Content
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
@@ -107,7 +108,7 @@ class SsmicApp(ErrorBoundary, App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual types it as no ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as above
 
-    run_status: reactive[str] = reactive("")
+    run_status: reactive[Content] = reactive(Content)
     """Short status of the run, shown at the right of the bar. Console markup."""
 
     utc_times: reactive[bool] = reactive(default=False)

@@ -17,7 +17,6 @@ from .connection import (
     has_writer as has_writer,
     is_busy as is_busy,
     is_sweep_file as is_sweep_file,
-    record_comparison as record_comparison,
     refuse_existing as refuse_existing,
     refuse_newer as refuse_newer,
     seal as seal,
@@ -81,6 +80,7 @@ from .rows import (
     DroppedHost as DroppedHost,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
+    record_comparison as record_comparison,
     record_verdicts as record_verdicts,
 )
 from .run_end import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,13 @@ from pydantic import BaseModel, FiniteFloat
 from agents import Job
 from agents.sharing import SUPPLY_RULES
 from broker import shown
-from scenarios.results.connection import UnknownWordError, open_for_writing, transaction, translate_sqlite_errors
+from scenarios.results.connection import (
+    ResultsError,
+    UnknownWordError,
+    open_for_writing,
+    transaction,
+    translate_sqlite_errors,
+)
 from scenarios.results.damage import MOST_RUN_S, decompressed
 from scenarios.results.schema import has_table
 
@@ -122,6 +128,30 @@ def checked_comparison(text: str | None) -> dict[str, Any]:
     return {name: compared for name, compared in found.items() if compared is not None}
 
 
+def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> None:
+    """Store the comparison of a run with the optimum.
+
+    Args:
+        path: The results file.
+        run: Number of the run.
+        comparison: `{"optimum": {...}, ...}`, serialisable as JSON.
+
+    Raises:
+        ResultsError: The file cannot be written, or has no such run.
+    """
+    with translate_sqlite_errors(path):
+        connection = open_for_writing(path)
+        try:
+            with transaction(connection):
+                changed = connection.execute(
+                    "UPDATE runs SET comparison_json = ? WHERE run = ?", (json.dumps(dict(comparison)), run)
+                ).rowcount
+        finally:
+            connection.close()
+    if not changed:
+        raise ResultsError(f"{path}: has no run {run}")
+
+
 def check_times(run: int, start_s: int, times_s: Iterable[int]) -> None:
     """Check that a run lies within the time that a run can take: its energy is settled minute by minute.
 
@@ -210,6 +240,11 @@ class RunInfo:
     def is_complete(self) -> bool:
         """Whether it completed. Figures of other runs cover only part of the time and are excluded from means."""
         return self.state == "done"
+
+    def share_of(self, optimum: Literal["optimum", "shared_optimum"]) -> float | None:
+        """Return the share of an optimum that the run reached, 0 to 1; None if that was not computed."""
+        found = self.comparison.get(optimum)
+        return found.get("share") if isinstance(found, dict) else None
 
 
 def run_info_of(row: sqlite3.Row, without: Sequence[DroppedHost], disputes: Sequence[str]) -> RunInfo:

@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.markup import escape
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -137,9 +138,10 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         for item in listed_items:
             if item.group != group and not wanted.strip():  # search results are in order of relevance
                 group = item.group
-                options.append(Option(f"[b $primary]{_plain(group)}[/]", disabled=True))
-            details = f"  [dim]{_plain(item.details)}[/]" if item.details else ""
-            options.append(Option(f"{_plain(item.title)}{details}", id=item.id))
+                options.append(Option(Content.from_markup("[b $primary]$group[/]", group=group), disabled=True))
+            line = "$title  [dim]$details[/]" if item.details else "$title"
+            said = Content.from_markup(line, title=item.title, details=item.details)
+            options.append(Option(said, id=item.id))
         if len(found) > len(listed_items):
             options.append(Option(f"{len(found) - len(listed_items):,} more: type to search", disabled=True))
         listed = self.query_one(OptionList)
@@ -194,10 +196,6 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
     def _clicked(self, event: OptionList.OptionSelected) -> None:
         if event.option_id is not None:
             self.dismiss(event.option_id)
-
-
-def _plain(said: str) -> str:
-    return said.replace("[", r"\[")
 
 
 FILE = "file:"

@@ -78,14 +78,9 @@ def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, fl
         "negotiations": run.negotiations,
         "messages": run.messages,
         "wall_s": run.wall_s,
-        "of_best": _share(run, "optimum"),
-        "of_shared_best": _share(run, "shared_optimum"),
+        "of_best": run.share_of("optimum"),
+        "of_shared_best": run.share_of("shared_optimum"),
     }
-
-
-def _share(run: RunInfo, name: str) -> float | None:
-    optimum = run.comparison.get(name)
-    return optimum.get("share") if isinstance(optimum, dict) else None
 
 
 def _count_spreads(rows: list[RunRow]) -> dict[str, SampleStatistics]:

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -212,10 +213,10 @@ meter.
         listed.highlighted = listed.get_option_index(_id(self.entries[wanted]))
         listed.scroll_to_highlight()
 
-    def _line(self, entry: StartEntry) -> str:
-        key = f"[$primary]{self.app.get_key_display(Binding(entry.key, ''))}[/]  " if entry.key else ""
-        details = f"  [dim]{_plain(entry.details)}[/]" if entry.details else ""
-        return f"  {key}{_plain(entry.title)}{details}"
+    def _line(self, entry: StartEntry) -> Content:
+        line = f"  {'[$primary]$key[/]  ' if entry.key else ''}$title{'  [dim]$details[/]' if entry.details else ''}"
+        key = self.app.get_key_display(Binding(entry.key, "")) if entry.key else ""
+        return Content.from_markup(line, key=key, title=entry.title, details=entry.details)
 
     @property
     def entry(self) -> StartEntry | None:
@@ -309,7 +310,3 @@ def _id(entry: StartEntry) -> str:
 
 def _same(entry: StartEntry, other: StartEntry) -> bool:
     return _id(entry) == _id(other)
-
-
-def _plain(said: str) -> str:
-    return said.replace("[", r"\[")

@@ -241,6 +241,29 @@ async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario)
         await until(pilot, lambda: "+02:00" in str(status.render()))
 
 
+async def test_the_bar_names_a_household_as_it_is_written(opened: Opened) -> None:
+    """Part of the bar's own markup stood behind an id with a bracket."""
+    broker = MemoryBroker()
+    async with opened(first_area="negotiations", size=WIDE) as pilot, broker.connect("clock") as clock:
+        feed = BusFeed(broker, ObservedRun("w"), "memory")
+        the_app(pilot).monitored_run.begin(feed)
+        await until(pilot, lambda: feed.status == "connected")
+        report = TimeReport(
+            time=60,
+            round=0,
+            step=1,
+            pace="max",
+            lag_wall_s=0.0,
+            state="running",
+            waiting_for=("[x",),
+            waiting_wall_s=9.0,
+        )
+        await clock.publish(topics.time("w"), report.encoded(), retain=True)
+        bar = pilot.app.screen.query_one("AreaBar .status", Static)
+        await until(pilot, lambda: "[x" in str(bar.render()))
+        assert str(bar.render()).endswith("waiting for [x 00:01")
+
+
 @pytest.mark.long
 async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: Opened, street: Scenario) -> None:
     """The offset travels in the roster."""
