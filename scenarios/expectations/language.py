@@ -374,6 +374,15 @@ def _problem(name: Name, known: Mapping[str, Collection[str] | None] | None) -> 
     return ""
 
 
+_SLIPS = {
+    "=": "; equality is written ==",
+    r",\d": "; a decimal is written with a point",
+    "&": "; conditions are joined with `and`",
+    r"\|": "; conditions are joined with `or`",
+}
+"""What is meant by characters that no condition has: patterns of them."""
+
+
 class _Parser:
     """Reads a condition from left to right."""
 
@@ -391,7 +400,9 @@ class _Parser:
             return
         found = _TOKEN.match(self._text, self._at)
         if found is None:
-            raise ConditionError(f"cannot be read from {self._text[self._at :].strip()[:20]!r} on")
+            rest = self._text[self._at :].strip()
+            hint = next((why for begin, why in _SLIPS.items() if re.match(begin, rest)), "")
+            raise ConditionError(f"cannot be read from {rest[:20]!r} on{hint}")
         self.kind, self.token, self._at = found.lastgroup or "", found[found.lastgroup or 0], found.end()
 
     def _take(self, *tokens: str) -> str:

@@ -17,7 +17,7 @@ from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import Bill, bills_of
 from scenarios.metrics.peak_power import load_factor, mean_power_w, peak_to_average
 from scenarios.metrics.possible_supply import possible_supply_wh
-from scenarios.metrics.settlement import Settlement
+from scenarios.metrics.settlement import Settlement, rest_wh
 from scenarios.scenario import Scenario
 
 Unit = Literal["wh", "share", "w", "ratio", "count", "s", "eur", "kg"]
@@ -214,20 +214,20 @@ def compute_kpis(
         consumed_wh=consumed_wh,
         contracted_wh=contracted_wh,
         delivered_wh=delivered_wh,
-        shortfall_wh=_rest(contracted_wh, delivered_wh),
+        shortfall_wh=rest_wh(contracted_wh, delivered_wh),
         base_load_wh=base_load_wh,
         base_load_local_wh=base_local_wh,
         local_wh=local_wh,
-        grid_wh=_rest(consumed_wh, local_wh),
+        grid_wh=rest_wh(consumed_wh, local_wh),
         produced_wh=produced_wh,
-        export_wh=_rest(produced_wh, local_wh),
+        export_wh=rest_wh(produced_wh, local_wh),
         possible_wh=possible_wh,
         share_of_possible=_ratio(delivered_wh, possible_wh),
         self_consumption=_ratio(local_wh, produced_wh),
         self_sufficiency=_ratio(local_wh, consumed_wh),
         pooled_covered_wh=covered_wh,
-        pooled_grid_wh=_rest(consumed_wh, covered_wh),
-        pooled_export_wh=_rest(produced_wh, covered_wh),
+        pooled_grid_wh=rest_wh(consumed_wh, covered_wh),
+        pooled_export_wh=rest_wh(produced_wh, covered_wh),
         pooled_self_consumption=_ratio(covered_wh, produced_wh),
         pooled_self_sufficiency=_ratio(covered_wh, consumed_wh),
         **_powers(consumption_wh, production_wh, interval_s),
@@ -277,12 +277,6 @@ def producer_houses(scenario: Scenario) -> dict[str, str]:
 
 def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0 else None
-
-
-def _rest(whole_wh: float, part_wh: float) -> float:
-    """Return the difference, and 0 if it is only a rounding error of long sums."""
-    rest_wh = whole_wh - part_wh
-    return 0.0 if abs(rest_wh) <= 1e-12 * whole_wh else rest_wh
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from broker import plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.file_reading import MAX_BYTES, lines_of, read_bytes, structured_form
 from scenarios.files.series.table_times import has_moment, is_clock
@@ -322,6 +323,10 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
     has_decimal_comma = separator != ","
     named = None if has_decimal_comma or header is None else len(header[1])
     data = rows[first:]
+    below = _lines_below(data)
+    if below:
+        notes.append(f"{plural(below, 'line')} below the table {'was' if below == 1 else 'were'} left out.")
+        data = data[:-below]
     return _checked(Table(where, columns, units, data, header is not None, has_decimal_comma, tuple(notes), named))
 
 
@@ -386,9 +391,21 @@ def _header_below(rows: Sequence[Row]) -> int:
         return 0
     names = [cell for cell in rows[1][1] if cell]
     about = [cell for cell in rows[0][1] if cell]
-    are_names = not any(is_number(cell) or has_moment(cell) or is_clock(cell) or is_nothing(cell) for cell in names)
-    is_header = are_names and len(names) >= 2 and len(names) != len(about)
+    is_header = not any(map(_is_value, names)) and len(names) >= 2 and len(names) != len(about)
     return 1 + _first_row(rows[1:]) if is_header and _is_data(rows[2][1]) else 0
+
+
+def _lines_below(data: Sequence[Row]) -> int:
+    """Return how many rows at the end are text: a legend, or whom the data belong to. A row with mistakes is none."""
+    last = next((i for i in range(len(data) - 1, -1, -1) if _is_data(data[i][1])), None)
+    below = [] if last is None else data[last + 1 :]
+    width = 0 if last is None else len(data[last][1])
+    are_text = all(len(cells) < width and not any(map(_is_value, cells)) for _, cells in below)
+    return len(below) if are_text else 0
+
+
+def _is_value(cell: str) -> bool:
+    return bool(cell) and (is_number(cell) or has_moment(cell) or is_clock(cell) or is_nothing(cell))
 
 
 def _is_data(cells: Sequence[str]) -> bool:

@@ -43,6 +43,7 @@ SUN = 'points: [["04:00", 0], ["05:00", 120.5]]'
 DISH = "{id: dishwasher, type: consumer, load_profile: dish}"
 NAIVE = "'2026-06-21T06:00' has no UTC offset; write for example 2026-06-21T06:00:00+02:00, or ...Z for UTC"
 A_TIME = 'a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start'
+START = "an ISO time such as 2026-06-21T06:00:00+02:00 (without an offset if the file has a zone), or UNIX seconds"
 TIME = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 
 
@@ -112,8 +113,8 @@ def test_keys_and_values(old: str, new: str, message: str) -> None:
         ("2026-06-21T00:00:00+02:00", "2026-06-21T06:00", f"s.yaml:3: start: {NAIVE}"),
         ("2026-06-21T00:00:00+02:00", "2026-06-21", "s.yaml:3: start: '2026-06-21' has no UTC offset; write for example 2026-06-21T00:00:00+02:00, or ...Z for UTC"),
         ("2026-06-21T00:00:00+02:00", '"06:00"', 's.yaml:3: start: "06:00" counts from the start, which itself needs a date'),
-        ("2026-06-21T00:00:00+02:00", "monday", f"s.yaml:3: start: 'monday' is not a time; expected {TIME}"),
-        ("2026-06-21T00:00:00+02:00", "2026-06-21T00:00:00+02:60", f"s.yaml:3: start: '2026-06-21T00:00:00+02:60' is not a time; expected {TIME}"),
+        ("2026-06-21T00:00:00+02:00", "monday", f"s.yaml:3: start: 'monday' is not a time; expected {START}"),
+        ("2026-06-21T00:00:00+02:00", "2026-06-21T00:00:00+02:60", f"s.yaml:3: start: '2026-06-21T00:00:00+02:60' is not a time; expected {START}"),
         ("2026-06-21T00:00:00+02:00", "-5", "s.yaml:3: start: -5 is not a time between the years 1970 and 9999"),
         ("2026-06-21T00:00:00+02:00", "[]", 's.yaml:3: start: a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start, not a list'),
         ('"06:00"', "2026-06-21T06:00", f"s.yaml:16: jobs[0].registered: {NAIVE}"),

@@ -268,6 +268,19 @@ def test_a_table_about_the_place_is_not_the_series(before: str, tmp_path: Path) 
     assert any("2 lines before the table were left out" in note for note in loaded.notes)
 
 
+def test_a_legend_below_the_table_is_left_out_but_no_row_with_mistakes(tmp_path: Path) -> None:
+    """PVGIS writes `20260621:0810`, and below the table what the columns are; a note counts these lines."""
+    text = "Slope: 35 deg.\ntime,P,G(i)\n20260621:0810,500.0,90\n20260621:0910,1000.0,95\n20260621:1010,250.0,70\n"
+    legend = "\nP: PV system power (W)\nT2m: 2-m air temperature\n\nPVGIS (c) European Union, 2001-2024\n"
+    keys = "columns: {value: P}\nunit: W\nzone: UTC"
+    loaded = _load(tmp_path, f"{text}{legend}", keys)
+    assert _steps(loaded.scenario) == [("08:10", 500.0), ("09:10", 1000.0), ("10:10", 250.0)]
+    assert any("3 lines below the table were left out" in note for note in loaded.notes)
+    for mistake in ("20260621:1110,x,3\n", "20260621:1110\n", "20260631:1110,x,y\n", "20260621:1110,x\n"):
+        with pytest.raises(ScenarioError, match=r"meter\.csv:6"):
+            _load(tmp_path, f"{text}{mistake}", keys)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "form"),
     [
