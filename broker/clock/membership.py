@@ -230,10 +230,10 @@ class Membership:
             in_order = sorted(ran)
             named = in_order if len(in_order) < 3 else [in_order[0], in_order[-1]]
             steps = (" or " if len(in_order) < 3 else " to ").join(map(_step_in_words, named))
-            return (
-                f"the last step it ran is {_step_in_words(announcement.ran)}, expected {steps}: "
-                "its journal is missing, incomplete or from another run"
-            )
+            why = "its journal is missing, incomplete or from another run"
+            if announcement.ran > in_order[-1]:
+                why = "the clock's journal is missing or older, or this journal is from another run"
+            return f"the last step it ran is {_step_in_words(announcement.ran)}, expected {steps}: {why}"
         return None
 
     def _is_too_long(self, host: str, session: str) -> bool:

@@ -419,3 +419,20 @@ def test_a_household_that_has_lost_its_journal_is_told_so(street: Scenario, tmp_
         await asyncio.wait([running])
 
     quickly(main())
+
+
+def test_a_household_is_told_if_the_clock_has_lost_its_journal(street: Scenario, tmp_path: Path) -> None:
+    """The clock was started on another machine; the household was told that its own journal was missing."""
+
+    async def main() -> None:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            await interrupted_at(120, street, settings, broker)
+        house = street.jobs[0].house
+        running = asyncio.create_task(clock(street, settings_in(tmp_path / "other"), broker))
+        with pytest.raises(HostRefusedError, match=r"ran is \d+, expected none.*: the clock's journal is missi"):
+            await run_hosts(street, settings, broker, [house])
+        running.cancel()
+        await asyncio.wait([running])
+
+    quickly(main())
