@@ -34,6 +34,8 @@ MAX_DURATION_S = 366 * 86_400
 MAX_WH = 1e12
 """Largest energy of a series: far more than a neighbourhood has, and small enough for full precision within a minute.
 """
+MAX_REAL_W = 2e7
+"""Highest power of a real device that counts, W: twice what a device may say, so that rounding does not matter."""
 _MINUTE_S = 60
 
 
@@ -68,6 +70,11 @@ class CumulativeSeries(BaseModel):
     def energy_wh(self) -> float:
         """Energy between the first and the last point, Wh."""
         return self.cumulative_wh[-1] - self.cumulative_wh[0]
+
+    @property
+    def most_w(self) -> float:
+        """The highest power between two points, W."""
+        return 3600 * float((np.diff(self.cumulative_array) / np.diff(self.times_array)).max())
 
     @cached_property
     def times_array(self) -> FloatArray:

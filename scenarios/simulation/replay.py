@@ -15,7 +15,7 @@ from agents import DEVICE_RULES, MAX_WH, CumulativeSeries, DeviceEvent, DeviceSa
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
-from broker import SsmicError, atomic_write, character_problem, missing_folders, shown
+from broker import FILE_MODE, SsmicError, atomic_write, character_problem, make_private_folder, shown
 from broker.protocol import MAX_TIME_S, first_problem
 from scenarios.devices import RecordedDeviceMessage, adapters_of
 from scenarios.devices.adapters import adapter_names
@@ -126,13 +126,14 @@ class Recording:
             yield _line({**whose, "said": said, **id_})
 
     def save(self, path: Path) -> None:
-        """Write it to a file, as a whole or not at all.
+        """Write it to a file that only its owner can read, as a whole or not at all.
 
         Raises:
             RecordingError: The file cannot be written.
         """
         try:
-            with missing_folders(path), atomic_write(path) as draft:
+            make_private_folder(path.parent)
+            with atomic_write(path, mode=FILE_MODE) as draft:
                 draft.write_text("".join(self.lines()), encoding="utf-8", newline="\n")
         except OSError as error:
             raise RecordingError(f"{path}: cannot be written: {error.strerror or error}") from None

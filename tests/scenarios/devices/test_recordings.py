@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import stat
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -176,6 +177,14 @@ def test_what_a_device_said_is_recorded_and_read_whatever_its_characters(charact
     session = recorded(RecordedDeviceMessage(START_S + 1, "adler/washer", DeviceSaid(device="washer", said=odd)))
     session.save(tmp_path / "session.jsonl")
     assert read_recording(tmp_path / "session.jsonl").device_messages == session.device_messages
+
+
+def test_no_other_user_can_read_a_recording(tmp_path: Path) -> None:
+    """It says when a household used what, as its results do, which only their owner can read."""
+    path = tmp_path / "new" / "session.jsonl"
+    recorded().save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_only_a_file_is_read_as_a_recording() -> None:
