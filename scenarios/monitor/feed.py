@@ -13,7 +13,7 @@ from broker import BrokerAwayError, BrokerUnreachableError, SsmicError
 from broker.protocol import Control, TimeReport, topics
 from broker.transport import Broker, Bus, Delivery
 from scenarios.monitor.plausibility import check_time
-from scenarios.monitor.run_state import ObservedRun
+from scenarios.monitor.run_state import ObservedRun, merged
 from scenarios.monitor.run_status import LinkStatus
 
 _SLICE_WALL_S = 0.004
@@ -215,4 +215,6 @@ class RunFinder(Listener):
         except ValueError:  # pydantic's is one
             return
         if address.run in self.runs or len(self.runs) < self.MOST_RUNS:
+            before = self.runs.get(address.run)
+            report = merged(None if before is None else before.report, report)
             self.runs[address.run] = FoundRun(address.run, report, time.monotonic())

@@ -447,6 +447,16 @@ async def test_runs_on_a_broker_are_found(street: Scenario) -> None:
     listening.cancel()
 
 
+def test_a_found_run_whose_clock_is_gone_stays_at_the_time_it_has_reached() -> None:
+    """The clock's last will states the time at which it connected."""
+    finder = RunFinder(MemoryBroker(), "memory")
+    running = TimeReport(time=START_S + 7_200, round=0, step=9, pace="60x", lag_wall_s=0, state="running")
+    for report in (running, TimeReport(time=START_S, round=0, step=0, pace="", lag_wall_s=0, state="gone")):
+        finder.take(Delivery(topics.time("street-1"), report.encoded(), retain=False))
+    found = finder.runs["street-1"].report
+    assert (found.state, found.now_s, found.pace) == ("gone", START_S + 7_200, "60x")
+
+
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 async def test_a_watcher_whose_login_is_refused_gives_up(tmp_path: Path) -> None:
     """It does not retry forever, and reports the reason."""
