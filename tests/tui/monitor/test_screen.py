@@ -34,7 +34,7 @@ from tests.tui.driving import click, dialog, focus, steps, the_app, until
 from tui.monitor.hosts_and_devices import HostRows
 from tui.monitor.job_negotiations import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
-from tui.monitor.producers import ProducersPane
+from tui.monitor.producers import ProducerRow, ProducersPane
 from tui.shell.dialogs import AskText, ChooseOne, Confirm
 from tui.shell.footer import Footer
 from tui.shell.header import StatusLine
@@ -295,6 +295,25 @@ async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Op
         assert max(chart._series[0].values) > 1_000
         await pilot.press("left_curly_bracket")
         assert max(chart._series[0].values) > 1_000, "there is no day before the first"
+
+
+def test_what_a_producer_committed_before_it_was_watched_is_a_bound(street: Scenario) -> None:
+    """The loads of those jobs are not known: nothing was committed, it said, and all was free."""
+    start_s = street.start_s
+    terms = {"job_id": "wash", "producer": "pv-adler", "start_s": start_s, "agreed_s": start_s, "energy_wh": 1_200.0}
+    event = {"at_s": start_s, "what": "agreed", "start_s": start_s, "reason": ""}
+    contract = {"contract_id": "wash/1", **terms}
+    entry = LedgerEntry.model_validate({"contract": contract, "state": "standing", "history": [event]})
+    run = ObservedRun("run", context_of_scenario(street))
+    run._entry(entry)  # as it comes from the broker
+    (prediction, *_) = street.producers["pv-adler"].predictions
+    run.producers["pv-adler"].learn(prediction)
+    row = ProducerRow(run.producers["pv-adler"], run, (start_s, start_s + 86_400))
+    assert (row.committed, row.remaining) == ("≥ 0 Wh", "≤ 35.34 kWh")
+    for producer in run.producers.values():
+        producer.contracts.clear()
+    row = ProducerRow(run.producers["pv-adler"], run, (start_s, start_s + 86_400))
+    assert (row.committed, row.remaining) == ("0 Wh", "35.34 kWh")
 
 
 @pytest.mark.long

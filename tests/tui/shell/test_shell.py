@@ -296,7 +296,11 @@ async def test_a_terminal_that_is_too_small_is_named_once(opened: Opened) -> Non
         ):
             await pilot.resize_terminal(width, height)
             expected = [said.format(size) for size in seen]
-            await until(pilot, lambda expected=expected: expected == [one[-1] for one in notices(pilot.app)])  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            await until(pilot, partial(_announces, pilot.app, expected))
+
+
+def _announces(app: SsmicApp, texts: list[str]) -> bool:
+    return [text for *_, text in notices(app)] == texts
 
 
 async def test_a_chosen_option_that_is_too_long_ends_in_dots(opened: Opened) -> None:
