@@ -128,6 +128,14 @@ class Table:
             return None
         return values if np.isfinite(values).all() else None
 
+    def is_whole(self, column: int) -> bool:
+        """Return whether a column has neither points nor commas, as far as that is fast to find out."""
+        cells = self._columns[column] if column < len(self._columns) else ()
+        if set(map(type, cells)) != {str}:
+            return False
+        text = "".join(cells)
+        return "." not in text and "," not in text
+
     @cached_property
     def _columns(self) -> list[tuple[Any, ...]]:
         """The cells by column; empty where rows differ in length."""
@@ -492,6 +500,8 @@ class NumberFormat:
 
 def thousands_note(table: Table, column: int) -> str | None:
     """Return how numbers that could be thousands or have three decimals (`1.234`) are read; None: it is clear."""
+    if table.is_whole(column):
+        return None
     first = None
     for cell in table.cells(column):
         if not isinstance(cell, str):
