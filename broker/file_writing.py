@@ -92,11 +92,14 @@ def writing_obstacle(path: Path) -> str:
     Args:
         path: The file, which may exist; its folders may be missing.
     """
-    if path.is_dir():
-        return "it is a folder, a file is expected"
-    folder = next((parent for parent in path.parents if parent.exists()), path.parent)
-    if not folder.is_dir():
-        return f"{folder} is a file, a folder is expected"
+    try:
+        if path.is_dir():
+            return "it is a folder, a file is expected"
+        folder = next((parent for parent in path.parents if parent.exists()), path.parent)
+        if not folder.is_dir():
+            return f"{folder} is a file, a folder is expected"
+    except OSError as error:  # such as a name that is too long, or a folder that is closed to the user
+        return error.strerror or str(error)
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder.absolute()} is not writable"
 
 

@@ -42,7 +42,7 @@ from tui.shell import (
     RunScenario,
 )
 from tui.start import load_recent
-from tui.widgets import FieldHelp, VirtualTable
+from tui.widgets import FieldHelp, VirtualTable, looked_up
 
 _TYPING_WALL_S = 0.25
 """Delay after the last key before the scenario is loaded."""
@@ -352,7 +352,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def _remember(self) -> None:
         path = Path(self._source)
-        if path.exists():
+        if looked_up(path).is_there:
             self.ssmic.remember_neighbourhood(path)
 
     async def _run(self, batch: SimulationBatch) -> None:

@@ -22,6 +22,7 @@ from scenarios.results import DEFAULT_FOLDER, results_files
 from tui.results import IndexEntry, entry_of
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
 from tui.start.recent import load_recent, rescued_files
+from tui.widgets import looked_up
 
 Kind = Literal["action", "rescued", "neighbourhood", "results", "bundled"]
 FIRST = "street"
@@ -78,7 +79,7 @@ ACTIONS = (
 def entries() -> tuple[StartEntry, ...]:
     """Return the current entries, group by group. Reads files; call it in a thread."""
     recent = load_recent()
-    known = [path for path in recent.neighbourhoods if path.exists()]
+    known = [path for path in recent.neighbourhoods if looked_up(path).is_there]
     folders = [Path.cwd(), *(path.parent for path in known)]
     rescued = (
         StartEntry("rescued", str(path), path.name, f"{_when(path)}, {path.parent}") for path in rescued_files(folders)
