@@ -23,6 +23,7 @@ from .device_events import (
 )
 from .energy import (
     MAX_DURATION_S as MAX_DURATION_S,
+    MAX_REAL_W as MAX_REAL_W,
     MAX_WH as MAX_WH,
     CumulativeSeries as CumulativeSeries,
     FloatArray as FloatArray,
@@ -146,6 +147,7 @@ __all__ = [
     "MANAGER",
     "MAX_DURATION_S",
     "MAX_OPEN_JOBS",
+    "MAX_REAL_W",
     "MAX_WH",
     "MESSAGES",
     "MESSAGE_KINDS",

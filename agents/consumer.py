@@ -203,7 +203,7 @@ class Consumer(Agent[AnyMessage]):
         producers = tuple(producers)  # which a plug-in cannot change
         with calling(plugin, "rank"):
             ranked: object = self.rank(job, producers)
-            if not isinstance(ranked, Sequence) or Counter(ranked) != Counter(producers):
+            if not isinstance(ranked, Sequence) or not _are_same(ranked, producers):
                 what = f"{ranked!r:.80}: expected the ids that it was given, each of them once, in any order"
                 raise wrong_result(plugin, "rank", what)
         return tuple(ranked)
@@ -421,6 +421,13 @@ def make_consumer(
     if not hasattr(made, "supply"):
         raise PluginError(f"{plugin_of(strategy)}: its __init__ does not call that of agents.Consumer")
     return made
+
+
+def _are_same(ranked: Sequence[object], producers: Sequence[str]) -> bool:
+    try:
+        return Counter(ranked) == Counter(producers)
+    except TypeError:  # what cannot be counted is no id
+        return False
 
 
 def _making(strategy: type[Consumer]) -> AbstractContextManager[None]:

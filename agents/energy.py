@@ -34,6 +34,8 @@ MAX_DURATION_S = 366 * 86_400
 MAX_WH = 1e12
 """Largest energy of a series: far more than a neighbourhood has, and small enough for full precision within a minute.
 """
+MAX_REAL_W = 2e7
+"""Highest power of a real device that counts, W: twice what a device may say, so that rounding does not matter."""
 _MINUTE_S = 60
 
 
@@ -69,9 +71,14 @@ class CumulativeSeries(BaseModel):
         """Energy between the first and the last point, Wh."""
         return self.cumulative_wh[-1] - self.cumulative_wh[0]
 
+    @property
+    def most_w(self) -> float:
+        """The highest power between two points, W."""
+        return 3600 * float((np.diff(self.cumulative_array) / np.diff(self.times_array)).max())
+
     @cached_property
     def times_array(self) -> FloatArray:
-        """`times_s` as an array, UNIX seconds, shape (points,); converted once, and read-only."""
+        """`times_s` as an array, seconds, shape (points,); converted once, and read-only."""
         return _read_only(np.asarray(self.times_s, dtype=np.float64))
 
     @cached_property

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from agents.energy import MAX_REAL_W
 from agents.job_needs import JobNeeds
 from agents.model import TIMELINE, Job
 
@@ -58,6 +59,12 @@ def _digest_of(job: Job) -> str:
     return hashlib.sha256(json.dumps(terms).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
+MAX_AHEAD_S = 366 * 86_400
+"""How long after its registration a real device's job may start, seconds: a run is settled until its last job ends."""
+MAX_ADDED_DURATION_S = 31 * 86_400
+"""The longest job of a real device, seconds: others calculate with every second of it."""
+
+
 def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
     """Return why an agent may not add a job, regardless of other jobs; empty: it may.
 
@@ -72,6 +79,11 @@ def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
         return f"adds job {job.job_id!r}, but is not the gateway of its device"
     if not job.job_id.startswith(f"{job.house}/"):
         return f"adds job {job.job_id!r}; expected an id that begins with {job.house + '/'!r}"
+    if job.latest_start_s - job.registered_s > MAX_AHEAD_S or job.duration_s > MAX_ADDED_DURATION_S:
+        what = f"which lasts {job.duration_s} s and may start at {job.latest_start_s}"
+        return f"adds job {job.job_id!r}, {what}; expected at most {MAX_ADDED_DURATION_S} s, within {MAX_AHEAD_S} s"
+    if job.load_profile.most_w > MAX_REAL_W:
+        return f"adds job {job.job_id!r} of {job.load_profile.most_w:g} W; expected at most {MAX_REAL_W:g} W"
     return ""
 
 

@@ -122,9 +122,9 @@ def calling(plugin: str, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except PluginError:
+    except (PluginError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # also what would be taken for the end of an agent, such as CancelledError
         frames = _frames(error.__traceback__)[2:]  # after this function, and its caller
         raise PluginError(f"{plugin} failed in {what}: {error_line(error, frames[0][0] if frames else '')}") from error
 
@@ -165,7 +165,11 @@ def error_line(error: BaseException, file: str = "") -> str:
         error: The exception.
         file: The plug-in's file; the last line of it that was running is added.
     """
-    text = printable_line(f"{type(error).__name__}: {error}")
+    try:
+        said = str(error)
+    except Exception as failure:  # noqa: BLE001 - whatever a plug-in's own exception raises
+        said = f"its text cannot be shown ({type(failure).__name__})"
+    text = printable_line(f"{type(error).__name__}: {said}")
     shown = text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
     lines = [line for name, line in _frames(error.__traceback__) if name == file]
     return f"{shown} ({Path(file).name}, line {lines[-1]})" if lines else shown

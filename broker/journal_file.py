@@ -142,9 +142,12 @@ class JournalFile:
         """
         try:
             self._connection.executescript(_SCHEMA)
-            stored = dict(self._connection.execute("SELECT key, value FROM identity").fetchall())
+            rows = self._connection.execute("SELECT key, value FROM identity").fetchall()
         except sqlite3.Error as error:
             raise self._error(error) from error
+        if not all(isinstance(part, str) for row in rows for part in row):
+            raise self._damaged("what it belongs to")
+        stored: dict[str, str] = dict(rows)
         if not stored and not self._chains():
             self._begin(identity)
             stored = identity
@@ -393,7 +396,7 @@ class JournalFile:
 
     def _error(self, cause: Exception) -> JournalError:
         if isinstance(cause, OSError | sqlite3.OperationalError):
-            is_in_the_way = isinstance(cause, FileExistsError | NotADirectoryError)
+            is_in_the_way = isinstance(cause, FileExistsError | NotADirectoryError | sqlite3.OperationalError)
             obstacle = writing_obstacle(self.path) if is_in_the_way else ""
             reason = obstacle or getattr(cause, "strerror", None) or cause
             return JournalWriteError(f"journal {self.path} cannot be written: {reason}")

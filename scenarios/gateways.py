@@ -49,7 +49,7 @@ class Gateway(BaseModel):
     """Options of the adapter."""
     load_profile: str = ""
     """Name of the load profile of jobs that name none; empty: there is none."""
-    answer_s: int = 60
+    answer_s: int = Field(60, ge=1, le=86_400)
     """How long it may take to answer a command, seconds of virtual time."""
     tries: int = 3
     """How many times a command is sent at most."""

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from agents import (
     GRID,
+    MAX_REAL_W,
     MESSAGES,
     SHARED,
     AddJob,
@@ -166,8 +167,8 @@ def realise(
             case JobExecuted(job_id=job_id) as execution if owners.get(job_id) == sender:
                 if _is_plausible(execution, added.get(job_id) or of_scenario[job_id]):
                     executed[job_id] = execution
-            case ProductionMeasured() as measured if measured.producer == sender:
-                given.setdefault(measured.producer, []).append(measured.production)
+            case ProductionMeasured(producer=p, production=measured) if p == sender and measured.most_w <= MAX_REAL_W:
+                given.setdefault(p, []).append(measured)
     if not (added or executed or given):
         return RealisedScenario(scenario, scenario, frozenset(withdrawn))
     known = (*scenario.jobs, *added.values())
@@ -191,8 +192,9 @@ def realise(
 
 
 def _is_plausible(execution: JobExecuted, job: Job) -> bool:
-    """Return whether a job can have started when its gateway says: results are settled from then on."""
-    return job.registered_s <= execution.started_s <= job.latest_start_s + MAX_LATE_S
+    """Return whether a job can have run as its gateway says: results are settled from its start on."""
+    is_measured = execution.measured is None or execution.measured.most_w <= MAX_REAL_W
+    return is_measured and job.registered_s <= execution.started_s <= job.latest_start_s + MAX_LATE_S
 
 
 def _understood(body: dict[str, Any]) -> AnyMessage | None:

@@ -5,15 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
-from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise, SettingsError
+from agents import (
+    MAX_DURATION_S,
+    MAX_WH,
+    CumulativeSeries,
+    House,
+    Job,
+    LoadProfile,
+    Prediction,
+    Production,
+    Promise,
+    SettingsError,
+)
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, ForecastUse, Preference, SupplyRule, SupplySettings
+from broker import shown
 from broker.protocol import MAX_TIME_S
 from scenarios.events import (
     AddJobs,
@@ -410,6 +424,69 @@ def scenario_of(text: str) -> Scenario:
         return SCENARIO.validate_json(text)
 
 
+def contradiction(scenario: Scenario) -> str | None:
+    """Return the first thing in a scenario from JSON that contradicts the rest of it; None: all of it fits together.
+
+    A scenario file is checked as a whole when it is read; what a recording or a results file says of a scenario may
+    have been changed since.
+    """
+    return next(chain(_impossible_times(scenario), _wrong_devices(scenario), _wrong_references(scenario)), None)
+
+
+def _impossible_times(scenario: Scenario) -> Iterator[str]:
+    if not 0 <= scenario.start_s <= MAX_TIME_S:
+        yield f"start_s {scenario.start_s:,}: 0 to {MAX_TIME_S:,} is expected"
+    if abs(scenario.utc_offset_s) >= DAY_S:
+        yield f"utc_offset_s {scenario.utc_offset_s:,}: less than a day is expected"
+    for producer, of in scenario.producers.items():
+        for prediction in of.predictions:
+            if abs(prediction.issued_s) > MAX_TIME_S:
+                issued = "a forecast is issued at a time"
+                yield f"producer {shown(producer)}: {issued} that no run reaches; at most {MAX_TIME_S:,} is expected"
+            if prediction.production.energy_wh > MAX_WH:
+                forecast = f"a forecast of {prediction.production.energy_wh:g} Wh"
+                yield f"producer {shown(producer)}: {forecast}; at most {MAX_WH:g} Wh are expected"
+    for job in scenario.jobs:
+        last_s = MAX_TIME_S - MAX_DURATION_S
+        if (
+            job.load_profile.duration_s > MAX_DURATION_S
+            or not 0 <= job.earliest_start_s <= job.latest_start_s <= last_s
+        ):
+            yield f"job {shown(job.job_id)}: starts from 0 to {last_s:,} are expected, and at most {MAX_DURATION_S:,} s"
+
+
+def _wrong_devices(scenario: Scenario) -> Iterator[str]:
+    agents = (device.agent for house in scenario.houses for device in house.devices)
+    for what, ids in (("house", (house.id for house in scenario.houses)), ("agent", agents)):
+        for one, times in Counter(ids).items():
+            if times > 1:
+                yield f"{what} {shown(one)} is there {times} times; once is expected"
+    for house in scenario.houses:
+        for device in house.devices:
+            if not house.id or not device.id or device.house != house.id:
+                whose = f"device {shown(device.id)} of house {shown(device.house)}"
+                yield f"house {shown(house.id)} has {whose}; devices of its own are expected, and ids"
+
+
+def _wrong_references(scenario: Scenario) -> Iterator[str]:
+    devices = {device.agent: device for house in scenario.houses for device in house.devices}
+    producers = {device.id for device in devices.values() if device.type == "producer"}
+    for producer in sorted(producers ^ scenario.producers.keys()):
+        missing = "has no series" if producer in producers else "has series, but is no device"
+        yield f"producer {shown(producer)} {missing}; both are expected"
+    for job in scenario.jobs:
+        if job.agent not in devices or devices[job.agent].type != "consumer":
+            device = f"device {shown(job.device)} of house {shown(job.house)}"
+            yield f"job {shown(job.job_id)} is of {device}; a consumer of the scenario is expected"
+    for agent, gateway in scenario.gateways.items():
+        known = devices.get(agent)
+        described = (gateway.agent, gateway.house, gateway.device, gateway.type)
+        if known is None or (agent, known.house, known.id, known.type) != described:
+            yield f"real device {shown(agent)} is no device of its house; one is expected"
+    for house_id in sorted(scenario.base_loads.keys() - {house.id for house in scenario.houses}):
+        yield f"base load of house {shown(house_id)}: a house of the scenario is expected"
+
+
 def scenario_digest(text: str, without: Collection[str] = ()) -> str:
     """Return a digest of the scenario that JSON describes, without building it: that of 10,000 houses takes long.
 
@@ -448,12 +525,12 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
     return scenario
 
 
-def _apart(scenario: Scenario) -> set[str]:
+def _unhashed_fields(scenario: Scenario) -> set[str]:
     """Return the fields that a hash leaves out: what no run depends on, and what is as it always was."""
     return {"faults", "promise"} if scenario.promise == "early" else {"faults"}
 
 
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    content = SCENARIO.dump_json(scenario, exclude={"supply", "prefer", "forecast"} | _apart(scenario))
+    content = SCENARIO.dump_json(scenario, exclude={"supply", "prefer", "forecast"} | _unhashed_fields(scenario))
     return hashlib.sha256(content + b"\0" + repr(chosen).encode()).hexdigest()[:32]

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from agents.device_events import JobAsked
-from agents.energy import LoadProfile
+from agents.energy import MAX_REAL_W, LoadProfile
 from agents.gateway.gateway_settings import GatewaySettings
+from agents.job_register import MAX_ADDED_DURATION_S, MAX_AHEAD_S
 from agents.messages import AddJob
 from agents.model import Job
 from broker.protocol import first_problem
@@ -120,10 +121,16 @@ def requested_job(
             earliest_start_s=earliest_s,
             latest_start_s=latest_s,
         )
-        return AddJob(job=job)
+        added = AddJob(job=job)
     except ValidationError as error:
         expected = "a load and times within the limits of scenarios"
         raise RequestError(first_problem(error), expected) from None
+    if latest_s - now_s > MAX_AHEAD_S or load.duration_s > MAX_ADDED_DURATION_S:
+        problem = f"the job lasts {load.duration_s} s, and starts within {latest_s - now_s} s"
+        raise RequestError(problem, f"at most {MAX_ADDED_DURATION_S} s, and {MAX_AHEAD_S} s from now")
+    if load.most_w > MAX_REAL_W:
+        raise RequestError(f"the load reaches {load.most_w:g} W", f"at most {MAX_REAL_W:g} W")
+    return added
 
 
 def in_utc(time_s: int) -> str:

@@ -194,7 +194,7 @@ class _PluginRanking:
             return None
         try:
             numbers = np.asarray(keys, dtype=np.float64)
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001 - an object of a plug-in makes an array of itself
             numbers = np.array([np.nan])
         if numbers.shape != (len(question.producers),) or np.isnan(numbers).any():
             what = f"{keys!r:.80}: expected {len(question.producers)} numbers, one for each producer, or None"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from agents.errors import SettingsError
-from agents.plugins import SCHEDULERS, calling, make_from_plugin, plugin_name, wrong_result
+from agents.plugins import SCHEDULERS, calling, error_line, make_from_plugin, plugin_name, wrong_result
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import CoinFlip
 from agents.scheduling.insertion import Insertion
@@ -55,28 +55,34 @@ def _from_plugin(name: str) -> Scheduler:
     """
     made = make_from_plugin(SCHEDULERS, name, "scheduler", ("place", "have_room", "replan"))
     plugin = plugin_name(SCHEDULERS, name)
-    if not isinstance(getattr(made, "is_heavy", None), bool):
+    try:
+        is_heavy = getattr(made, "is_heavy", None)
+    except Exception as error:
+        raise SettingsError((f"{plugin} failed in is_heavy: {error_line(error)}",)) from error
+    if not isinstance(is_heavy, bool):
         raise SettingsError((f"{plugin}: expected a scheduler, whose 'is_heavy' is True or False",))
-    return PluginScheduler(plugin, made)
+    return PluginScheduler(plugin, made, is_heavy=is_heavy)
 
 
 class PluginScheduler:
     """A scheduler that calls a plug-in's, and raises `PluginError` if that fails or returns something invalid."""
 
-    def __init__(self, plugin: str, made: Scheduler) -> None:
+    def __init__(self, plugin: str, made: Scheduler, *, is_heavy: bool) -> None:
         """Create a scheduler.
 
         Args:
             plugin: The plug-in, as messages name it.
             made: Its scheduler.
+            is_heavy: See `Scheduler`.
         """
         self._plugin = plugin
         self._made: Any = made
+        self._is_heavy = is_heavy
 
     @property
     def is_heavy(self) -> bool:
         """See `Scheduler`."""
-        return bool(self._made.is_heavy)
+        return self._is_heavy
 
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
         """See `Scheduler.place`."""
@@ -153,3 +159,8 @@ class PluginScheduler:
     def _check_reason(self, method: str, reason: str) -> None:
         if not isinstance(reason, str):
             raise wrong_result(self._plugin, method, f"{reason!r:.40} as a reason: expected a string")
+        try:
+            reason.encode()
+        except UnicodeEncodeError:
+            what = f"{reason!r:.40} as a reason: expected a string without half a surrogate pair"
+            raise wrong_result(self._plugin, method, what) from None

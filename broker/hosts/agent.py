@@ -202,7 +202,13 @@ class Agent(Generic[MessageT]):
 
         Returns:
             The message's sequence number.
+
+        Raises:
+            TypeError: An agent of another package sends something else; here, because the error then names its code.
         """
+        given: tuple[object, object] = (to, message)
+        if not (isinstance(given[0], str) and isinstance(given[1], BaseModel)):
+            raise TypeError(f"send({to!r:.40}, {message!r:.40}): expected an agent's id and a message")
         seq = self._seq
         self._seq += 1
         if to not in self._lost:

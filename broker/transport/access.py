@@ -100,10 +100,10 @@ def _path(environment: Mapping[str, str], name: str) -> Path | None:
 def _read(file: Path, what: str) -> str:
     """Return the first line of a password file."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        line, _, _ = file.read_text(encoding="utf-8").partition("\n")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise BrokerUrlError(f"{what}: no password can be read from {file} ({why})") from None
-    if not lines or not lines[0]:
+    if not line:
         raise BrokerUrlError(f"{what}: {file} is empty: expected a password in its first line")
-    return lines[0]
+    return line

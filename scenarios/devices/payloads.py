@@ -275,8 +275,7 @@ def _announced(payload: bytes) -> DeviceEvent:
     if not payload:
         return Left()
     said = _read(AnnouncePayload, payload)
-    if (problem := character_problem(said.name.strip())) is not None:
-        raise MessageError(f"name {said.name!r} {problem}", "a name of visible characters")
+    check_name(said.name)
     profiles = {}
     for name, load in said.profiles.items():
         try:
@@ -290,6 +289,12 @@ def _announced(payload: bytes) -> DeviceEvent:
     if points > MAX_POINTS:
         raise MessageError(f"the profiles have {points:,} points together", f"at most {MAX_POINTS:,}")
     return Announced(type=said.type, name=said.name, profiles=profiles)
+
+
+def check_name(name: str) -> None:
+    """Raise `MessageError` if the name that a device announces contains characters that cannot be seen."""
+    if (problem := character_problem(name.strip())) is not None:
+        raise MessageError(f"name {name!r} {problem}", "a name of visible characters")
 
 
 def _availability(payload: bytes) -> DeviceEvent:

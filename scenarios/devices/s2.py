@@ -67,6 +67,7 @@ from scenarios.devices.payloads import (
     MAX_DURATION_S,
     MAX_FORECAST_S,
     MAX_POWER_W,
+    check_name,
     is_s2,
     plausible,
 )
@@ -164,7 +165,9 @@ class S2Language:
         if self._type == "consumer" and ControlType.POWER_PROFILE_BASED_CONTROL not in controls:
             expected = ControlType.POWER_PROFILE_BASED_CONTROL.value
             raise MessageError(f"available_control_types {_names(controls)}", expected)
-        return Announced(type=self._type, name=(details.name or "")[:200])
+        name = (details.name or "")[:200]
+        check_name(name)
+        return Announced(type=self._type, name=name)
 
     def _measured_w(self, measurement: PowerMeasurement) -> float:
         power_w = _electric_w(measurement.values, "values")
@@ -385,7 +388,7 @@ def _steps(sequence: PPBCPowerSequence) -> list[tuple[int, float]]:
             raise MessageError(f"power_values: {power_w:g} W", "0 W or more: in S2 consumption is positive")
         duration_ms = int(element.duration.root)
         if duration_ms > MAX_DURATION_S * 1000:
-            raise MessageError(f"an element of {duration_ms:.3g} ms", f"at most {MAX_DURATION_S} s")
+            raise MessageError("an element lasts too long", f"at most {MAX_DURATION_S} s")
         steps.append((duration_ms, power_w))
     return steps
 

@@ -13,7 +13,6 @@ from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
-from scenarios.errors import suggest
 from scenarios.events import TimelineEvent
 from scenarios.files.duplicate_devices import DuplicateDevices
 from scenarios.files.error_recovery import UnresolvedNames
@@ -25,6 +24,7 @@ from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import EventTargets, build_expectations, build_timeline, strategy_problem
 from scenarios.files.times import format_iso, offset_of, parse_start, reads_as_clock_time
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import MAX_DAYS, Expectation, Fault, ProducerSeries, Scenario, sharing_problems
 from scenarios.zone import Zone, zone_info
 

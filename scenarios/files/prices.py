@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from scenarios.errors import suggest
 from scenarios.files.entries import ColumnsEntry
 from scenarios.files.model import BandEntry, CommunityEntry, PriceEntry, TariffEntry, VaryingPriceEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_after_start, format_iso
+from scenarios.mistyped_names import suggest
 from scenarios.prices import DAY_MIN, WEEKDAYS, Price, PriceBand, PriceSeries, TimeOfUse
 from scenarios.scenario import Community, Tariff
 

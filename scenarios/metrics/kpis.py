@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from agents import GRID, FloatArray, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import Bill, bills_of
 from scenarios.metrics.peak_power import load_factor, mean_power_w, peak_to_average
+from scenarios.metrics.possible_supply import possible_supply_wh
 from scenarios.metrics.settlement import Settlement, rest_wh
 from scenarios.scenario import Scenario
 
@@ -99,6 +100,11 @@ class Kpis:
     """Actual production of all panels."""
     export_wh: float
     """Surplus: produced less local."""
+    possible_wh: float | None = field(default=None, kw_only=True)
+    """An upper bound on `delivered_wh`: what production and the windows of all jobs allow, under either rule of supply;
+    None if the figures were stored before there was this one, as is the next."""
+    share_of_possible: float | None = field(default=None, kw_only=True)
+    """Delivered over possible."""
     self_consumption: float | None
     """Local over produced."""
     self_sufficiency: float | None
@@ -198,6 +204,8 @@ def compute_kpis(
     base_load_wh = 0.0 if base is None else float(base.consumed_wh.sum())
     base_local_wh = float(settlement.base_load_supplied_wh.sum())
     local_wh = delivered_wh + base_local_wh
+    # Sums in another order may differ in the last digits.
+    possible_wh = max(possible_supply_wh(scenario, settlement, end_s), delivered_wh)
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
     billed = None
     if scenario.tariff:
@@ -213,6 +221,8 @@ def compute_kpis(
         grid_wh=rest_wh(consumed_wh, local_wh),
         produced_wh=produced_wh,
         export_wh=rest_wh(produced_wh, local_wh),
+        possible_wh=possible_wh,
+        share_of_possible=_ratio(delivered_wh, possible_wh),
         self_consumption=_ratio(local_wh, produced_wh),
         self_sufficiency=_ratio(local_wh, consumed_wh),
         pooled_covered_wh=covered_wh,
@@ -293,6 +303,13 @@ FIGURES = (
     Figure("grid_wh", "From the grid", "wh", "Energy that no panel served."),
     Figure("produced_wh", "Produced", "wh", "What all panels gave."),
     Figure("export_wh", "Surplus", "wh", "What no house used."),
+    Figure(
+        "possible_wh",
+        "Possible by production and windows",
+        "wh",
+        "Upper bound on delivered energy, for any plan under either rule of supply.",
+    ),
+    Figure("share_of_possible", "Share of the possible", "share", "Delivered divided by the upper bound."),
     Figure(
         "self_sufficiency",
         "Self-sufficiency",

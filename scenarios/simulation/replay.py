@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,18 +11,20 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents import DEVICE_RULES, DeviceSaid, SettingsError
+from agents import DEVICE_RULES, MAX_WH, CumulativeSeries, DeviceEvent, DeviceSaid, Forecasted, JobAsked, SettingsError
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
-from broker import SsmicError, atomic_write, missing_folders
+from broker import FILE_MODE, SsmicError, atomic_write, character_problem, make_private_folder, shown
 from broker.protocol import MAX_TIME_S, first_problem
-from scenarios.devices import RecordedDeviceMessage
+from scenarios.devices import RecordedDeviceMessage, adapters_of
+from scenarios.devices.adapters import adapter_names
 from scenarios.events import RunEvent, TimelineEvent
 from scenarios.results import ResultsReader, RunInfo
-from scenarios.scenario import SCENARIO, Scenario, scenario_of
+from scenarios.scenario import MAX_DAYS, SCENARIO, Scenario, contradiction, scenario_of
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.run import CUT_OFF, Replay
+from scenarios.zone import DAY_S
 
 VERSION = 1
 _MAGIC = "ssmic_recording"
@@ -123,13 +126,14 @@ class Recording:
             yield _line({**whose, "said": said, **id_})
 
     def save(self, path: Path) -> None:
-        """Write it to a file, as a whole or not at all.
+        """Write it to a file that only its owner can read, as a whole or not at all.
 
         Raises:
             RecordingError: The file cannot be written.
         """
         try:
-            with missing_folders(path), atomic_write(path) as draft:
+            make_private_folder(path.parent)
+            with atomic_write(path, mode=FILE_MODE) as draft:
                 draft.write_text("".join(self.lines()), encoding="utf-8", newline="\n")
         except OSError as error:
             raise RecordingError(f"{path}: cannot be written: {error.strerror or error}") from None
@@ -172,6 +176,16 @@ def _from_results(path: Path, run: int) -> Recording:
 def _recorded(path: Path, run: int) -> Recording:
     with ResultsReader(path) as results:
         info, settings = results.run(run), results.info.settings
+        messages = [
+            RecordedDeviceMessage(message.time_s, message.sender, DeviceSaid.model_validate(message.body))
+            for message in results.messages(run, kind="DeviceSaid")
+        ]
+        if (wrong := _unknown_adapter(results.scenario)) is not None:
+            raise RecordingError(f"{path}: is damaged: its scenario: {wrong}")
+        adapters_of(results.scenario.gateways.values())  # their options are valid
+        for number, recorded in enumerate(messages, start=1):
+            if (problem := _impossible(recorded, results.scenario)) is not None:
+                raise RecordingError(f"{path}: is damaged: message {number} of its devices: {problem}")
         chosen = _those_in(settings, AlgorithmSettings)
         return Recording(
             scenario=_with_script(results.scenario, results.run_events(run)),
@@ -185,10 +199,7 @@ def _recorded(path: Path, run: int) -> Recording:
             negotiating=NegotiationSettings(**_those_in(settings, NegotiationSettings)),
             supply=_supply_beside(results.scenario, settings),
             device_rules=_rules(path, settings),
-            device_messages=tuple(
-                RecordedDeviceMessage(message.time_s, message.sender, DeviceSaid.model_validate(message.body))
-                for message in results.messages(run, kind="DeviceSaid")
-            ),
+            device_messages=tuple(messages),
         )
 
 
@@ -204,8 +215,9 @@ def _stopped_s(info: RunInfo) -> int | None:
 
 def _from_lines(path: Path) -> Recording:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        head = json.loads(lines[0])
+        # `splitlines` would also divide lines at U+2028 and its like, which JSON leaves as they are.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        head = _content(path, 1, lines[0])
         if not isinstance(head, dict) or head.get(_MAGIC) != VERSION:
             raise RecordingError(f"{path}: is not a recorded session; expected a results file, or what --record wrote")
     except (OSError, UnicodeDecodeError, ValueError, IndexError, RecursionError):
@@ -214,6 +226,9 @@ def _from_lines(path: Path) -> Recording:
         ) from None
     try:
         scenario = scenario_of(json.dumps(head["scenario"], ensure_ascii=False, separators=(",", ":")))
+        if (wrong := contradiction(scenario) or _unknown_adapter(scenario)) is not None:
+            raise RecordingError(f"{path}: line 1: the scenario: {wrong}")
+        adapters_of(scenario.gateways.values())  # their options are valid
         return Recording(
             scenario=scenario,
             **dict(_Head.model_validate(head)),
@@ -231,6 +246,22 @@ def _from_lines(path: Path) -> Recording:
         raise RecordingError(f"{path}: line 1: {error}") from None
     except _MALFORMED as error:
         raise RecordingError(f"{path}: line 1: {type(error).__name__}: {error}") from None
+
+
+def _content(path: Path, number: int, line: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Return what a line contains, as JSON.
+
+    Raises:
+        RecordingError: JSON can describe half a surrogate pair, but no results file can hold it.
+        ValueError, RecursionError: It is not JSON.
+    """
+    content = json.loads(line)
+    if re.search(r"\\u[dD]", line):
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise RecordingError(f"{path}: line {number}: contains half a surrogate pair; expected Unicode") from None
+    return content
 
 
 def _rules(path: Path, settings: dict[str, Any]) -> int | None:
@@ -267,7 +298,7 @@ def _supply(described: dict[str, Any]) -> SupplySettings:
 
 def _device_message(path: Path, number: int, line: str, scenario: Scenario) -> RecordedDeviceMessage:
     try:
-        said = json.loads(line)
+        said = _content(path, number, line)
         id_ = said.get("message_id", "")
         message = DeviceSaid.model_validate({"device": said["device"], "said": said["said"], "message_id": id_})
         recorded = RecordedDeviceMessage(int(said["time_s"]), str(said["agent"]), message)
@@ -276,17 +307,54 @@ def _device_message(path: Path, number: int, line: str, scenario: Scenario) -> R
     except _MALFORMED:
         what = "expected an object with time_s, agent, device and said"
         raise RecordingError(f"{path}: line {number}: {what}") from None
+    if (problem := _impossible(recorded, scenario)) is not None:
+        raise RecordingError(f"{path}: line {number}: {problem}")
+    return recorded
+
+
+def _unknown_adapter(scenario: Scenario) -> str | None:
+    """Return which real device has an adapter that does not exist; None: none has."""
+    for agent, gateway in scenario.gateways.items():
+        known = adapter_names(gateway.type)
+        if gateway.adapter not in known:
+            return f"adapter {shown(gateway.adapter)} of {shown(agent)}; one of {', '.join(known)} is expected"
+    return None
+
+
+def _impossible(recorded: RecordedDeviceMessage, scenario: Scenario) -> str | None:
+    """Return why no device can have said something; None: one can.
+
+    What devices say is checked when it arrives (`scenarios.devices`), but a record may have been changed since.
+    """
     if recorded.time_s > MAX_TIME_S:
-        raise RecordingError(f"{path}: line {number}: time_s {recorded.time_s}: expected at most {MAX_TIME_S}")
+        return f"time_s {recorded.time_s}: expected at most {MAX_TIME_S}"
     if recorded.time_s <= scenario.start_s:
-        what = f"time_s {recorded.time_s}: devices send messages only after the run's start, {scenario.start_s}"
-        raise RecordingError(f"{path}: line {number}: {what}")
+        return f"time_s {recorded.time_s}: devices send messages only after the run's start, {scenario.start_s}"
     if recorded.agent not in scenario.gateways:
         known = ", ".join(sorted(scenario.gateways)) or "none"
-        raise RecordingError(
-            f"{path}: line {number}: agent {recorded.agent!r} is not a real device; expected one of: {known}"
-        )
-    return recorded
+        return f"agent {recorded.agent!r} is not a real device; expected one of: {known}"
+    return _beyond_limits(recorded.message.said, recorded.time_s)
+
+
+def _beyond_limits(said: DeviceEvent, now_s: int) -> str | None:
+    """Return which value of what a device said no agent can calculate with; None: none."""
+    last_s = now_s + MAX_DAYS * DAY_S
+    times_s: dict[str, int | None] = {}
+    series: CumulativeSeries | None = None
+    match said:
+        case JobAsked(load=series):
+            if (problem := character_problem(said.id)) is not None:
+                return f"id {said.id!r} {problem}"
+            times_s = {key: getattr(said, key) for key in ("earliest_start_s", "latest_start_s", "ready_by_s")}
+            times_s["the end of the load"] = None if series is None else now_s + series.end_s
+        case Forecasted(production=series):
+            times_s = {"the begin of the forecast": series.start_s, "its end": series.end_s}
+    for what, time_s in times_s.items():
+        if time_s is not None and not 0 <= time_s <= last_s:
+            return f"{what}, {time_s}: expected 0 to {last_s}"
+    if series is not None and max(series.energy_wh, abs(series.cumulative_wh[0])) > MAX_WH:
+        return f"an energy of {series.energy_wh:g} Wh: expected at most {MAX_WH:g} Wh"
+    return None
 
 
 def _line(content: dict[str, Any]) -> str:

@@ -336,8 +336,8 @@ def test_a_plugin_that_cannot_be_used_is_named_before_the_run(ssmic: Ssmic, tmp_
 
 
 FAULTY = """
-import numpy as np
-
+import asyncio; import numpy as np
+from agents.messages import Withdraw
 from agents import Consumer
 from agents.scheduling import Insertion, Rejection, Replanning, Schedule
 
@@ -490,6 +490,59 @@ class DoublesSun(Insertion):
 class StartsOfNumPy(Insertion):
     def place(self, state, task, rng):
         return Schedule({task.job_id: np.int64(task.earliest_start_s)})
+
+
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+class CannotSayWhy(Insertion):
+    def place(self, state, task, rng):
+        raise Speechless
+
+
+class Cancels(Insertion):
+    def place(self, state, task, rng):
+        raise asyncio.CancelledError
+
+
+class HeavyCancels(Cancels):
+    is_heavy = True
+
+
+class HalfACharacter(Insertion):
+    def place(self, state, task, rng):
+        return Rejection("no \\ud83d")
+
+
+class Lists(Consumer):
+    def rank(self, job, producers):
+        return [[producer] for producer in producers]
+
+
+class SaysText(Consumer):
+    async def run(self):
+        self.send("manager", "hello")
+
+
+class Unaddressed(Consumer):
+    async def run(self):
+        self.send(None, Withdraw(job_id="one"))
+
+
+class Huge:
+    def keys(self, question):
+        return [10**400 for _ in question.producers]
+
+    def learn(self, consumer, producer):
+        pass
+
+
+class Unsettled(Insertion):
+    @property
+    def is_heavy(self):
+        raise ValueError("who knows")
 """
 FAULTS = {
     SCHEDULERS: {
@@ -510,14 +563,22 @@ FAULTS = {
         "Empties": " failed in have_room: AttributeError: 'tuple' object has no attribute 'clear'",
         "DoublesLoad": " failed in place: ValueError: .*read-only",
         "DoublesSun": " failed in place: ValueError: .*read-only",
+        "CannotSayWhy": r" failed in place: Speechless: its text cannot be shown \(RuntimeError\) \(faulty",
+        "Cancels": " failed in place: CancelledError: ",
+        "HeavyCancels": " failed in place: CancelledError: ",
+        "HalfACharacter": r": place returned 'no \\ud83d' as a reason: expected a string without half a surrogate",
     },
     AGENTS: {
         "Unsure": r" failed in rank: ValueError: no\\nidea \(faulty_plugin.py, line 43\)",
         "OwnOnly": r": rank returned \['pv'\]: expected the ids that it was given, each of them once",
+        "Lists": r": rank returned \[\['pv'\], .*: expected the ids that it was given, each of them once",
+        "SaysText": r" failed: TypeError: send\('manager', 'hello'\): expected .* a message \(faulty_plugin",
+        "Unaddressed": r" failed: TypeError: send\(None, Withdraw.*: expected an agent's id and",
         "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 63\)",
     },
     RANKINGS: {
         "Guess": r": keys returned array\(.*: expected 2 numbers, one for each producer, or None",
+        "Huge": r": keys returned \[1000.*: expected 2 numbers, one for each producer, or None",
         "Forgets": " failed in learn: ValueError: full",
         "Clears": " failed in keys: AttributeError: 'tuple' object has no attribute 'clear'",
         "Moves": " failed in keys: TypeError: 'mappingproxy' object does not support item assignment",
@@ -532,7 +593,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     groups = {group: [*names] for group, names in FAULTS.items()}
     groups[AGENTS] += ["Unborn", "NeedsMore"]
     groups[RANKINGS] += ["Shapeless"]
-    groups[SCHEDULERS] += ["Twice"]
+    groups[SCHEDULERS] += ["Twice", "Unsettled"]
     for package, provided in (("faulty-plugin", groups), ("other", {SCHEDULERS: ["Twice"]})):
         info = tmp_path / f"{package.replace('-', '_')}-1.0.dist-info"
         info.mkdir()
@@ -587,6 +648,9 @@ def test_a_plugin_that_cannot_be_made_is_named() -> None:
         run_with(AGENTS, "Unborn")
     with pytest.raises(SettingsError, match=r"plug-in 'Shapeless' \(faulty_plugin:Shapeless\): expected a ranking"):
         ranking_for("Shapeless")
+    unsettled = r"plug-in 'Unsettled' \(faulty_plugin:Unsettled\) failed in is_heavy: ValueError: who knows"
+    with pytest.raises(SettingsError, match=unsettled):
+        run_with(SCHEDULERS, "Unsettled")
     twice = "2 plug-ins 'Twice' of ssmic.schedulers: faulty_plugin:Twice of package faulty-plugin; other_module:Twice"
     with pytest.raises(SettingsError, match=twice):
         load_plugin(SCHEDULERS, "Twice")

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agents.model import MANAGER
 from broker.protocol import topics
+from broker.protocol.bounds import MAX_TIME_S
 from broker.security.acl import DeviceAccess
 from broker.servers.mosquitto import find_mosquitto
+from scenarios.gateways import Gateway
+from scenarios.results import ResultsReader, RunWriter, SimulationSpec, create_results
+from scenarios.results.summary import simulation_json
+from scenarios.scenario import Scenario
 from tests.deployment.guarded import guarded_mosquitto
+from tests.redteam.attacked import attack_in_memory
+from tests.redteam.attacks import agreed, job, once
+from tests.redteam.member import Attack, Member, Turn
 from tests.redteam.test_broker_attacks import MEMBER, OTHER, RUN, client, heard, say_the_end
 
 DEVICES = (
@@ -69,3 +80,68 @@ async def test_115_a_household_whose_guests_are_known_hears_no_invented_ones(tmp
         await say_the_end(guarded)
         said = await heard(household)
     assert {b"toaster", b"invented"} & set(said.values()) == {b"toaster"}
+
+
+LAST_S = MAX_TIME_S - 400 * 86_400
+"""A start in the year 10679, which a message can name."""
+
+
+def _adds_a_job(turn: Turn, sender: str, **changed: Any) -> None:
+    now_s = turn.grant.time
+    device = sender.partition("/")[2]
+    window = {"registered_s": now_s, "earliest_start_s": now_s, "latest_start_s": LAST_S}
+    added = job(**{"job_id": f"{MEMBER}/evil", "device": device, **window, **changed})
+    turn.say(MANAGER, {"kind": "AddJob", "job": added}, sender=sender)
+
+
+def _agrees(turn: Turn, sender: str, start_s: int) -> None:
+    contract = agreed(f"{MEMBER}/evil/1", f"{MEMBER}/evil", "grid", start_s, agreed_s=turn.grant.time, energy_wh=100.0)
+    turn.say(MANAGER, contract, sender=sender)
+
+
+def _starts_in_ten_thousand_years(turn: Turn, consumer: str) -> None:
+    _adds_a_job(turn, consumer)
+    _agrees(turn, consumer, LAST_S)
+
+
+def _says_that_it_started_then(turn: Turn, consumer: str) -> None:
+    _adds_a_job(turn, consumer)
+    _agrees(turn, consumer, turn.grant.time + 60)
+    started = {"state": "EXECUTING", "outcome": "on_time", "started_s": LAST_S}
+    ids = {"contract_id": f"{MEMBER}/evil/1", "job_id": f"{MEMBER}/evil"}
+    turn.say(MANAGER, {"kind": "JobExecuted", **ids, **started}, sender=consumer)
+
+
+def _measures_a_thousand_terawatt_hours(turn: Turn, _consumer: str) -> None:
+    for minute in range(900):
+        times_s = [turn.grant.time + 60 * minute, turn.grant.time + 60 * minute + 60]
+        measured = {"times_s": times_s, "cumulative_wh": [-1e12, 1e12]}
+        said = {"kind": "ProductionMeasured", "producer": f"pv-{MEMBER}", "production": measured}
+        turn.say(MANAGER, said, sender=f"pv-{MEMBER}")
+
+
+@pytest.mark.parametrize(
+    "attack", [_starts_in_ten_thousand_years, _says_that_it_started_then, _measures_a_thousand_terawatt_hours]
+)
+async def test_127_what_a_real_device_did_is_within_what_results_can_hold(
+    street: Scenario, attack: Any, tmp_path: Path
+) -> None:
+    """The clock's process filled its memory with the minutes until then, or its results could not be read again."""
+    house = next(house for house in street.houses if house.id == MEMBER)
+    gateways = {
+        device.agent: Gateway(
+            id=f"{MEMBER}-{device.id}", house=MEMBER, device=device.id, type=device.type, agent=device.agent
+        )
+        for device in house.devices
+    }
+    scenario = replace(street, gateways=gateways)
+    consumer = next(device.agent for device in house.devices if device.type == "consumer")
+    attacks: Attack = once(lambda turn: attack(turn, consumer))
+    results = create_results(
+        SimulationSpec(scenario, scenario.algorithm, (1,), "memory", None, {}), tmp_path / "run.sqlite"
+    )
+    with RunWriter(results, scenario, run=1, run_id="far", seed=1, start_s=scenario.start_s) as writer:
+        attacked = await attack_in_memory(scenario, Member(scenario, MEMBER, "far", attacks), recorder=writer, days=1)
+    assert attacked.done.state == "done"
+    with ResultsReader(results) as reader:
+        assert simulation_json(reader)["runs"][0]["state"] == "done"

@@ -44,6 +44,9 @@ def added(**changes: Any) -> dict[str, Any]:
         added(latest_start_s="soon"),
         added(load_profile={"times_s": [0, 10**12], "cumulative_wh": [0.0, 1.0]}),
         added(house="brandt", device="dryer", job_id="brandt/dryer/1"),
+        added(latest_start_s=1782021600 + 367 * 86_400),
+        added(load_profile={"times_s": [0, 32 * 86_400], "cumulative_wh": [0.0, 1.0]}),
+        added(load_profile={"times_s": [0, 60], "cumulative_wh": [0.0, 1e6]}),
         {"kind": "JobExecuted", "job_id": "brandt/dryer"},
         {"kind": "ProductionMeasured", "producer": "pv", "production": LOAD},
     ],
@@ -72,6 +75,25 @@ def test_a_start_that_no_device_can_have_had_is_passed_over(started_s: int, expe
     }
     realised = realise(load_text(STREET, "street", None), [(WASHER, added()), (WASHER, executed)])
     assert dict(realised.started_s) == expected_s
+
+
+def test_production_that_no_meter_can_show_is_passed_over() -> None:
+    """It made figures so large that nobody could read the results."""
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (8 * HALF_H_S, 8000)))}}, [])
+    scenario = replace(scenario, gateways={"pv": Gateway(id="pv", house="a", device="pv", type="producer", agent="pv")})
+    said = [
+        ("pv", measured((HALF_H_S, 0.0), (HALF_H_S + 60, 1e12))),
+        ("pv", measured((2 * HALF_H_S, 0.0), (3 * HALF_H_S, 100.0))),
+    ]
+    actual = realise(scenario, said).scenario.producers["pv"].actual
+    assert actual is not None
+    assert actual.energy_wh == pytest.approx(8000 - 1000 + 100)
+
+
+def measured(*points: tuple[int, float]) -> dict[str, Any]:
+    """Return what a gateway says of its producer, at seconds since the start."""
+    series = {"times_s": [START_S + at_s for at_s, _ in points], "cumulative_wh": [wh for _, wh in points]}
+    return {"kind": "ProductionMeasured", "producer": "pv", "production": series}
 
 
 def test_production_is_what_was_measured_and_else_what_was_assumed() -> None:

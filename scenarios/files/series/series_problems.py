@@ -63,16 +63,25 @@ def problems_of_series(
             problems.append(
                 (i, f"{after_wh:g} Wh is less than {before_wh:g} Wh before; cumulative energy must not decrease")
             )
-    problems += [
-        (i, f"{wh:g} Wh is out of range; at most {MAX_WH:g} are possible")
-        for i, wh in enumerate(energies_wh)
-        if wh is not None and not abs(wh) <= MAX_WH
-    ]
+    problems += _out_of_range(energies_wh)
     last_s = times_s[-1]
     if from_zero and last_s is not None and last_s > MAX_DURATION_S:
         problems.append((len(times_s) - 1, f"a load profile lasts at most {MAX_DURATION_S} s, not {last_s} s"))
     if not problems and not all(0 <= time_s <= MAX_TIME_S for time_s in known(times_s)):
         problems.append((None, "times are expected between the years 1970 and 9999"))
+    return problems
+
+
+def _out_of_range(energies_wh: Sequence[float | None]) -> list[tuple[int | None, str]]:
+    problems: list[tuple[int | None, str]] = [
+        (i, f"{wh:g} Wh is out of range; at most {MAX_WH:g} are possible")
+        for i, wh in enumerate(energies_wh)
+        if wh is not None and not abs(wh) <= MAX_WH
+    ]
+    known_wh = known(energies_wh)
+    if not problems and known_wh and known_wh[-1] - known_wh[0] > MAX_WH:
+        what = f"{known_wh[-1] - known_wh[0]:g} Wh in all are out of range; at most {MAX_WH:g} are possible"
+        problems.append((len(energies_wh) - 1, what))
     return problems
 
 
@@ -98,6 +107,7 @@ def is_sound(times_s: Sequence[int | None], energies_wh: Sequence[float | None],
         and (times[1:] > times[:-1]).all()
         and (energies[1:] >= energies[:-1]).all()
         and (np.abs(energies) <= MAX_WH).all()
+        and energies[-1] - energies[0] <= MAX_WH
     )
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import Final, Literal
 
-from scenarios.errors import Problem, ScenarioError, suggest
+from scenarios.errors import Problem, ScenarioError
+from scenarios.mistyped_names import suggest
 from scenarios.zone import iso_datetime, zone_info
 
 DateOrder = Literal["day", "month"]

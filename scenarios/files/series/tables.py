@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker import plural
-from scenarios.errors import Problem, ScenarioError, suggest
+from scenarios.errors import Problem, ScenarioError
 from scenarios.files.file_reading import MAX_BYTES, lines_of, read_bytes, structured_form
 from scenarios.files.series.table_times import has_moment, is_clock
+from scenarios.mistyped_names import suggest
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

@@ -58,6 +58,7 @@ def test_too_many_profiles_are_refused_together() -> None:
         ({"profile": "wash", "ready_by_s": START_S + 3599}, "there is no start in time: the job takes 3600 s"),
         ({"profile": "wash", "latest_start_s": START_S - 1}, "there is no start in time: latest_start"),
         ({"profile": "wash", "latest_start_s": MAX_TIME_S}, "job: Value error, the times of the job are not within"),
+        ({"profile": "wash", "latest_start_s": START_S + 367 * 86_400}, "the job lasts 3600 s, and starts within 317"),
     ],
 )
 def test_a_request_that_no_job_can_stand_for_says_why(asked: dict[str, str | int], problem: str) -> None:

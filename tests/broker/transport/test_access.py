@@ -15,11 +15,11 @@ NOTHING = AccessOptions()
 def test_the_environment_is_enough(tmp_path: Path) -> None:
     """Containers are configured this way."""
     file = tmp_path / "password"
-    file.write_text("a secret\n", encoding="utf-8")
+    file.write_text("a secret\u2028, still\n", encoding="utf-8")
     access = access_to(
         "mqtts://broker", NOTHING, {"SSMIC_USER": "adler", "SSMIC_PASSWORD_FILE": str(file), "SSMIC_CA_FILE": "/ca"}
     )
-    assert (access.url.user, access.url.password, access.url.port) == ("adler", "a secret", 8883)
+    assert (access.url.user, access.url.password, access.url.port) == ("adler", "a secret\u2028, still", 8883)
     assert access.tls.ca_file == Path("/ca")
     assert "a secret" not in f"{access!r} {access.url}"
 

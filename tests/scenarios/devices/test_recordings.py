@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import stat
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from agents import DEVICE_RULES, Availability, DeviceSaid, Forecasted, JobAsked, LoadProfile, Production, Reported
+from agents import (
+    DEVICE_RULES,
+    Availability,
+    DeviceSaid,
+    Forecasted,
+    JobAsked,
+    LoadProfile,
+    Production,
+    Rejected,
+    Reported,
+)
 from agents.scheduling import AlgorithmSettings
 from scenarios.devices import RecordedDeviceMessage
 from scenarios.files.scenario_from_text import load_text
@@ -73,6 +86,8 @@ def test_a_device_that_cannot_have_said_something_is_named_with_its_line(
         ({}, "[]", "line 2: expected an object with time_s"),
         ({}, '{"time_s": 1e999, "agent": "a", "device": "d", "said": {}}', "line 2: "),
         ({}, "[" * 200_000, "line 2: expected an object with time_s"),
+        ({}, '{"agent": "a\\ud800"}', "line 2: contains half a surrogate pair; expected Unicode"),
+        ({"scores": {"\ud800": 1}}, "", "line 1: contains half a surrogate pair"),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -85,6 +100,91 @@ def test_a_recording_that_was_changed_is_refused_with_the_line(
     path.write_text(json.dumps(head | changed) + "\n" + line)
     with pytest.raises(RecordingError, match=rf"session\.jsonl: {problem}"):
         read_recording(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"what": "job_asked", "ready_by_s": -(10**18)}, "ready_by_s, -1000000000000000000: expected 0 to"),
+        ({"what": "job_asked", "earliest_start_s": 2**63}, "earliest_start_s, 9223372036854775808: expected 0 to"),
+        ({"what": "job_asked", "load": {"times_s": [0, 10**12], "cumulative_wh": [0, 1]}}, "the end of the load"),
+        ({"what": "job_asked", "id": "a\u2028"}, "contains a line break"),
+        (
+            {
+                "what": "forecasted",
+                "production": {"times_s": [START_S, START_S + 60], "cumulative_wh": [-1e308, 0]},
+            },
+            r"an energy of 1e\+308 Wh: expected at most 1e\+12 Wh",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+@pytest.mark.parametrize("kind", ["recording", "results"])
+def test_what_no_device_can_have_said_is_refused_before_it_is_repeated(
+    said: dict[str, Any], problem: str, kind: str, tmp_path: Path
+) -> None:
+    """It ended the replay with the traceback of an agent."""
+    asked = JobAsked(id="wash-1", profile="eco40", ready_by_s=START_S + 9_000)
+    session = recorded(RecordedDeviceMessage(START_S + 1, "adler/washer", DeviceSaid(device="washer", said=asked)))
+    path = tmp_path / "session.jsonl"
+    if kind == "results":
+        results = tmp_path / "session.sqlite"
+        assert replayed(replace(session, days=1), path, results)[1]["inputs"] == 1
+        with closing(sqlite3.connect(results)) as connection, connection:
+            body = json.dumps({"kind": "DeviceSaid", "device": "washer", "said": said})
+            connection.execute("UPDATE messages SET body_json = ? WHERE kind = 'DeviceSaid'", (body,))
+        path = results
+    else:
+        line = json.dumps({"time_s": START_S + 1, "agent": "adler/washer", "device": "washer", "said": said})
+        path.write_text(next(recorded().lines()) + line)
+    where = {"results": "is damaged: message 1 of its devices", "recording": "line 2"}[kind]
+    with pytest.raises(RecordingError, match=rf"{path.name}: {where}: .*{problem}"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"start_s": -(10**18)}, "start_s .*is expected"),
+        ({"producers": {}}, "producer .* has no series"),
+        ({"houses": []}, "has series, but is no device"),
+    ],
+)
+def test_a_scenario_that_contradicts_itself_is_not_repeated(
+    changed: dict[str, Any], problem: str, tmp_path: Path
+) -> None:
+    """A bit flip in an id ended the replay with an internal error."""
+    head = json.loads(next(recorded().lines()))
+    path = tmp_path / "session.jsonl"
+    path.write_text(json.dumps(head | {"scenario": head["scenario"] | changed}))
+    with pytest.raises(RecordingError, match=rf"session\.jsonl: line 1: the scenario: .*{problem}"):
+        read_recording(path)
+
+
+def test_an_adapter_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    """So are those that do."""
+    text = next(recorded().lines())
+    path = tmp_path / "session.jsonl"
+    path.write_text(text.replace('"adapter":"ssmic"', '"adapter":"ssmik"', 1))
+    with pytest.raises(RecordingError, match=r"line 1: the scenario: adapter 'ssmik' of .*; one of ssmic, tasmota"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
+def test_what_a_device_said_is_recorded_and_read_whatever_its_characters(character: str, tmp_path: Path) -> None:
+    """Some readers of text divide lines there; one odd message would make the record of a session useless."""
+    odd = Rejected(topic="report", problem="not JSON", expected="JSON", payload=f"a{character}b")
+    session = recorded(RecordedDeviceMessage(START_S + 1, "adler/washer", DeviceSaid(device="washer", said=odd)))
+    session.save(tmp_path / "session.jsonl")
+    assert read_recording(tmp_path / "session.jsonl").device_messages == session.device_messages
+
+
+def test_no_other_user_can_read_a_recording(tmp_path: Path) -> None:
+    """It says when a household used what, as its results do, which only their owner can read."""
+    path = tmp_path / "new" / "session.jsonl"
+    recorded().save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_only_a_file_is_read_as_a_recording() -> None:

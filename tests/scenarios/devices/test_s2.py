@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import copy
 import json
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -392,6 +395,56 @@ def test_a_message_that_no_device_can_mean_is_refused(part: str, message: Any, e
     with pytest.raises(MessageError) as refused:
         understood(part, message)
     assert expected in str(refused.value)
+
+
+def test_a_name_that_no_screen_shows_as_it_is_is_refused() -> None:
+    """As in ssmic's own form; the name is published on `state`, and shown by others than ssmic."""
+    announced = wrapped(details(RoleType.ENERGY_CONSUMER, ControlType.POWER_PROFILE_BASED_CONTROL))
+    announced["message"]["name"] = "Mi\u202eele"
+    with pytest.raises(MessageError) as refused:
+        resource_manager().events_of("announce", json.dumps(announced).encode(), NOW_S)
+    assert "U+202E" in str(refused.value)
+    assert "a name of visible characters" in str(refused.value)
+
+
+def _places(content: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where in a message there are values, however deep."""
+    parts = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, part in parts:
+        yield (*place, key)
+        yield from _places(part, (*place, key))
+
+
+def _changed(content: Any, place: tuple[Any, ...], value: Any) -> Any:
+    """Return a message with another value in one place."""
+    whole = copy.deepcopy(content)
+    part = whole
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("announce", details(RoleType.ENERGY_CONSUMER, ControlType.POWER_PROFILE_BASED_CONTROL)),
+        ("request", definition(NOW_S, NOW_S + HOUR, ONE, [sequence(element(60, 1), element(5, 2))])),
+        ("report", status(definition(NOW_S, NOW_S + HOUR, ONE, ONE), "FINISHED", "EXECUTING")),
+        ("report", measured(1)),
+        ("forecast", forecast(NOW_S, -1, -2)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.message_type,
+)
+def test_a_wrong_value_anywhere_in_a_message_is_understood_or_refused(part: str, message: Any) -> None:
+    """Also deep inside of it: an answer that names a Python exception helps no device."""
+    whole, reader = wrapped(message), resource_manager()
+    values = [*VALUES, "\u2028", "9999-12-31T23:59:59-23:59", 5e-324, -0.0, 2**63]
+    for place in _places(whole):
+        for value in values:
+            payload = json.dumps(_changed(whole, place, value)).encode()
+            with suppress(MessageError):
+                reader.events_of(part, payload, NOW_S)
 
 
 def test_nonsense_in_a_message_is_refused() -> None:

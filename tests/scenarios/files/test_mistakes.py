@@ -146,6 +146,7 @@ def test_times(old: str, new: str, message: str) -> None:
         ("15.3", "-.inf", "s.yaml:6: load_profiles.dish.points[1][1]: a finite number is expected, not -inf"),
         ("15.3", "-1", "s.yaml:6: load_profiles.dish.points[1]: -1 Wh is less than 0 Wh before; cumulative energy must not decrease"),
         ("15.3", "1e15", "s.yaml:6: load_profiles.dish.points[1]: 1e+15 Wh is out of range; at most 1e+12 are possible"),
+        ("[[0, 0], [60, 15.3]]", "[[0, -1e12], [60, 1e12]]", "s.yaml:6: load_profiles.dish.points[1]: 2e+12 Wh in all are out of range; at most 1e+12 are possible"),
         (POINTS, "step_s: 3600, power_w: [1.7e308, 1.7e308]", "s.yaml:6: load_profiles.dish.power_w: inf Wh is out of range; at most 1e+12 are possible"),
         ("[60, 15.3]", "[31622401, 15.3]", "s.yaml:6: load_profiles.dish.points[1]: a load profile lasts at most 31622400 s, not 31622401 s"),
         ("[60, 15.3]", "[0, 15.3]", "s.yaml:6: load_profiles.dish.points[1]: the time 0 is not after 0; times must increase"),

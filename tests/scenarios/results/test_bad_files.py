@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import zlib
 from contextlib import closing
@@ -13,6 +14,7 @@ from scenarios.results.connection import ResultsError, seal
 from scenarios.results.damage import decompressed
 from scenarios.results.files import SimulationSpec, create_results, glance
 from scenarios.results.reader import ResultsReader
+from scenarios.results.rows import restored_scenario
 from scenarios.results.summary import simulation_json
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
@@ -169,6 +171,36 @@ def test_a_file_that_was_tampered_with(results_file: Path, change: str, message:
     _change(results_file, change)
 
     with pytest.raises(ResultsError, match=rf"(?s){results_file.name}: (is damaged|cannot be read).*{message}"):
+        _read_all(results_file)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "problem"),
+    [
+        (("houses", 0, "id"), "x", "house 'x' has device .*devices of its own are expected"),
+        (("houses", 0, "id"), "", "house '' has device .*and ids"),
+        (("jobs", 0, "device"), "x", "device 'x' of house .*a consumer of the scenario is expected"),
+        (("producers",), {}, "producer .* has no series"),
+        (("start_s",), -(10**18), "start_s .*is expected"),
+        (("utc_offset_s",), 2**63, "utc_offset_s .*less than a day is expected"),
+        (("jobs", 0, "latest_start_s"), 10**12, "starts from 0 to"),
+        (("base_loads",), {"x": {"times_s": [0, 1], "cumulative_wh": [0, 1]}}, "base load of house 'x'"),
+    ],
+)
+def test_a_scenario_that_contradicts_itself(
+    results_file: Path, place: tuple[str | int, ...], value: object, problem: str
+) -> None:
+    """A bit flip in an id was shown as a bare `'x'`, or ended the command with an internal error."""
+    with closing(sqlite3.connect(results_file)) as connection, connection:
+        ((kept,),) = connection.execute("SELECT scenario_json FROM simulation")
+        scenario = json.loads(restored_scenario(kept))
+        part = scenario
+        for key in place[:-1]:
+            part = part[key]
+        part[place[-1]] = value
+        connection.execute("UPDATE simulation SET scenario_json = ?", (json.dumps(scenario),))
+
+    with pytest.raises(ResultsError, match=rf"{results_file.name}: is damaged: its scenario: .*{problem}"):
         _read_all(results_file)
 
 
