@@ -19,8 +19,30 @@ EXPECTED: Final = "expected ISO 8601, 21.06.2026 12:00 or UNIX seconds"
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(?:\s*([AaPp])\.?[Mm]\.?)?")
 _NUMERIC_DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)")
-_WORDED_DATE = re.compile(r"(?:(\d{1,2})[-. ]+([A-Za-z]{3})[a-z]*|([A-Za-z]{3})[a-z]* (\d{1,2}),?)[-. ]+(\d{4})")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WORDED_DATE = re.compile(r"(?:(\d{1,2})[-. ]+([^\W\d_]{3,})|([^\W\d_]{3,}) (\d{1,2}),?)[-. ]+(\d{4})")
+_MONTHS = {
+    name: month
+    for month, names in enumerate(
+        (
+            "jan january januar januari janv janvier gen gennaio ene enero",
+            "feb february februar februari fév févr février febbraio febrero",
+            "mar march mär mrz märz mars marts mrt maart marzo",
+            "apr april avr avril aprile abr abril",
+            "may mai maj mei mag maggio mayo",
+            "jun june juni juin giu giugno junio",
+            "jul july juli juil juillet lug luglio julio",
+            "aug august augusti augustus août ago agosto",
+            "sep sept september septembre set sett settembre septiembre",
+            "oct october okt oktober octobre ott ottobre octubre",
+            "nov november novembre noviembre",
+            "dec december dez dezember des desember déc décembre dic dicembre diciembre",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+"""Names of months in English, German, French, Italian, Spanish, Dutch, Danish, Norwegian and Swedish. Only whole names
+count: the Finnish `marraskuu`, which begins like March, is November."""
 _YEAR_FIRST = re.compile(r"(\d{4})[./](\d{1,2})[./](\d{1,2})")
 _OFFSET = re.compile(r"(.*\d:\d\d.*?)\s*([+-])(\d\d):?([0-5]\d)")
 _NAMED_OFFSET = re.compile(r"(.*\d)\s*(UTC|GMT|Z|WET|CET|MEZ|WEST|EET|CEST|MESZ|EEST)", re.IGNORECASE)
@@ -183,7 +205,7 @@ def _date(text: str, order: DateOrder) -> tuple[date | None, str]:
     found = _WORDED_DATE.match(text)
     if found is None or (name := (found[2] or found[3]).lower()) not in _MONTHS:
         return None, text
-    return date(int(found[5]), _MONTHS.index(name) + 1, int(found[1] or found[4])), text[found.end() :]
+    return date(int(found[5]), _MONTHS[name], int(found[1] or found[4])), text[found.end() :]
 
 
 def order_of(cells: Iterable[object]) -> DateOrder | None:

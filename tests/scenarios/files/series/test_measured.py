@@ -181,6 +181,25 @@ def test_the_end_of_an_interval_is_not_an_offset(date_of_row: str, tmp_path: Pat
         assert steps == [("08:00", 500.0), ("08:30", 1000.0), ("09:00", 250.0)][:count]
 
 
+@pytest.mark.parametrize(
+    ("written", "month"),
+    [
+        ("1. März 2026", 3), ("1. mai 2026", 5), ("1 juin 2026", 6), ("1 juillet 2026", 7), ("1-Okt-2026", 10),
+        ("1 août 2026", 8), ("1. desember 2026", 12), ("1 gennaio 2026", 1), ("1 Sept. 2026", 9), ("May 1, 2026", 5),
+        ("1. marraskuu 2026", None), ("1 marzec 2026", None),
+    ],
+)  # fmt: skip
+def test_months_are_known_by_their_whole_names(written: str, month: int | None, tmp_path: Path) -> None:
+    """`Mai`, `juin` and `Okt` were refused, and the Finnish November (`marraskuu`) was taken for March."""
+    (tmp_path / "meter.csv").write_text(f"Zeit;kW\n{written} 10:00;1,0\n{written} 10:30;2,0\n", encoding="utf-8")
+    if month is None:
+        with pytest.raises(ScenarioError, match=r"marraskuu|marzec"):
+            read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat(zone="UTC"))
+        return
+    measured = read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat(zone="UTC"))
+    assert datetime.fromtimestamp(measured.times_s[0], UTC) == datetime(2026, month, 1, 10, tzinfo=UTC)
+
+
 def test_an_offset_is_not_the_end_of_an_interval(tmp_path: Path) -> None:
     """Every row of a zone west of Greenwich has the same one, or, where clocks change, one of two."""
     begins = ["10-31 23:30-04:00", "11-01 00:30-04:00", "11-01 01:30-04:00", "11-01 01:30-05:00", "11-01 02:30-05:00"]
