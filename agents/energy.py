@@ -78,7 +78,7 @@ class CumulativeSeries(BaseModel):
 
     @cached_property
     def times_array(self) -> FloatArray:
-        """`times_s` as an array, UNIX seconds, shape (points,); converted once, and read-only."""
+        """`times_s` as an array, seconds, shape (points,); converted once, and read-only."""
         return _read_only(np.asarray(self.times_s, dtype=np.float64))
 
     @cached_property

@@ -182,11 +182,6 @@ def shares_of(minutes_mwh: Mapping[str, IntArray]) -> tuple[Share, ...]:
     return tuple(Share(producer=producer, minutes_mwh=some) for producer, some in runs.items() if some)
 
 
-def first_minute(start_s: int) -> int:
-    """Return the UNIX minute in which a job starts."""
-    return start_s // MINUTE_S
-
-
 def without_empty(data: dict[str, Any], *keys: str) -> dict[str, Any]:
     """Return a serialised model without those of these keys whose value is empty."""
     return {key: value for key, value in data.items() if value or key not in keys}

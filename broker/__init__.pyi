@@ -23,6 +23,7 @@ from .file_writing import (
     inode_of as inode_of,
     make_private_folder as make_private_folder,
     missing_folders as missing_folders,
+    remove_abandoned_drafts as remove_abandoned_drafts,
     writing_obstacle as writing_obstacle,
 )
 from .garbage_collection import (
@@ -106,6 +107,7 @@ __all__ = [
     "printable_json",
     "printable_line",
     "rare_collections",
+    "remove_abandoned_drafts",
     "setup_parts",
     "shown",
     "without_passwords",

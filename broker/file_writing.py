@@ -8,6 +8,7 @@ stay as they are; different texts have different names.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 import re
@@ -77,17 +78,28 @@ def remove_drafts() -> None:
                 draft.with_name(f"{draft.name}{ending}").unlink()
 
 
+def remove_abandoned_drafts(path: Path) -> None:
+    """Remove the drafts of a file, which killed processes have left; no process may be writing the file."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
+        for ending in _BESIDE:
+            with suppress(OSError):
+                draft.with_name(f"{draft.name}{ending}").unlink()
+
+
 def writing_obstacle(path: Path) -> str:
     """Return why a file cannot be written, for an error before long work; empty: nothing known is in the way.
 
     Args:
         path: The file, which may exist; its folders may be missing.
     """
-    if path.is_dir():
-        return "it is a folder, a file is expected"
-    folder = next((parent for parent in path.parents if parent.exists()), path.parent)
-    if not folder.is_dir():
-        return f"{folder} is a file, a folder is expected"
+    try:
+        if path.is_dir():
+            return "it is a folder, a file is expected"
+        folder = next((parent for parent in path.parents if parent.exists()), path.parent)
+        if not folder.is_dir():
+            return f"{folder} is a file, a folder is expected"
+    except OSError as error:  # such as a name that is too long, or a folder that is closed to the user
+        return error.strerror or str(error)
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder.absolute()} is not writable"
 
 

@@ -396,7 +396,7 @@ class JournalFile:
 
     def _error(self, cause: Exception) -> JournalError:
         if isinstance(cause, OSError | sqlite3.OperationalError):
-            is_in_the_way = isinstance(cause, FileExistsError | NotADirectoryError)
+            is_in_the_way = isinstance(cause, FileExistsError | NotADirectoryError | sqlite3.OperationalError)
             obstacle = writing_obstacle(self.path) if is_in_the_way else ""
             reason = obstacle or getattr(cause, "strerror", None) or cause
             return JournalWriteError(f"journal {self.path} cannot be written: {reason}")

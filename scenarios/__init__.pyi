@@ -10,7 +10,6 @@ from .errors import (
     ScenarioError as ScenarioError,
     ScenarioWriteError as ScenarioWriteError,
     problem_count as problem_count,
-    suggest as suggest,
 )
 from .event_marks import (
     EventMark as EventMark,
@@ -33,6 +32,7 @@ from .figures import (
 from .judgement import (
     judge_simulation as judge_simulation,
 )
+from .mistyped_names import suggest as suggest
 from .notes import (
     job_notes as job_notes,
     keys_without_effect as keys_without_effect,

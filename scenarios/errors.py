@@ -1,20 +1,11 @@
-"""Problems in a scenario's files: each with its location, all reported at once.
-
-The end of an error message about a mistyped name is the known name most similar to it (`suggest`).
-"""
+"""Problems in a scenario's files: each with its location, all reported at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from broker import SsmicError
-
-MAX_LISTED = 12
-_MAX_COMPARED_CHARACTERS = 200
-_CANNOT_BE_TYPED = "\0"
-"""Names that begin with it stand in for names that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +45,3 @@ def problem_count(problems: Iterable[Problem]) -> int:
 
 class ScenarioWriteError(ScenarioError):
     """A scenario's file cannot be written, through no fault of the scenario."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most similar to another one, regardless of case; None if none is similar."""
-    by_fold = {known_name.casefold(): known_name for known_name in sorted(set(known))}
-    near = get_close_matches(name[:_MAX_COMPARED_CHARACTERS].casefold(), by_fold, n=1, cutoff=0.6)
-    return by_fold[near[0]] if near else None
-
-
-def suggest(name: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """Return the end of a message: `; did you mean ...?` if a known name is like another.
-
-    Args:
-        name: What was written.
-        known: The names that are known.
-        otherwise: The end of the message if none is like it; None: the first known names, or nothing if none are known.
-    """
-    names = sorted(known_name for known_name in set(known) if not known_name.startswith(_CANNOT_BE_TYPED))
-    near = nearest(name, names)
-    if near is not None:
-        return f"; did you mean {near!r}?"
-    if otherwise is not None:
-        return otherwise
-    if not names:
-        return ""
-    return f"; known: {', '.join(names[:MAX_LISTED])}{', ...' if len(names) > MAX_LISTED else ''}"

@@ -11,9 +11,10 @@ from typing import Any, TypeGuard
 import yaml
 
 from broker import rare_collections
-from scenarios.errors import Problem, ScenarioError, suggest
+from scenarios.errors import Problem, ScenarioError
 from scenarios.files import Document, load_text, plain_content, read_text, to_yaml
 from scenarios.importers import import_source, needs_import
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import Scenario
 
 

@@ -525,12 +525,12 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
     return scenario
 
 
-def _apart(scenario: Scenario) -> set[str]:
+def _unhashed_fields(scenario: Scenario) -> set[str]:
     """Return the fields that a hash leaves out: what no run depends on, and what is as it always was."""
     return {"faults", "promise"} if scenario.promise == "early" else {"faults"}
 
 
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    content = SCENARIO.dump_json(scenario, exclude={"supply", "prefer", "forecast"} | _apart(scenario))
+    content = SCENARIO.dump_json(scenario, exclude={"supply", "prefer", "forecast"} | _unhashed_fields(scenario))
     return hashlib.sha256(content + b"\0" + repr(chosen).encode()).hexdigest()[:32]

@@ -140,10 +140,6 @@ class Zone:
         """Return day, month and `narrow_clock`."""
         return f"{self.day(time_s)} {self.narrow_clock(time_s)}"
 
-    def moment(self, time_s: float) -> str:
-        """Return day, month and `clock`."""
-        return f"{self.at(time_s):%d %b} {self.clock(time_s)}"
-
     def exact_moment(self, time_s: float) -> str:
         """Return day, month and `exact_clock`."""
         return f"{self.day(time_s)} {self.exact_clock(time_s)}"

@@ -181,7 +181,7 @@ class Run:
     @property
     def now_s(self) -> int:
         """Virtual time, UNIX seconds."""
-        return self.task.result().end_s if self._is_done else self._script.director.now_s
+        return self.task.result().end_s if self._is_done else self._script.timeline_agent.now_s
 
     @property
     def is_over(self) -> bool:
@@ -301,7 +301,7 @@ class Run:
     @property
     def events(self) -> tuple[RunEvent, ...]:
         """The events that took place, those of the scenario's timeline included."""
-        return tuple(self._script.director.run_events)
+        return tuple(self._script.timeline_agent.run_events)
 
     @property
     def outcome(self) -> RunOutcome:
@@ -388,7 +388,7 @@ class Run:
         event = TimelineEvent(at_s=self.now_s, action=action)
         self._check_presence(action, replace(known, timeline=(*known.timeline, event)))
         self._acted.append(event)
-        self._script.director.perform(action)
+        self._script.timeline_agent.perform(action)
 
     def _check_presence(self, action: Action, recording: Scenario) -> None:
         """Refuse joining and leaving by which a recording would not tell whether the device is there at the start.
@@ -398,7 +398,7 @@ class Run:
             recording: The scenario with all actions of the script, including this one.
         """
         if isinstance(action, JoinDevice | LeaveDevice):
-            is_absent = self._script.director.is_absent(action.house, action.device)
+            is_absent = self._script.timeline_agent.is_absent(action.house, action.device)
             if isinstance(action, JoinDevice) and not is_absent:
                 raise EmulationError(f"{action.house}/{action.device} is present: only an absent device can join")
             if isinstance(action, LeaveDevice) and is_absent:

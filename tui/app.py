@@ -19,9 +19,11 @@ from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
+from textual.content import Content
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
+from textual.notifications import Notification, Notify
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
 from textual.theme import ThemeProvider
@@ -106,7 +108,7 @@ class SsmicApp(ErrorBoundary, App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual types it as no ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as above
 
-    run_status: reactive[str] = reactive("")
+    run_status: reactive[Content] = reactive(Content)
     """Short status of the run, shown at the right of the bar. Console markup."""
 
     utc_times: reactive[bool] = reactive(default=False)
@@ -165,6 +167,8 @@ class SsmicApp(ErrorBoundary, App[None]):
         self.devices_broker = ""
         self._is_small = False
         """Whether the terminal is smaller than `LEAST_SIZE`."""
+        self._size_warning: Notification | None = None
+        """The last notice that says so."""
         self._first_area = first_area
         self._first_intent = first_intent
         self._remember = remember
@@ -221,14 +225,18 @@ class SsmicApp(ErrorBoundary, App[None]):
         await super().on_event(event)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Say, once, that the terminal is smaller than the screens need."""
+        """Say, once, that the terminal is smaller than the screens need, for as long as it is."""
         was_small, self._is_small = (
             self._is_small,
             event.size.width < LEAST_SIZE[0] or event.size.height < LEAST_SIZE[1],
         )
         if self._is_small and not was_small:
             needed, there = (f"{width} columns and {height} lines" for width, height in (LEAST_SIZE, event.size))
-            self.notify(f"This terminal has {there}. Below {needed}, texts are cut.", severity="warning", markup=False)
+            words = f"This terminal has {there}. Below {needed}, texts are cut."
+            self._size_warning = Notification(words, severity="warning", markup=False)
+            self.post_message(Notify(self._size_warning))
+        elif was_small and not self._is_small and self._size_warning is not None:
+            self.call_later(self._unnotify, self._size_warning)  # after it has been shown
 
     def _tick(self) -> None:
         self.monitored_run.tick(time.monotonic())

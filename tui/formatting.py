@@ -51,6 +51,12 @@ def ratio(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
+def hours_and_minutes(length_s: float) -> str:
+    """Format a length of time for an axis: `1:05`."""
+    minutes = round(length_s / 60)
+    return f"{minutes // 60}:{minutes % 60:02}"
+
+
 _UNITS: dict[str, Callable[[float], str]] = {
     "wh": kwh,
     "w": lambda value: f"{value / 1000:z,.2f} kW",

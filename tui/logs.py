@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import logging.handlers
 import os
 import sys
 from functools import partial
@@ -50,10 +51,20 @@ class _StandardError(logging.StreamHandler["TextIO"]):
         super().emit(record)
 
 
-class _LogFile(logging.FileHandler):
-    """A log file that reports write errors once and never fails the run."""
+class _LogFile(logging.handlers.WatchedFileHandler):
+    """A log file that reports write errors once and never fails the run.
+
+    After it was moved or deleted, as programs do that rotate logs, the next message begins a new file.
+    """
 
     _has_complained = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a message, if the file can be opened."""
+        try:
+            super().emit(record)
+        except OSError as error:
+            self._complain(error)
 
     def _open(self) -> Any:  # noqa: ANN401 - as the standard library types it
         """Open it; a new one is readable by its owner only, like the results, whose folder may be missing still."""

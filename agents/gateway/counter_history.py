@@ -17,7 +17,6 @@ from agents.gateway.counter_unit import (
     problem_since_jump,
 )
 from agents.gateway.device_rules import MeterRules
-from agents.gateway.power_seen import PowerSeen
 
 MAX_POWER_W = 100_000.0
 """No household device draws or supplies more than this; a meter that reports more is wrong."""
@@ -40,6 +39,33 @@ ABSENT_S = 300
 """A counter is absent if power has been read for so long without it, seconds; many plugs send it every 5 minutes."""
 _HOUR_S = 3600
 _BEHIND_WH = MAX_POWER_W * BEHIND_S / _HOUR_S
+
+
+class PowerSeen(NamedTuple):
+    """What power says of a device when its counter is read, by which the reading is judged."""
+
+    now_s: int
+    """Time of the reading, UNIX seconds."""
+    until_s: int | None
+    """Until when the device has been metered, UNIX seconds; None: it has not."""
+    power_w: float | None
+    """The last reading, W; None: power has not been read."""
+    is_offline: bool
+    """Whether the device is offline, so that its present power is not known."""
+    drawn_wh: float
+    """Drawn by power from the last reading of the counter until `until_s`, Wh, as far as power was read for it."""
+    most_w: float
+    """The most that the device can be expected to draw, W."""
+
+    @property
+    def passed_s(self) -> int:
+        """How long ago `until_s` was, seconds; 0 if it is not known."""
+        return 0 if self.until_s is None else self.now_s - self.until_s
+
+    @property
+    def since_wh(self) -> float:
+        """Drawn by the last power since `until_s`, Wh."""
+        return 0.0 if self.is_offline else (self.power_w or 0.0) * self.passed_s / _HOUR_S
 
 
 class CountBefore(NamedTuple):

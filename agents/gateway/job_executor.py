@@ -125,67 +125,6 @@ class JobExecutor:
         elif report.job is not None and self._courses.named(report.job, device.qualified_id) is None:
             device.complain("report", f"there is no open job {report.job!r}", self._courses.open_ids)
 
-    def _await_counter(self, course: JobCourse) -> None:
-        """Wait for what the counter of a device that has vanished shows of its job, once it is back."""
-        meter = self._device.meter
-        if self._has_meter_of(course):
-            course.await_counter(self._agent.now_s, meter)
-            if meter.at_s is not None:
-                meter.go_offline(meter.at_s)  # while nothing is heard of it, it does not draw its last power
-
-    def _meter_vanished(self) -> None:
-        """Add to jobs whose device had vanished what its counter shows of them now that it is back."""
-        meter = self._device.meter
-        for course in self._courses:
-            if course.late_meter is meter and course.add_late_reading(self._agent.now_s, meter, self._gateway):
-                self._complete(course)
-
-    def _divide_missed(self) -> None:
-        """Divide what a counter has counted since its device vanished, if the next job began before it was read.
-
-        Without readings of power, the next job has drawn all of it.
-        """
-        meter = self._device.meter
-        if meter.power_w is None or not meter.has_counted(self._agent.now_s):
-            return
-        before = next((course for course in self._courses if course.is_unread and course.late_meter is meter), None)
-        running = next((course for course in self._courses if course.is_running), None)
-        if before is not None and running is not None:
-            running.divide(before, meter)
-            self._complete(before)
-
-    def _complete_returned(self) -> None:
-        """Record what jobs drew whose device had vanished and has been read since: it runs them no more."""
-        for course in self._courses:
-            if course.late_meter is not None and not course.is_unread:
-                self._complete(course)
-
-    def complete_vanished(self) -> None:
-        """Record what is known of jobs whose device had vanished: another job has ended, or the run ends."""
-        for course in self._courses:
-            if course.late_meter is not None:
-                self._complete(course)
-
-    def _complete(self, course: JobCourse) -> None:
-        """Record what is known of a job whose device had vanished, if that is more than at its end."""
-        meter, course.late_meter = course.late_meter, None
-        if meter is None:
-            return
-        known_wh = 0.0 if course.measured is None else course.measured.energy_wh
-        news = [course.doubt(meter)]
-        if course.points[-1][1] > known_wh + ROUNDING_WH:
-            course.measured = course.drawn(meter)
-            news = ["its counter has shown since what it drew", *news]
-        if not any(news):
-            return
-        course.add_to_reason(*news)
-        self._tell_ledger(course)
-        self._published.show_job(course)
-
-    def _has_meter_of(self, course: JobCourse) -> bool:
-        """Return whether the meter is that of a job's device, not of another guest that came in the same second."""
-        return course.device == self._device.id or self._gateway.rules < 8
-
     def _look_for_answer(self, before_s: int | None, before_wh: float) -> None:
         """Notice that a device without a switch of its own, which cannot answer otherwise, obeys by what it draws.
 
@@ -202,12 +141,6 @@ class JobExecutor:
         if asked is not None and power_w is not None and power_w > self._most_idle_w:
             self._take_start(asked)
 
-    @property
-    def _most_idle_w(self) -> float:
-        """The most that the device draws while no programme runs, W."""
-        waiting = self._gateway.waiting
-        return max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
-
     def _look_for_start_by_hand(self, before_w: float | None) -> None:
         """Notice that an appliance behind a plug begins its programme before its contract does.
 
@@ -221,6 +154,12 @@ class JobExecutor:
         to_come = [course for course in is_open if self._courses.contract_of(course) is not None]
         if to_come and not any(course.is_running or course.is_commanded or course.is_due for course in is_open):
             self._take_start(min(to_come, key=self._courses.start_of))
+
+    @property
+    def _most_idle_w(self) -> float:
+        """The most that the device draws while no programme runs, W."""
+        waiting = self._gateway.waiting
+        return max(self._gateway.idle_w, waiting.below_w if waiting is not None else 0.0)
 
     def _course_of(self, report: Reported) -> JobCourse | None:
         """Return the job that a report is about: the one that runs or is commanded, else the next one."""
@@ -334,6 +273,10 @@ class JobExecutor:
             self._device.meter.advance(self._agent.now_s)
             self._meter_run(course)
 
+    def _has_meter_of(self, course: JobCourse) -> bool:
+        """Return whether the meter is that of a job's device, not of another guest that came in the same second."""
+        return course.device == self._device.id or self._gateway.rules < 8
+
     def take_availability(self, *, online: bool) -> None:
         """Note that the device has connected or disconnected; one that is offline may have lost its power."""
         self._device.is_available = online
@@ -440,6 +383,14 @@ class JobExecutor:
             return "nothing was ever heard of the device"
         return "the device is offline" if self._device.is_available is False else ""
 
+    def _command(self, course: JobCourse, attempt: int) -> None:
+        self._agent.instruct(self._commands.start(course, self._device.id, self._agent.now_s, attempt))
+        self._published.show_state()
+
+    def instruct_to_stop(self, asked_id: str = "") -> None:
+        """Switch the device off: after the job with this id, if there was one."""
+        self._agent.instruct(self._commands.stop(self._device.id, self._agent.now_s, asked_id))
+
     async def _follow(self, course: JobCourse, *, until_due: bool = False) -> None:
         """Follow a running job to its end.
 
@@ -468,13 +419,7 @@ class JobExecutor:
             self._published.show_job(course)
             await course.changed.get(course.next_look_s(self._agent.now_s, self._gateway))
 
-    def _command(self, course: JobCourse, attempt: int) -> None:
-        self._agent.instruct(self._commands.start(course, self._device.id, self._agent.now_s, attempt))
-        self._published.show_state()
-
-    def instruct_to_stop(self, asked_id: str = "") -> None:
-        """Switch the device off: after the job with this id, if there was one."""
-        self._agent.instruct(self._commands.stop(self._device.id, self._agent.now_s, asked_id))
+    # The end of a job.
 
     def _conclude(self, course: JobCourse, state: JobState, outcome: ExecutionOutcome, reason: str = "") -> None:
         """Record a job's end: in the ledger, on its topic, and as what its next run is expected to draw."""
@@ -493,6 +438,106 @@ class JobExecutor:
             self._agent.job_finished(course)
         if self._gateway.is_switched and self._gateway.waiting is None:
             self._switch_off(course)
+
+    def _settle(self, course: JobCourse) -> None:
+        """Count what a job drew since the counter was last read, at most until its device vanished; note any doubt."""
+        meter = self._device.meter
+        until_s = meter.at_s if course.outcome == "vanished" and meter.at_s is not None else self._agent.now_s
+        meter.settle(until_s)
+        course.add_point(until_s, meter)
+        doubt = course.doubt(meter)
+        course.is_doubtful = bool(doubt)
+        if self._gateway.rules >= 11:
+            course.add_to_reason(doubt)
+        else:
+            course.reason = course.reason or doubt
+
+    def _look_at_unit(self, course: JobCourse) -> None:
+        """Report a counter without power beside it that seems to count in kWh; the next job is not planned by it."""
+        meter, measured, planned_wh = self._device.meter, course.measured, course.job.load_profile.energy_wh
+        is_by_counter_alone = meter.counter_wh is not None and meter.power_w is None
+        if is_by_counter_alone and measured is not None and is_thousandth(measured.energy_wh, planned_wh):
+            course.is_doubtful = True
+            what = (
+                f"job {course.asked_id!r} has drawn {measured.energy_wh:.3g} Wh, and not {planned_wh:.0f} Wh as planned"
+            )
+            hint = "as if the counter was in kWh and not in Wh; expected the unit in which the device is declared"
+            self._device.complain_of_reading(f"{what}, {hint}")
+
+    def _tell_ledger(self, course: JobCourse) -> None:
+        contract = self._courses.contract_of(course)
+        if contract is not None:
+            self._agent.send(
+                MANAGER,
+                JobExecuted(
+                    contract_id=contract.contract_id,
+                    job_id=course.job.job_id,
+                    state=course.state,
+                    outcome=course.outcome,
+                    reason=course.reason,
+                    started_s=contract.start_s if course.started_s is None else course.started_s,
+                    measured=course.measured,
+                ),
+            )
+
+    # Jobs whose device had vanished when they ended: its counter shows what they drew once it is back.
+
+    def _await_counter(self, course: JobCourse) -> None:
+        """Wait for what the counter of a device that has vanished shows of its job, once it is back."""
+        meter = self._device.meter
+        if self._has_meter_of(course):
+            course.await_counter(self._agent.now_s, meter)
+            if meter.at_s is not None:
+                meter.go_offline(meter.at_s)  # while nothing is heard of it, it does not draw its last power
+
+    def _meter_vanished(self) -> None:
+        """Add to jobs whose device had vanished what its counter shows of them now that it is back."""
+        meter = self._device.meter
+        for course in self._courses:
+            if course.late_meter is meter and course.add_late_reading(self._agent.now_s, meter, self._gateway):
+                self._complete(course)
+
+    def _divide_missed(self) -> None:
+        """Divide what a counter has counted since its device vanished, if the next job began before it was read.
+
+        Without readings of power, the next job has drawn all of it.
+        """
+        meter = self._device.meter
+        if meter.power_w is None or not meter.has_counted(self._agent.now_s):
+            return
+        before = next((course for course in self._courses if course.is_unread and course.late_meter is meter), None)
+        running = next((course for course in self._courses if course.is_running), None)
+        if before is not None and running is not None:
+            running.divide(before, meter)
+            self._complete(before)
+
+    def _complete_returned(self) -> None:
+        """Record what jobs drew whose device had vanished and has been read since: it runs them no more."""
+        for course in self._courses:
+            if course.late_meter is not None and not course.is_unread:
+                self._complete(course)
+
+    def complete_vanished(self) -> None:
+        """Record what is known of jobs whose device had vanished: another job has ended, or the run ends."""
+        for course in self._courses:
+            if course.late_meter is not None:
+                self._complete(course)
+
+    def _complete(self, course: JobCourse) -> None:
+        """Record what is known of a job whose device had vanished, if that is more than at its end."""
+        meter, course.late_meter = course.late_meter, None
+        if meter is None:
+            return
+        known_wh = 0.0 if course.measured is None else course.measured.energy_wh
+        news = [course.doubt(meter)]
+        if course.points[-1][1] > known_wh + ROUNDING_WH:
+            course.measured = course.drawn(meter)
+            news = ["its counter has shown since what it drew", *news]
+        if not any(news):
+            return
+        course.add_to_reason(*news)
+        self._tell_ledger(course)
+        self._published.show_job(course)
 
     # Switching plugs off.
 
@@ -548,44 +593,3 @@ class JobExecutor:
             if report.power_w is not None:
                 course.look_at_power(self._agent.now_s, self._device.meter.power_w, self._gateway)
             course.wake()
-
-    def _settle(self, course: JobCourse) -> None:
-        """Count what a job drew since the counter was last read, at most until its device vanished; note any doubt."""
-        meter = self._device.meter
-        until_s = meter.at_s if course.outcome == "vanished" and meter.at_s is not None else self._agent.now_s
-        meter.settle(until_s)
-        course.add_point(until_s, meter)
-        doubt = course.doubt(meter)
-        course.is_doubtful = bool(doubt)
-        if self._gateway.rules >= 11:
-            course.add_to_reason(doubt)
-        else:
-            course.reason = course.reason or doubt
-
-    def _look_at_unit(self, course: JobCourse) -> None:
-        """Report a counter without power beside it that seems to count in kWh; the next job is not planned by it."""
-        meter, measured, planned_wh = self._device.meter, course.measured, course.job.load_profile.energy_wh
-        is_by_counter_alone = meter.counter_wh is not None and meter.power_w is None
-        if is_by_counter_alone and measured is not None and is_thousandth(measured.energy_wh, planned_wh):
-            course.is_doubtful = True
-            what = (
-                f"job {course.asked_id!r} has drawn {measured.energy_wh:.3g} Wh, and not {planned_wh:.0f} Wh as planned"
-            )
-            hint = "as if the counter was in kWh and not in Wh; expected the unit in which the device is declared"
-            self._device.complain_of_reading(f"{what}, {hint}")
-
-    def _tell_ledger(self, course: JobCourse) -> None:
-        contract = self._courses.contract_of(course)
-        if contract is not None:
-            self._agent.send(
-                MANAGER,
-                JobExecuted(
-                    contract_id=contract.contract_id,
-                    job_id=course.job.job_id,
-                    state=course.state,
-                    outcome=course.outcome,
-                    reason=course.reason,
-                    started_s=contract.start_s if course.started_s is None else course.started_s,
-                    measured=course.measured,
-                ),
-            )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agents.gateway.counter_history import ABSENT_S, MAX_COUNTER_WH, MAX_POWER_W, CountBefore, CounterHistory
+from agents.gateway.counter_history import ABSENT_S, MAX_COUNTER_WH, MAX_POWER_W, CountBefore, CounterHistory, PowerSeen
 from agents.gateway.counter_unit import CounterUnit
 from agents.gateway.device_rules import MeterRules
-from agents.gateway.power_seen import PowerSeen
 from agents.gateway.several_meters import SeveralMeters
 
 PLAUSIBLE_FACTOR = 2.0

@@ -105,10 +105,6 @@ class WaitingJobs:
         self._jobs[job_id] = _Waiting(consumer, need, set(asked))
         self._columns = None
 
-    def asked(self, job_id: str) -> set[int]:
-        """Return the producers that a waiting job knows, to which others can be added."""
-        return self._jobs[job_id].asked
-
     def remove(self, job_id: str) -> None:
         """Remove a job that no longer waits; unknown ones are ignored."""
         if self._jobs.pop(job_id, None) is not None:

@@ -94,10 +94,6 @@ class Membership:
             zone=self._zone,
         )
 
-    def is_current(self, host: str, session: str) -> bool:
-        """Return whether a session is the one that takes part for its host."""
-        return self._sessions.get(host) == session
-
     def check_session(self, host: str, session: str) -> None:
         """Reject a message from a process that does not represent its host; for an absent host, its last session does.
 
@@ -232,11 +228,12 @@ class Membership:
             return "its session is too long: with it, the roster of this run would not fit into a message"
         if announcement.ran not in ran:
             in_order = sorted(ran)
-            steps = " or ".join(map(str, in_order)) if len(in_order) < 3 else f"{in_order[0]} to {in_order[-1]}"
-            return (
-                f"the last step it ran is {announcement.ran}, expected {steps}: "
-                "its journal is missing, incomplete or from another run"
-            )
+            named = in_order if len(in_order) < 3 else [in_order[0], in_order[-1]]
+            steps = (" or " if len(in_order) < 3 else " to ").join(map(_step_in_words, named))
+            why = "its journal is missing, incomplete or from another run"
+            if announcement.ran > in_order[-1]:
+                why = "the clock's journal is missing or older, or this journal is from another run"
+            return f"the last step it ran is {_step_in_words(announcement.ran)}, expected {steps}: {why}"
         return None
 
     def _is_too_long(self, host: str, session: str) -> bool:
@@ -288,6 +285,11 @@ class Membership:
         del self._present[host]
         self.gone.add(host)
         return host in self.claims and self.register(host, self._pop_claim(host), ran)
+
+
+def _step_in_words(step: int) -> str:
+    """Return the last step that a host ran, for an error."""
+    return "none" if step in NEVER_RAN else str(step)
 
 
 def _more_bytes(session: str) -> int:
@@ -460,7 +462,12 @@ class Admission:
                     continue
                 if wake_wall_s >= deadline.at_wall_s and not drop_missing(missing):
                     raise missing_error(
-                        self._run, missing, self._timeouts.limit_wall_s, "announcement", own=self._own_hosts
+                        self._run,
+                        missing,
+                        self._timeouts.limit_wall_s,
+                        "announcement",
+                        own=self._own_hosts,
+                        refused={host: list(whys.values())[-1] for host, whys in self._members.refused.items()},
                     )
         await self.publish(bus)
 

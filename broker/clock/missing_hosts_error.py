@@ -6,7 +6,7 @@ on which nothing came.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from broker.errors import HostsMissingError
@@ -25,6 +25,7 @@ def missing_error(
     *,
     own: Collection[str],
     gone: Collection[str] = (),
+    refused: Mapping[str, str] | None = None,
 ) -> HostsMissingError:
     """Return the error that names hosts that were silent for too long.
 
@@ -35,11 +36,17 @@ def missing_error(
         owed: What has not come.
         own: The hosts of the clock's own process.
         gone: Those that have left, or whose connection has broken.
+        refused: Those that did announce themselves, and why the clock refused them.
     """
-    missing = sorted(hosts)
+    missing, reasons = sorted(hosts), refused or {}
     what = "messages that they reported" if owed == "messages" else "answer"
-    where = "disconnected" if set(missing) <= set(gone) else _where(run, missing, owed)
-    text = f"no {what} from hosts within {limit_wall_s:g} s: {first_few(missing, MOST_NAMED, repr)} ({where})"
+    text = f"no {what} from hosts within {limit_wall_s:g} s: {first_few(missing, MOST_NAMED, repr)}"
+    if silent := [host for host in missing if host not in reasons]:
+        where = "disconnected" if set(silent) <= set(gone) else _where(run, silent, owed)
+        text += f" ({where})"
+    if len(silent) < len(missing):
+        unwanted = (host for host in missing if host in reasons)
+        text += f"; refused: {first_few(unwanted, show=lambda host: f'{host!r} ({reasons[host]})')}"
     if here := sorted(set(missing).intersection(own)):
         text += (
             f"; {here[0]!r} belongs to this process, so the broker's access rules probably do not let its login use "

@@ -25,6 +25,8 @@ from .host import (
 )
 from .journal import (
     HostJournal as HostJournal,
+)
+from .rounds import (
     RoundRecord as RoundRecord,
 )
 

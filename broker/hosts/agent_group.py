@@ -14,8 +14,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.hosts.agent import Agent, Instruction, MessageRejection, Outgoing, Received, RetainedPublication
-from broker.hosts.granted_round import Round
-from broker.hosts.journal import RoundRecord
+from broker.hosts.rounds import Round, RoundRecord
 from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, first_problem, shortened
 
 log = structlog.get_logger(__name__)

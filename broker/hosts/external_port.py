@@ -15,8 +15,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, TypeAdapter
 
 from broker.hosts.agent import Instruction
-from broker.hosts.granted_round import Round
-from broker.hosts.journal import RoundRecord
+from broker.hosts.rounds import Round, RoundRecord
 from broker.protocol import Backoff, Envelope, Wake, topics
 from broker.transport import Bus
 

@@ -28,9 +28,9 @@ from broker.hosts.agent_group import AgentGroup
 from broker.hosts.clock_watch import HINT, NOT_HEARD, ClockLiveness, ClockWatch
 from broker.hosts.directory import Directory, read_rosters
 from broker.hosts.external_port import ExternalInput, Port
-from broker.hosts.granted_round import Grants, Round
-from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
+from broker.hosts.journal import HostJournal
 from broker.hosts.retransmit_buffer import RetransmitBuffer
+from broker.hosts.rounds import Grants, Round, RoundObserver, RoundRecord
 from broker.journal_file import JournalError
 from broker.protocol import (
     MAX_BUFFERED_BYTES,

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import structlog
 
 from broker.hosts.agent import RetainedPublication, Shortenable
-from broker.hosts.journal import RoundRecord
-from broker.protocol import MAX_BUFFERED_BYTES, MAX_PAYLOAD_BYTES, VERSION, Done, Envelope, Envelopes, topics
+from broker.hosts.rounds import RoundRecord, answer_to_grant
+from broker.protocol import MAX_BUFFERED_BYTES, MAX_PAYLOAD_BYTES, Done, Envelope, Envelopes, topics
 from broker.transport import Bus, Content
 
 log = structlog.get_logger(__name__)
@@ -79,25 +79,13 @@ class RetransmitBuffer:
         """The answer to the last grant whose rounds ran."""
         if self._done is None and self._last is not None:
             record, answer = self._last
-            more = record.grant.step - answer.first_step
-            is_pending = bool(record.sent) and any(host == self._host_id for host, _ in record.sent)
-            self._done = Done.of_own(
-                {
-                    "v": VERSION,
-                    "session": self._session,
-                    "step": answer.first_step,
-                    "time": record.grant.time,
-                    "round": record.grant.round - more,
-                    "sent": {host: len(batch.envelopes) for host, batch in answer.to_others.items()},
-                    "next": record.next_s,
-                    "more": more,
-                    "local": len(answer.local),
-                    "pending": is_pending,
-                    "busy": False,
-                    "failure": record.failure,
-                    "asking": record.is_asking,
-                    "resume": record.next_step,
-                }
+            self._done = answer_to_grant(
+                record,
+                host_id=self._host_id,
+                session=self._session,
+                first_step=answer.first_step,
+                to_others=answer.to_others,
+                local=answer.local,
             )
         return self._done
 

@@ -70,11 +70,6 @@ class MemoryBus:
     def on_delivery(self, listener: Callable[[Delivery], bool] | None) -> None:
         self.receive_queue.on_delivery = listener
 
-    @property
-    def oversized(self) -> int:
-        """Number of messages dropped for their size."""
-        return self.receive_queue.oversized
-
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """See `Bus.publish`."""
         check_qos(qos)

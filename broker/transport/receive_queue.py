@@ -25,8 +25,6 @@ class ReceiveQueue:
 
     def __init__(self, client_id: str, limit: int = QUEUE_LIMIT) -> None:
         self.client_id = client_id
-        self.oversized = 0
-        """Number of messages dropped for their size."""
         self.largest_bytes = MAX_PAYLOAD_BYTES
         """See `Bus`."""
         self.on_oversized: Callable[[str, int], None] | None = None
@@ -47,14 +45,13 @@ class ReceiveQueue:
         return not self._queue
 
     def put(self, item: Delivery | Reconnected) -> None:
-        """Queue an item; a payload above the limit is logged, counted and dropped.
+        """Queue an item; a payload above the limit is logged, reported to `on_oversized` and dropped.
 
         Raises:
             BrokerLostError: The queue is full: the reader is so far behind that the client must be disconnected.
         """
         delivery = item if isinstance(item, Delivery) else None
         if delivery is not None and delivery.size_bytes > self.largest_bytes:
-            self.oversized += 1
             topic, size_bytes = delivery.topic, delivery.size_bytes
             _log.warning("message dropped", reason="too large", topic=topic, bytes=size_bytes, client=self.client_id)
             if self.on_oversized is not None:

@@ -110,11 +110,6 @@ class MqttBus:
     def on_delivery(self, listener: Callable[[Delivery], bool] | None) -> None:
         self._receive_queue.on_delivery = listener
 
-    @property
-    def oversized(self) -> int:
-        """Number of messages dropped for their size."""
-        return self._receive_queue.oversized
-
     async def publish(self, topic: str, payload: bytes | Content, *, qos: int = 0, retain: bool = False) -> None:
         """See `Bus.publish`.
 

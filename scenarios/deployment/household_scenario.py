@@ -1,4 +1,8 @@
-"""Reduces a scenario to the part that a household's process keeps: one or a few houses, and nothing of the others."""
+"""Reduces a scenario to the part that a household's process keeps: one or a few houses, and nothing of the others.
+
+Another process reads the whole file and ends. So a household's process never has the memory of the other houses,
+which Python would not return to the system.
+"""
 
 from __future__ import annotations
 

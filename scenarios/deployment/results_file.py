@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from agents import MANAGER
-from broker import make_private_folder
 from scenarios.results import (
     ResultsError,
     ResultsLockedError,
@@ -18,6 +17,7 @@ from scenarios.results import (
     SimulationSpec,
     create_results,
     seal,
+    sole_writer,
 )
 from scenarios.scenario import Scenario
 from scenarios.simulation import PlannedRun, RunRecord, RunSettings, described, record_run
@@ -40,26 +40,40 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
         settings: The run's settings, journal folder included.
 
     Raises:
-        ResultsError: the file exists and is not this run's, cannot be read or written, is locked by another process, or
-            is missing in mid-run.
+        ResultsError: the file exists and is not this run's, cannot be read or written, is locked by another process,
+            belongs to another clock that runs, or is missing in mid-run.
         JournalError: a journal is another run's, in use, or cannot be used; then results are left as they are.
     """
     reached_s = _reached_s(scenario, settings)
     if reached_s is not None:
         scenario = _recorded(path, scenario, settings, reached_s)
-    else:
-        if path.exists() and _holds_no_run(path):
-            _remove(path)
-        if not path.exists():
-            make_private_folder(path.parent)
-            chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
-            spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
-            create_results(spec, path)
-        elif not _is_unused(path, settings):
-            raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
-    with record_run(scenario, PlannedRun(1, settings, path), resume=True, reached_s=reached_s) as record:
-        yield record
-    seal(path)
+    with sole_writer(path):
+        if reached_s is None:
+            _begin(path, scenario, settings)
+        try:
+            with record_run(scenario, PlannedRun(1, settings, path), resume=True, reached_s=reached_s) as record:
+                yield record
+        except BaseException:
+            with suppress(ResultsError):  # the first error says more
+                seal(path)
+            raise
+        seal(path)
+
+
+def _begin(path: Path, scenario: Scenario, settings: RunSettings) -> None:
+    """Create the results file of a run that has not begun, unless it is there already.
+
+    Raises:
+        ResultsError: the file is not this run's, or cannot be written.
+    """
+    if path.exists() and _holds_no_run(path):
+        _remove(path)
+    if not path.exists():
+        chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
+        spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
+        create_results(spec, path, is_sole_writer=True)
+    elif not _is_unused(path, settings):
+        raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
 
 
 def _reached_s(scenario: Scenario, settings: RunSettings) -> int | None:

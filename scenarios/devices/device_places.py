@@ -74,33 +74,38 @@ class DevicePlaces(Mapping[str, Gateway]):
         Returns:
             Its place; or what to tell it; None: nothing, as it is not ours, or has been told before.
         """
-        problem, expected = "the device has not announced itself", "its announcement first"
         if part == "announce" and payload:
             if not self._is_only_one and not self._takes_guests(named_house(payload)):
                 return None  # another process welcomes it, or answers it
-            try:
-                said = announced_guest(device, payload)
-            except MessageError as error:
-                problem, expected = error.problem, error.expected
-                if isinstance(error, UnknownLanguageError) and not self._takes_guests(house := named_house(payload)):
-                    problem += f", and house {house!r} takes no guests" if house else ", and names no house"
-                    expected += f"; a house that is {self._open_houses()}"
-            else:
-                free = self._free.get((said.house, said.type), [])
-                if free:
-                    gateway = self._holders[device] = free.pop(0)
-                    log.info("device joined", device=device, house=gateway.house, agent=gateway.agent)
-                    return gateway
-                if not said.house:
-                    problem, expected = "the announcement names no house", f"{said.house_key}, {self._open_houses()}"
-                elif said.house in self._houses:
-                    problem = f"house {said.house!r} has no room for another {said.type}"
-                    expected = "a free place: let a guest of the house leave, or raise `guests` or --guests"
-                else:
-                    problem, expected = f"house {said.house!r} takes no guests", self._open_houses()
+            answer = self._place_for(device, payload)
         elif part in {"announce", "availability"} or not self._is_only_one:
             return None  # it has left, or is a leftover of one that has, or belongs to another process
-        return PlaceRefusal(problem, expected) if self._strangers.is_news(device, problem) else None
+        else:
+            answer = PlaceRefusal("the device has not announced itself", "its announcement first")
+        is_news = isinstance(answer, Gateway) or self._strangers.is_news(device, answer.problem)
+        return answer if is_news else None
+
+    def _place_for(self, device: str, payload: bytes) -> Gateway | PlaceRefusal:
+        """Give a device a free place in the house that its announcement names, or say why it gets none."""
+        try:
+            said = announced_guest(device, payload)
+        except MessageError as error:
+            problem, expected = error.problem, error.expected
+            if isinstance(error, UnknownLanguageError) and not self._takes_guests(house := named_house(payload)):
+                problem += f", and house {house!r} takes no guests" if house else ", and names no house"
+                expected += f"; a house that is {self._open_houses()}"
+            return PlaceRefusal(problem, expected)
+        free = self._free.get((said.house, said.type), [])
+        if free:
+            gateway = self._holders[device] = free.pop(0)
+            log.info("device joined", device=device, house=gateway.house, agent=gateway.agent)
+            return gateway
+        if not said.house:
+            return PlaceRefusal("the announcement names no house", f"{said.house_key}, {self._open_houses()}")
+        if said.house in self._houses:
+            problem = f"house {said.house!r} has no room for another {said.type}"
+            return PlaceRefusal(problem, "a free place: let a guest of the house leave, or raise `guests` or --guests")
+        return PlaceRefusal(f"house {said.house!r} takes no guests", self._open_houses())
 
     def refuse_topic(self, level: str, problem: str, expected: str) -> PlaceRefusal | None:
         """Return what to tell a device whose topics are not as they should be; None: nothing, as in `welcome`.

@@ -21,7 +21,7 @@ from broker.transport import Broker, Delivery
 from scenarios.devices.adapter import S2_HOUSE_KEY, MessageError, UnknownLanguageError
 from scenarios.devices.device_places import announced_guest, named_house
 from scenarios.devices.refusals import AnsweredStrangers, PlaceRefusal
-from scenarios.errors import suggest
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import Scenario
 
 log = structlog.get_logger(__name__)

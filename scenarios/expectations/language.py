@@ -19,8 +19,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from agents import MESSAGE_KINDS
-from scenarios.errors import suggest
 from scenarios.metrics import Kpis
+from scenarios.mistyped_names import suggest
 
 Value = float | str | bool | None
 
@@ -56,7 +56,7 @@ _MEASURED_IN: Mapping[str, str] = {
 }
 _MEASURED_BY: Mapping[str, str] = {"_wh": "energy", "_w": "power", "_s": "time", "_eur": "money"}
 """By the end of a figure's name, what it measures."""
-_SHARES = ("self_consumption", "self_sufficiency")
+_SHARES = ("self_consumption", "self_sufficiency", "share_of_possible")
 """Ends of the names of figures that are never above 1."""
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 TEXT = r"\"(?:[^\"]|\"\")*+\"|'(?:[^']|'')*+'"
@@ -266,7 +266,7 @@ def _of_name(name: Name) -> str:
         return ""
     if word == "start" or word.startswith("kg_"):
         return "time" if word == "start" else "mass"
-    if word.endswith(("self_consumption", "self_sufficiency")) or word in {"share", "gap"}:
+    if word.endswith(_SHARES) or word in {"share", "gap"}:
         return "a share"
     return next((measured for suffix, measured in _MEASURED_BY.items() if word.endswith(suffix)), "")
 
@@ -374,6 +374,15 @@ def _problem(name: Name, known: Mapping[str, Collection[str] | None] | None) -> 
     return ""
 
 
+_SLIPS = {
+    "=": "; equality is written ==",
+    r",\d": "; a decimal is written with a point",
+    "&": "; conditions are joined with `and`",
+    r"\|": "; conditions are joined with `or`",
+}
+"""What is meant by characters that no condition has: patterns of them."""
+
+
 class _Parser:
     """Reads a condition from left to right."""
 
@@ -391,7 +400,9 @@ class _Parser:
             return
         found = _TOKEN.match(self._text, self._at)
         if found is None:
-            raise ConditionError(f"cannot be read from {self._text[self._at :].strip()[:20]!r} on")
+            rest = self._text[self._at :].strip()
+            hint = next((why for begin, why in _SLIPS.items() if re.match(begin, rest)), "")
+            raise ConditionError(f"cannot be read from {rest[:20]!r} on{hint}")
         self.kind, self.token, self._at = found.lastgroup or "", found[found.lastgroup or 0], found.end()
 
     def _take(self, *tokens: str) -> str:

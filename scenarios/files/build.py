@@ -13,7 +13,6 @@ from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
-from scenarios.errors import suggest
 from scenarios.events import TimelineEvent
 from scenarios.files.duplicate_devices import DuplicateDevices
 from scenarios.files.error_recovery import UnresolvedNames
@@ -23,8 +22,9 @@ from scenarios.files.prices import build_community, build_tariff
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, is_unknown
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline import EventTargets, build_expectations, build_timeline, strategy_problem
-from scenarios.files.times import format_iso, offset_of, parse_time, reads_as_clock_time
+from scenarios.files.times import format_iso, offset_of, parse_start, reads_as_clock_time
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import MAX_DAYS, Expectation, Fault, ProducerSeries, Scenario, sharing_problems
 from scenarios.zone import Zone, zone_info
 
@@ -60,7 +60,7 @@ def build_scenario(
         zone = zone_info("UTC")  # a stand-in, so that the rest is checked too
     try:
         if file.start != UNKNOWN:
-            start_s = parse_time(file.start, None, zone)
+            start_s = parse_start(file.start, zone)
     except ValueError as error:
         collector.at(("start",), str(error))
     series = SeriesReader(collector, folder, start_s, zone, allow_outside=allow_outside)

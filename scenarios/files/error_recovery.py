@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from scenarios.errors import nearest
 from scenarios.files.key_paths import models_at
 from scenarios.files.model import VERSION, ConsumerEntry, ProducerEntry, TariffEntry
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector, YamlValue
@@ -24,6 +23,7 @@ from scenarios.files.series import MAX_TOLD, problems_of_series
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.times import MAX_SPAN_S, parse_time
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
+from scenarios.mistyped_names import nearest
 
 _REMOVABLE: tuple[KeyPath, ...] = (
     ("houses", "*", "devices", "*", "gateway", "*"),

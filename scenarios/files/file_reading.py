@@ -81,6 +81,14 @@ def read_text(path: Path, where: str, *, any_kind: bool = False) -> str:
     return decode(read_bytes(path, where, any_kind=any_kind), where)
 
 
+def structured_form(content: bytes) -> str | None:
+    """Return `JSON` or `XML` if a file that should hold rows of numbers is in that form, else None."""
+    begin = content[:200].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if begin[:1] == b"{" or re.match(rb"\[\s*[\[{]", begin):
+        return "JSON"
+    return "XML" if re.match(rb"<[?!A-Za-z]", begin) else None
+
+
 def lines_of(text: str) -> list[str]:
     """Return the lines of a text as editors count them; other Unicode line separators do not end a line."""
     return _LINE_BREAK.split(text)
@@ -94,7 +102,10 @@ def decode(content: bytes, where: str) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        what = f"is not a text file: byte {error.start + 1} is not UTF-8"
+        if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+            what = "is a text file in UTF-16; save it in UTF-8"
+        else:
+            what = f"is not a text file, or not in UTF-8 (byte {error.start + 1})"
         raise ScenarioError([Problem(where, what)]) from None
     if "\0" in text:
         raise ScenarioError([Problem(where, "is not a text file: it contains NUL bytes")])

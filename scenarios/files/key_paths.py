@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 from pydantic import BaseModel
 
-from scenarios.errors import suggest
 from scenarios.files.model import ScenarioFile
 from scenarios.files.problems import KeyPath, YamlValue, path_in_words
+from scenarios.mistyped_names import suggest
 from scenarios.whole_numbers import whole_number_of
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")

@@ -20,13 +20,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from scenarios.errors import ScenarioError, suggest
+from scenarios.errors import ScenarioError
 from scenarios.files.file_reading import read_text
 from scenarios.files.model import FaultEntry
 from scenarios.files.problems import KeyPath, ProblemCollector, path_in_words
 from scenarios.files.times import format_after_start, parse_time
 from scenarios.files.validation import report_all
 from scenarios.files.yaml_nodes import line_of, parse_yaml
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import Fault, FaultKind, Scenario
 
 DEFAULT_DOWN_S = 10

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from scenarios.errors import suggest
 from scenarios.files.entries import ColumnsEntry
 from scenarios.files.model import BandEntry, CommunityEntry, PriceEntry, TariffEntry, VaryingPriceEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_after_start, format_iso
+from scenarios.mistyped_names import suggest
 from scenarios.prices import DAY_MIN, WEEKDAYS, Price, PriceBand, PriceSeries, TimeOfUse
 from scenarios.scenario import Community, Tariff
 
@@ -192,8 +192,7 @@ def _minutes(text: str, path: KeyPath, collector: ProblemCollector, latest: int)
 
 def _from_file(entry: VaryingPriceEntry, path: KeyPath, series: SeriesReader) -> PriceSeries | None:
     columns = entry.columns or ColumnsEntry()
-    zone = entry.zone or (None if series.zone is None else series.zone.key)
-    found = series.prices(entry.file or "", columns, entry.unit, zone, path)
+    found = series.prices(entry.file or "", columns, entry.unit, entry.zone, path)
     return None if found is None else _series(found.times_s, found.eur_per_kwh, (*path, "file"), series)
 
 

@@ -24,6 +24,8 @@ NOT_A_TIME = "is not a time"
 _MOMENTS = "12:00, 2d 12:00, +2h after the start, an ISO time (2026-06-21T06:00:00+02:00), or UNIX seconds"
 _FORMS = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 
+_STARTS = "an ISO time such as 2026-06-21T06:00:00+02:00 (without an offset if the file has a zone), or UNIX seconds"
+
 
 def duration_s(text: str) -> int | None:
     """Return a duration such as `1h30m`, `45 min`, `2d` or `90s` in seconds; None if the text is not one."""
@@ -75,6 +77,13 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
         time_s = _parse_iso(value, zone)
     _check_range(value, time_s)
     return time_s
+
+
+def parse_start(value: int | str, zone: ZoneInfo | None) -> int:
+    """Return the start of a run in UNIX seconds; see `parse_time`."""
+    if isinstance(value, str) and not counts_from_start(value):
+        value = _parse_iso(value, zone, _STARTS)
+    return parse_time(value, None, zone)
 
 
 def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:

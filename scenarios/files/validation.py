@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
-from scenarios.errors import ScenarioError, suggest
+from scenarios.errors import ScenarioError
 from scenarios.files.entries import STAND_INS
 from scenarios.files.error_recovery import (
     UnresolvedNames,
@@ -37,6 +37,7 @@ from scenarios.files.model import (
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, YamlValue
 from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import MAX_NAME_LENGTH
 
 _MAX_ROUNDS = 10
@@ -62,17 +63,10 @@ def validate(tree: YamlMapping, collector: ProblemCollector) -> tuple[ScenarioFi
     found = _errors_in(tree, collector)
     if isinstance(found, ScenarioFile):
         return found, unresolved
+    # Taking an invalid part out can leave what is around it invalid, such as a list that must not be empty.
     for round_ in range(_MAX_ROUNDS):
-        whole = True
-        doomed: dict[KeyPath, bool] = {}
-        for details in found:
-            path, is_unknown_key = _path_in(details["loc"]), details["type"] == "extra_forbidden"
-            target = replaceable(path, is_unknown_key=is_unknown_key)
-            if target is None:
-                whole = False
-            else:
-                doomed[target] = is_unknown_key
-        if not whole:
+        doomed = _invalid_parts(found)
+        if doomed is None:
             break
         if round_ == 0:
             report_point_problems(tree, doomed, collector)
@@ -84,6 +78,21 @@ def validate(tree: YamlMapping, collector: ProblemCollector) -> tuple[ScenarioFi
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=True)
     return None, unresolved
+
+
+def _invalid_parts(errors: list[ErrorDetails]) -> dict[KeyPath, bool] | None:
+    """Return the parts that have to be replaced or taken out, and whether each is an unknown key.
+
+    None: one of them can be neither replaced nor taken out, so nothing can be recovered.
+    """
+    doomed: dict[KeyPath, bool] = {}
+    for details in errors:
+        is_unknown_key = details["type"] == _UNKNOWN_KEY
+        target = replaceable(_path_in(details["loc"]), is_unknown_key=is_unknown_key)
+        if target is None:
+            return None
+        doomed[target] = is_unknown_key
+    return doomed
 
 
 def _errors_in(tree: YamlMapping, collector: ProblemCollector) -> ScenarioFile | list[ErrorDetails]:
@@ -277,7 +286,7 @@ def report_all(tree: dict[str, Any], error: ValidationError, collector: ProblemC
     """
     for details in error.errors(include_url=False, include_context=True):
         path = _path_in(details["loc"])
-        if details["type"] == "extra_forbidden" and len(path) == 1:
+        if details["type"] == _UNKNOWN_KEY and len(path) == 1:
             collector.at(path, f"unknown key{suggest(str(path[0]), top.model_fields)}")
         elif details["type"] == "missing" and len(path) == 1:
             collector.at((), f"the key {str(path[0])!r} is required")
@@ -333,7 +342,7 @@ def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
 
 def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, collector: ProblemCollector) -> None:
     kind = details["type"]
-    if kind == "extra_forbidden":
+    if kind == _UNKNOWN_KEY:
         _report_unknown_key(tree, path, collector)
     elif kind == "missing" and isinstance(path[-1], int):
         collector.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
@@ -353,7 +362,10 @@ def _device_type(path: KeyPath, kind: str) -> KeyPath:
 def _report_unknown_key(tree: dict[str, Any], path: KeyPath, collector: ProblemCollector) -> None:
     key = str(path[-1])
     model = model_at(tree, path[:-1])
-    if not _is_of_other_type(tree, path):
+    if key.isdecimal():
+        # YAML reads `{price: 0,35}` as `{price: 0, 35: null}`.
+        collector.at(path, "unknown key; a number has a decimal point, not a comma")
+    elif not _is_of_other_type(tree, path):
         collector.at(path, f"unknown key{suggest(key, model.model_fields)}")
     elif model is ConsumerEntry:
         collector.at(path, "a consumer has no predictions; a panel is 'type: producer'")

@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scenarios.errors import Problem, ScenarioError, suggest
+from scenarios.errors import Problem, ScenarioError
 from scenarios.files.file_reading import MAX_BYTES, check_inside, read_text
 from scenarios.files.key_paths import UnknownKeyError, paths_of
 from scenarios.files.problems import MOST_PROBLEMS, KeyPath, YamlValue, path_in_words
 from scenarios.files.yaml_nodes import MAX_NODES, YamlMapping, YamlSequence, copied, parse_yaml, resolve
+from scenarios.mistyped_names import suggest
 
 VARS, INCLUDE = "vars", "include"
 MAX_INCLUDED = 50

@@ -26,8 +26,6 @@ class HomeAssistantDevice:
 
     key: str
     """Agent id; empty: the run itself."""
-    object_id: str
-    """Its id: letters, digits, `_` and `-`."""
     config_topic: str
     """Topic of the discovery message."""
     state_topic: str
@@ -107,7 +105,7 @@ def _shown(
             for name, component in components.items()
         },
     }
-    return HomeAssistantDevice(key, found_id, f"{PREFIX}/device/{found_id}/config", state_topic, config)
+    return HomeAssistantDevice(key, f"{PREFIX}/device/{found_id}/config", state_topic, config)
 
 
 def _version() -> str:

@@ -19,7 +19,7 @@ import numpy as np
 
 from agents import Prediction, Production
 from broker import canonical, first_few
-from scenarios.errors import Problem, ScenarioError, suggest
+from scenarios.errors import Problem, ScenarioError
 from scenarios.files import format_iso, read_bytes
 from scenarios.importers.assumptions import START_S, ImportedScenario, InputPlaces
 from scenarios.importers.greencharge_cars import LEAST_WH_CAPACITY, charge_of, unit_wh
@@ -35,6 +35,7 @@ from scenarios.importers.input_neighbourhood import (
     window_problems,
 )
 from scenarios.importers.xml_reader import Element, read_xml
+from scenarios.mistyped_names import suggest
 from scenarios.zone import DAY_S
 
 ROOT = "Neighborhood"

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from agents import LoadProfile, Prediction
 from scenarios.appliances import APPLIANCES
-from scenarios.errors import Problem, ScenarioError, suggest
+from scenarios.errors import Problem, ScenarioError
 from scenarios.files import (
     VERSION,
     check_inside,
@@ -44,6 +44,7 @@ from scenarios.importers.assumptions import (
     scenario_name,
     time_gap_problems,
 )
+from scenarios.mistyped_names import suggest
 from scenarios.zone import DAY_S
 
 MAX_DEVICES = 100_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker import canonical, first_few
-from scenarios.errors import Problem, ScenarioError, suggest
+from scenarios.errors import Problem, ScenarioError
 from scenarios.importers.assumptions import ImportedScenario, InputPlaces
 from scenarios.importers.input_neighbourhood import (
     MAX_DEVICES,
@@ -24,6 +24,7 @@ from scenarios.importers.input_neighbourhood import (
     window_problems,
 )
 from scenarios.importers.xml_reader import Element, read_xml
+from scenarios.mistyped_names import suggest
 
 ROOT = "neighborhood"
 

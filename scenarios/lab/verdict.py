@@ -10,11 +10,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from broker import SsmicError
-from scenarios.errors import suggest
 from scenarios.lab.appliance import ApplianceRun
 from scenarios.lab.lab import Lab
 from scenarios.lab.outcome import LabFigures, controllable
 from scenarios.metrics import FIGURES
+from scenarios.mistyped_names import suggest
 from scenarios.results import whole_file
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {

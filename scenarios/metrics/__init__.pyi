@@ -42,6 +42,7 @@ from .settlement import (
     PromisedLoad as PromisedLoad,
     Settlement as Settlement,
     fractions_of as fractions_of,
+    rest_wh as rest_wh,
     settle as settle,
 )
 from .statistics import (
@@ -83,6 +84,7 @@ __all__ = [
     "peak_to_average",
     "producer_houses",
     "real_production_wh",
+    "rest_wh",
     "sample_statistics",
     "settle",
     "split_energy",

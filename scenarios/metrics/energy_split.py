@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics.settlement import Settlement
+from scenarios.metrics.settlement import Settlement, rest_wh
 
 HOUR_S = 3600
 BASE_LOAD = "base_load"
@@ -163,7 +163,7 @@ class _Sum:
         self.neighbours_wh += neighbours_wh
 
     def split(self) -> ConsumptionSplit:
-        grid_wh = self.consumed_wh - self.own_wh - self.neighbours_wh
+        grid_wh = rest_wh(self.consumed_wh, self.own_wh + self.neighbours_wh)
         return ConsumptionSplit(
             self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs, self.base_load_wh
         )

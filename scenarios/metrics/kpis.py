@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,8 @@ from agents import GRID, FloatArray, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import Bill, bills_of
 from scenarios.metrics.peak_power import load_factor, mean_power_w, peak_to_average
-from scenarios.metrics.settlement import Settlement
+from scenarios.metrics.possible_supply import possible_supply_wh
+from scenarios.metrics.settlement import Settlement, rest_wh
 from scenarios.scenario import Scenario
 
 Unit = Literal["wh", "share", "w", "ratio", "count", "s", "eur", "kg"]
@@ -99,6 +100,11 @@ class Kpis:
     """Actual production of all panels."""
     export_wh: float
     """Surplus: produced less local."""
+    possible_wh: float | None = field(default=None, kw_only=True)
+    """An upper bound on `delivered_wh`: what production and the windows of all jobs allow, under either rule of supply;
+    None if the figures were stored before there was this one, as is the next."""
+    share_of_possible: float | None = field(default=None, kw_only=True)
+    """Delivered over possible."""
     self_consumption: float | None
     """Local over produced."""
     self_sufficiency: float | None
@@ -198,6 +204,8 @@ def compute_kpis(
     base_load_wh = 0.0 if base is None else float(base.consumed_wh.sum())
     base_local_wh = float(settlement.base_load_supplied_wh.sum())
     local_wh = delivered_wh + base_local_wh
+    # Sums in another order may differ in the last digits.
+    possible_wh = max(possible_supply_wh(scenario, settlement, end_s), delivered_wh)
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
     billed = None
     if scenario.tariff:
@@ -206,18 +214,20 @@ def compute_kpis(
         consumed_wh=consumed_wh,
         contracted_wh=contracted_wh,
         delivered_wh=delivered_wh,
-        shortfall_wh=_rest(contracted_wh, delivered_wh),
+        shortfall_wh=rest_wh(contracted_wh, delivered_wh),
         base_load_wh=base_load_wh,
         base_load_local_wh=base_local_wh,
         local_wh=local_wh,
-        grid_wh=_rest(consumed_wh, local_wh),
+        grid_wh=rest_wh(consumed_wh, local_wh),
         produced_wh=produced_wh,
-        export_wh=_rest(produced_wh, local_wh),
+        export_wh=rest_wh(produced_wh, local_wh),
+        possible_wh=possible_wh,
+        share_of_possible=_ratio(delivered_wh, possible_wh),
         self_consumption=_ratio(local_wh, produced_wh),
         self_sufficiency=_ratio(local_wh, consumed_wh),
         pooled_covered_wh=covered_wh,
-        pooled_grid_wh=_rest(consumed_wh, covered_wh),
-        pooled_export_wh=_rest(produced_wh, covered_wh),
+        pooled_grid_wh=rest_wh(consumed_wh, covered_wh),
+        pooled_export_wh=rest_wh(produced_wh, covered_wh),
         pooled_self_consumption=_ratio(covered_wh, produced_wh),
         pooled_self_sufficiency=_ratio(covered_wh, consumed_wh),
         **_powers(consumption_wh, production_wh, interval_s),
@@ -269,12 +279,6 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0 else None
 
 
-def _rest(whole_wh: float, part_wh: float) -> float:
-    """Return the difference, and 0 if it is only a rounding error of long sums."""
-    rest_wh = whole_wh - part_wh
-    return 0.0 if abs(rest_wh) <= 1e-12 * whole_wh else rest_wh
-
-
 @dataclass(frozen=True, slots=True)
 class Figure:
     """The presentation of a figure of `scenarios.metrics.Kpis`."""
@@ -299,6 +303,13 @@ FIGURES = (
     Figure("grid_wh", "From the grid", "wh", "Energy that no panel served."),
     Figure("produced_wh", "Produced", "wh", "What all panels gave."),
     Figure("export_wh", "Surplus", "wh", "What no house used."),
+    Figure(
+        "possible_wh",
+        "Possible by production and windows",
+        "wh",
+        "Upper bound on delivered energy, for any plan under either rule of supply.",
+    ),
+    Figure("share_of_possible", "Share of the possible", "share", "Delivered divided by the upper bound."),
     Figure(
         "self_sufficiency",
         "Self-sufficiency",

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -29,6 +29,23 @@ from scenarios.metrics.real_production import real_production_wh
 from scenarios.scenario import Scenario
 
 MINUTE_S = 60
+
+
+@overload
+def rest_wh(whole_wh: float, part_wh: float) -> float: ...
+
+
+@overload
+def rest_wh(whole_wh: FloatArray, part_wh: FloatArray) -> FloatArray: ...
+
+
+def rest_wh(whole_wh: FloatArray | float, part_wh: FloatArray | float) -> FloatArray | float:
+    """Return what is left of energies without a part of them, and 0 where it is only a rounding error of sums."""
+    left_wh = whole_wh - part_wh
+    is_rounding = np.abs(left_wh) <= np.maximum(1e-12 * np.abs(whole_wh), 1e-9)
+    if isinstance(left_wh, float):
+        return 0.0 if is_rounding else left_wh
+    return np.where(is_rounding, 0.0, left_wh)
 
 
 class PromisedLoad(NamedTuple):
@@ -140,7 +157,7 @@ class Settlement:
     @property
     def grid_wh(self) -> FloatArray:
         """Grid import: consumption that no producer served, in each minute, Wh, shape (M,)."""
-        return self.consumed_wh - self.local_wh
+        return rest_wh(self.consumed_wh, self.local_wh)
 
     def producers_of(self, begin: int, end: int) -> slice:
         """Return the producers of the houses from `begin` up to `end`, which is excluded."""
@@ -224,8 +241,8 @@ def settle(
         return np.zeros((end - begin, minutes)) if base is None else base.given(begin, end) + base.sold(begin, end)
 
     def export(begin: int, end: int) -> FloatArray:
-        rest_wh = produced_wh[begin:end] - delivered_wh[begin:end]
-        return rest_wh if base is None else rest_wh - supplied(begin, end)
+        left_wh = rest_wh(produced_wh[begin:end], delivered_wh[begin:end])
+        return left_wh if base is None else rest_wh(left_wh, supplied(begin, end))
 
     return Settlement(
         start_s=first_s,

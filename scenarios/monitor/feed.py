@@ -13,7 +13,7 @@ from broker import BrokerAwayError, BrokerUnreachableError, SsmicError
 from broker.protocol import Control, TimeReport, topics
 from broker.transport import Broker, Bus, Delivery
 from scenarios.monitor.plausibility import check_time
-from scenarios.monitor.run_state import ObservedRun
+from scenarios.monitor.run_state import ObservedRun, merged_report
 from scenarios.monitor.run_status import LinkStatus
 
 _SLICE_WALL_S = 0.004
@@ -214,5 +214,7 @@ class RunFinder(Listener):
             check_time(report)
         except ValueError:  # pydantic's is one
             return
-        if address.run in self.runs or len(self.runs) < self.MOST_RUNS:
+        known = self.runs.get(address.run)
+        if known is not None or len(self.runs) < self.MOST_RUNS:
+            report = merged_report(None if known is None else known.report, report)
             self.runs[address.run] = FoundRun(address.run, report, time.monotonic())

@@ -50,8 +50,6 @@ class ObservedProducer:
     """The forecast so far, newer predictions in place of older ones; the distant past is dropped."""
     issued_s: int | None = None
     """When its newest prediction was issued, UNIX seconds; None: none was observed."""
-    forecasts: int = 0
-    """How many predictions it has received."""
     accepted: int = 0
     """How many contracts with it were agreed."""
     declined: int = 0
@@ -76,7 +74,6 @@ class ObservedProducer:
         known = Outlook.of(newer) if self.forecast is None else self.forecast.continued_by(newer)
         self.forecast = known.since(prediction.issued_s - PAST_KEPT_S)
         self.issued_s = prediction.issued_s
-        self.forecasts += 1
 
     def day(
         self,

@@ -222,7 +222,7 @@ class ObservedRun:
 
     def _reported(self, report: TimeReport) -> None:
         plausibility.check_time(report)
-        self.time = _merged(self.time, report)
+        self.time = merged_report(self.time, report)
         self.time_reports += 1
 
     # Messages between agents.
@@ -498,7 +498,7 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple(parts)
 
 
-def _merged(before: TimeReport | None, report: TimeReport) -> TimeReport:
+def merged_report(before: TimeReport | None, report: TimeReport) -> TimeReport:
     """Return a report; a clock's last will was written when it connected, so the report before it knows more."""
     if report.state != "gone" or before is None:
         return report

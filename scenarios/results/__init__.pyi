@@ -17,7 +17,6 @@ from .connection import (
     has_writer as has_writer,
     is_busy as is_busy,
     is_sweep_file as is_sweep_file,
-    record_comparison as record_comparison,
     refuse_existing as refuse_existing,
     refuse_newer as refuse_newer,
     seal as seal,
@@ -47,6 +46,7 @@ from .files import (
     glance as glance,
     named_results as named_results,
     results_files as results_files,
+    sole_writer as sole_writer,
     sweep_files as sweep_files,
     versions as versions,
 )
@@ -57,6 +57,8 @@ from .frames import (
 from .kept_messages import (
     ABOUT_KEPT as ABOUT_KEPT,
     KeptMessages as KeptMessages,
+    RecordedMessage as RecordedMessage,
+    begins_negotiation as begins_negotiation,
 )
 from .large_run_overviews import (
     HouseholdRow as HouseholdRow,
@@ -76,10 +78,9 @@ from .reader import (
 )
 from .rows import (
     DroppedHost as DroppedHost,
-    RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
-    begins_negotiation as begins_negotiation,
+    record_comparison as record_comparison,
     record_verdicts as record_verdicts,
 )
 from .run_end import (
@@ -164,6 +165,7 @@ __all__ = [
     "results_files",
     "seal",
     "simulation_json",
+    "sole_writer",
     "sweep_files",
     "total_row",
     "versions",

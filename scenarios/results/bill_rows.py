@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from scenarios.metrics import Bill, CommunityAccount, Settlement, account_of, bills_of
+from scenarios.metrics import Bill, CommunityAccount, Settlement, account_of, bills_of, rest_wh
 from scenarios.results.schema import BILLS_TABLE
 from scenarios.scenario import AllocationKey, Community, Scenario
 
@@ -105,7 +105,7 @@ def bill_rows(
                 allocation_key=None,
                 consumed_wh=consumed_wh,
                 produced_wh=produced_wh[house],
-                own_wh=max(0.0, consumed_wh - bill.bought_from_grid_wh - bill.bought_from_neighbours_wh),
+                own_wh=max(0.0, rest_wh(consumed_wh, bill.bought_from_grid_wh + bill.bought_from_neighbours_wh)),
                 bought_wh=bill.bought_from_neighbours_wh,
                 sold_wh=bill.sold_to_neighbours_wh,
                 imported_wh=bill.bought_from_grid_wh,

@@ -1,19 +1,17 @@
-"""Connections to a results file, their errors, and writing outside a run."""
+"""Connections to a results file: opening it for reading or writing, its locks and transactions, and their errors."""
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -62,8 +60,11 @@ DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, R
 _UNKNOWN = frozenset({"literal_error", "enum", "union_tag_invalid"})
 """Errors of pydantic about an unknown word, such as a kind of event."""
 HEADER_BYTES = 100
+"""Length of the header of an SQLite file."""
 MAGIC = b"SQLite format 3\x00"
+"""Its first bytes."""
 READ_BUSY_WALL_S = 10.0
+"""How long a reader waits for a process that has locked the file, wall-clock seconds."""
 
 
 def damage_of(error: Exception) -> str:
@@ -329,30 +330,6 @@ BUSY_WALL_S = 60.0
 """How long a transaction waits for those of other processes."""
 _DEAF_WALL_S = 0.05
 """How long SQLite itself waits at most before a transaction; meanwhile Python hears no signal."""
-
-
-def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> None:
-    """Store the comparison of a run with the optimum.
-
-    Args:
-        path: The results file.
-        run: Number of the run.
-        comparison: `{"optimum": {...}, ...}`, serialisable as JSON.
-
-    Raises:
-        ResultsError: The file cannot be written, or has no such run.
-    """
-    with translate_sqlite_errors(path):
-        connection = open_for_writing(path)
-        try:
-            with transaction(connection):
-                changed = connection.execute(
-                    "UPDATE runs SET comparison_json = ? WHERE run = ?", (json.dumps(dict(comparison)), run)
-                ).rowcount
-        finally:
-            connection.close()
-    if not changed:
-        raise ResultsError(f"{path}: has no run {run}")
 
 
 def seal(path: Path) -> None:

@@ -7,7 +7,8 @@ import platform
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,7 +16,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from broker import atomic_write, create_private_file, make_private_folder
+from filelock import FileLock, Timeout
+
+from broker import FILE_MODE, atomic_write, create_private_file, make_private_folder, remove_abandoned_drafts
 from broker.protocol import first_problem
 from scenarios.prices import price_in_words
 from scenarios.results.connection import (
@@ -109,34 +112,80 @@ class SimulationSpec:
     """All other choices as JSON values: the algorithm's settings, pace, patience, ..."""
 
 
-def create_results(simulation: SimulationSpec, out: Path | None = None, folder: Path = DEFAULT_FOLDER) -> Path:
+@contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Keep other processes from creating a file, or from being the sole writer of it, until the block ends.
+
+    A lock beside the file does so; it ends with the process, however that ends. Drafts that a killed process has left
+    beside the file are removed.
+
+    Raises:
+        ResultsExistError: Another process is creating or writing the file.
+        ResultsError: The lock cannot be created.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0, mode=FILE_MODE)
+    try:
+        make_private_folder(path.parent)
+        lock.acquire()
+    except Timeout:
+        raise ResultsExistError(f"{path}: another process writes its results to this file; name another one") from None
+    except FileExistsError:
+        raise ResultsError(f"{path.parent}: is a file, and results need a folder") from None
+    except OSError as error:
+        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+    try:
+        remove_abandoned_drafts(path)
+        yield
+    finally:
+        with suppress(OSError):
+            Path(lock.lock_file).unlink()
+        lock.release()
+
+
+def create_results(
+    simulation: SimulationSpec, out: Path | None = None, folder: Path = DEFAULT_FOLDER, *, is_sole_writer: bool = False
+) -> Path:
     """Create a results file without runs and return its path.
 
     Args:
         simulation: The simulation that is about to run.
         out: File to create; None: one named after the simulation and the current time, in `folder`.
         folder: Default folder for results; created if missing.
+        is_sole_writer: Whether the caller already is the `sole_writer` of `out`.
 
     Raises:
-        ResultsError: `out` exists already, or cannot be written.
+        ResultsError: `out` exists already, is being created by another process, or cannot be written.
     """
     created = datetime.now(UTC)
     if out is None:
         scenario, runs = simulation.scenario.name, len(simulation.seeds)
         path = reserve(folder, file_name(created, scenario, simulation.algorithm, runs))
-    else:
+        _fill(path, simulation, created)
+        return path
+    with nullcontext() if is_sole_writer else sole_writer(out):
         try:
-            path = reserve_exactly(out)
+            reserve_exactly(out)
         except FileExistsError:
             raise ResultsExistError(f"{out}: exists already; refusing to overwrite results") from None
-    # Built next to its target and moved there: readers see no file or a complete one, never a partial one.
+        _fill(out, simulation, created)
+    return out
+
+
+def _fill(path: Path, simulation: SimulationSpec, created: datetime) -> None:
+    """Replace a reserved file by a complete one; if that fails, no file is left.
+
+    Raises:
+        ResultsWriteError: It cannot be written.
+    """
     try:
+        # Built next to its target and moved there: readers see an empty file or a complete one, never a partial one.
         with atomic_write(path) as draft:
             _build(draft, simulation, created)
-    except (sqlite3.Error, OSError) as error:
+    except BaseException as error:
         path.unlink(missing_ok=True)
-        raise ResultsWriteError(f"{path}: cannot be written: {error}") from error
-    return path
+        if isinstance(error, sqlite3.Error | OSError):
+            raise ResultsWriteError(f"{path}: cannot be written: {error}") from error
+        raise
 
 
 def versions() -> dict[str, str]:

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from agents import FloatArray
-from scenarios.metrics import Bill, ConsumptionSplit, IntArray, MemberBill, Settlement
+from scenarios.metrics import Bill, ConsumptionSplit, MemberBill, Settlement
 from scenarios.results.damage import MOST_RUN_S, decompressed
 from scenarios.results.schema import has_table
 
@@ -99,11 +99,6 @@ class MinuteEnergies:
     """Draw of all jobs and base loads."""
     local_wh: FloatArray
     """Consumption that producers served."""
-
-    @property
-    def times_s(self) -> IntArray:
-        """Beginning of each minute, UNIX seconds, shape (minutes,)."""
-        return self.first_s + MINUTE_S * np.arange(len(self.produced_wh), dtype=np.int64)
 
 
 _ROW = TypeAdapter(HouseholdRow)

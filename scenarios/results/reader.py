@@ -20,7 +20,6 @@ from pydantic import ValidationError
 from agents import LedgerEntry
 from broker.protocol import first_problem
 from scenarios.devices import is_guest_producer
-from scenarios.errors import suggest
 from scenarios.events import RunEvent
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
@@ -34,11 +33,22 @@ from scenarios.metrics import (
     producer_houses,
     settle,
 )
+from scenarios.mistyped_names import suggest
 from scenarios.realised_scenario import RealisedScenario, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, damage_of, open_for_reading, translate_read_errors
 from scenarios.results.contract_rows import ContractRow, read_contract_rows
-from scenarios.results.kept_messages import KeptMessages, is_kept, read_message_counts
+from scenarios.results.kept_messages import (
+    KeptMessages,
+    RecordedMessage,
+    begins_negotiation,
+    is_kept,
+    message_of,
+    read_message_counts,
+    read_realised,
+    read_represented,
+    read_run_events,
+)
 from scenarios.results.large_run_overviews import (
     HouseholdRow,
     MinuteEnergies,
@@ -47,21 +57,16 @@ from scenarios.results.large_run_overviews import (
     read_households,
     read_minutes,
 )
+from scenarios.results.ledger_rows import read_ledger
 from scenarios.results.rows import (
     DroppedHost,
-    RecordedMessage,
     RunInfo,
     SimulationInfo,
-    begins_negotiation,
     check_times,
-    checked_comparison,
     checked_settings,
-    read_ledger,
-    read_realised,
-    read_represented,
-    read_run_events,
     read_verdicts,
     restored_scenario,
+    run_info_of,
 )
 from scenarios.results.schema import has_table
 from scenarios.scenario import Community, Scenario, contradiction, planned_end_s, scenario_digest, scenario_of
@@ -242,7 +247,7 @@ class ResultsReader:
         with self._translate_damage():
             without, disputes = self._dropped_hosts(), self._disputes()
             rows = self._rows("SELECT * FROM runs ORDER BY run")
-            return tuple(_run_info(row, without[row["run"]], disputes[row["run"]]) for row in rows)
+            return tuple(run_info_of(row, without[row["run"]], disputes[row["run"]]) for row in rows)
 
     def run(self, run: int) -> RunInfo:
         """Return one run.
@@ -252,7 +257,7 @@ class ResultsReader:
         """
         with self._translate_damage():
             for row in self._rows("SELECT * FROM runs WHERE run = ?", run):
-                return _run_info(row, self._dropped_hosts()[run], self._disputes()[run])
+                return run_info_of(row, self._dropped_hosts()[run], self._disputes()[run])
         numbers = [info.run for info in self.runs()]
         there = f"there are runs {numbers[0]} to {numbers[-1]}" if numbers else "none has begun"
         raise ResultsError(f"{self.path}: has no run {run}; {there}")
@@ -502,7 +507,7 @@ class ResultsReader:
             # Page by page: an open cursor would prevent writers from checkpointing the log.
             page = MESSAGES_A_PAGE if limit < 0 else min(limit, MESSAGES_A_PAGE)
             with self._translate_damage():
-                found = [_message(row) for row in self._rows(query, *wanted, page)]
+                found = [message_of(row) for row in self._rows(query, *wanted, page)]
             yield from found
             if len(found) < page:
                 return
@@ -557,39 +562,3 @@ class _Damage:
         # ValidationError and JSONDecodeError are ValueErrors.
         if isinstance(error, DAMAGE):
             raise ResultsError(f"{self._path}: {damage_of(error)}: {first_problem(error)}") from error
-
-
-def _message(row: sqlite3.Row) -> RecordedMessage:
-    return RecordedMessage(
-        n=row["n"],
-        time_s=row["time_s"],
-        round=row["round"],
-        sender=row["sender"],
-        seq=row["seq"],
-        recipient=row["recipient"],
-        kind=row["kind"],
-        job_id=row["job_id"],
-        body=json.loads(row["body_json"]),
-    )
-
-
-def _run_info(row: sqlite3.Row, without: Sequence[DroppedHost], disputes: Sequence[str]) -> RunInfo:
-    check_times(row["run"], row["start_s"], [row["reached_s"]])
-    return RunInfo(
-        run=row["run"],
-        run_id=row["run_id"],
-        seed=row["seed"],
-        state=row["state"],
-        start_s=row["start_s"],
-        end_s=row["reached_s"],
-        ledger_sha256=row["ledger_sha256"],
-        messages=row["messages"],
-        negotiations=row["negotiations"],
-        wall_s=row["wall_s"],
-        not_registered=tuple(json.loads(row["not_registered_json"])),
-        error=row["error"],
-        comparison=checked_comparison(row["comparison_json"]),
-        written_utc=row["written_utc"],
-        without=tuple(without),
-        disputes=tuple(disputes),
-    )

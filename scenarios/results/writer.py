@@ -32,17 +32,17 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
-from scenarios.results.kept_messages import KeptMessages, MessageCounts, is_kept
-from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS, forget_overview
-from scenarios.results.rows import (
+from scenarios.results.kept_messages import (
+    KeptMessages,
+    MessageCounts,
     RequestCondenser,
-    WrittenHistory,
+    is_kept,
     job_of,
-    read_ledger,
     read_realised,
     read_run_events,
-    write_entries,
 )
+from scenarios.results.large_run_overviews import MOST_MINUTE_ROWS, forget_overview
+from scenarios.results.ledger_rows import WrittenHistory, read_ledger, write_entries
 from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, write_end
 from scenarios.results.schema import has_table
 from scenarios.scenario import Scenario
@@ -183,6 +183,7 @@ class RunWriter:
                 self._inode = inode_of(self.path)
                 if resume:
                     self._wait_for_the_lock()
+                    self._use_log()
                 if not resume or not self._take_up():
                     with transaction(self._connection):
                         self._connection.execute(
@@ -470,6 +471,11 @@ class RunWriter:
             if not is_busy(error):
                 raise
             raise ResultsWriteError(f"{self.path}: is locked by another process; {_START_AGAIN}") from error
+
+    def _use_log(self) -> None:
+        """Keep a write-ahead log again, which `seal` has removed: readers and the run do not wait for each other."""
+        self._connection.execute(f"PRAGMA busy_timeout = {_RESUMED_BUSY_WALL_S * 1000:.0f}")
+        self._connection.execute("PRAGMA journal_mode = WAL")
 
     def _continue_beside(self) -> Path:
         """Copy what the file has into a new one beside it, and write to that from now on; return its path.

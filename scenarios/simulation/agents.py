@@ -51,7 +51,7 @@ from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.supply_prices import supply_prices
-from scenarios.timeline import Director, ScriptControl, absent_at_start, counters_of
+from scenarios.timeline import ScriptControl, TimelineAgent, absent_at_start, counters_of
 from scenarios.zone import Zone
 
 _SESSION = "0" * 16
@@ -153,11 +153,11 @@ class AgentSet:
             else partial(WholeSupplyScheme, negotiating=negotiating, places=_places(scenario)),
             settings.scores,
         )
-        self.director: Director | None = None
+        self.timeline_agent: TimelineAgent | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger
         if TIMELINE in agents:
-            self.director = Director(
+            self.timeline_agent = TimelineAgent(
                 scenario,
                 planned_end_s(scenario, settings.days),
                 script,
@@ -190,8 +190,8 @@ class AgentSet:
     def _agent(self, agent: str) -> Agent[Any]:
         if agent == MANAGER:
             return self.manager
-        if agent == TIMELINE and self.director is not None:
-            return self.director
+        if agent == TIMELINE and self.timeline_agent is not None:
+            return self.timeline_agent
         return self.consumers.get(agent) or self.producers[agent]
 
 

@@ -165,8 +165,8 @@ class RunFinisher:
         """Return the virtual time at the end, UNIX seconds."""
         if not (self.is_without_days and state == "done"):
             return max(self.clock.now.time_s, reached_s)
-        director, observer = self.agent_set.director, self.observer
-        happened = self.scenario if director is None else as_happened(self.scenario, director.run_events)
+        timeline_agent, observer = self.agent_set.timeline_agent, self.observer
+        happened = self.scenario if timeline_agent is None else as_happened(self.scenario, timeline_agent.run_events)
         jobs = realise(happened, observer.realised, is_shared=self.agent_set.is_shared).scenario.jobs
         return end_without_days_s(observer.last_message_s, jobs, self.agent_set.manager.ledger.values())
 
@@ -184,9 +184,9 @@ def _violations(
     """
     ledger = list(agent_set.manager.ledger.values())
     optional: frozenset[str] = frozenset()
-    if agent_set.director is not None:
-        scenario = as_happened(scenario, agent_set.director.run_events)
-        optional = optional_jobs(scenario, agent_set.director.run_events)
+    if agent_set.timeline_agent is not None:
+        scenario = as_happened(scenario, agent_set.timeline_agent.run_events)
+        optional = optional_jobs(scenario, agent_set.timeline_agent.run_events)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
     # With the jobs as they were agreed: what was measured since changes no contract.
     realised = realise(scenario, observer.realised, is_shared=agent_set.is_shared)

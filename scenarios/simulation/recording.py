@@ -116,7 +116,7 @@ def _begins_negotiation(envelope: Envelope) -> bool:
 class RunObserver:
     """Counts and records what the agents of a run in this process say and publish.
 
-    A `broker.hosts.journal.RoundObserver`. During the run, it checks that no contract enters the ledger to which its
+    A `broker.hosts.rounds.RoundObserver`. During the run, it checks that no contract enters the ledger to which its
     parties have not both agreed.
     """
 
@@ -154,7 +154,7 @@ class RunObserver:
         return ReportedShares(self._scenario) if self._is_shared else ReportedContracts(self._scenario)
 
     def round_ran(self, _host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
-        """See `broker.hosts.journal.RoundObserver`."""
+        """See `broker.hosts.rounds.RoundObserver`."""
         if self._reported is not None:
             for _, envelope in record.sent:
                 self._reported.record(envelope)
@@ -237,7 +237,7 @@ class DistributedRunObserver(RunObserver):
             self.realised = list(recorder.realised)
 
     def round_ran(self, _host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
-        """See `broker.hosts.journal.RoundObserver`.
+        """See `broker.hosts.rounds.RoundObserver`.
 
         Messages of agents of this process are recorded immediately, since the manager may act on them before the clock
         has read them; they are recorded again in their order among the messages of the step, which finally decides.

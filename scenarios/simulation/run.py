@@ -222,7 +222,7 @@ class _LocalRun:
     @property
     def _is_directed(self) -> bool:
         """Whether a timeline or a script acts on the run."""
-        return self._agent_set.director is not None
+        return self._agent_set.timeline_agent is not None
 
     def _make_observer(self) -> RunObserver:
         """Return what observes the run: actions of remote hosts are visible only on the wire.
@@ -412,7 +412,8 @@ class _LocalRun:
 
         def snapshot() -> RunSnapshot:
             ledger = tuple(agent_set.manager.ledger.values())
-            happened = scenario if agent_set.director is None else as_happened(scenario, agent_set.director.run_events)
+            timeline = agent_set.timeline_agent
+            happened = scenario if timeline is None else as_happened(scenario, timeline.run_events)
             realised = realise(happened, self._observer.realised, is_shared=agent_set.is_shared)
             return RunSnapshot(clock.now.time_s, ledger, agent_set.manager.scores.by_producer(), realised)
 

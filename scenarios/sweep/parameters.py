@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agents.scheduling import algorithm_name, known_algorithms
-from scenarios.errors import ScenarioError, suggest
+from scenarios.errors import ScenarioError
 from scenarios.files import (
     KeyPath,
     UnknownKeyError,
@@ -27,6 +27,7 @@ from scenarios.files import (
     plain_value,
     takes_single_value,
 )
+from scenarios.mistyped_names import suggest
 from scenarios.whole_numbers import MOST_DIGITS, whole_number_of
 
 Value = str | int | float | bool

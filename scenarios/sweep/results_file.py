@@ -54,6 +54,8 @@ BySeed = Mapping[int, Mapping[str, float | None]]
 MOST_PAIRED = 24
 """With more points than this, each one is compared with the first one only."""
 SCHEMA_VERSION: Final = 1
+_LATER_FIGURES = frozenset({"possible_wh", "share_of_possible"})
+"""Figures that the sweeps of earlier versions do not have."""
 _BUSY_WALL_S = 10.0
 
 _TABLES = """
@@ -208,7 +210,6 @@ class SweepFile:
         self.path = path
         self._plan = plan
         self._connection = connection
-        self._points = {point.number: point for point in plan.points}
 
     def done(self) -> set[int]:
         """Return the numbers of the runs that are done; those that failed are to be done again."""
@@ -338,13 +339,16 @@ def read_sweep(path: Path) -> SweepResults:
                 raise ResultsError(f"{path}: is damaged: {foreign}")
             meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
             labels = connection.execute("SELECT * FROM points ORDER BY point").fetchall()
-            columns = ", ".join(f'r."{name}"' for name in FIGURES)
+            there = {name for _, name, *_ in connection.execute("PRAGMA table_info(runs)")}
+            # Sweeps of earlier versions do not have all figures.
+            figures = tuple(name for name in FIGURES if name in there or name not in _LATER_FIGURES)
+            columns = ", ".join(f'r."{name}"' for name in figures)
             rows = connection.execute(
                 f"SELECT r.run, r.state, r.ledger_sha256, r.error, t.wall_s, {columns}"  # noqa: S608 - our own names
                 " FROM runs r JOIN timing t USING (run) ORDER BY r.run"
             ).fetchall()
         info = _checked_info(_Meta.model_validate_json(json.dumps(meta)), labels)
-        return SweepResults(path, info, tuple(_checked_row(row, info.planned) for row in rows))
+        return SweepResults(path, info, tuple(_checked_row(row, info.planned, figures) for row in rows))
     except (sqlite3.Error, ValueError, RecursionError) as error:
         if isinstance(error, sqlite3.Error) and is_busy(error):
             raise ResultsLockedError(f"{path}: cannot be read: {error}") from error
@@ -397,12 +401,13 @@ def _checked_info(meta: _Meta, labels: Sequence[Sequence[object]]) -> SweepInfo:
     )
 
 
-def _checked_row(row: Sequence[Any], planned: int) -> SweepRow:
+def _checked_row(row: Sequence[Any], planned: int, figures: Sequence[str]) -> SweepRow:
     """Return a run's row.
 
     Args:
         row: Number, state, hash, error, wall time and figures.
         planned: Number of runs of the sweep.
+        figures: Names of the figures that the file has.
 
     Raises:
         ValueError: It is not a row of this sweep.
@@ -414,12 +419,12 @@ def _checked_row(row: Sequence[Any], planned: int) -> SweepRow:
         raise UnknownWordError(f"run {run} has the state {shown(str(state))}, expected 'done' or 'failed'")
     if not (isinstance(ledger, str | None) and isinstance(error, str) and isinstance(wall_s, float | int)):
         raise ValueError(f"run {run} has a hash, an error or a wall time of another type")  # noqa: TRY004 - a value
-    for name, value in (("a wall time", wall_s), *zip(FIGURES, values, strict=True)):
+    for name, value in (("a wall time", wall_s), *zip(figures, values, strict=True)):
         if value is not None and not (isinstance(value, float | int) and abs(value) <= MOST_NUMBER):
             expected = f"a number of at most {MOST_NUMBER:g}"
             raise ValueError(f"run {run} has {shown(str(value))} as {name}, expected {expected}")
-    figures = dict(zip(FIGURES, values, strict=True)) if state == "done" else {}
-    return SweepRow(run, state, figures, ledger, error, wall_s)
+    known = dict(zip(figures, values, strict=True)) if state == "done" else {}
+    return SweepRow(run, state, known, ledger, error, wall_s)
 
 
 def rows_sha256(results: SweepResults) -> str:

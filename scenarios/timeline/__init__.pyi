@@ -1,7 +1,3 @@
-from .director import (
-    Director as Director,
-    ScriptControl as ScriptControl,
-)
 from .effects import (
     absent_at_start as absent_at_start,
     as_happened as as_happened,
@@ -17,12 +13,16 @@ from .network_faults import (
     DisturbedBroker as DisturbedBroker,
     NetworkFaults as NetworkFaults,
 )
+from .timeline_agent import (
+    ScriptControl as ScriptControl,
+    TimelineAgent as TimelineAgent,
+)
 
 __all__ = [
-    "Director",
     "DisturbedBroker",
     "NetworkFaults",
     "ScriptControl",
+    "TimelineAgent",
     "absent_at_start",
     "as_happened",
     "as_planned",

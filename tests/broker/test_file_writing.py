@@ -185,6 +185,7 @@ def test_what_is_in_the_way_of_a_file_is_known_before_it_is_written(
     (tmp_path / "file").touch()
     assert writing_obstacle(tmp_path / "file") == writing_obstacle(tmp_path / "new" / "deep" / "file") == ""
     assert writing_obstacle(tmp_path) == "it is a folder, a file is expected"
+    assert writing_obstacle(tmp_path / ("x" * 300)) == "File name too long"
     assert writing_obstacle(tmp_path / "file" / "deep" / "x") == f"{tmp_path / 'file'} is a file, a folder is expected"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, for whom every folder is writable

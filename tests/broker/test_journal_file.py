@@ -17,8 +17,8 @@ import pytest
 from broker.clock.journal import ClockJournal, ClockProgress, ProgressKeeper
 from broker.clock.pacing import ControlState
 from broker.clock.quarantine import ConductCounters
-from broker.hosts.granted_round import Round
-from broker.hosts.journal import HostJournal, RoundRecord
+from broker.hosts.journal import HostJournal
+from broker.hosts.rounds import Round, RoundRecord
 from broker.journal_file import JournalError, _link
 from broker.protocol.envelope import Envelope
 from tests.patience import PATIENCE_WALL_S
@@ -342,3 +342,11 @@ def test_a_folder_in_which_nothing_can_be_written_is_named_once(tmp_path: Path) 
     cause = raised.value.__cause__
     assert isinstance(cause, OSError)
     assert str(raised.value) == f"journal {path} cannot be written: {cause.strerror}"
+
+
+def test_a_folder_in_the_place_of_a_journal_is_named(file: Path) -> None:
+    """SQLite said only that it was unable to open a database file."""
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(JournalError, match=re.escape(f"journal {file} cannot be written: it is a folder")):
+        read(file)

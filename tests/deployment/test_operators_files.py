@@ -16,7 +16,7 @@ import pytest
 
 from agents import MANAGER
 from broker.clock import ClockReport, Moment, Pace
-from broker.errors import ClockTakenError, HostRefusedError
+from broker.errors import ClockTakenError, HostRefusedError, HostsMissingError
 from broker.journal_file import JournalError, JournalWriteError
 from broker.protocol import Timeouts
 from broker.transport.memory import MemoryBroker
@@ -371,6 +371,67 @@ def test_a_household_with_other_jobs_is_refused_with_the_difference(street: Scen
         changed = with_later_job(street)
         with pytest.raises(HostRefusedError, match="differ from the clock's: other jobs"):
             await run_hosts(changed, settings, broker, [changed.jobs[0].house])
+        running.cancel()
+        await asyncio.wait([running])
+
+    quickly(main())
+
+
+def test_a_clock_that_gives_up_on_a_household_says_that_it_has_refused_it(street: Scenario, tmp_path: Path) -> None:
+    """It said that no announcement had come, and named its topic, as if the broker had not passed it on."""
+
+    async def main() -> None:
+        broker, settings = MemoryBroker(), settings_in(tmp_path, patience=Timeouts(limit_wall_s=20))
+        houses = [house.id for house in street.houses if house.devices]
+        lives = [
+            asyncio.create_task(run_hosts(street, of_house, broker, [house]))
+            for house in houses[1:]
+            for of_house in [replace(settings, seed=2) if house == houses[1] else settings]
+        ]
+        with pytest.raises(HostsMissingError) as failed:
+            await clock(street, settings, broker)
+        assert str(failed.value) == (
+            f"no answer from hosts within 20 s: {houses[0]!r}, {houses[1]!r} (no announcement on "
+            f"ssmic/r/hosts/{houses[0]}); refused: {houses[1]!r} (its settings differ from the clock's: "
+            "seed '2', not '1')"
+        )
+        await asyncio.gather(*lives, return_exceptions=True)
+
+    quickly(main())
+
+
+def test_a_household_that_has_lost_its_journal_is_told_so(street: Scenario, tmp_path: Path) -> None:
+    """It was told that the last step it had run was -1."""
+
+    async def main() -> None:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            await interrupted_at(120, street, settings, broker)
+        house = street.jobs[0].house
+        for path in (tmp_path / "journal").glob(f"r.{house}.*"):
+            path.unlink()
+        running = asyncio.create_task(clock(street, settings, broker))
+        with pytest.raises(
+            HostRefusedError, match=r"the last step it ran is none, expected \d+.*: its journal is missi"
+        ):
+            await run_hosts(street, settings, broker, [house])
+        running.cancel()
+        await asyncio.wait([running])
+
+    quickly(main())
+
+
+def test_a_household_is_told_if_the_clock_has_lost_its_journal(street: Scenario, tmp_path: Path) -> None:
+    """The clock was started on another machine; the household was told that its own journal was missing."""
+
+    async def main() -> None:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            await interrupted_at(120, street, settings, broker)
+        house = street.jobs[0].house
+        running = asyncio.create_task(clock(street, settings_in(tmp_path / "other"), broker))
+        with pytest.raises(HostRefusedError, match=r"ran is \d+, expected none.*: the clock's journal is missi"):
+            await run_hosts(street, settings, broker, [house])
         running.cancel()
         await asyncio.wait([running])
 

@@ -20,8 +20,8 @@ from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.deployment.results_file import open_record
 from scenarios.load import load_scenario
-from scenarios.results.connection import ResultsError, ResultsUnreadableError
-from scenarios.results.files import SimulationSpec, create_results, reserve_exactly
+from scenarios.results.connection import ResultsError, ResultsExistError, ResultsUnreadableError
+from scenarios.results.files import SimulationSpec, create_results, reserve_exactly, sole_writer
 from scenarios.results.reader import ResultsReader
 from scenarios.results.run_end import RecordedEnd
 from scenarios.scenario import Scenario
@@ -33,7 +33,7 @@ from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
 from tests.scenarios.neighbourhoods import past_forecasts
 from tests.virtual_time import new_virtual_loop
-from tui.exit_codes import TRY_AGAIN, code_for_supervisor
+from tui.exit_codes import TRY_AGAIN, USAGE, code_for_supervisor
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +137,61 @@ def test_results_in_which_another_command_has_yet_to_begin_a_run_are_not_touched
     with pytest.raises(ResultsError, match="exists already"), open_record(results_file, street, settings):
         pytest.fail("opened")
     assert results_file.read_bytes() == before
+
+
+def test_results_that_another_process_is_creating_are_not_touched(street: Scenario, tmp_path: Path) -> None:
+    """Two clocks with the same `--out` removed each other's empty files, and the results of one of them were lost."""
+    settings = RunSettings(seed=1, run_id="r", journals=tmp_path)
+    results_file = tmp_path / "r.sqlite"
+    with sole_writer(results_file):
+        reserve_exactly(results_file)
+        with pytest.raises(ResultsExistError, match=r"r\.sqlite: another process writes its results") as refused:
+            create_results(SimulationSpec(street, "insertion", (1,), "memory"), results_file)
+        with pytest.raises(ResultsExistError), open_record(results_file, street, settings):
+            pytest.fail("opened")
+        assert not results_file.read_bytes()
+    assert code_for_supervisor(refused.value) == USAGE
+
+
+def test_a_second_clock_does_not_touch_the_results_of_the_first_one(street: Scenario, tmp_path: Path) -> None:
+    """Its run is another one, so it has other journals."""
+    results_file = tmp_path / "r.sqlite"
+    first, second = (RunSettings(seed=1, run_id=name, journals=tmp_path) for name in ("first", "second"))
+    with open_record(results_file, street, first):
+        before = results_file.read_bytes()
+        with pytest.raises(ResultsExistError), open_record(results_file, street, second):
+            pytest.fail("opened")
+        assert results_file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(("first.", "second."))] == ["r.sqlite"]
+
+
+def test_a_process_that_was_killed_while_it_created_a_file_leaves_no_draft_for_ever(
+    street: Scenario, tmp_path: Path
+) -> None:
+    """The next one that creates the file removes it, with what SQLite has left beside it; not those of other files."""
+    killed, others = tmp_path / ".r.sqlite.0123abcd", tmp_path / ".xr.sqlite.0123abcd"
+    for path in (killed, killed.with_name(f"{killed.name}-journal"), others):
+        path.touch()
+    create_results(SimulationSpec(street, "insertion", (1,), "memory"), tmp_path / "r.sqlite")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [others.name, "r.sqlite"]
+
+
+def test_an_interrupted_clock_leaves_one_file_which_it_continues(street: Scenario, tmp_path: Path) -> None:
+    """SQLite's other files stayed beside it, once its results had been shown. The next clock waits for no reader."""
+    settings = RunSettings(seed=1, run_id="r", journals=tmp_path / "journals")
+    results_file = tmp_path / "r.sqlite"
+    with pytest.raises(asyncio.CancelledError), open_record(results_file, street, settings):
+        raise asyncio.CancelledError
+    with ResultsReader(results_file) as results:
+        assert results.run(1).state == "interrupted"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["r.sqlite"]
+    with (
+        closing(sqlite3.connect(results_file, isolation_level=None)) as reader,
+        open_record(results_file, street, settings) as record,
+    ):
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT state FROM runs").fetchone() == ("running",)
+        record.writer.finish(RecordedEnd("done", street.start_s, wall_s=0.0))
 
 
 def test_the_results_of_another_run_are_not_touched(street: Scenario, tmp_path: Path) -> None:

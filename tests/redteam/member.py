@@ -22,7 +22,7 @@ from agents.messages import MESSAGES
 from agents.model import MANAGER
 from agents.ranking import NegotiationSettings
 from broker.hosts.agent_group import AgentGroup
-from broker.hosts.granted_round import Round
+from broker.hosts.rounds import Round
 from broker.protocol import topics
 from broker.protocol.envelope import Envelope, Envelopes, envelopes_of
 from broker.protocol.wire import Announcement, Batch, Grant, ResendRequest, Roster

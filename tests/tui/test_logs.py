@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import stat
 import sys
 from pathlib import Path
 
@@ -24,6 +25,42 @@ def test_messages_go_to_the_current_standard_error(monkeypatch: pytest.MonkeyPat
     logging.getLogger("broker").warning("the broker is away")
     assert "the broker is away" in later.getvalue()
     assert "Logging error" not in later.getvalue()
+
+
+def test_a_log_file_that_was_moved_away_is_begun_again(tmp_path: Path) -> None:
+    """A program that rotates logs moves, compresses and deletes it; what a clock logged later was in no file."""
+    file = tmp_path / "r.log.jsonl"
+    log = structlog.get_logger("broker")
+    configure_logs("error", file)
+    for day in ("monday", "tuesday", "wednesday"):
+        log.error(day)
+        log.error("evening")
+        if day == "monday":
+            file.rename(tmp_path / "r.log.jsonl.1")
+        elif day == "tuesday":
+            file.unlink()
+    configure_logs(None)
+    events = [
+        [json.loads(line)["event"] for line in path.read_text().splitlines()]
+        for path in (tmp_path / "r.log.jsonl.1", file)
+    ]
+    assert events == [["monday", "evening"], ["wednesday", "evening"]]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_log_file_that_cannot_be_opened_is_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its name is taken by a folder, or it belongs to another user: the run failed."""
+    file = tmp_path / "r.log.jsonl"
+    file.mkdir()
+    configure_logs(None, file)
+    log = structlog.get_logger("broker")
+    for _ in range(3):
+        log.info("run begins")
+    assert capsys.readouterr().err == f"ssmic: {file}: the log cannot be written: Is a directory\n"
+    file.rmdir()
+    log.info("run ended")
+    configure_logs(None)
+    assert json.loads(file.read_text())["event"] == "run ended"
 
 
 def test_a_traceback_in_the_log_file_has_no_local_variables(tmp_path: Path) -> None:

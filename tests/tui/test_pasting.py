@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.events import Key, Paste
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from tests.tui.driving import dialog, notices, until
-from tui.shell.dialogs import AskText, PickPath
+from tui.editor.dialogs import ImportDialog
+from tui.results.export_dialog import ExportDialog
+from tui.shell.dialogs import AskText, Dialog, PickPath
 
 if sys.platform == "win32":
     pytest.skip("Windows has another driver", allow_module_level=True)
@@ -67,3 +70,28 @@ async def test_a_field_for_a_path_says_that_it_takes_the_first_line(opened: Open
         pilot.app.post_message(Paste(f"{tmp_path}/a.yaml\n{tmp_path}/b.yaml\n"))
         await until(pilot, lambda: field.value == f"{tmp_path}/a.yaml")
         assert [text for _, text in notices(pilot)] == ["Pasted the first of 2 lines: this is a field for one path."]
+
+
+@pytest.mark.parametrize("kind", ["export", "open", "new", "import"])
+async def test_a_path_that_cannot_be_looked_up_is_a_problem_of_its_field(
+    opened: Opened, tmp_path: Path, kind: str
+) -> None:
+    """A name that is too long, or a folder that is closed to the user: it was an error of the program."""
+    dialogs: dict[str, Callable[[], Dialog[Any]]] = {
+        "export": lambda: ExportDialog(tmp_path / "a.sqlite"),
+        "open": lambda: PickPath("Open", tmp_path, suffixes=(".yaml",)),
+        "new": lambda: PickPath("Save as", tmp_path / "ours.yaml", kind="new"),
+        "import": lambda: ImportDialog(tmp_path),
+    }
+    async with opened() as pilot:
+        pilot.app.push_screen(dialogs[kind]())
+        asked = await dialog(pilot, Dialog)
+        field = asked.query(Input).first()
+        field.value = ""
+        pilot.app.post_message(Paste(f"{tmp_path}/{'x' * 300}.yaml"))
+        await until(pilot, lambda: field.value)
+        await pilot.press("ctrl+s")
+        problem = asked.query_one(".problem", Static)
+        await until(pilot, lambda: "File name too long" in str(problem.content))
+        assert pilot.app.screen is asked
+        assert notices(pilot) == []

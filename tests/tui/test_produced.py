@@ -46,3 +46,17 @@ def test_the_same_day_produces_the_same_in_the_editor_the_run_form_and_the_resul
     assert first_day(load_scenario("street")).sun_wh.sum() == pytest.approx(produced_wh)
     assert sum(report["runs"][0]["produced"]) == pytest.approx(produced_wh, abs=1)
     assert report["runs"][0]["kpis"]["produced_wh"] == pytest.approx(produced_wh, abs=1)
+
+
+def test_a_job_is_drawn_in_front_of_what_is_produced_where_there_is_any() -> None:
+    """A neighbourhood without panels had a legend for a forecast; with panels it is called as in the day's chart."""
+    text = (resources.files("scenarios") / "bundled" / "street.yaml").read_text(encoding="utf-8")
+    tree = parse_yaml(text, "")
+    assert [one.name for one in PreviewArtist(tree, None).job(tree["jobs"][0]).series] == [
+        "produced / 5",
+        "earliest",
+        "latest",
+    ]
+    for house in tree["houses"]:
+        house["devices"] = [device for device in house["devices"] if device["type"] == "consumer"]
+    assert [one.name for one in PreviewArtist(tree, None).job(tree["jobs"][0]).series] == ["earliest", "latest"]

@@ -104,6 +104,9 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_row("Energy produced", kwh(kpis["produced_wh"]), "")
     table.add_row("Self-consumption", percent(kpis["self_consumption"]), "")
     table.add_row("Self-sufficiency", percent(kpis["self_sufficiency"]), "")
+    if kpis["possible_wh"]:
+        table.add_row("Possible by production and windows", kwh(kpis["possible_wh"]), "")
+        table.add_row("  reached", kwh(kpis["delivered_wh"]), percent(kpis["share_of_possible"]))
     table.add_row("Peak-to-average ratio", ratio(kpis["consumption_peak_to_average"]), "")
     table.add_row("Jobs with a contract", str(run.get("contract_count", len(run["contracts"]))), "")
     if kpis["jobs_lost"]:
@@ -237,6 +240,7 @@ _COLUMNS = (
     ("grid", "grid_wh"),
     ("self-\ncons.", "self_consumption"),
     ("self-\nsuff.", "self_sufficiency"),
+    ("of pos-\nsible", "share_of_possible"),
     ("peak/\navg", "consumption_peak_to_average"),
 )
 
@@ -250,7 +254,9 @@ def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> Rendera
     compared = {name: title for name, title in titles_of.items() if any(name in run for run in runs)}
     complete = [run for run in runs if run["complete"]]
     counted = plural(len(runs), "run") + ("" if len(complete) == len(runs) else f", {len(complete)} of them complete")
-    left_out = {"self_consumption", "consumption_peak_to_average"} if len(compared) > 1 else {"self_consumption"}
+    left_out = {"self_consumption", "share_of_possible"}
+    if len(compared) > 1:
+        left_out.add("consumption_peak_to_average")
     columns = [column for column in _COLUMNS if not compared or column[1] not in left_out]
     titles = ["seed", *(title for title, _ in columns), *compared.values()]
     titles += ["negotia-\ntions", "messages", "took\n(s)"]

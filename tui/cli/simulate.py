@@ -77,12 +77,20 @@ def verdicts_of(files: Sequence[Path]) -> dict[str, tuple[Verdict, ...]]:
 
 
 def show_verdicts(verdicts: Mapping[str, Sequence[Verdict]]) -> None:
-    """Print each expectation with its value."""
+    """Print each expectation with its value; of several runs, those that fail, and in how many runs all hold."""
     console = output()
+    are_several = len(verdicts) > 1
+    if are_several:
+        good = sum(all(verdict.holds for verdict in of) for of in verdicts.values())
+        where = f"all {len(verdicts)}" if good == len(verdicts) else f"{good} of {len(verdicts)}"
+        console.print(f"All expectations hold in {where} runs", soft_wrap=True, markup=False, highlight=False)
     for run, of in verdicts.items():
         held = sum(verdict.holds for verdict in of)
+        shown = [verdict for verdict in of if not (are_several and verdict.holds)]
+        if not shown:
+            continue
         console.print(f"Expectations, {run}: {held} of {len(of)} hold", soft_wrap=True, markup=False, highlight=False)
-        for verdict in of:
+        for verdict in shown:
             line = f"  {verdict}"
             if len(line) <= WIDTH:
                 lines = [line]

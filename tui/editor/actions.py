@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -12,8 +13,7 @@ from textual.screen import ModalScreen
 from scenarios import APPLIANCES
 from scenarios.files import MEASURED_SUFFIXES, KeyPath, Remedy, YamlValue
 from scenarios.importers import read_jobs
-from tui.editor import commands, picker, tree_model
-from tui.editor.commands import add_input_jobs
+from tui.editor import picker, tree_changes, tree_model
 from tui.editor.dialogs import ChooseSeveral, Notes
 from tui.editor.edit_history import Change, Insert, Put, Remove
 from tui.editor.forms import TAXED, RunStart, change_for, in_form_of, seconds, taxed_now
@@ -21,6 +21,7 @@ from tui.editor.picker import DEFAULT_SKY, EMPTY, FILE, NONE, REMOVE, Picker, Pi
 from tui.editor.scripts import remove_entry
 from tui.editor.series import SeriesDialog, entry_of, is_plain
 from tui.editor.session import EditedNeighbourhood, EditSession, file_reference
+from tui.editor.tree_changes import add_input_jobs
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.shell import AdviceError, AskText, PickPath
 
@@ -81,9 +82,9 @@ class FieldActions:
         """Set a field to what was typed or chosen in it."""
         if path[-1:] == ("type",):
             forecast = DEFAULT_SKY.prediction
-            self._session.apply(lambda tree: commands.set_type(tree, path[:-1], str(value), [forecast(tree)]))
+            self._session.apply(lambda tree: tree_changes.set_type(tree, path[:-1], str(value), [forecast(tree)]))
             return
-        self._session.apply(lambda tree: commands.set_field(tree, path, value), merge_key=path)
+        self._session.apply(lambda tree: tree_changes.set_field(tree, path, value), merge_key=path)
 
     def leave_field(self) -> None:
         """End the typing in a field, so that further typing is a separate undo step."""
@@ -111,7 +112,7 @@ class FieldActions:
         chosen = taxed_now(self.open_work().tree)
         picked = await self._user.ask(ChooseSeveral("Value added tax on", TAXED, chosen))
         if picked is not None:
-            self._session.apply(lambda tree: commands.set_field(tree, path, list(picked)))
+            self._session.apply(lambda tree: tree_changes.set_field(tree, path, list(picked)))
 
     async def pick(self, title: str, items: list[PickerItem], current: str | None = None) -> str | None:
         """Let the user pick an item from a list that shows a chart of each.
@@ -143,14 +144,14 @@ class FieldActions:
             )
         picked = await self.pick("Load profile", items, picker.item_of_profile(tree, now) if now else None)
         if picked == NONE:
-            self._session.apply(lambda tree: commands.set_field(tree, path, None))
+            self._session.apply(lambda tree: tree_changes.set_field(tree, path, None))
         elif picked == FILE:
             chosen = await self.profile_from_file()
             if chosen is not None:
                 name, entry = chosen
-                self._session.apply(lambda tree: commands.choose_profile(tree, path, name, entry))
+                self._session.apply(lambda tree: tree_changes.choose_profile(tree, path, name, entry))
         elif picked is not None and (wanted := picker.profile_named(picked)) is not None:
-            self._session.apply(lambda tree: commands.choose_profile(tree, path, wanted))
+            self._session.apply(lambda tree: tree_changes.choose_profile(tree, path, wanted))
 
     async def profile_from_file(self) -> tuple[str, dict[str, Any]] | None:
         """Ask for a file; return the name and the YAML entry of a load profile that reads it, or None."""
@@ -162,7 +163,7 @@ class FieldActions:
         profiles = tree_model.profiles(work.tree)
         name = file.stem
         if profiles.get(name) != entry:
-            name = commands.free_id(profiles, name)
+            name = tree_changes.free_id(profiles, name)
         return name, entry
 
     async def _pick_device(self, ref: Ref) -> None:
@@ -172,7 +173,7 @@ class FieldActions:
         picked = await self.pick("Which device runs the job?", picker.consumer_items(tree), current)
         if picked is not None:
             house_id, device_id = tree_model.ids_of(tree, device_ref(picked))
-            self._session.apply(lambda tree: commands.move_job(tree, ref, house_id, device_id))
+            self._session.apply(lambda tree: tree_changes.move_job(tree, ref, house_id, device_id))
 
     async def _rename_profile(self, ref: Ref) -> None:
         taken = tree_model.profiles(self.open_work().tree)
@@ -184,7 +185,7 @@ class FieldActions:
 
         name = await self._user.ask(AskText("Name of the load profile", "", str(ref[-1]), problem))
         if name is not None:
-            self._session.apply(lambda tree: commands.rename_profile(tree, ref, name.strip()))
+            self._session.apply(lambda tree: tree_changes.rename_profile(tree, ref, name.strip()))
 
     async def _pick_energy_of_profile(self, ref: Ref) -> None:
         tree = self.open_work().tree
@@ -196,7 +197,7 @@ class FieldActions:
                 entry = chosen[1]
                 self._session.apply(lambda _: Change(f"energy of {ref[-1]}", (Put(ref, entry),)))
         elif picked is not None and (name := picker.appliance_named(picked)) is not None:
-            entry = commands.profile_entry(APPLIANCES[name])
+            entry = tree_changes.profile_entry(APPLIANCES[name])
             self._session.apply(lambda _: Change(f"energy of {ref[-1]}", (Put(ref, entry),)))
 
     async def _pick_production(self, path: KeyPath) -> None:
@@ -311,7 +312,7 @@ class EditActions:
 
     def add_house(self) -> None:
         """Add a house, and let the user fill in its fields."""
-        self._session.apply(commands.add_house, fill_in=True)
+        self._session.apply(tree_changes.add_house, fill_in=True)
 
     async def pick_house(self, title: str) -> Ref | None:
         """Return the selected house, or else let the user pick one; None if the user went back.
@@ -349,12 +350,12 @@ class EditActions:
         name = picker.appliance_named(picked)
         if picked == EMPTY or name is not None:
             appliance = APPLIANCES[name] if name else None
-            self._session.apply(lambda tree: commands.add_consumer(tree, house, appliance), fill_in=True)
+            self._session.apply(lambda tree: tree_changes.add_consumer(tree, house, appliance), fill_in=True)
             return
         entry = await self.fields.production_of(picked, tree)
         if entry is not None:
             prediction = {"issued": "00:00", **entry}
-            self._session.apply(lambda tree: commands.add_producer(tree, house, [prediction]), fill_in=True)
+            self._session.apply(lambda tree: tree_changes.add_producer(tree, house, [prediction]), fill_in=True)
 
     async def add_job(self) -> None:
         """Add a job for the selected device, or for one that the user picks."""
@@ -368,7 +369,7 @@ class EditActions:
             device = None if picked is None else device_ref(picked)
         if device is not None:
             ids = tree_model.ids_of(tree, device)
-            self._session.apply(lambda tree: commands.add_job(tree, *ids), fill_in=True)
+            self._session.apply(lambda tree: tree_changes.add_job(tree, *ids), fill_in=True)
 
     async def add_forecast(self) -> None:
         """Let the user pick a forecast, and add it to the selected producer."""
@@ -386,13 +387,13 @@ class EditActions:
             chosen = await self.fields.profile_from_file()
         else:
             appliance = picker.appliance_named(picked or "")
-            chosen = (appliance, commands.profile_entry(APPLIANCES[appliance])) if appliance else None
+            chosen = (appliance, tree_changes.profile_entry(APPLIANCES[appliance])) if appliance else None
         if chosen is not None:
             name, entry = chosen
             self._session.apply(
                 lambda tree: Change(
                     f"add load profile {name}",
-                    tuple(commands.profile_steps(tree, name, entry)),
+                    tuple(tree_changes.profile_steps(tree, name, entry)),
                     ("load_profiles", name),
                 )
             )
@@ -424,29 +425,25 @@ class EditActions:
         """
         kind = "" if ref is None else tree_model.kind_of(ref)
         builders = {
-            "house": commands.remove_house,
-            "device": commands.remove_device,
-            "job": commands.remove_job,
-            "profile": commands.remove_profile,
+            "house": tree_changes.remove_house,
+            "device": tree_changes.remove_device,
+            "job": tree_changes.remove_job,
+            "profile": tree_changes.remove_profile,
             "event": remove_entry,
             "expectation": remove_entry,
         }
         build = builders.get(kind)
         if build is None or ref is None:
             return
-        label = build(self.fields.open_work().tree, ref).label
-        stay = tree_model.kind_of(self._session.ref) == "jobs"
-
-        def removal(tree: Tree) -> Change:
-            change = build(tree, ref)
-            return Change(change.label, change.steps, tree_model.JOBS) if stay else change
-
-        self._session.apply(removal)
-        self._user.tell(f"Removed {label.removeprefix('remove ')}. Ctrl+Z to undo.")
+        change = build(self.fields.open_work().tree, ref)
+        if tree_model.kind_of(self._session.ref) == "jobs":
+            change = replace(change, select=tree_model.JOBS)
+        self._session.apply(lambda _: change)
+        self._user.tell(f"Removed {change.label.removeprefix('remove ')}. Ctrl+Z to undo.")
 
     def duplicate(self) -> None:
         """Add a copy of the selected house, device, job, event or expectation."""
-        self._session.apply(lambda tree: commands.duplicate(tree, self._session.ref))
+        self._session.apply(lambda tree: tree_changes.duplicate(tree, self._session.ref))
 
     def undo(self) -> None:
         """Take the last change back."""

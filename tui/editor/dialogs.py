@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from scenarios.files import MEASURED_SUFFIXES
 from tui.shell import Dialog, Footer, PickPath
-from tui.widgets import PathInput, typed_path
+from tui.widgets import LookedUp, PathInput, looked_up, typed_path
 
 YAML = (".yaml", ".yml")
 IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)
@@ -161,7 +161,9 @@ a new one. What was guessed is shown, and can be changed.
         line = next(line for line in _LINES if line.id == id_)
         field = self.query_one(f"#{line.id}", Input)
         typed = typed_path(field.value.strip())
-        start = typed if field.value.strip() and typed.is_dir() else typed.parent if typed.is_file() else self._folder
+        found = looked_up(typed)
+        is_folder = bool(field.value.strip()) and found.is_folder
+        start = typed if is_folder else typed.parent if found.is_file else self._folder
 
         def chosen(path: Path | None) -> None:
             if path is not None:
@@ -181,14 +183,15 @@ a new one. What was guessed is shown, and can be changed.
         for line in _LINES:
             typed = self.query_one(f"#{line.id}", Input).value.strip()
             path = typed_path(typed) if typed else None
+            found = LookedUp() if path is None else looked_up(path)
             paths[line.id] = path
             if path is None and line.id == "source":
                 problem = problem or "Type the path of the neighbourhood, or choose it (Ctrl+O)."
-            elif path is not None and not path.exists():
-                problem = problem or f"There is no {path}."
-            elif path is not None and line.kind == "folder" and not path.is_dir():
+            elif path is not None and not found.is_there:
+                problem = problem or found.problem or f"There is no {path}."
+            elif path is not None and line.kind == "folder" and not found.is_folder:
                 problem = problem or f"{path} is a file; a folder is needed."
-            elif path is not None and line.kind == "file" and path.is_dir():
+            elif path is not None and line.kind == "file" and found.is_folder:
                 problem = problem or f"{path} is a folder; a file is needed."
         self.query_one(".problem", Static).update(problem or "")
         source = paths["source"]

@@ -12,7 +12,7 @@ from scenarios import ScenarioError
 from scenarios.files import Document, to_yaml
 from scenarios.importers import import_source, needs_import
 from scenarios.load import bundled_description, bundled_names
-from tui.editor import commands
+from tui.editor import tree_changes
 from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edit_history import Change, History, TreeVersion
@@ -119,9 +119,9 @@ class FileActions:
         """Begin a neighbourhood from scratch, with one house."""
         if await self._may_leave():
             self._begin_opening()
-            document = Document(commands.NEW_TEXT.format(name="my-neighbourhood"))
+            document = Document(tree_changes.NEW_TEXT.format(name="my-neighbourhood"))
             self._session.open(EditedNeighbourhood(History(document, saved=True), None, "New neighbourhood"))
-            self._session.apply(commands.add_house)
+            self._session.apply(tree_changes.add_house)
 
     async def ask_and_open(self) -> None:
         """Let the user pick a file, and open it."""
@@ -151,7 +151,8 @@ class FileActions:
 
     async def _read(self, opening: object, path: Path, ref: Ref = WHOLE) -> None:
         try:
-            work = await asyncio.to_thread(rescued_work if is_rescued(path) else EditedNeighbourhood.opened, path)
+            with self._session.operating(f"opening {path.name} ..."):
+                work = await asyncio.to_thread(rescued_work if is_rescued(path) else EditedNeighbourhood.opened, path)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
             if opening is self._opening:
@@ -195,13 +196,14 @@ class FileActions:
 
     async def _import(self, opening: object, path: Path, jobs: Path | None, loads: tuple[Path, ...]) -> None:
         try:
-            imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
+            with self._session.operating(f"importing {path.name} ..."):
+                imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
+                document = Document(await asyncio.to_thread(to_yaml, imported.file))
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
             if opening is self._opening:
                 await self._user.ask(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
             return
-        document = Document(await asyncio.to_thread(to_yaml, imported.file))
         work = EditedNeighbourhood(History(document, saved=False), None, f'"{path.name}" (imported)')
         if not await self._open(opening, work):
             return
@@ -259,7 +261,8 @@ class FileActions:
     async def _write(self, work: EditedNeighbourhood, path: Path) -> bool:
         version = work.history.current
         try:
-            await asyncio.to_thread(work.save, version, path)
+            with self._session.operating(f"saving {path.name} ..."):
+                await asyncio.to_thread(work.save, version, path)
         except (ScenarioError, OSError) as error:
             self._user.complain(error, "Not saved")
             return False

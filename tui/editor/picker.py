@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.markup import escape
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -137,9 +138,10 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         for item in listed_items:
             if item.group != group and not wanted.strip():  # search results are in order of relevance
                 group = item.group
-                options.append(Option(f"[b $primary]{_plain(group)}[/]", disabled=True))
-            details = f"  [dim]{_plain(item.details)}[/]" if item.details else ""
-            options.append(Option(f"{_plain(item.title)}{details}", id=item.id))
+                options.append(Option(Content.from_markup("[b $primary]$group[/]", group=group), disabled=True))
+            line = "$title  [dim]$details[/]" if item.details else "$title"
+            said = Content.from_markup(line, title=item.title, details=item.details)
+            options.append(Option(said, id=item.id))
         if len(found) > len(listed_items):
             options.append(Option(f"{len(found) - len(listed_items):,} more: type to search", disabled=True))
         listed = self.query_one(OptionList)
@@ -196,10 +198,6 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
             self.dismiss(event.option_id)
 
 
-def _plain(said: str) -> str:
-    return said.replace("[", r"\[")
-
-
 FILE = "file:"
 EMPTY = "empty:"
 NONE = "none:"
@@ -236,10 +234,8 @@ def house_items(tree: Tree) -> list[PickerItem]:
 def consumer_items(tree: Tree) -> list[PickerItem]:
     """Return the devices that can run jobs, house by house."""
     return [
-        PickerItem(
-            f"{i}.{j}", tree_model.device_title(device), f"{text(device.get('id'))}", tree_model.house_title(house)
-        )
-        for i, house in tree_model.houses(tree)
+        PickerItem(f"{i}.{j}", tree_model.device_title(device), text(device.get("id")), title)
+        for i, house, title in _titled_houses(tree)
         for j, device in tree_model.devices(house)
         if device.get("type") != "producer"
     ]
@@ -252,11 +248,15 @@ def device_items(tree: Tree) -> list[PickerItem]:
             f"{i}.{j}",
             tree_model.device_title(device),
             f"{text(device.get('type'))} {text(device.get('id'))}",
-            tree_model.house_title(house),
+            title,
         )
-        for i, house in tree_model.houses(tree)
+        for i, house, title in _titled_houses(tree)
         for j, device in tree_model.devices(house)
     ]
+
+
+def _titled_houses(tree: Tree) -> Iterator[tuple[int, dict[str, Any], str]]:
+    return ((i, house, tree_model.house_title(house)) for i, house in tree_model.houses(tree))
 
 
 def part_items(tree: Tree) -> tuple[list[PickerItem], list[tree_model.Ref]]:
@@ -268,10 +268,10 @@ def part_items(tree: Tree) -> tuple[list[PickerItem], list[tree_model.Ref]]:
         items.append(PickerItem(str(len(refs)), title, details))
         refs.append(ref)
 
-    for i, house in tree_model.houses(tree):
-        add(("houses", i), f"⌂ {tree_model.house_title(house)}", "house")
+    for i, house, title in _titled_houses(tree):
+        add(("houses", i), f"⌂ {title}", "house")
         for j, device in tree_model.devices(house):
-            details = f"{text(device.get('type'))} {text(device.get('id'))} of {tree_model.house_title(house)}"
+            details = f"{text(device.get('type'))} {text(device.get('id'))} of {title}"
             add(("houses", i, "devices", j), tree_model.device_title(device), details)
     titles = tree_model.job_device_titles(tree)
     for i, job in tree_model.jobs(tree):

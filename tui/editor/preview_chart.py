@@ -26,7 +26,7 @@ from tui.editor import tree_model
 from tui.editor.forms import RunStart, seconds
 from tui.editor.scripts import condition_of, event_in_words, moment_s
 from tui.editor.tree_model import Ref, Tree, at, text
-from tui.formatting import kwh
+from tui.formatting import hours_and_minutes, kwh
 from tui.shell import Days
 from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, TimeAxis, drawn
 
@@ -171,7 +171,9 @@ class PreviewArtist:
         peak_w = float(_load_w(profile, earliest_s, start_s, end_s).max())
         # At the scale of the neighbourhood's production, one job would be a line.
         parts = next((n for n in (1, 2, 5, 10, 20, 50) if sun_w.max() <= 4 * peak_w * n), 100)
-        series = [drawn(FORECAST, sun_w / parts, "forecast" if parts == 1 else f"forecast / {parts}")]
+        series = []
+        if sun_w.any():
+            series.append(drawn(FORECAST, sun_w / parts, "produced" if parts == 1 else f"produced / {parts}"))
         series.append(drawn(DEMAND, _load_w(profile, earliest_s, start_s, end_s), "earliest"))
         series.append(Series("latest", _load_w(profile, latest_s, start_s, end_s), "line", "accent"))
         said = f"{kwh(profile.energy_wh)} in {_duration(profile.duration_s)}"
@@ -383,7 +385,9 @@ def load_picture(name: str, profile: LoadProfile | None) -> PreviewContent:
     values = power_w(profile, 0, profile.duration_s)
     peak_w = float((np.diff(profile.cumulative_array) / np.diff(profile.times_array)).max() * 3600)
     said = f"{kwh(profile.energy_wh)} in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
-    return PreviewContent(name, (drawn(DEMAND, values, "power"),), TimeAxis(0, profile.duration_s, _minutes), said)
+    return PreviewContent(
+        name, (drawn(DEMAND, values, "power"),), TimeAxis(0, profile.duration_s, hours_and_minutes), said
+    )
 
 
 def power_w(series: CumulativeSeries, start_s: int, end_s: int) -> FloatArray:
@@ -418,11 +422,6 @@ def _parsed(model: type[_EntryT], entry: object) -> _EntryT | None:
 
 def _watts(power_w: float) -> str:
     return f"{power_w / 1000:.2f} kW" if power_w >= 1000 else f"{power_w:.0f} W"
-
-
-def _minutes(time_s: float) -> str:
-    minutes = round(time_s / 60)
-    return f"{minutes // 60}:{minutes % 60:02}"
 
 
 def _duration(length_s: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from broker import BrokerUrlError, plural
 from broker.transport import AccessOptions, MqttBroker, access_to, parse_url
 from scenarios.devices import FoundDevice, scan_broker
-from tui.editor import commands, tree_model
+from tui.editor import tree_changes, tree_model
 from tui.editor.actions import EditActions, NothingChosenError, User
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.edit_history import Change, Insert
@@ -93,10 +93,10 @@ def add_found(tree: Tree, house_ref: Ref, found: Sequence[FoundDevice]) -> Chang
         house_ref: The house.
         found: The devices.
     """
-    count, taken = len(at(tree, (*house_ref, "devices")) or []), commands.device_ids(tree, at(tree, house_ref))
+    count, taken = len(at(tree, (*house_ref, "devices")) or []), tree_changes.device_ids(tree, at(tree, house_ref))
     entries: list[Mapping[str, Any]] = []
     for device in found:
-        id_ = commands.free_id(taken, device.id)
+        id_ = tree_changes.free_id(taken, device.id)
         taken.add(id_)
         entries.append({**device.entry(), "id": id_})
     steps = tuple(Insert((*house_ref, "devices"), count + i, (entry,)) for i, entry in enumerate(entries))

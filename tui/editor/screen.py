@@ -20,7 +20,14 @@ from tui.editor.forms import FieldRow, is_possible, label_of
 from tui.editor.problems_panel import CoveragePanel
 from tui.editor.scan_actions import ScanActions
 from tui.editor.scripts import ScriptActions
-from tui.editor.session import EditedNeighbourhood, EditSession, FieldWanted, Opened, SessionEvent
+from tui.editor.session import (
+    EditedNeighbourhood,
+    EditSession,
+    FieldWanted,
+    Opened,
+    OperationsChanged,
+    SessionEvent,
+)
 from tui.editor.tree_model import Ref
 from tui.editor.workspace import Workspace
 from tui.shell import AreaScreen, EditScenario, EmptyState, Intent, PaletteEntry, RunScenario
@@ -235,12 +242,15 @@ file.
     def _show_what_is_open(self, event: SessionEvent) -> None:
         if isinstance(event, Opened):
             self.query_one("#desk", ContentSwitcher).current = "nothing" if self.work is None else "open"
+        elif isinstance(event, OperationsChanged):
+            operation = self.session.operation
+            self.query_one(EmptyState).say(f"{operation[:1].upper()}{operation[1:]}")
 
     # Actions of the keys.
 
     def _offer(self, event: SessionEvent) -> None:
         """Draw the footer where its keys changed; to draw it at every letter would take too long."""
-        if isinstance(event, FieldWanted):
+        if isinstance(event, FieldWanted | OperationsChanged):
             return
         work = self.work
         offered: object = None

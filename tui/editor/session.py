@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class EditedNeighbourhood:
     source: str | None = None
     """Name of the bundled scenario that it is a copy of."""
     stamp: Stamp | None = None
-    """The state of the file when it was last read or written."""
+    """The state of the file when it was last read or written; None: there was none, or it is known to be deleted."""
     rescued_from: Path | None = None
     """The file of rescued changes that was opened; deleted once they are saved."""
     problems: tuple[Problem, ...] = ()
@@ -96,7 +97,7 @@ class EditedNeighbourhood:
     @property
     def changed_on_disk(self) -> bool:
         """Whether another program wrote or deleted the file."""
-        return self.path is not None and self.stamp is not None and stamp_of(self.path) != self.stamp
+        return self.path is not None and stamp_of(self.path) != self.stamp
 
     def save(self, version: TreeVersion, path: Path) -> None:
         """Write a version to a file; missing folders are created. Slow for a large one: call it in a thread.
@@ -150,6 +151,11 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationsChanged:
+    """Something that takes a while, such as the reading of a file, has begun or ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """The data changed, or whether it is saved."""
 
@@ -187,7 +193,7 @@ class ChangeRefused:
     error: ScenarioError
 
 
-SessionEvent = Opened | Changed | Selected | FieldWanted | CheckFinished | ChangeRefused
+SessionEvent = Opened | OperationsChanged | Changed | Selected | FieldWanted | CheckFinished | ChangeRefused
 
 
 class EditSession:
@@ -203,6 +209,7 @@ class EditSession:
         self._checker = Checker()
         self._check_wanted = asyncio.Event()
         self._watchers: list[Callable[[SessionEvent], None]] = []
+        self._operations: list[str] = []
 
     def watch(self, watcher: Callable[[SessionEvent], None]) -> None:
         """Call `watcher` with every event, after those that were added before it."""
@@ -211,6 +218,22 @@ class EditSession:
     def _tell(self, event: SessionEvent) -> None:
         for watcher in self._watchers:
             watcher(event)
+
+    @property
+    def operation(self) -> str:
+        """What is being done that takes a while, of several the last; empty: nothing."""
+        return self._operations[-1] if self._operations else ""
+
+    @contextmanager
+    def operating(self, operation: str) -> Iterator[None]:
+        """Say what is being done for as long as the context lasts."""
+        self._operations.append(operation)
+        self._tell(OperationsChanged())
+        try:
+            yield
+        finally:
+            self._operations.remove(operation)
+            self._tell(OperationsChanged())
 
     def open(self, work: EditedNeighbourhood | None, ref: Ref = WHOLE) -> None:
         """Open a neighbourhood in place of the one that is open.

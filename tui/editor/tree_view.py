@@ -45,14 +45,13 @@ class Outline:
         """Return whether a part is certain to have the sign and the label that it had in an earlier outline.
 
         Args:
-            ref: The part.
+            ref: The part, whose data is the same object as before.
             before: The earlier outline.
             ref_before: The part in the earlier outline.
         """
         is_heading = len(ref) < 2  # a heading counts what is below it
         is_renamed = ref[:1] == PROFILES and ref != ref_before
-        is_same = self.part(ref) is before.part(ref_before) and self._run_start == before._run_start
-        return is_same and not is_heading and not is_renamed
+        return self._run_start == before._run_start and not is_heading and not is_renamed
 
     def children(self, ref: Ref) -> tuple[Ref, ...]:  # noqa: PLR0911 - one case for each kind
         """Return the parts below a part."""
@@ -248,20 +247,29 @@ class NeighbourhoodTree(Tree[Ref]):
         their nodes, so that a house whose name is typed stays open.
         """
         nodes, refs = list(node.children), outline.children(ref)
-        head, tail = _ends_in_common([before.part(_ref_of(one)) for one in nodes], [outline.part(one) for one in refs])
+        parts_before, parts = [before.part(_ref_of(one)) for one in nodes], [outline.part(one) for one in refs]
+        head, tail = _ends_in_common(parts_before, parts)
         changed = min(len(nodes), len(refs)) - head - tail
         for gone in nodes[head + changed : len(nodes) - tail]:
             self._drop(gone)
-        first = [*zip(nodes[: head + changed], refs[: head + changed], strict=True)]
-        last = [*zip(nodes[len(nodes) - tail :], refs[len(refs) - tail :], strict=True)]
-        for child, child_ref in (*first, *last):
-            self._update(child, child_ref, before, outline)
+        first = range(head + changed)
+        last = zip(range(len(nodes) - tail, len(nodes)), range(len(refs) - tail, len(refs)), strict=True)
+        for i, j in (*zip(first, first, strict=True), *last):
+            self._update(nodes[i], refs[j], before, outline, is_same=parts_before[i] is parts[j])
         for index in range(head + changed, len(refs) - tail):
             self._add(outline, node, refs[index], index)
 
-    def _update(self, node: TreeNode[Ref], ref: Ref, before: Outline, outline: Outline) -> None:
-        """Change a node, and those below it, from a part of an earlier outline to one of a new outline."""
-        has_label = outline.has_label_of(ref, before, _ref_of(node))
+    def _update(self, node: TreeNode[Ref], ref: Ref, before: Outline, outline: Outline, *, is_same: bool) -> None:
+        """Change a node, and those below it, from a part of an earlier outline to one of a new outline.
+
+        Args:
+            node: The node.
+            ref: The part that it stands for now.
+            before: The earlier outline.
+            outline: The new outline.
+            is_same: Whether the data of the part is the same object in both.
+        """
+        has_label = is_same and outline.has_label_of(ref, before, _ref_of(node))
         node.data = ref
         self._by_ref[ref] = node
         if not has_label:

@@ -16,7 +16,7 @@ from textual.widgets import ContentSwitcher, Static, Tree
 from broker import plural
 from scenarios import problem_count
 from scenarios.files import KeyPath
-from tui.editor import commands, tree_model
+from tui.editor import tree_changes, tree_model
 from tui.editor.forms import FormView, PartForm, form_of
 from tui.editor.jobs_table import JobsTable
 from tui.editor.preview_chart import Kept, PreviewArtist
@@ -30,6 +30,7 @@ from tui.editor.session import (
     EditSession,
     FieldWanted,
     Opened,
+    OperationsChanged,
     Selected,
     SessionEvent,
 )
@@ -40,6 +41,10 @@ from tui.widgets import Chart, FieldHelp, update_if_changed
 
 FOLLOW_WALL_S = 0.04
 """The form follows the tree's cursor so much later: while a key is held down, no forms are built on the way."""
+
+
+SLOW_WALL_S = 0.3
+"""A chart that is drawn for longer says so."""
 
 
 class Workspace(ErrorBoundary, Vertical):
@@ -146,6 +151,8 @@ class Workspace(ErrorBoundary, Vertical):
         match event:
             case Opened():
                 self._show_opened()
+            case OperationsChanged():
+                self._show_headline()
             case Changed():
                 self._show_changed(selects=event.selects)
             case Selected():
@@ -173,7 +180,11 @@ class Workspace(ErrorBoundary, Vertical):
             return
         self._tree.follow(work.tree, self._session.ref if selects else None)
         self._show_part(work, FOLLOW_WALL_S if selects else PAUSE_WALL_S)
-        self.query_one(Headline).show(work)
+        self._show_headline()
+
+    def _show_headline(self) -> None:
+        if self._session.work is not None:
+            self.query_one(Headline).show(self._session.work, self._session.operation)
 
     def _show_selected(self, event: Selected) -> None:
         if event.reveal:
@@ -223,14 +234,14 @@ class Workspace(ErrorBoundary, Vertical):
         self._problems.show(work.tree, work.problems)
         self.begin(self._coverage.show, work.tree, work.notes, group="coverage")
         self._show_problems(work)
-        self.query_one(Headline).show(work)
+        self._show_headline()
 
     def _show_problems(self, work: EditedNeighbourhood) -> None:
         by_path: dict[KeyPath, list[str]] = {}
         for problem in work.problems:
             by_path.setdefault(problem.path, []).append(problem.what)
         id_path = (*self._session.ref, "id")
-        at_once = commands.id_problem(work.tree, id_path)
+        at_once = tree_changes.id_problem(work.tree, id_path)
         if at_once is not None:
             by_path[id_path] = [at_once]
         elif not self._session.is_checked:
@@ -331,9 +342,12 @@ class PreviewPanel(Vertical):
             return
         self.drawn = None
         await asyncio.sleep(after_wall_s)
-        picture = await asyncio.to_thread(
-            PreviewArtist(work.tree, work.folder, self.day_index, self._kept, work.allow_outside).picture, ref
-        )
+        artist = PreviewArtist(work.tree, work.folder, self.day_index, self._kept, work.allow_outside)
+        slow = self.set_timer(SLOW_WALL_S, self._say_slow)
+        try:
+            picture = await asyncio.to_thread(artist.picture, ref)
+        finally:
+            slow.stop()
         if self._session.work is work and self._session.ref == ref:
             if picture.days != self.days:
                 self.days = picture.days
@@ -346,9 +360,12 @@ class PreviewPanel(Vertical):
             self.query_one(Chart).show(picture.series, picture.span, marks=picture.marks)
             self.drawn = ref
 
+    def _say_slow(self) -> None:
+        update_if_changed(self.query_one(".said", Static), "drawing ...")
+
 
 class Headline(Horizontal):
-    """The line above the tree: the name, whether it is saved, and how many problems it has."""
+    """The line above the tree: the name, whether it is saved, what is being done, and how many problems it has."""
 
     DEFAULT_CSS = """
     Headline { height: 1; background: $surface; }
@@ -367,13 +384,13 @@ class Headline(Horizontal):
         yield Static("", classes="state", markup=False)
         yield Static("", classes="found", markup=False)
 
-    def show(self, work: EditedNeighbourhood) -> None:
-        """Show the state of the open neighbourhood."""
+    def show(self, work: EditedNeighbourhood, operation: str) -> None:
+        """Show the state of the open neighbourhood, and what is being done that takes a while."""
         update_if_changed(self.query_one(".name", Static), work.title)
         state = "● changed, not saved" if work.history.is_dirty else ""
         if work.path is None and not work.history.is_dirty:
             state = "not saved yet" if work.source else "new"
-        update_if_changed(self.query_one(".state", Static), state)
+        update_if_changed(self.query_one(".state", Static), "  ".join(filter(None, (state, operation))))
         found, count = self.query_one(".found", Static), problem_count(work.problems)
         found.set_class(bool(count), "some")
         if work.checked is not work.history.current:

@@ -34,11 +34,11 @@ class ProducerRow:
         self._bounds = bounds
 
     @cached_property
-    def _day(self) -> tuple[float, float]:
+    def _day(self) -> tuple[float, float, int]:
         if self._bounds is None:
-            return 0.0, 0.0
+            return 0.0, 0.0, 0
         day = self._watched.day_of(self.producer, *self._bounds, 1)
-        return float(day.forecast_wh[0]), float(day.committed_wh[0])
+        return float(day.forecast_wh[0]), float(day.committed_wh[0]), day.unknown
 
     @property
     def forecast_wh(self) -> float:
@@ -47,8 +47,18 @@ class ProducerRow:
 
     @property
     def committed_wh(self) -> float:
-        """Energy that it has promised, Wh."""
+        """Energy that it has promised, Wh, as far as the load profiles of its jobs are known."""
         return self._day[1]
+
+    @property
+    def committed(self) -> str:
+        """What it has promised, in words: at least so much if the load profile of a job is not known."""
+        return f"{'≥ ' if self._day[2] else ''}{amount(self.committed_wh)}"
+
+    @property
+    def remaining(self) -> str:
+        """What is not committed yet, in words: at most so much if the load profile of a job is not known."""
+        return f"{'≤ ' if self._day[2] else ''}{amount(self.remaining_wh)}"
 
     @property
     def remaining_wh(self) -> float:
@@ -76,8 +86,8 @@ _COLUMNS: tuple[Column[ProducerRow], ...] = (
         sort=lambda row: len(row.producer.contracts),
     ),
     Column("forecast", lambda row: amount(row.forecast_wh), 10, right=True, sort=lambda row: row.forecast_wh),
-    Column("committed", lambda row: amount(row.committed_wh), 10, right=True, sort=lambda row: row.committed_wh),
-    Column("free", lambda row: amount(row.remaining_wh), 10, right=True, sort=lambda row: row.remaining_wh),
+    Column("committed", lambda row: row.committed, 11, right=True, sort=lambda row: row.committed_wh),
+    Column("free", lambda row: row.remaining, 11, right=True, sort=lambda row: row.remaining_wh),
 )
 
 

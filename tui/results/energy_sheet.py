@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agents import GRID
 from broker import plural
 from scenarios import EventMark, EventMarks, Zone, action_in_words
+from scenarios.metrics import Kpis
 from scenarios.results import (
     ContractRow,
     HouseholdRow,
@@ -182,6 +183,7 @@ def _neighbourhood_figures(view: Overview) -> tuple[tuple[str, str], ...]:
         *_unfinished(run, view.covered_share),
         ("Self-sufficiency", percent(kpis.self_sufficiency)),
         ("Self-consumption", percent(kpis.self_consumption)),
+        ("Share of the possible", _share_of_possible(kpis)),
         ("Jobs", f"{kpis.jobs:,}, {kpis.jobs_on_grid:,} on grid"),
         ("Shortfall", f"{figure_text('wh', kpis.shortfall_wh)} (promised but not delivered)"),
     ]
@@ -217,6 +219,12 @@ def _neighbourhood_figures(view: Overview) -> tuple[tuple[str, str], ...]:
     if run.wall_s is not None:
         figures.append(("Run time", f"{run.wall_s:,.2f} s"))
     return tuple(figures)
+
+
+def _share_of_possible(kpis: Kpis) -> str:
+    if not kpis.possible_wh:
+        return percent(kpis.share_of_possible)
+    return f"{percent(kpis.share_of_possible)} of {figure_text('wh', kpis.possible_wh)}"
 
 
 def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:

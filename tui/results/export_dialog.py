@@ -23,7 +23,7 @@ from scenarios.results.comparison import ENDINGS, SimulationComparison, check_fi
 from scenarios.results.report import write_report
 from tui.results.file_access import FilePane
 from tui.shell import Answer, AskText, Confirm, Dialog, Footer, PickPath
-from tui.widgets import typed_path
+from tui.widgets import PathInput, looked_up, typed_path
 
 _DETAILS = (
     "Several files are separated by commas. The extension decides the format: a table (.csv, .tex, .md) or a figure "
@@ -163,7 +163,9 @@ class ExportDialog(Dialog[Export | None]):
                 )
             with Horizontal(classes="row"):
                 yield Static("Folder")
-                yield Input(self._proposed, compact=True)
+                field = PathInput(self._proposed, folder=Path(), suffixes=("/",), compact=True)  # folders only
+                field.select_on_focus = True
+                yield field
             yield Static("", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Export", variant="primary", action="screen.accept", compact=True)
@@ -198,7 +200,7 @@ class ExportDialog(Dialog[Export | None]):
                 self.query_one(Input).value = str(path)
 
         folder = typed_path(self.query_one(Input).value.strip() or ".")
-        start = next((parent for parent in (folder, *folder.parents) if parent.is_dir()), Path())
+        start = next((parent for parent in (folder, *folder.parents) if looked_up(parent).is_folder), Path())
         self.app.push_screen(PickPath("Export to", start, kind="folder"), chosen)
 
     @on(Input.Submitted)
@@ -207,8 +209,10 @@ class ExportDialog(Dialog[Export | None]):
         text = self.query_one(Input).value.strip()
         folder = typed_path(text)
         problem = "Enter a folder; it is created if missing." if not text else None
-        if text and folder.exists() and not folder.is_dir():
+        found = looked_up(folder)
+        if text and found.is_file:
             problem = f"{folder} is a file: a folder is needed."
+        problem = problem or found.problem or None
         self.query_one(".problem", Static).update(problem or "")
         if problem is None:
             self.dismiss(Export(self._format, folder))

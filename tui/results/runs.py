@@ -78,14 +78,9 @@ def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, fl
         "negotiations": run.negotiations,
         "messages": run.messages,
         "wall_s": run.wall_s,
-        "of_best": _share(run, "optimum"),
-        "of_shared_best": _share(run, "shared_optimum"),
+        "of_best": run.share_of("optimum"),
+        "of_shared_best": run.share_of("shared_optimum"),
     }
-
-
-def _share(run: RunInfo, name: str) -> float | None:
-    optimum = run.comparison.get(name)
-    return optimum.get("share") if isinstance(optimum, dict) else None
 
 
 def _count_spreads(rows: list[RunRow]) -> dict[str, SampleStatistics]:
@@ -152,6 +147,7 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
     _column("peak/avg", "consumption_peak_to_average", 8, "ratio"),
     _OF_BEST,
     _OF_SHARED_BEST,
+    _column("of possible", "share_of_possible", 11, "share", 132, full="share of the possible"),
     _column("on grid", "jobs_on_grid", 7, "count", 120),
     _column("negotiations", "negotiations", 12, "count", 126),
     _MESSAGES,

@@ -19,7 +19,7 @@ from broker.transport import AccessOptions, access_to
 from scenarios import MAX_DAYS, Scenario, sharing_problems
 from scenarios.load import bundled_names
 from scenarios.simulation import MOST_HOSTS, Plan
-from tui.widgets import typed_path
+from tui.widgets import LookedUp, looked_up, typed_path
 
 SEARCH_WALL_S = 30.0
 """How long the optimum is sought unless the form says otherwise; as `ssmic run --time-limit` by default."""
@@ -192,8 +192,11 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
     if form.optimum:
         _optimum_s(form, reader)
     out = typed_path(form.out.strip()) if form.out.strip() else None
-    if out is not None and out.exists():
+    found = LookedUp() if out is None else looked_up(out)
+    if found.is_there:
         reader.problems["out"] = f"{out} exists already; refusing to overwrite results"
+    elif found.problem:
+        reader.problems["out"] = found.problem
     if reader.problems or algorithm is None or pace is None:
         return None, reader.problems
     first = scenario.seed if seed is None else seed
@@ -314,7 +317,7 @@ def choices(title: str | None, recent: Iterable[Path], folder: Path) -> list[Cho
     known: set[Path] = set()
     for label, paths in (("recent", recent), ("here", scenario_files(folder))):
         for path in paths:
-            if path.exists() and path not in known:
+            if looked_up(path).is_there and path not in known:
                 known.add(path)
                 name = path.name if label == "here" else f"{path.name} ({path.parent.name})"
                 found.append((f"{label}: {name}", str(path)))

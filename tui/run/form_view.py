@@ -49,6 +49,9 @@ def problem_text(field: str, problem: str) -> str:
     return problem if problem.startswith(f"{label} ") else f"{label}: {problem}"
 
 
+_UNTIL_LAST_JOB = "until last job"
+
+
 class RunForm(ErrorBoundary, VerticalScroll):
     """The form of a simulation."""
 
@@ -123,7 +126,7 @@ class RunForm(ErrorBoundary, VerticalScroll):
             yield Button("Open...", action="browse", compact=True)
         yield Static("", classes="about", markup=False)
         with Horizontal(classes="row"):
-            yield from self._field("days", "until last job", first="Days")
+            yield from self._field("days", _UNTIL_LAST_JOB, first="Days")
             yield from self._field("seed", "from scenario")
             yield from self._field("runs", "1", value="1")
             yield from self._field("workers", "auto")
@@ -256,11 +259,14 @@ class RunForm(ErrorBoundary, VerticalScroll):
     def preselect(self, scenario: Scenario, devices_broker: str) -> None:
         """Set the fields on supply, pace and broker to suit the scenario, unless the one before had the same needs.
 
+        The empty field of the days says what it means for this scenario.
+
         Args:
             scenario: The scenario.
             devices_broker: URL of the broker at which real devices were chosen; empty: none were.
         """
         self._preselect_for_devices(devices_broker, has_devices=bool(scenario.gateways))
+        self.query_one("#days", Input).placeholder = _UNTIL_LAST_JOB if scenario.days is None else "from scenario"
         own = scenario.supply, scenario.promise, ", ".join(scenario.prefer), scenario.forecast
         if own != self._preselected:
             self._preselected = own

@@ -47,6 +47,7 @@ _RUN_STATES: dict[str, Cell] = {
     "failed": ("✗ failed", "bad"),
     "running": ("▶ running", "ok"),
     "": ("· waiting", "muted"),
+    "not run": ("· not run", "muted"),
 }
 _LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain": "muted"}
 _ROOMY = 110
@@ -388,8 +389,14 @@ def _rows_of(simulation: int, running: SimulationClient) -> list[RunProgress]:
     for run, seed in enumerate(running.plan.seeds, start=1):
         time_s, summary = running.times_s.get(run), summaries.get(run)
         share = 0.0 if time_s is None else min(1.0, max(0.0, (time_s - scenario.start_s) / span_s))
-        state = summary.state if summary is not None else "" if time_s is None else "running"
         algorithm, standing = running.plan.algorithm.name, running.standings.get(run)
+        has_ended = standing is not None and standing.is_over  # the process may be ended while it seeks the optimum
+        if summary is not None:
+            state = summary.state
+        elif running.is_over and not has_ended:  # the process was ended, or has failed
+            state = "not run" if time_s is None else running.state
+        else:
+            state = "" if time_s is None else "running"
         share = 1.0 if state == "done" else share
         rows.append(RunProgress(simulation, algorithm, run, seed, state, share, summary, standing))
     return rows

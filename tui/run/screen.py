@@ -16,10 +16,11 @@ from textual.containers import Container
 from textual.widgets import Button, Input
 
 from agents.scheduling import INSERTION
-from broker import SsmicError
+from broker import SsmicError, plural
 from scenarios import Scenario, repeated_id_notes, run_notes
 from scenarios.load import LoadedScenario, load
 from scenarios.simulation import Plan, from_equal_scores
+from tui.formatting import size_of
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.form import choices, plans_of
 from tui.run.form_view import RunForm, problem_text
@@ -41,7 +42,7 @@ from tui.shell import (
     RunScenario,
 )
 from tui.start import load_recent
-from tui.widgets import FieldHelp, VirtualTable
+from tui.widgets import FieldHelp, VirtualTable, looked_up
 
 _TYPING_WALL_S = 0.25
 """Delay after the last key before the scenario is loaded."""
@@ -351,7 +352,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def _remember(self) -> None:
         path = Path(self._source)
-        if path.exists():
+        if looked_up(path).is_there:
             self.ssmic.remember_neighbourhood(path)
 
     async def _run(self, batch: SimulationBatch) -> None:
@@ -504,15 +505,7 @@ def say_open(opened: OpenNeighbourhood) -> str:
 def describe(scenario: Scenario) -> str:
     """Return a short description of a scenario."""
     zone = scenario.zone
-    days = (
-        "until its last job has run"
-        if scenario.days is None
-        else "1 day"
-        if scenario.days == 1
-        else f"{scenario.days} days"
-    )
-    numbers = {"house": len(scenario.houses), "producer": len(scenario.producers), "job": len(scenario.jobs)}
-    counts = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in numbers.items())
+    days = "until its last job has run" if scenario.days is None else plural(scenario.days, "day")
     start = f"{zone.at(scenario.start_s):%a %d %b %Y} {zone.exact_clock(scenario.start_s)} {zone.name}"
-    text = f"{counts}; from {start}, {days}; {scenario.algorithm}, seed {scenario.seed}"
+    text = f"{size_of(scenario)}; from {start}, {days}; {scenario.algorithm}, seed {scenario.seed}"
     return f"{text}\n{scenario.description}".rstrip()

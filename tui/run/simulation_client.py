@@ -246,8 +246,9 @@ class SimulationClient:
                 with suppress(NotConnectedError):
                     await self.send(Go())
             case Progress(run, time_s):
-                self.times_s[run] = time_s
+                self._advance(run, time_s)
             case ClockReported(run, reported):
+                self._advance(run, reported.report.now_s)  # a paced run is on its way between events too
                 self._note(run, status_of_reported(reported, me=whoami()))
             case ExpectationsJudged(run, verdicts):
                 self.judged[run] = verdicts
@@ -259,6 +260,9 @@ class SimulationClient:
                 await self._hear(deliveries)
             case SimulationEnded():
                 self.ended = event
+
+    def _advance(self, run: int, time_s: int) -> None:
+        self.times_s[run] = max(time_s, self.times_s.get(run, time_s))
 
     async def _hear(self, deliveries: Iterable[tuple[str, bytes]]) -> None:
         watched = self.feeds[0].watched

@@ -138,9 +138,13 @@ class EmptyState(Vertical):
         self._hint = hint
         self._actions = actions
 
+    def say(self, title: str) -> None:
+        """Show another title; an empty one: the own title again."""
+        self.query_one(".empty-title", Static).update(title or self._title)
+
     def compose(self) -> ComposeResult:
         """Put title, hint and buttons in the middle."""
-        yield Static(self._title, classes="empty-title")
+        yield Static(self._title, classes="empty-title", markup=False)
         yield Static(self._hint, classes="empty-hint")
         if self._actions:
             with Horizontal():

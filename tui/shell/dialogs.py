@@ -24,7 +24,7 @@ from broker import plural, writing_obstacle
 from tui.shell.error_notices import ErrorBoundary
 from tui.shell.footer import Footer
 from tui.street_groups import streets_of
-from tui.widgets import Column, PathInput, PlainText, VirtualTable, meant_path, typed_path
+from tui.widgets import Column, PathInput, PlainText, VirtualTable, looked_up, meant_path, typed_path
 
 _BOX_CSS = """
     {name} > Vertical {{ width: {width}; max-width: 95%; padding: 1 2 0 2; }}
@@ -209,7 +209,7 @@ class _Tree(DirectoryTree):
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """Omit hidden files and files that do not match."""
-        return [p for p in paths if not p.name.startswith(".") and (p.is_dir() or self._fits(p))]
+        return [p for p in paths if not p.name.startswith(".") and (looked_up(p).is_folder or self._fits(p))]
 
     @override
     def _add_to_load_queue(self, node: TreeNode[DirEntry]) -> AwaitComplete:
@@ -320,7 +320,7 @@ The list shows the folder in the field. `Ctrl+Up` goes to the folder above it.
         typed = typed_path(event.value.strip() or ".")
         folder = typed if event.value.endswith("/") else typed.parent
         tree = self.query_one(_Tree)
-        if event.input.has_focus and folder.is_dir() and folder != Path(tree.path):
+        if event.input.has_focus and looked_up(folder).is_folder and folder != Path(tree.path):
             tree.path = folder
 
     def action_parent(self) -> None:
@@ -355,13 +355,15 @@ The list shows the folder in the field. `Ctrl+Up` goes to the folder above it.
 
     def _problem(self, text: str, path: Path) -> str | None:
         obstacle = writing_obstacle(path) if self._kind == "new" else ""  # missing folders are created
+        found = looked_up(path)
         problems = {
             "Type a path, or choose one below.": not text,
-            f"{path} is a folder; add a file name.": self._kind == "new" and path.is_dir(),
+            f"{path} is a folder; add a file name.": self._kind == "new" and found.is_folder,
             f"{path} cannot be written: {obstacle}.": bool(obstacle),
-            f"There is no {path}.": self._kind != "new" and not path.exists(),
-            f"{path} is a folder; a file is needed.": self._kind == "file" and path.is_dir(),
-            f"{path} is a file; a folder is needed.": self._kind == "folder" and path.is_file(),
+            found.problem: bool(found.problem),
+            f"There is no {path}.": self._kind != "new" and not found.is_there,
+            f"{path} is a folder; a file is needed.": self._kind == "file" and found.is_folder,
+            f"{path} is a file; a folder is needed.": self._kind == "folder" and found.is_file,
         }
         return next((problem for problem, is_so in problems.items() if is_so), None)
 

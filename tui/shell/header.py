@@ -7,8 +7,8 @@ from typing import cast
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.dom import DOMNode
-from textual.markup import escape
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -94,7 +94,7 @@ class AreaBar(Horizontal):
             for tab in self.query(AreaTab):
                 tab.name_keys(typing=typing)
 
-    def _show_status(self, status: str) -> None:
+    def _show_status(self, status: Content) -> None:
         self.query_one(".status", Static).update(status)
 
 
@@ -168,14 +168,15 @@ def parts_of(feed: Feed, monitored_run: MonitoredRun, *, utc: bool = False) -> l
     return parts
 
 
-def short_status(monitored_run: MonitoredRun, *, utc: bool) -> str:
-    """Return the state of the run for the bar, as markup."""
+def short_status(monitored_run: MonitoredRun, *, utc: bool) -> Content:
+    """Return the state of the run for the bar; empty if none is watched."""
     feed, standing = monitored_run.feed, monitored_run.standing
     if feed is None or feed.watched.time is None or standing is None:
-        return ""
+        return Content()
     colour = COLOURS[standing.tone]
     share = feed.watched.share_done()
     done = "" if share is None else f" {share:.0%}"
     zone = Zone() if utc else feed.watched.zone
-    said = f"{SIGNS[standing.kind]} " if standing.moves or standing.is_over else f"{escape(standing.text)} "
-    return f"[${colour}]{said}[/]{zone.narrow(feed.watched.time.now_s, '%H:%M')}{done}"
+    said = SIGNS[standing.kind] if standing.moves or standing.is_over else standing.text
+    clock = zone.narrow(feed.watched.time.now_s, "%H:%M")
+    return Content.assemble((f"{said} ", f"${colour}"), f"{clock}{done}")

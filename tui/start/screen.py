@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -21,6 +22,7 @@ from scenarios.results import DEFAULT_FOLDER, results_files
 from tui.results import IndexEntry, entry_of
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
 from tui.start.recent import load_recent, rescued_files
+from tui.widgets import looked_up
 
 Kind = Literal["action", "rescued", "neighbourhood", "results", "bundled"]
 FIRST = "street"
@@ -77,7 +79,7 @@ ACTIONS = (
 def entries() -> tuple[StartEntry, ...]:
     """Return the current entries, group by group. Reads files; call it in a thread."""
     recent = load_recent()
-    known = [path for path in recent.neighbourhoods if path.exists()]
+    known = [path for path in recent.neighbourhoods if looked_up(path).is_there]
     folders = [Path.cwd(), *(path.parent for path in known)]
     rescued = (
         StartEntry("rescued", str(path), path.name, f"{_when(path)}, {path.parent}") for path in rescued_files(folders)
@@ -212,10 +214,10 @@ meter.
         listed.highlighted = listed.get_option_index(_id(self.entries[wanted]))
         listed.scroll_to_highlight()
 
-    def _line(self, entry: StartEntry) -> str:
-        key = f"[$primary]{self.app.get_key_display(Binding(entry.key, ''))}[/]  " if entry.key else ""
-        details = f"  [dim]{_plain(entry.details)}[/]" if entry.details else ""
-        return f"  {key}{_plain(entry.title)}{details}"
+    def _line(self, entry: StartEntry) -> Content:
+        line = f"  {'[$primary]$key[/]  ' if entry.key else ''}$title{'  [dim]$details[/]' if entry.details else ''}"
+        key = self.app.get_key_display(Binding(entry.key, "")) if entry.key else ""
+        return Content.from_markup(line, key=key, title=entry.title, details=entry.details)
 
     @property
     def entry(self) -> StartEntry | None:
@@ -309,7 +311,3 @@ def _id(entry: StartEntry) -> str:
 
 def _same(entry: StartEntry, other: StartEntry) -> bool:
     return _id(entry) == _id(other)
-
-
-def _plain(said: str) -> str:
-    return said.replace("[", r"\[")

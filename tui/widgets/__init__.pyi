@@ -6,7 +6,9 @@ from .chart import (
 )
 from .pasting import pasted_line as pasted_line
 from .path_field import (
+    LookedUp as LookedUp,
     PathInput as PathInput,
+    looked_up as looked_up,
     meant_path as meant_path,
     typed_path as typed_path,
 )

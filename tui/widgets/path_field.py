@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,6 +55,35 @@ def typed_path(text: str) -> Path:
         return Path(text)
 
 
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What is at a path."""
+
+    is_there: bool = False
+    is_folder: bool = False
+    problem: str = ""
+    """Why that cannot be known; empty if it can."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether there is something other than a folder."""
+        return self.is_there and not self.is_folder
+
+
+def looked_up(path: Path) -> LookedUp:
+    """Return what is at a path.
+
+    `Path.exists` raises an error where a name is too long, or a folder closed to the user.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return LookedUp()
+    except OSError as error:
+        return LookedUp(problem=f"{path}: {error.strerror}.")
+    return LookedUp(is_there=True, is_folder=stat.S_ISDIR(mode))
+
+
 def meant_path(text: str) -> Path:
     """Return the path that a text means: of `/home/ada//tmp/x` only `/tmp/x`, unless the whole leads somewhere.
 
@@ -62,7 +93,8 @@ def meant_path(text: str) -> Path:
     whole = typed_path(text)
     _, behind_folder, rest = text.rpartition("//")
     absolute = Path(f"/{rest}")
-    return absolute if behind_folder and not whole.parent.is_dir() and absolute.parent.is_dir() else whole
+    leads_somewhere = looked_up(whole.parent).is_folder or not looked_up(absolute.parent).is_folder
+    return whole if leads_somewhere or not behind_folder else absolute
 
 
 def _common_beginning(texts: list[str]) -> str:

@@ -69,6 +69,8 @@ def ranked(wanted: str, things: Iterable[ThingT], texts: Callable[[ThingT], tupl
         things: The things to search.
         texts: Returns a thing's title and details.
     """
+    if not wanted.strip():
+        return [*things]
     found = [(rank, thing) for thing in things if (rank := rank_of(wanted, *texts(thing))) is not None]
     return [thing for _, thing in sorted(found, key=lambda pair: pair[0])]
 

@@ -22,8 +22,8 @@ from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
 from scenarios.devices.adapters.values import MeterValue, SwitchingMessage
 from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
 from scenarios.devices.payloads import announcement, is_s2, problem_in_words
-from scenarios.errors import suggest
 from scenarios.gateways import S2, SSMIC, Gateway
+from scenarios.mistyped_names import suggest
 
 
 @dataclass(frozen=True, slots=True)

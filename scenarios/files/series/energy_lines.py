@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.file_reading import check_inside, lines_of, read_text
+from scenarios.files.file_reading import check_inside, lines_of, read_text, structured_form
 from scenarios.files.series.series_problems import cap_problems, is_sound, known, problems_of_series
 
 _SPACE = re.compile(r"\s+")
@@ -185,6 +185,8 @@ def read_points(
         ScenarioError: See `read_series`.
     """
     text = read_text(path, where)
+    if (form := structured_form(text[:200].encode())) is not None:
+        raise ScenarioError([Problem(where, f"is {form}, not a table; save it as CSV")])
     columns = read_columns(text)
     if columns is not None and len(columns[0]) >= fewest(columns[0][0]) and is_sound(*columns, from_zero=from_zero):
         return columns

@@ -22,10 +22,17 @@ from broker import plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import UNKNOWN
 from scenarios.files.series.series_problems import cap_problems
-from scenarios.files.series.table_columns import UNITS, Reading, Unit, find_time_column, find_unit, find_value_column
-from scenarios.files.series.table_rows import RowTimes, check_times, parsed_rows, rows_in_order
+from scenarios.files.series.table_columns import (
+    UNITS,
+    Reading,
+    Unit,
+    find_time_column,
+    find_unit,
+    find_value_column,
+)
+from scenarios.files.series.table_rows import RowTimes, check_times, parsed_rows, rows_in_order, zone_of_times
 from scenarios.files.series.table_times import zone_of
-from scenarios.files.series.tables import Table, read_table
+from scenarios.files.series.tables import Table, read_table, thousands_note
 
 _POWER_UNITS = ("W", "kW", "MW")
 _READINGS: dict[Reading, str] = {"power": "a power", "interval": "energy per interval", "counter": "a counter"}
@@ -51,7 +58,7 @@ class MeasuredFormat:
     reading: Reading | None = None
     """Whether a value is a power, the energy of an interval, or a counter."""
     zone: str | None = None
-    """IANA name or offset, for times that say none."""
+    """IANA name or offset, for times that say none; None: as the header says, else the scenario's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,9 @@ def is_measured(name: str) -> bool:
     return name.lower().endswith(MEASURED_SUFFIXES)
 
 
-def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: bool = False) -> MeasuredSeries:
+def read_measured(
+    path: Path, where: str, wanted: MeasuredFormat, *, is_run: bool = False, scenario_zone: str | None = None
+) -> MeasuredSeries:
     """Return the series in a file of measurements.
 
     Args:
@@ -83,6 +92,7 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
         where: Its name, for messages.
         wanted: The given parts of the format.
         is_run: Whether it is one run of a device: then its times may count from its start, or be times of day.
+        scenario_zone: IANA name of the zone of times for which neither the format nor the header says one.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems, each with its line.
@@ -90,7 +100,7 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     table = read_table(path, where)
     notes = list(table.notes)
     problems: list[Problem] = []
-    found = _find_layout(table, wanted, notes, problems, is_run=is_run)
+    found = _find_layout(table, wanted, notes, problems, is_run=is_run, scenario_zone=scenario_zone)
     if found is None:
         raise ScenarioError(problems)
     try:
@@ -99,10 +109,12 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
         raise ScenarioError([*problems, *error.problems]) from None
     if problems or wanted.zone == UNKNOWN:
         raise ScenarioError(problems)
+    if (note := thousands_note(table, found.value_column)) is not None:
+        notes.append(note)
     reading = wanted.reading or _reading(found.unit, values.tolist(), notes)
     times_s, energy_wh = _cumulated(table, grid, values * UNITS[found.unit], reading, notes)
     columns = table.columns[found.time_column], table.columns[found.value_column]
-    done = MeasuredFormat(*columns, found.unit, reading, wanted.zone)
+    done = MeasuredFormat(*columns, found.unit, reading, found.zone_name)
     return MeasuredSeries(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
 
 
@@ -114,11 +126,18 @@ class _Layout:
     value_column: int
     zone: tzinfo | None
     """Zone of times that state none; None: all times state one, or count from the start."""
+    zone_name: str | None
     unit: Unit
 
 
 def _find_layout(
-    table: Table, wanted: MeasuredFormat, notes: list[str], problems: list[Problem], *, is_run: bool
+    table: Table,
+    wanted: MeasuredFormat,
+    notes: list[str],
+    problems: list[Problem],
+    *,
+    is_run: bool,
+    scenario_zone: str | None,
 ) -> _Layout | None:
     """Return the layout of a table, as given or found; None if a part of it is not known.
 
@@ -131,6 +150,7 @@ def _find_layout(
         notes: Receives what is found.
         problems: Receives what is wrong.
         is_run: See `read_measured`.
+        scenario_zone: See `read_measured`.
     """
     time_column = _found(wanted.time, lambda: find_time_column(table, wanted.time, is_run=is_run), problems)
     value_column = None
@@ -139,12 +159,15 @@ def _find_layout(
             wanted.value, lambda: find_value_column(table, wanted.value, time_column, notes), problems
         )
     zone: tzinfo | None = None
-    if wanted.zone is not None:
+    zone_name = wanted.zone
+    if zone_name is None and time_column is not None:
+        zone_name = zone_of_times(table, time_column, scenario_zone, notes, is_run=is_run)
+    if zone_name is not None:
         # With a stand-in, the rest is checked too.
-        zone = _found(wanted.zone, lambda: zone_of(wanted.zone or "", table.where), problems) or UTC
+        zone = _found(zone_name, lambda: zone_of(zone_name, table.where), problems) or UTC
     unit = _find_unit(table, value_column, wanted, notes, problems)
     if time_column is not None and value_column is not None and unit is not None:
-        return _Layout(time_column, value_column, zone, unit)
+        return _Layout(time_column, value_column, zone, zone_name, unit)
     if time_column is not None:
         try:
             check_times(table, RowTimes(table, time_column, zone, is_run=is_run))
@@ -209,6 +232,8 @@ class _Grid:
 
     times_s: tuple[int, ...]
     """Time of each value, UNIX seconds, ascending."""
+    step_s: int
+    """The step that most rows have, seconds."""
     gaps: tuple[tuple[int, int], ...]
     """After which time there is one, and how long it is until the next time, seconds."""
     lengths_s: NDArray[np.int64]
@@ -236,7 +261,7 @@ class _Grid:
             places.append(len(points_s) - 1)
             points_s.append(time_s + length_s)
         gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > longest_s)
-        return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places))
+        return cls(tuple(times), step_s, gaps, np.array(lengths_s), tuple(points_s), np.array(places))
 
 
 def _grid_and_values(
@@ -320,7 +345,7 @@ def _cumulated(
     table: Table, grid: _Grid, values: NDArray[np.float64], reading: Reading, notes: list[str]
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return cumulative energy, Wh; `notes` receives gaps and resets of a counter."""
-    _tell_gaps(table.where, grid.gaps, reading, notes)
+    _tell_gaps(table.where, grid, reading, notes)
     if reading == "counter":
         steps = np.diff(values)
         resets = np.flatnonzero(steps < 0)
@@ -338,22 +363,21 @@ def _summed(energies: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(np.concatenate(([0.0], energies)).cumsum().tolist())
 
 
-def _tell_gaps(where: str, gaps: Sequence[tuple[int, int]], reading: Reading, notes: list[str]) -> None:
-    too_long = [(time_s, gap_s) for time_s, gap_s in gaps if gap_s > MAX_GAP_S]
+def _tell_gaps(where: str, grid: _Grid, reading: Reading, notes: list[str]) -> None:
+    # A power or an energy is known for one step from its time on; of a counter, nothing until the next reading.
+    known_s = 0 if reading == "counter" else grid.step_s
+    gaps = [(time_s + known_s, length_s - known_s) for time_s, length_s in grid.gaps]
+    too_long = [
+        Problem(where, f"no value for {gap_s / 3600:.1f} h from {_shown(from_s)} on; gaps of at most 24 h are bridged")
+        for from_s, gap_s in gaps
+        if gap_s > MAX_GAP_S
+    ]
     if too_long:
-        problems = [
-            Problem(
-                where, f"no value for {gap_s / 3600:.1f} h after {_shown(time_s)}; gaps of at most 24 h are bridged"
-            )
-            for time_s, gap_s in too_long
-        ]
-        raise ScenarioError(cap_problems(problems, where))
+        raise ScenarioError(cap_problems(too_long, where))
     if gaps:
-        longest_s = max(gap_s for _, gap_s in gaps)
-        how = "its energy is spread evenly over it" if reading == "counter" else "it counts as 0 Wh"
-        some = (
-            f"{plural(len(gaps), 'gap')} (the first after {_shown(gaps[0][0])}, the longest {longest_s / 60:.0f} min)"
-        )
+        longest_min = max(gap_s for _, gap_s in gaps) / 60
+        how = "the energy of a gap is spread evenly over it" if reading == "counter" else "a gap counts as 0 Wh"
+        some = f"{plural(len(gaps), 'gap')} (the first from {_shown(gaps[0][0])} on, the longest {longest_min:.0f} min)"
         notes.append(f"has {some}; {how}.")
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.table_columns import find_time_column, find_value_column
-from scenarios.files.series.table_rows import RowTimes, parsed_rows
+from scenarios.files.series.table_rows import RowTimes, parsed_rows, zone_of_times
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import read_table
 
@@ -30,7 +30,14 @@ class PriceTable:
 
 
 def read_prices(
-    path: Path, where: str, time: str | int | None, value: str | int | None, unit: str | None, zone_name: str | None
+    path: Path,
+    where: str,
+    time: str | int | None,
+    value: str | int | None,
+    unit: str | None,
+    zone_name: str | None,
+    *,
+    scenario_zone: str | None,
 ) -> PriceTable:
     """Return the prices in a table.
 
@@ -40,7 +47,8 @@ def read_prices(
         time: Name or number of the column of times; None: to be guessed.
         value: Name or number of the column of prices; None: to be guessed.
         unit: One of `PRICE_UNITS`; None: as the column's name says.
-        zone_name: IANA name or offset, for times that say none.
+        zone_name: IANA name or offset, for times that say none; None: as the header says, else the scenario's.
+        scenario_zone: See `read_measured`.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems, each with its line.
@@ -49,6 +57,7 @@ def read_prices(
     notes = list(table.notes)
     time_column = find_time_column(table, time, is_run=False)
     value_column = find_value_column(table, value, time_column, notes)
+    zone_name = zone_name or zone_of_times(table, time_column, scenario_zone, notes)
     zone = None if zone_name is None else zone_of(zone_name, where)
     named = unit or _price_unit(table.columns[value_column])
     if named is None:

@@ -123,7 +123,9 @@ class SeriesReader:
         if given.intersection(power_keys):
             forms.append("power_w")
         if len(forms) != 1:
-            choice = f"{', '.join(map(repr, whole))}, or {' with '.join(repr(key) for key in reversed(power_keys))}"
+            choice = f"{', '.join(map(repr, whole))}, or 'power_w' with {' and '.join(map(repr, power_keys[:-1]))}"
+            if given.intersection(power_keys) and "power_w" not in given:
+                forms[-1:] = [key for key in power_keys if key in given]
             found = " and ".join(map(repr, forms)) or "none"
             self.collector.at(path, f"exactly one of {choice} is expected; found {found}")
             return None
@@ -155,8 +157,6 @@ class SeriesReader:
             return None
         if wanted == MeasuredFormat() and not (is_measured(name) and self._is_table(name, kind)):
             return self._from_file(kind, name, path)
-        if wanted.zone is None and self.zone is not None:
-            wanted = replace(wanted, zone=self.zone.key)
         return self._measured(kind, name, wanted, path)
 
     def _report_zone(self, name: str, path: KeyPath) -> None:
@@ -235,7 +235,17 @@ class SeriesReader:
         The keys `columns`, `unit` and `zone` of the entry at `path` describe the table.
         """
         return self._of_table(
-            name, path, lambda file: read_prices(file, str(file), columns.time, columns.value, unit, zone)
+            name,
+            path,
+            lambda file: read_prices(
+                file,
+                str(file),
+                columns.time,
+                columns.value,
+                unit,
+                zone,
+                scenario_zone=None if self.zone is None else self.zone.key,
+            ),
         )
 
     def _measured(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
@@ -247,7 +257,10 @@ class SeriesReader:
 
     def _measured_once(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
         is_run = kind is LoadProfile
-        found = self._of_table(name, path, lambda file: read_measured(file, str(file), wanted, is_run=is_run))
+        zone = None if self.zone is None else self.zone.key
+        found = self._of_table(
+            name, path, lambda file: read_measured(file, str(file), wanted, is_run=is_run, scenario_zone=zone)
+        )
         if found is None or self.folder is None:
             return None
         times_s = tuple(time_s - found.times_s[0] for time_s in found.times_s) if is_run else found.times_s

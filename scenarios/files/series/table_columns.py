@@ -20,6 +20,14 @@ _TIME_NAMES = ("time", "date", "zeit", "datum", "timestamp", "start", "utc", "mo
 _RELATIVE_NAMES = ("second", "sekunde", "minute", "hour", "stunde", "elapsed", "sec", "min", "s", "h", "t")
 _UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(MWh|kWh|Wh|MW|kW|W)(?![A-Za-z])", re.IGNORECASE)
 _WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
+_MONEY = r"€|\$|£|(?<![A-Za-z])(?:EUR|USD|GBP|NOK|SEK|DKK|CHF|PLN|cents?|ct|p|g|kg|t)(?![A-Za-z])|CO2[a-z]*"
+_QUOTIENT = re.compile(
+    rf"(?:{_MONEY})\s*(?:/|per)\s*[kM]?Wh|[kM]?W(?:att)?s?h?\s*(?:/|per)?\s*(?:m(?:²|\^?2|\^?-2)|kWp)", re.IGNORECASE
+)
+"""Prices, emissions, irradiance and specific yield, whose units have one of power or energy as a part."""
+_UTC_IN_NAME = re.compile(
+    r"(?<![A-Za-z])UTC(?: ?([+-]) ?(\d\d?)(?::?(\d\d))?)?(?![A-Za-z0-9])(?! offset)", re.IGNORECASE
+)
 
 
 def find_time_column(table: Table, wanted: str | int | None, *, is_run: bool) -> int:
@@ -95,15 +103,23 @@ def stated_unit(table: Table, column: int) -> Unit | None:
     texts = [table.columns[column], table.units[column]] if table.has_header else []
     first = next(iter(table.cells(column, 1)), None)
     in_cell = UNIT_IN_CELL.fullmatch(first) if isinstance(first, str) else None
-    for text in texts:
-        found = _UNIT_IN_NAME.search(text.replace("_", " "))
-        watts = _WATTS.search(text.replace("_", " "))
+    for text in (_QUOTIENT.sub(" ", text.replace("_", " ")) for text in texts):
+        found, watts = _UNIT_IN_NAME.search(text), _WATTS.search(text)
         if found is not None:
             return unit_named(found[1])
         if watts is not None:
             prefix = {"kilo": "k", "mega": "M"}.get((watts[1] or "").lower(), "")
             return unit_named(f"{prefix}W{'h' if watts[2] else ''}")
     return None if in_cell is None else unit_named(in_cell[2])
+
+
+def stated_zone(table: Table, column: int) -> str | None:
+    """Return UTC, or the offset from it, that a column's name or the row of units says; None: neither says one."""
+    for text in (table.columns[column], table.units[column]) if table.has_header else ():
+        found = _UTC_IN_NAME.search(text.replace("_", " "))
+        if found is not None:
+            return "UTC" if found[1] is None else f"{found[1]}{int(found[2]):02}:{found[3] or '00'}"
+    return None
 
 
 def unit_named(text: str) -> Unit:
@@ -130,7 +146,7 @@ def find_unit(table: Table, column: int, reading: Reading | None, notes: list[st
         what = "the unit is not given; add unit: W or unit: kW"
         raise ScenarioError([Problem(table.where, what)])
     if table.has_header:
-        what = f"column {table.columns[column]!r} has no unit; add unit: W, kW, Wh or kWh"
+        what = f"column {table.columns[column]!r} has no unit of power or energy; add unit: W, kW, Wh or kWh"
         raise ScenarioError([Problem(table.where, what)])
     notes.append("no unit is given; Wh is assumed.")
     return "Wh"

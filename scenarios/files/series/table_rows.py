@@ -11,12 +11,13 @@ from typing import Any
 from broker import plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.series_problems import cap_problems
-from scenarios.files.series.table_columns import UNITS, Unit, unit_named
+from scenarios.files.series.table_columns import UNITS, Unit, stated_zone, unit_named
 from scenarios.files.series.table_times import (
     EXPECTED,
     DateOrder,
     clock_s,
     excel_moment,
+    have_ends,
     is_clock,
     is_date_only,
     is_excel_column,
@@ -24,6 +25,7 @@ from scenarios.files.series.table_times import (
     moment_s,
     order_of,
     unix_s,
+    without_end,
 )
 from scenarios.files.series.tables import (
     LOOKED_AT,
@@ -58,6 +60,8 @@ class RowTimes:
         self._is_run = is_run
         cells = table.cells(column, LOOKED_AT)
         self._clock = self._beside(column, cells)
+        self._have_ends = False
+        self._have_ends = have_ends(self.text(row) for _, row in table.rows[:LOOKED_AT] if column < len(row))
         self._numbers = numbers_of(table, column)
         self.is_excel = all(map(is_number, cells)) and is_excel_column(list(map(self._numbers.parse, cells)))
         self._is_of_days = self.is_excel and all(float(self._numbers.parse(cell)).is_integer() for cell in cells)
@@ -97,11 +101,11 @@ class RowTimes:
 
     def text(self, cells: Sequence[Any]) -> Any:  # noqa: ANN401 - text, number or date
         """Return a row's time as written."""
-        cell = cells[self.column]
-        if self._clock is None or self._clock >= len(cells) or not isinstance(cell, str):
-            return cell
-        beside = str(cells[self._clock])
-        return f"{beside} {cell}" if is_clock(cell) else f"{cell} {beside}"
+        text = cells[self.column]
+        if self._clock is not None and self._clock < len(cells) and isinstance(text, str):
+            beside = str(cells[self._clock])
+            text = f"{beside} {text}" if is_clock(text) else f"{text} {beside}"
+        return without_end(text) if self._have_ends and isinstance(text, str) else text
 
     def rough(self, cells: Sequence[Any]) -> float | None:
         """Return a time for comparisons within the table; None: it has none."""
@@ -148,6 +152,28 @@ class RowTimes:
         finally:
             if self._zone is None and found.tzinfo is None:
                 self._zone = UTC  # a stand-in: the missing zone is reported once, and the rest is checked too
+
+
+def zone_of_times(
+    table: Table, column: int, scenario_zone: str | None, notes: list[str], *, is_run: bool = False
+) -> str | None:
+    """Return the zone of times that say none: as the header says, else the scenario's; a note reports it.
+
+    Args:
+        table: The table.
+        column: Index of the column of times.
+        scenario_zone: IANA name; None: times have to say their offset.
+        notes: Receives which zone is taken, if a time says none.
+        is_run: See `RowTimes`.
+    """
+    stated = stated_zone(table, column)
+    name = stated or scenario_zone
+    first = next(iter(table.cells(column, 1)), None)
+    found = moment(first)
+    if name is not None and not is_run and found is not None and found.tzinfo is None:
+        why = "as the header says" if stated else "the scenario's zone"
+        notes.append(f"times without an offset are taken as {name}, {why}.")
+    return name
 
 
 def parsed_rows(

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import Final, Literal
 
-from scenarios.errors import Problem, ScenarioError, suggest
+from scenarios.errors import Problem, ScenarioError
+from scenarios.mistyped_names import suggest
 from scenarios.zone import iso_datetime, zone_info
 
 DateOrder = Literal["day", "month"]
@@ -37,6 +38,8 @@ _HOURS = {
     "eest": 3,
 }
 _INTERVAL = re.compile(r"(.*\d:\d\d(?::\d\d)?(?:\s*[AaPp][Mm])?)\s*(?:\u2013|\s-\s|\bto\b|\bbis\b)\s*.*\d:\d\d.*")
+_CLOCKS = re.compile(r"(\d{1,2}:\d\d(?::\d\d)?)-\d{1,2}:\d\d(?::\d\d)?")
+_END_OR_OFFSET = re.compile(r"(.*[ T](\d{1,2}:\d\d)(?::\d\d)?)-(\d\d:\d\d)(?::\d\d)?")
 _ZONE_OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)")
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's numbers have no zone
 _EXCEL_DAYS = (20_000, 80_000)
@@ -73,8 +76,26 @@ def is_clock(text: str) -> bool:
 
 def _beginning(text: str) -> str:
     """Return the beginning of an interval, or a text that is none."""
-    interval = _INTERVAL.fullmatch(text)
+    interval = _INTERVAL.fullmatch(text) or _CLOCKS.fullmatch(text)
     return text if interval is None else interval[1].rstrip()
+
+
+def have_ends(texts: Iterable[object]) -> bool:
+    """Return whether `-12:15` behind the times of rows (`21.06.2026 12:00-12:15`) is the end of each, not an offset.
+
+    A zone has at most two offsets; an end differs from row to row, or is where the next row begins.
+    """
+    found = [_END_OR_OFFSET.fullmatch(text) for text in texts if isinstance(text, str)]
+    clocks = [(each[2].zfill(5), each[3]) for each in found if each is not None]
+    return len({end for _, end in clocks}) > 2 or (
+        len(clocks) > 1 and all(one[1] == following[0] for one, following in pairwise(clocks))
+    )
+
+
+def without_end(text: str) -> str:
+    """Return a time without the end of its interval, of which `have_ends` says that there is one."""
+    found = _END_OR_OFFSET.fullmatch(text)
+    return text if found is None else found[1]
 
 
 def is_date_only(cell: object) -> bool:

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.errors import Problem, ScenarioError, suggest
-from scenarios.files.file_reading import MAX_BYTES, lines_of, read_bytes
+from broker import plural
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.file_reading import MAX_BYTES, lines_of, read_bytes, structured_form
 from scenarios.files.series.table_times import has_moment, is_clock
+from scenarios.mistyped_names import suggest
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 Row = tuple[int, Sequence[Any]]
 """Number of the line or row in the file, and the cells."""
 NOTHING: Final = frozenset(
-    {"", "-", "--", "?", "nan", "null", "none", "na", "n/a", "#n/a", "unavailable", "unknown", "missing"}
+    {"", "-", "--", "?", "nan", "null", "none", "na", "n/a", "n/e", "#n/a", "unavailable", "unknown", "missing"}
 )
 """Cells without a measurement, in lower case."""
 UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)
@@ -44,6 +46,8 @@ _PLAIN_CHARACTERS = re.compile(r"[-+.0-9eE]+")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _GROUPED_BY_DOTS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _GROUPED_BY_COMMAS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_DECIMALS_OR_GROUP = re.compile(r"[-+]?[1-9]\d{0,2}[.,]\d{3}")
+_SHORT_WHOLE = re.compile(r"[-+]?\d{1,3}")
 _BETWEEN_GROUPS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3})")
 _DIGITS = re.compile(r"\d+\b")
 _UNIT = re.compile(r"[\[(]?\s*[kM]?Wh?\s*[\])]?", re.IGNORECASE)
@@ -123,6 +127,14 @@ class Table:
         except ValueError:
             return None
         return values if np.isfinite(values).all() else None
+
+    def is_whole(self, column: int) -> bool:
+        """Return whether a column has neither points nor commas, as far as that is fast to find out."""
+        cells = self._columns[column] if column < len(self._columns) else ()
+        if set(map(type, cells)) != {str}:
+            return False
+        text = "".join(cells)
+        return "." not in text and "," not in text
 
     @cached_property
     def _columns(self) -> list[tuple[Any, ...]]:
@@ -207,6 +219,8 @@ def _read(path: Path, where: str) -> Table:
         content, name = _unpacked(content, where), name.removesuffix(".gz")
     if name.endswith(".parquet") or content[:4] == b"PAR1":
         return _parquet(content, where)
+    if (form := structured_form(content)) is not None:
+        raise ScenarioError([Problem(where, f"is {form}, not a table; save it as CSV")])
     if content[:4] == b"PK\x03\x04" or content[:4] == b"\xd0\xcf\x11\xe0":
         kind = "is an Excel workbook" if re.search(r"\.(xlsx?|xlsm)$", name) else "is a ZIP archive or a workbook"
         raise ScenarioError([Problem(where, f"{kind}; save the table as CSV")])
@@ -301,6 +315,7 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
     if len(rows) == 1 and not _is_data(rows[0][1]):
         raise ScenarioError([Problem(where, "has no line with a time and a value; at least two are expected")])
     first = _first_row(rows)
+    first += _header_below(rows[first : first + LOOKED_AT])
     header, units = _header(rows[:first])
     width = max(len(row[1]) for row in rows[first : first + LOOKED_AT])
     if header is None:
@@ -316,6 +331,10 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
     has_decimal_comma = separator != ","
     named = None if has_decimal_comma or header is None else len(header[1])
     data = rows[first:]
+    below = _lines_below(data)
+    if below:
+        notes.append(f"{plural(below, 'line')} below the table {'was' if below == 1 else 'were'} left out.")
+        data = data[:-below]
     return _checked(Table(where, columns, units, data, header is not None, has_decimal_comma, tuple(notes), named))
 
 
@@ -369,6 +388,32 @@ def _first_row(rows: Sequence[Row]) -> int:
     while first and len(rows[first - 1][1]) == len(cells) and is_like_it(rows[first - 1][1][column]):
         first -= 1
     return first
+
+
+def _header_below(rows: Sequence[Row]) -> int:
+    """Return how many rows the table begins below the first row of data; 0: with it.
+
+    Portals put a table of one row, about the place or the meter, before the one with the series.
+    """
+    if len(rows) < 3 or _is_data(rows[1][1]):
+        return 0
+    names = [cell for cell in rows[1][1] if cell]
+    about = [cell for cell in rows[0][1] if cell]
+    is_header = not any(map(_is_value, names)) and len(names) >= 2 and len(names) != len(about)
+    return 1 + _first_row(rows[1:]) if is_header and _is_data(rows[2][1]) else 0
+
+
+def _lines_below(data: Sequence[Row]) -> int:
+    """Return how many rows at the end are text: a legend, or whom the data belong to. A row with mistakes is none."""
+    last = next((i for i in range(len(data) - 1, -1, -1) if _is_data(data[i][1])), None)
+    below = [] if last is None else data[last + 1 :]
+    width = 0 if last is None else len(data[last][1])
+    are_text = all(len(cells) < width and not any(map(_is_value, cells)) for _, cells in below)
+    return len(below) if are_text else 0
+
+
+def _is_value(cell: str) -> bool:
+    return bool(cell) and (is_number(cell) or has_moment(cell) or is_clock(cell) or is_nothing(cell))
 
 
 def _is_data(cells: Sequence[str]) -> bool:
@@ -451,6 +496,27 @@ class NumberFormat:
         if not _NUMBER.fullmatch(text):
             raise ValueError(f"a number is expected, not {cell!r}")
         return float(text)
+
+
+def thousands_note(table: Table, column: int) -> str | None:
+    """Return how numbers that could be thousands or have three decimals (`1.234`) are read; None: it is clear."""
+    if table.is_whole(column):
+        return None
+    first = None
+    for cell in table.cells(column):
+        if not isinstance(cell, str):
+            return None
+        with_unit = UNIT_IN_CELL.fullmatch(cell)
+        text = cell if with_unit is None else with_unit[1].strip()
+        if _DECIMALS_OR_GROUP.fullmatch(text):
+            first = first or text
+        elif not _SHORT_WHOLE.fullmatch(text):
+            return None
+    if first is None:
+        return None
+    mark, name = (".", "point") if "." in first else (",", "comma")
+    separator = "decimal" if mark == numbers_of(table, column).decimal else "thousands"
+    return f"the {name} in numbers such as {first} is taken as a {separator} separator."
 
 
 def numbers_of(table: Table, column: int) -> NumberFormat:

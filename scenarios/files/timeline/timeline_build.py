@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agents import House, Job, LoadProfile, known_strategies
 from agents.scheduling import AlgorithmSettings, known_algorithms
-from scenarios.errors import ScenarioError, suggest
+from scenarios.errors import ScenarioError
 from scenarios.events import (
     Action,
     AddJobs,
@@ -58,6 +58,7 @@ from scenarios.files.timeline.timeline_model import (
 )
 from scenarios.files.times import NOT_A_TIME, parse_moment
 from scenarios.files.validation import report_errors
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import Expectation, Scenario
 from scenarios.timeline import as_planned, job_added
 from scenarios.zone import DAY_S, Zone

@@ -7,6 +7,7 @@ from .comparison import (
     SimulationComparison as SimulationComparison,
     compare_simulations as compare_simulations,
     comparison_json as comparison_json,
+    differ_in_time as differ_in_time,
     difference_between as difference_between,
 )
 from .figure import (
@@ -38,6 +39,7 @@ __all__ = [
     "check_files",
     "compare_simulations",
     "comparison_json",
+    "differ_in_time",
     "difference_between",
     "drawn_figures",
     "main_figures",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
@@ -18,7 +19,8 @@ from scenarios.scenario import SCENARIO
 
 OF_BEST = "share_of_best"
 OF_SHARED_BEST = "share_of_shared_best"
-_OPTIMUM, _SHARED_OPTIMUM = "optimum", "shared_optimum"
+_OPTIMUM: Final = "optimum"
+_SHARED_OPTIMUM: Final = "shared_optimum"
 COMPARED_FIGURES: tuple[Figure, ...] = (
     *FIGURES,
     Figure(
@@ -131,18 +133,12 @@ def read_simulation(path: Path, interval_s: int) -> ReadSimulation:
 def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, float | None]:
     known = {
         **results.kpis(run.run, interval_s).as_dict(),
-        OF_BEST: _share(run, _OPTIMUM),
-        OF_SHARED_BEST: _share(run, _SHARED_OPTIMUM),
+        OF_BEST: run.share_of(_OPTIMUM),
+        OF_SHARED_BEST: run.share_of(_SHARED_OPTIMUM),
         "negotiations": run.negotiations,
         "messages": run.messages,
     }
     return {figure.name: known.get(figure.name) for figure in COMPARED_FIGURES}
-
-
-def _share(run: RunInfo, name: str) -> float | None:
-    """Return the share of an optimum that a run reached; None if it was not sought."""
-    optimum = run.comparison.get(name)
-    return optimum.get("share") if isinstance(optimum, dict) else None
 
 
 def with_common_optima(read: Sequence[ReadSimulation]) -> list[ReadSimulation]:

@@ -30,10 +30,11 @@ from scenarios.monitor import shown_agent
 from scenarios.prices import price_in_words
 from scenarios.results.bill_rows import bill_rows
 from scenarios.results.connection import ResultsError
+from scenarios.results.kept_messages import RecordedMessage
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.large_runs import is_of_large_runs, large_contents
 from scenarios.results.report.report_parts import bill_row, job_row, page_header, run_header
-from scenarios.results.rows import RecordedMessage, RunInfo
+from scenarios.results.rows import RunInfo
 from scenarios.results.views import RunResults, load_run
 from scenarios.scenario import Scenario
 

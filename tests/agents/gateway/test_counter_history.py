@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agents.gateway.counter_history import CountBefore, CounterHistory, CounterStep
+from agents.gateway.counter_history import CountBefore, CounterHistory, CounterStep, PowerSeen
 from agents.gateway.device_rules import MeterRules
-from agents.gateway.power_seen import PowerSeen
 
 MOST_W = 3_680.0
 _BEFORE = CountBefore(10_000.0, 0.0, 0.0)
@@ -49,3 +48,12 @@ def test_a_reading_goes_on_from_an_earlier_one(readings: list[float], step: Coun
     """A meter counts the difference; which reading it is taken from decides between 5 and 10,000 Wh."""
     assert last_step(readings) == step
     assert step.from_wh == (0.0 if step.is_reset else step.before_wh)
+
+
+@pytest.mark.parametrize(("until_s", "drawn_wh"), [(None, 0.0), (0, 100.0), (1_800, 50.0)])
+def test_what_was_drawn_since_the_last_reading_begins_at_any_time_even_at_0(
+    until_s: int | None, drawn_wh: float
+) -> None:
+    """Time 0 was taken for no reading at all."""
+    seen = PowerSeen(3_600, until_s, 100.0, is_offline=False, drawn_wh=0.0, most_w=3_680.0)
+    assert seen.since_wh == pytest.approx(drawn_wh)

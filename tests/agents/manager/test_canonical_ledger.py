@@ -10,9 +10,8 @@ from agents.manager.ledger import LedgerEntry, LedgerEvent, canonical_bytes, led
 from agents.model import GRID, SHARED, Contract
 from agents.shares import Share
 from broker.hosts.agent import RetainedPublication
-from broker.hosts.granted_round import Round
-from broker.hosts.journal import RoundRecord
 from broker.hosts.retransmit_buffer import RetransmitBuffer
+from broker.hosts.rounds import Round, RoundRecord
 from broker.transport.base import Bus
 
 

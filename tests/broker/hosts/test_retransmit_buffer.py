@@ -5,9 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from broker.hosts.agent import RetainedPublication
-from broker.hosts.granted_round import Round
-from broker.hosts.journal import RoundRecord
 from broker.hosts.retransmit_buffer import MOST_REPEATED_BYTES, MOST_REPEATS, RetransmitBuffer
+from broker.hosts.rounds import Round, RoundRecord
 from broker.protocol import Envelope, topics
 from broker.transport.memory import MemoryBroker, MemoryBus
 

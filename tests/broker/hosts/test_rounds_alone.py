@@ -7,7 +7,8 @@ from pathlib import Path
 
 from broker.hosts.agent import Agent, Received
 from broker.hosts.host import Host
-from broker.hosts.journal import HostJournal, RoundRecord
+from broker.hosts.journal import HostJournal
+from broker.hosts.rounds import RoundRecord
 from broker.protocol import Batch, Done, Grant, Member, ResendRequest, Roster, envelopes_of, topics
 from broker.transport.base import Bus, Delivery
 from broker.transport.memory import MemoryBroker
@@ -31,7 +32,7 @@ class DeathError(Exception):
 
 
 class CrashAt:
-    """Ends the process after a step was journaled (`broker.hosts.journal.RoundObserver`)."""
+    """Ends the process after a step was journaled (`broker.hosts.rounds.RoundObserver`)."""
 
     def __init__(self, step: int | None) -> None:
         self.step = step

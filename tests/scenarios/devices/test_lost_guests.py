@@ -15,7 +15,6 @@ from scenarios.files.scenario_from_text import load_text
 from tests.scenarios.devices.session import RUN, STREET
 
 KETTLE = f"ssmic/{RUN}/devices/kettle"
-GUESTS = LostGuests(load_text(STREET, "test", None))
 
 
 def answer(payload: object, topic: str = f"{KETTLE}/announce", guests: LostGuests | None = None) -> str | None:
@@ -109,7 +108,8 @@ def test_each_mistake_is_answered_once() -> None:
 
 def test_an_id_that_is_not_encoded_is_answered_on_its_own_topic() -> None:
     """As in a run in one process."""
-    found = GUESTS.take(RUN, Delivery(f"ssmic/{RUN}/devices/my car/announce", b"{}", retain=True))
+    guests = LostGuests(load_text(STREET, "test", None))
+    found = guests.take(RUN, Delivery(f"ssmic/{RUN}/devices/my car/announce", b"{}", retain=True))
     assert found is not None
     assert found[0] == f"ssmic/{RUN}/devices/my car/error"
 

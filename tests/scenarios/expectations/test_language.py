@@ -48,7 +48,14 @@ def test_a_condition_has_a_value(text: str, *, expected: bool) -> None:
     [
         ("", "a value is expected, not 'the end'"),
         ("jobs >", "a value is expected"),
-        ("jobs = 3", "cannot be read from '= 3' on"),
+        ("jobs = 3", "cannot be read from '= 3' on; equality is written =="),
+        ("self_sufficiency > 0,5", "cannot be read from ',5' on; a decimal is written with a point"),
+        (
+            "jobs == 3 && jobs_on_grid == 0",
+            "cannot be read from '&& jobs_on_grid == 0' on; conditions are joined with `and`",
+        ),
+        ("jobs == 3, jobs_on_grid == 0", "cannot be read from ', jobs_on_grid == 0' on"),
+        ("jobs == 3 # three", "cannot be read from '# three' on"),
         ("jobs 3", "unexpected '3'"),
         ("__import__('os')", "there is no figure '__import__'"),
         ("selfsufficiency > 1", "did you mean 'self_sufficiency'?"),

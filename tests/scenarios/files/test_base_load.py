@@ -77,8 +77,9 @@ def test_a_base_load_survives_writing_and_the_results_file(load: str) -> None:
     ("load", "message"),
     [
         ("{constant_w: -3}", "s.yaml:7: houses[0].base_load.constant_w: at least 0 is expected, not -3"),
-        ("{}", "s.yaml:7: houses[0].base_load: exactly one of 'constant_w', 'points', 'file', or 'power_w' with 'step_s' with 'start' is expected; found none"),
-        ("{constant_w: 3, points: [[0, 1], [1, 2]]}", "s.yaml:7: houses[0].base_load: exactly one of 'constant_w', 'points', 'file', or 'power_w' with 'step_s' with 'start' is expected; found 'constant_w' and 'points'"),
+        ("{}", "s.yaml:7: houses[0].base_load: exactly one of 'constant_w', 'points', 'file', or 'power_w' with 'start' and 'step_s' is expected; found none"),
+        ("{constant_w: 3, start: '06:00'}", "s.yaml:7: houses[0].base_load: exactly one of 'constant_w', 'points', 'file', or 'power_w' with 'start' and 'step_s' is expected; found 'constant_w' and 'start'"),
+        ("{constant_w: 3, points: [[0, 1], [1, 2]]}", "s.yaml:7: houses[0].base_load: exactly one of 'constant_w', 'points', 'file', or 'power_w' with 'start' and 'step_s' is expected; found 'constant_w' and 'points'"),
         ("{constant_w: 3, unit: W}", "s.yaml:7: houses[0].base_load.unit: describes a table of measurements; only valid with 'file'"),
         ("{constant: 3}", "s.yaml:7: houses[0].base_load.constant: unknown key; did you mean 'constant_w'?"),
         ('{points: [["00:00", 5], ["01:00", 2]]}', "s.yaml:7: houses[0].base_load.points[1]: 2 Wh is less than 5 Wh before; cumulative energy must not decrease"),

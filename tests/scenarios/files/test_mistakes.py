@@ -43,6 +43,7 @@ SUN = 'points: [["04:00", 0], ["05:00", 120.5]]'
 DISH = "{id: dishwasher, type: consumer, load_profile: dish}"
 NAIVE = "'2026-06-21T06:00' has no UTC offset; write for example 2026-06-21T06:00:00+02:00, or ...Z for UTC"
 A_TIME = 'a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start'
+START = "an ISO time such as 2026-06-21T06:00:00+02:00 (without an offset if the file has a zone), or UNIX seconds"
 TIME = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 
 
@@ -97,6 +98,7 @@ def test_the_good_file_is_good() -> None:
         (", grid_kg_co2_per_kwh: 0.4", "", "s.yaml:17: tariff.grid_kg_co2_per_kwh: required (emissions of a kWh from the grid)"),
         ("version: 1", "version: one", "s.yaml:1: version: 1 is expected, not 'one'"),
         ("version: 1\n", "", "s.yaml:1: version: required (version of this format)"),
+        ("import_eur_per_kwh: 0.35", "import_eur_per_kwh: 0,35", "s.yaml:17: tariff.35: unknown key; a number has a decimal point, not a comma"),
         ("version: 1", "version: 2", "s.yaml:1: version: written for a newer ssmic: format version 2; this one reads version 1"),
     ],
 )  # fmt: skip
@@ -111,8 +113,8 @@ def test_keys_and_values(old: str, new: str, message: str) -> None:
         ("2026-06-21T00:00:00+02:00", "2026-06-21T06:00", f"s.yaml:3: start: {NAIVE}"),
         ("2026-06-21T00:00:00+02:00", "2026-06-21", "s.yaml:3: start: '2026-06-21' has no UTC offset; write for example 2026-06-21T00:00:00+02:00, or ...Z for UTC"),
         ("2026-06-21T00:00:00+02:00", '"06:00"', 's.yaml:3: start: "06:00" counts from the start, which itself needs a date'),
-        ("2026-06-21T00:00:00+02:00", "monday", f"s.yaml:3: start: 'monday' is not a time; expected {TIME}"),
-        ("2026-06-21T00:00:00+02:00", "2026-06-21T00:00:00+02:60", f"s.yaml:3: start: '2026-06-21T00:00:00+02:60' is not a time; expected {TIME}"),
+        ("2026-06-21T00:00:00+02:00", "monday", f"s.yaml:3: start: 'monday' is not a time; expected {START}"),
+        ("2026-06-21T00:00:00+02:00", "2026-06-21T00:00:00+02:60", f"s.yaml:3: start: '2026-06-21T00:00:00+02:60' is not a time; expected {START}"),
         ("2026-06-21T00:00:00+02:00", "-5", "s.yaml:3: start: -5 is not a time between the years 1970 and 9999"),
         ("2026-06-21T00:00:00+02:00", "[]", 's.yaml:3: start: a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start, not a list'),
         ('"06:00"', "2026-06-21T06:00", f"s.yaml:16: jobs[0].registered: {NAIVE}"),
@@ -359,7 +361,7 @@ def test_a_mistake_hides_no_other(changes: dict[str, str], found: list[str]) -> 
         (b"0 0\n60 5\n\n120 4\n", ["s.csv:4: 4 Wh is less than 5 Wh before; cumulative energy must not decrease"]),
         (b"0 0\n120 5\n60 6\n", ["s.csv:3: the time 60 is not after 120; times must increase"]),
         (b"60 0\n120 5\n", ["s.csv:1: the first point of a load profile is at 0 s, not at 60 s"]),
-        (b"\x00\x01\x02\xff", ["s.csv: is not a text file: byte 4 is not UTF-8"]),
+        (b"\x00\x01\x02\xff", ["s.csv: is not a text file, or not in UTF-8 (byte 4)"]),
         (b"0 0\n\x00 1\n", ["s.csv: is not a text file: it contains NUL bytes"]),
         (b"x\n" * 12, [*(f"s.csv:{i}: two columns are expected (seconds, cumulative Wh), there is 1: 'x'" for i in range(1, 11)), "s.csv: and 2 more problems"]),
     ],
@@ -377,12 +379,13 @@ def test_mistakes_in_files_next_to_the_scenario(tmp_path: Path, content: bytes |
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "is not a text file: byte 1 is not UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "is not a text file, or not in UTF-8 (byte 1)"),
+        ("name: Straße".encode("latin-1"), "is not a text file, or not in UTF-8 (byte 11)"),
         (
             b"SQLite format 3\x00\x10\x00",
             "is an SQLite file, not a text file; `ssmic results scenario` writes the scenario in a results file",
         ),
-        ("version: 1".encode("utf-16"), "is not a text file: byte 1 is not UTF-8"),
+        ("version: 1".encode("utf-16"), "is a text file in UTF-16; save it in UTF-8"),
     ],
 )
 def test_a_file_that_is_not_text(tmp_path: Path, content: bytes, message: str) -> None:

@@ -175,3 +175,17 @@ def test_contracts_get_no_less_where_base_loads_are_taken_from_the_roofs_before(
 
     assert (beside.delivered_wh >= settled.delivered_wh - EXACT_WH).all()
     assert (beside.produced_wh <= settled.produced_wh + EXACT_WH).all()
+
+
+def test_what_is_only_a_rounding_error_is_no_energy() -> None:
+    """Who counts the minutes with grid power, or the houses with a roof, finds none that rounding has made."""
+    rates = [0.1 * n + 1 / 3 for n in range(1, 12)]
+    houses = {f"r{n}": {f"pv{n}": forecast(sun((0, 0), (36_000, 1_700 / 3 + n)))} for n in range(3)}
+    houses |= {f"h{n}": {} for n in range(len(rates))}
+    scenario = neighbourhood(houses, [], tariff=TARIFF)
+    scenario = replace(
+        scenario, base_loads={f"h{n}": draw((0, 0), (36_000, 100 * rate)) for n, rate in enumerate(rates)}
+    )
+    settled = settle(scenario, [], START_S, START_S + 36_000)
+    assert settled.grid_wh.tolist() == [0.0] * settled.minutes
+    assert (settled.export_wh.sum(axis=0) > 0).all()

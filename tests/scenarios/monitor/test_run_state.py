@@ -447,6 +447,16 @@ async def test_runs_on_a_broker_are_found(street: Scenario) -> None:
     listening.cancel()
 
 
+def test_a_run_whose_clock_is_gone_is_listed_with_the_time_that_it_has_reached() -> None:
+    """While its broker restarted, the list said that it was at its start, with no pace."""
+    finder = RunFinder(MemoryBroker(), "memory")
+    before = TimeReport(time=START_S + 3600, round=1, step=7, pace="60x", lag_wall_s=0.0, state="running")
+    last_will = TimeReport(time=START_S, round=0, step=0, pace="", lag_wall_s=0.0, state="gone")
+    for report in (before, last_will):
+        finder.take(Delivery(topics.time("r"), report.encoded(), retain=False))
+    assert finder.runs["r"].report == before.model_copy(update={"state": "gone"})
+
+
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 async def test_a_watcher_whose_login_is_refused_gives_up(tmp_path: Path) -> None:
     """It does not retry forever, and reports the reason."""

@@ -8,7 +8,7 @@ from contextlib import closing
 from agents.manager.ledger import MAX_CHANGES, LedgerEntry, LedgerEvent, continued
 from agents.model import Contract
 from agents.shares import Share
-from scenarios.results.rows import WrittenHistory, read_ledger, write_entries
+from scenarios.results.ledger_rows import WrittenHistory, read_ledger, write_entries
 from scenarios.results.schema import TABLES
 
 CHANGES = 60

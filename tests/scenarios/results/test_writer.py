@@ -27,10 +27,10 @@ from agents.manager.ledger import LedgerEntry, ledger_sha256
 from scenarios.events import Note, TimelineEvent
 from scenarios.gateways import Gateway
 from scenarios.prices import PriceBand, TimeOfUse
-from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWriteError, record_comparison, seal
+from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWriteError, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import DroppedHost, record_verdicts
+from scenarios.results.rows import DroppedHost, record_comparison, record_verdicts
 from scenarios.results.run_end import EndState, RecordedEnd, end_without_days_s
 from scenarios.results.summary import run_json, simulation_json
 from scenarios.results.writer import RunWriter

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import hashlib
-import json
 import re
 import sqlite3
 from contextlib import closing
@@ -16,7 +14,7 @@ import pytest
 import ssmic
 from agents.errors import SettingsError
 from scenarios.results import ResultsError, ResultsExistError, ResultsLockedError, ResultsReader
-from scenarios.scenario import SCENARIO, Scenario
+from scenarios.scenario import Scenario
 from scenarios.simulation import Plan, RunSettings, open_simulation
 from scenarios.sweep import (
     SweepPlan,
@@ -32,7 +30,7 @@ from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import FIGURES, SweepRow, perform
 from tests.scenarios.files.series.test_coverage import TEXT
 from tests.scenarios.sweep.small_sweep import REQUEST, content, sweep
-from tests.scenarios.timeline.two_roofs import SUN, TWO_ROOFS
+from tests.scenarios.timeline.two_roofs import TWO_ROOFS
 
 
 class StopNowError(Exception):
@@ -104,6 +102,27 @@ def assert_is_simulated(row: SweepRow, settings: RunSettings, scenario: Scenario
         "negotiations": run.negotiations,
         "messages": run.messages,
     }
+
+
+@pytest.mark.parametrize(("fixed", "is_warned"), [((), True), (("days=1",), False)])
+def test_points_whose_runs_end_at_other_times_are_warned_of(
+    fixed: tuple[str, ...],
+    is_warned: bool,  # noqa: FBT001 - drawn
+    tmp_path: Path,
+) -> None:
+    """Without `days`, a run ends with its last job, so a later one adds production and base load."""
+    file = tmp_path / "late.yaml"
+    text = TWO_ROOFS.replace("days: 1\n", "").replace(
+        'registered: "06:00", earliest_start: "11:00"', 'registered: "${at}", earliest_start: "${at}"'
+    )
+    file.write_text(f'vars: {{at: "11:00"}}\n{text}', encoding="utf-8")
+    request = SweepRequest(str(file), ("at=11:00,11:30,15:00",), ("patient=false", *fixed), seeds=1)
+    path = tmp_path / "late.sqlite"
+    assert not sweep(plan_sweep(request), path, workers=1).failed
+    said = [warning for warning in compared_points(read_sweep(path)).warnings if "ended at other times" in warning]
+    what = "Runs of at=11:30 and 1 other point ended at other times than those of at=11:00, so their production"
+    assert len(said) == is_warned
+    assert all(one.startswith(what) and "--set days=N" in one for one in said)
 
 
 def test_a_row_is_what_a_simulation_of_that_run_says(undisturbed: Path, tmp_path: Path) -> None:
@@ -327,16 +346,19 @@ def test_a_scenario_with_real_devices_is_not_swept(tmp_path: Path) -> None:
         plan_sweep(SweepRequest(str(file), seeds=1))
 
 
-@pytest.mark.parametrize("days", [None, 1])
-def test_a_sweep_whose_runs_lasted_longer_in_an_earlier_version_is_another_one(
-    tmp_path: Path, days: int | None
+def test_a_sweep_of_an_earlier_version_is_read_without_the_figures_it_does_not_have(
+    undisturbed: Path, tmp_path: Path
 ) -> None:
-    """Without `days` they lasted until the evening's forecast: its file is not to have figures of both kinds."""
-    text = TWO_ROOFS.replace("days: 1\n", "" if days is None else f"days: {days}\n")
-    file = tmp_path / "evening.yaml"
-    file.write_text(text.replace(f'issued: "00:00", {SUN}', f'issued: "00:00", {SUN}}}, {{issued: "23:00", {SUN}'))
-    plan = plan_sweep(SweepRequest(str(file), ("algorithm=insertion,exact",)))
-    points = [(point.number, point.values, point.variant, dict(point.settings)) for point in plan.points]
-    rest = json.dumps([plan.keys, points, plan.seeds], sort_keys=True).encode()
-    of_earlier_version = hashlib.sha256(b"".join(SCENARIO.dump_json(one) + b"\0" for one in plan.variants) + rest)
-    assert (plan.fingerprint() == of_earlier_version.hexdigest()[:32]) is (days is not None)
+    """Before runs said what was possible, sweeps had no columns for it."""
+    path = tmp_path / "earlier.sqlite"
+    path.write_bytes(undisturbed.read_bytes())
+    later = ("possible_wh", "share_of_possible")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for name in later:
+            connection.execute(f"ALTER TABLE runs DROP COLUMN {name}")
+    now, before = read_sweep(undisturbed), read_sweep(path)
+    assert [dict(row.figures) for row in before.rows] == [
+        {name: value for name, value in row.figures.items() if name not in later} for row in now.rows
+    ]
+    assert write_sweep_report(before, tmp_path / "report.html") > 10_000
+    export_sweep(before, "csv", tmp_path / "tables")

@@ -45,6 +45,21 @@ def test_several_algorithms_run_on_the_same_seeds_and_are_compared(ssmic: Ssmic,
             assert results.info.seeds == (3, 4, 5)
 
 
+def test_of_several_runs_only_the_expectations_that_fail_are_listed(ssmic: Ssmic, small: Path) -> None:
+    """Those of twenty seeds would hide the comparison; those of a single run are all listed."""
+    small.write_text(small.read_text() + "expect: [jobs == 3, jobs < 3]\n")
+    for options in (("--runs", "2"), ("--algorithm", "insertion,fifty_fifty")):
+        ended = run(ssmic, small, *options)
+        assert ended.code == 5
+        assert "All expectations hold in 0 of 2 runs" in ended.out
+        assert ended.out.count("FAILS  jobs < 3  (jobs = 3)") == 2
+        assert "holds  " not in ended.out
+
+    small.write_text(small.read_text().replace(", jobs < 3", ""))
+    assert run(ssmic, small, "--runs", "2").out.splitlines()[-1] == "All expectations hold in all 2 runs"
+    assert "holds  jobs == 3" in run(ssmic, small).out
+
+
 @pytest.mark.long
 def test_each_algorithm_gets_the_same_ledger_as_alone_from_fresh_scores(ssmic: Ssmic, tmp_path: Path) -> None:
     """Ledgers are equal to the byte, in any order, regardless of earlier scores."""

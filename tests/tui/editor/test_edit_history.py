@@ -14,7 +14,7 @@ from scenarios.errors import ScenarioError
 from scenarios.files import yaml_nodes
 from scenarios.files.document import Document
 from scenarios.files.yaml_nodes import parse_yaml
-from tui.editor import commands, tree_model
+from tui.editor import tree_changes, tree_model
 from tui.editor.edit_history import MOST_VERSIONS, Change, History, Put
 from tui.editor.picker import DEFAULT_SKY
 from tui.editor.tree_model import Ref, Tree
@@ -36,39 +36,39 @@ def _any_change(data: st.DataObject, tree: Tree) -> Change | None:
     kind = data.draw(st.sampled_from(["house", "device", "job", "profile"]))
     refs = _refs(tree, kind)
     if not refs:
-        return commands.add_house(tree)
+        return tree_changes.add_house(tree)
     ref = data.draw(st.sampled_from(refs))
     choices: dict[str, list[Callable[[], Change | None]]] = {
         "house": [
-            lambda: commands.add_house(tree),
-            lambda: commands.remove_house(tree, ref),
-            lambda: commands.add_consumer(tree, ref, APPLIANCES["kettle"]),
-            lambda: commands.add_producer(tree, ref, [DEFAULT_SKY.prediction(tree)]),
-            lambda: commands.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
-            lambda: commands.set_field(
+            lambda: tree_changes.add_house(tree),
+            lambda: tree_changes.remove_house(tree, ref),
+            lambda: tree_changes.add_consumer(tree, ref, APPLIANCES["kettle"]),
+            lambda: tree_changes.add_producer(tree, ref, [DEFAULT_SKY.prediction(tree)]),
+            lambda: tree_changes.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
+            lambda: tree_changes.set_field(
                 tree, (*ref, "base_load", "constant_w"), data.draw(st.sampled_from(["", 0, 120]))
             ),
-            lambda: commands.duplicate(tree, ref),
+            lambda: tree_changes.duplicate(tree, ref),
         ],
         "device": [
-            lambda: commands.remove_device(tree, ref),
-            lambda: commands.set_type(tree, ref, "producer", [DEFAULT_SKY.prediction(tree)]),
-            lambda: commands.set_type(tree, ref, "consumer", []),
-            lambda: commands.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
-            lambda: commands.set_field(tree, (*ref, "name"), data.draw(_WORDS)),
-            lambda: commands.choose_profile(tree, (*ref, "load_profile"), "oven"),
-            lambda: commands.add_job(tree, *tree_model.ids_of(tree, ref)),
+            lambda: tree_changes.remove_device(tree, ref),
+            lambda: tree_changes.set_type(tree, ref, "producer", [DEFAULT_SKY.prediction(tree)]),
+            lambda: tree_changes.set_type(tree, ref, "consumer", []),
+            lambda: tree_changes.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
+            lambda: tree_changes.set_field(tree, (*ref, "name"), data.draw(_WORDS)),
+            lambda: tree_changes.choose_profile(tree, (*ref, "load_profile"), "oven"),
+            lambda: tree_changes.add_job(tree, *tree_model.ids_of(tree, ref)),
         ],
         "job": [
-            lambda: commands.remove_job(tree, ref),
-            lambda: commands.duplicate(tree, ref),
-            lambda: commands.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
-            lambda: commands.set_field(tree, (*ref, "latest_start"), data.draw(_WORDS)),
-            lambda: commands.move_job(tree, ref, "2", "washer"),
+            lambda: tree_changes.remove_job(tree, ref),
+            lambda: tree_changes.duplicate(tree, ref),
+            lambda: tree_changes.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
+            lambda: tree_changes.set_field(tree, (*ref, "latest_start"), data.draw(_WORDS)),
+            lambda: tree_changes.move_job(tree, ref, "2", "washer"),
         ],
         "profile": [
-            lambda: commands.remove_profile(tree, ref),
-            lambda: commands.rename_profile(tree, ref, data.draw(_WORDS)),
+            lambda: tree_changes.remove_profile(tree, ref),
+            lambda: tree_changes.rename_profile(tree, ref, data.draw(_WORDS)),
         ],
     }
     return data.draw(st.sampled_from(choices[kind]))()
@@ -95,10 +95,10 @@ def test_letters_of_a_word_are_undone_as_one(ours: str) -> None:
     history = History(Document(ours), saved=True)
     path = ("houses", 0, "id")
     for typed in ("1a", "1ad", "2", "adler"):
-        history.apply(partial(commands.set_field, path=path, value=typed), merge_key=path)
+        history.apply(partial(tree_changes.set_field, path=path, value=typed), merge_key=path)
     assert [job["house"] for _, job in tree_model.jobs(history.tree)] == ["adler", "adler"]
     history.settle()
-    history.apply(lambda tree: commands.set_field(tree, path, "x"), merge_key=path)
+    history.apply(lambda tree: tree_changes.set_field(tree, path, "x"), merge_key=path)
     history.undo()
     assert tree_model.at(history.tree, path) == "adler"
     history.undo()
@@ -111,7 +111,7 @@ def test_undo_selects_what_was_selected_before_the_first_letter() -> None:
     """The letters of a word are one change."""
     history = History(Document("version: 1\nname: a\n"), saved=True)
     for shown, typed in ((("houses", 0), "ab"), (("houses", 1), "abc")):
-        history.apply(partial(commands.set_field, path=("name",), value=typed), shown, merge_key="name")
+        history.apply(partial(tree_changes.set_field, path=("name",), value=typed), shown, merge_key="name")
     assert history.tree["name"] == "abc"
     assert history.undo() == ("houses", 0)
     assert history.tree["name"] == "a"
@@ -120,7 +120,7 @@ def test_undo_selects_what_was_selected_before_the_first_letter() -> None:
 def _named(history: History, *names: str, merge_key: object = None) -> None:
     """Change the name of the scenario, once for each of these."""
     for name in names:
-        history.apply(partial(commands.set_field, path=("name",), value=name), merge_key=merge_key)
+        history.apply(partial(tree_changes.set_field, path=("name",), value=name), merge_key=merge_key)
 
 
 def test_typing_after_undo_is_a_step_of_its_own() -> None:
@@ -163,7 +163,7 @@ def test_a_reverted_edit_does_not_count_as_a_change(ours: str) -> None:
     """A letter typed and deleted leaves the file as saved."""
     history = History(Document(ours), saved=True)
     for typed in ("oursx", "ours"):
-        history.apply(partial(commands.set_field, path=("name",), value=typed), merge_key="name")
+        history.apply(partial(tree_changes.set_field, path=("name",), value=typed), merge_key="name")
     assert not history.is_dirty
     assert history.undoable is None
 
@@ -176,7 +176,7 @@ def test_a_change_that_the_text_cannot_take_is_forgotten() -> None:
     )
     history = History(document, saved=True)
     bad = history.apply(lambda _: Change("bad", (Put(("x", "id"), "3"),)))
-    history.apply(lambda tree: commands.set_field(tree, ("name",), "b"))
+    history.apply(lambda tree: tree_changes.set_field(tree, ("name",), "b"))
     assert bad is not None
     with pytest.raises(ScenarioError, match="alias"):
         bad.document()
@@ -187,11 +187,11 @@ def test_a_change_that_the_text_cannot_take_is_forgotten() -> None:
 def test_ids_are_given_and_never_twice(ours: str) -> None:
     """Houses are numbered, devices are named after their kind, producers are unique in the neighbourhood."""
     history = History(Document(ours), saved=True)
-    history.apply(commands.add_house)
+    history.apply(tree_changes.add_house)
     assert tree_model.at(history.tree, ("houses", 2, "id")) == "3"
     for _ in range(2):
-        history.apply(lambda tree: commands.add_consumer(tree, ("houses", 2), APPLIANCES["oven"]))
-        history.apply(lambda tree: commands.add_producer(tree, ("houses", 2), [DEFAULT_SKY.prediction(tree)]))
+        history.apply(lambda tree: tree_changes.add_consumer(tree, ("houses", 2), APPLIANCES["oven"]))
+        history.apply(lambda tree: tree_changes.add_producer(tree, ("houses", 2), [DEFAULT_SKY.prediction(tree)]))
     found = [device["id"] for _, device in tree_model.devices(tree_model.at(history.tree, ("houses", 2)))]
     assert found == ["oven", "pv-3", "oven-2", "pv-3-2"]
     assert history.current.document().problems("x", None) == []
@@ -200,7 +200,7 @@ def test_ids_are_given_and_never_twice(ours: str) -> None:
 def test_removing_a_house_takes_its_jobs_along(ours: str) -> None:
     """No reference to it remains."""
     history = History(Document(ours), saved=True)
-    history.apply(lambda tree: commands.remove_house(tree, ("houses", 0)))
+    history.apply(lambda tree: tree_changes.remove_house(tree, ("houses", 0)))
     assert history.tree["jobs"] == []
     assert history.current.document().problems("x", None) == []
 
@@ -224,9 +224,9 @@ def test_a_change_of_many_parts_parses_the_text_a_few_times(ours: str, parsed: l
     job = '  - {house: "2", device: washer, registered: "06:00", earliest_start: "08:00", latest_start: "16:00"}\n'
     history = History(Document(ours.replace("# The end.", f"{job * 50}# The end.")), saved=True)
     for build in (
-        partial(commands.set_field, path=("houses", 1, "id"), value="new"),
-        partial(commands.rename_profile, ref=("load_profiles", "dish"), name="plate"),
-        partial(commands.remove_house, ref=("houses", 1)),
+        partial(tree_changes.set_field, path=("houses", 1, "id"), value="new"),
+        partial(tree_changes.rename_profile, ref=("load_profiles", "dish"), name="plate"),
+        partial(tree_changes.remove_house, ref=("houses", 1)),
     ):
         version = history.apply(build)
         assert version is not None
@@ -242,10 +242,10 @@ def test_a_number_replaces_a_base_load_and_an_empty_field_clears_a_constant_one(
     document = Document("houses:\n  - {id: a, base_load: {file: meter.csv}}\n")
     history = History(document, saved=True)
 
-    assert commands.set_field(parse_yaml(document.text, ""), path, "") is None
-    history.apply(partial(commands.set_field, path=path, value=150), merge_key=None)
+    assert tree_changes.set_field(parse_yaml(document.text, ""), path, "") is None
+    history.apply(partial(tree_changes.set_field, path=path, value=150), merge_key=None)
     assert history.tree["houses"][0]["base_load"] == {"constant_w": 150}
-    history.apply(partial(commands.set_field, path=path, value=""), merge_key=None)
+    history.apply(partial(tree_changes.set_field, path=path, value=""), merge_key=None)
     assert "base_load" not in history.tree["houses"][0]
     history.undo()
     history.undo()

@@ -13,13 +13,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from textual.widgets import Button, Input, Tree
+from textual.widgets import Button, Input, Static, Tree
 from textual.worker import WorkerState
 
 from scenarios.load import load_scenario
 from tests.tui.driving import click
 from tui.editor.dialogs import ImportDialog, Notes
 from tui.editor.picker import Picker
+from tui.editor.session import SessionEvent
 from tui.shell.dialogs import Confirm, PickPath
 
 Editing = Any
@@ -336,6 +337,30 @@ async def test_of_two_files_the_one_chosen_last_is_opened(editing: Editing, file
         assert person.work.tree["name"] == "quick"
 
 
+async def test_the_screen_says_what_is_being_opened_or_saved(editing: Editing, file: Path) -> None:
+    """A neighbourhood of 10,000 houses takes seconds."""
+    async with editing() as person:
+        said: list[str] = []
+
+        def listen(_: SessionEvent) -> None:
+            shown = "#nothing .empty-title" if person.screen.work is None else "#headline > .state"
+            said.append(str(person.screen.query_one(shown, Static).render()))
+
+        person.screen.session.watch(listen)
+        await person.screen.open_source(str(file))
+        await person.settle()
+        assert said[0] == "Opening ours.yaml ..."
+        assert said[-1] == ""
+        await person.show("houses", 1)
+        await person.press("delete")
+        del said[:]
+        await person.press("ctrl+s")
+        assert said[0] == "● changed, not saved  saving ours.yaml ..."
+        assert said[-1] == ""
+        await person.press("q")
+        assert str(person.screen.query_one("#nothing .empty-title", Static).render()) == "No neighbourhood open"
+
+
 async def test_an_externally_changed_file_is_asked_about(
     editing: Editing, file: Path, ours: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,6 +389,26 @@ async def test_an_externally_changed_file_is_asked_about(
         await _answer(person, "Overwrite")
         await person.until(lambda: not person.work.history.is_dirty)
         assert file.read_text(encoding="utf-8") == ours.replace("Brandt", "Bauer")
+
+
+async def test_a_file_that_comes_back_after_it_was_deleted_is_asked_about(
+    editing: Editing, file: Path, ours: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program wrote it anew: saving overwrote that without a question."""
+    monkeypatch.setattr("tui.editor.file_actions.LOOK_WALL_S", 3600)  # here it is looked at when the test says so
+    theirs = ours.replace("Brandt", "Braun")
+    async with editing(file) as person:
+        file.unlink()
+        person.screen.look_at_disk()
+        await person.until(lambda: person.work.history.is_dirty)
+        file.write_text(theirs, encoding="utf-8")
+        await person.press("ctrl+s")
+        await _answer(person, "Back")
+        assert file.read_text(encoding="utf-8") == theirs
+        person.screen.look_at_disk()
+        await _answer(person, "Reload")
+        await person.until(lambda: not person.work.history.is_dirty)
+        assert person.text == theirs
 
 
 def _write(file: Path, text: str) -> None:

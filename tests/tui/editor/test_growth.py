@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from textual.widgets import Input
 from textual.widgets.tree import TreeNode
 
 from tests.tui.editor.conftest import Person
-from tui.editor import commands
+from tui.editor import tree_changes, tree_model
 from tui.editor.tree_view import NeighbourhoodTree, Outline
 
 HOUSES = 120
@@ -78,7 +78,7 @@ async def test_a_house_stays_open_and_marked_when_one_before_it_is_removed(editi
     """Its node moves up; no other takes its mark meanwhile."""
     async with editing(large) as person:
         profile = ("houses", 7, "devices", 0, "load_profile")
-        person.screen.session.apply(lambda tree: commands.set_field(tree, profile, "missing"))
+        person.screen.session.apply(lambda tree: tree_changes.set_field(tree, profile, "missing"))
         await person.show("houses", 7, "devices", 0)
         await person.show("houses", 2)
         await person.press("delete")
@@ -100,3 +100,24 @@ async def test_undoing_a_removal_selects_the_house_that_comes_back(editing: Edit
             await person.press("delete")
             await person.press("ctrl+z")
             assert person.screen.ref == person.tree.cursor_ref == ("houses", 3)
+
+
+@pytest.mark.parametrize("key", ["d", "h", "delete"])
+async def test_a_key_looks_at_each_house_a_few_times(
+    editing: Editing, large: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """Not at all houses for each house, which took a minute where there are thousands."""
+    devices, looks = tree_model.devices, 0
+
+    def counted(house: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+        nonlocal looks
+        looks += 1
+        return devices(house)
+
+    async with editing(large) as person:
+        await person.show("houses", 1)
+        count = len(person.tree.root.children)
+        monkeypatch.setattr(tree_model, "devices", counted)
+        await person.press(key)
+        assert len(person.tree.root.children) - count == (-1 if key == "delete" else 1)
+        assert looks <= 10 * HOUSES

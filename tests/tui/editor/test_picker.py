@@ -287,3 +287,14 @@ def test_a_doubled_slash_within_a_path_that_exists_changes_nothing(tmp_path: Pat
     assert meant_path(f"{tmp_path}//tmp") == tmp_path / "tmp"
     assert meant_path(f"{tmp_path}//new.yaml") == tmp_path / "new.yaml"
     assert meant_path(f"{tmp_path}//nowhere/at/all") == tmp_path / "nowhere/at/all"
+
+
+@pytest.mark.parametrize("name", ["Gate\\", "[A", "a\\[b]", "$title", "[red]Gate[/]"])
+async def test_names_are_listed_as_they_are_written(opened: Opened, name: str) -> None:
+    """A backslash at the end of a house's name was left out, and what is ours for the dim text stood there instead."""
+    async with opened() as pilot:
+        await pilot.app.push_screen(picking := Picker("Find", [PickerItem("0", name, f"of {name}", f"in {name}")]))
+        listed = picking.query_one(OptionList)
+        await until(pilot, lambda: listed.option_count == 2 and listed.size.width > 0)
+        said = [listed.render_line(y).text.strip() for y in range(2)]
+        assert said == [f"in {name}", f"{name}  of {name}"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.files import Document
-from tui.editor import commands
+from tui.editor import tree_changes
 from tui.editor.edit_history import TreeVersion
 from tui.editor.rescued_work import rescue, rescued_work
 from tui.editor.session import EditedNeighbourhood, stamp_of
@@ -31,7 +31,7 @@ def test_the_file_of_rescued_changes_counts_as_changed_if_another_program_saved_
     file = tmp_path / "ours.yaml"
     file.write_text(ours)
     work = EditedNeighbourhood.opened(file)
-    work.history.apply(partial(commands.set_field, path=("name",), value="mine"))
+    work.history.apply(partial(tree_changes.set_field, path=("name",), value="mine"))
     if saved == "before":
         _save_elsewhere(file, ours.replace("name: ours", "name: theirs"))
     said = rescue(work)
@@ -54,7 +54,7 @@ def test_rescued_changes_that_cannot_be_dated_are_saved_once(
     file = tmp_path / "ours.yaml"
     file.write_text(ours)
     work = EditedNeighbourhood.opened(file)
-    work.history.apply(partial(commands.set_field, path=("name",), value="mine"))
+    work.history.apply(partial(tree_changes.set_field, path=("name",), value="mine"))
     _save_elsewhere(file, ours.replace("name: ours", "name: theirs"))
 
     def refuse(*_: object, **__: object) -> None:

@@ -15,7 +15,7 @@ from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from scenarios.load import load_scenario
 from tests.tui.editor.test_session import Person
-from tui.editor import commands
+from tui.editor import tree_changes
 from tui.editor.actions import EditActions, NothingChosenError
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.scan_actions import ScanActions
@@ -84,7 +84,7 @@ async def test_found_devices_go_to_the_house_that_was_chosen_or_nowhere(file: Pa
         finding = asyncio.create_task(ScanActions(session, person, edits, lambda _: None).add_found())
         while not person.notices:
             await asyncio.sleep(0)
-        session.apply(lambda tree: commands.remove_house(tree, ("houses", int(removed) - 1)))
+        session.apply(lambda tree: tree_changes.remove_house(tree, ("houses", int(removed) - 1)))
         if removed == "2":
             with pytest.raises(NothingChosenError, match="House 2 is no longer there"):
                 await finding

@@ -12,7 +12,7 @@ import pytest
 from textual.screen import ModalScreen
 
 from scenarios.files import ShiftForecasts
-from tui.editor import commands
+from tui.editor import tree_changes
 from tui.editor.actions import EditActions, NothingChosenError
 from tui.editor.edit_history import Change, Insert
 from tui.editor.file_actions import FileActions
@@ -92,7 +92,7 @@ def write(file: Path, text: str) -> None:
 def type_name(session: EditSession, *texts: str) -> None:
     """Replace the first house's name, letter by letter."""
     for text in texts:
-        session.apply(partial(commands.set_field, path=NAME, value=text), NAME)
+        session.apply(partial(tree_changes.set_field, path=NAME, value=text), NAME)
 
 
 def test_a_watcher_receives_each_event_in_turn(file: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_watcher_receives_each_event_in_turn(file: Path) -> None:
     events: list[SessionEvent] = []
     session.watch(events.append)
     session.open(EditedNeighbourhood.opened(file))
-    session.apply(commands.add_house, fill_in=True)
+    session.apply(tree_changes.add_house, fill_in=True)
     session.select(("houses", 0))
     session.open(None)
     selected = Selected(is_new=True, reveal=True)
@@ -111,7 +111,7 @@ def test_a_watcher_receives_each_event_in_turn(file: Path) -> None:
 def test_a_new_house_is_selected_and_undo_selects_what_was_selected_before(session: EditSession) -> None:
     """Redo selects the house again."""
     session.select(("jobs", 1))
-    session.apply(commands.add_house)
+    session.apply(tree_changes.add_house)
     assert session.ref == ("houses", 2)
     session.undo()
     assert session.ref == ("jobs", 1)
@@ -132,7 +132,7 @@ def test_undo_and_redo_without_a_change_do_nothing(session: EditSession) -> None
 def test_the_parent_of_a_removed_part_is_selected(session: EditSession) -> None:
     """The device is removed with its house, so only the whole neighbourhood can be selected."""
     session.select(("houses", 1, "devices", 0))
-    change = commands.remove_house(opened(session).tree, ("houses", 1))
+    change = tree_changes.remove_house(opened(session).tree, ("houses", 1))
     opened(session).history.apply(lambda _: change)
     session.note_change()
     assert session.ref == WHOLE
@@ -163,7 +163,7 @@ async def test_a_check_finds_the_problems_of_the_current_version(session: EditSe
     assert opened(session).problems == ()
     events: list[SessionEvent] = []
     session.watch(events.append)
-    session.apply(lambda tree: commands.set_field(tree, ("houses", 1, "id"), "1"))
+    session.apply(lambda tree: tree_changes.set_field(tree, ("houses", 1, "id"), "1"))
     assert not session.is_checked
     await session.check()
     assert session.is_checked
@@ -308,7 +308,7 @@ async def test_forecasts_are_shifted_where_they_are_once_their_files_have_been_r
     edits = EditActions(session, Person())
     shifting = asyncio.create_task(edits.bring_together(ShiftForecasts(("pv",), 2)))
     await asyncio.sleep(0)
-    session.apply(lambda tree: commands.remove_house(tree, ("houses", 0)))
+    session.apply(lambda tree: tree_changes.remove_house(tree, ("houses", 0)))
     await shifting
     (prediction,) = opened(session).tree["houses"][0]["devices"][1]["predictions"]
     assert prediction["points"][0][0] != "04:00"

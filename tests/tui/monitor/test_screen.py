@@ -34,7 +34,7 @@ from tests.tui.driving import click, dialog, focus, steps, the_app, until
 from tui.monitor.hosts_and_devices import HostRows
 from tui.monitor.job_negotiations import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
-from tui.monitor.producers import ProducersPane
+from tui.monitor.producers import ProducerRow, ProducersPane
 from tui.shell.dialogs import AskText, ChooseOne, Confirm
 from tui.shell.footer import Footer
 from tui.shell.header import StatusLine
@@ -241,6 +241,29 @@ async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario)
         await until(pilot, lambda: "+02:00" in str(status.render()))
 
 
+async def test_the_bar_names_a_household_as_it_is_written(opened: Opened) -> None:
+    """Part of the bar's own markup stood behind an id with a bracket."""
+    broker = MemoryBroker()
+    async with opened(first_area="negotiations", size=WIDE) as pilot, broker.connect("clock") as clock:
+        feed = BusFeed(broker, ObservedRun("w"), "memory")
+        the_app(pilot).monitored_run.begin(feed)
+        await until(pilot, lambda: feed.status == "connected")
+        report = TimeReport(
+            time=60,
+            round=0,
+            step=1,
+            pace="max",
+            lag_wall_s=0.0,
+            state="running",
+            waiting_for=("[x",),
+            waiting_wall_s=9.0,
+        )
+        await clock.publish(topics.time("w"), report.encoded(), retain=True)
+        bar = pilot.app.screen.query_one("AreaBar .status", Static)
+        await until(pilot, lambda: "[x" in str(bar.render()))
+        assert str(bar.render()).endswith("waiting for [x 00:01")
+
+
 @pytest.mark.long
 async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: Opened, street: Scenario) -> None:
     """The offset travels in the roster."""
@@ -272,6 +295,25 @@ async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Op
         assert max(chart._series[0].values) > 1_000
         await pilot.press("left_curly_bracket")
         assert max(chart._series[0].values) > 1_000, "there is no day before the first"
+
+
+def test_what_a_producer_committed_before_it_was_watched_is_a_bound(street: Scenario) -> None:
+    """The loads of those jobs are not known: nothing was committed, it said, and all was free."""
+    start_s = street.start_s
+    terms = {"job_id": "wash", "producer": "pv-adler", "start_s": start_s, "agreed_s": start_s, "energy_wh": 1_200.0}
+    event = {"at_s": start_s, "what": "agreed", "start_s": start_s, "reason": ""}
+    contract = {"contract_id": "wash/1", **terms}
+    entry = LedgerEntry.model_validate({"contract": contract, "state": "standing", "history": [event]})
+    run = ObservedRun("run", context_of_scenario(street))
+    run._entry(entry)  # as it comes from the broker
+    (prediction, *_) = street.producers["pv-adler"].predictions
+    run.producers["pv-adler"].learn(prediction)
+    row = ProducerRow(run.producers["pv-adler"], run, (start_s, start_s + 86_400))
+    assert (row.committed, row.remaining) == ("≥ 0 Wh", "≤ 35.34 kWh")
+    for producer in run.producers.values():
+        producer.contracts.clear()
+    row = ProducerRow(run.producers["pv-adler"], run, (start_s, start_s + 86_400))
+    assert (row.committed, row.remaining) == ("0 Wh", "35.34 kWh")
 
 
 @pytest.mark.long

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -34,7 +33,6 @@ from tui.widgets.table import VirtualTable
 
 Opened = Any
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 
 async def take_control(pilot: Any) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from scenarios.results.connection import record_comparison
 from scenarios.results.reader import ResultsReader
+from scenarios.results.rows import record_comparison
 from scenarios.simulation.scores_file import ScoresFile
 from tests.tui.driving import dialog, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen

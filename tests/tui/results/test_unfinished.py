@@ -58,3 +58,4 @@ def test_a_sheet_of_a_stopped_run_says_first_what_it_covers(stopped: Path) -> No
     for sheet in sheets:
         assert sheet.figures[0] == ("Part of a run", "interrupted at 31 %; figures cover that part")
     assert whole.figures[0][0] == "Self-sufficiency"
+    assert whole.figures[2] == ("Share of the possible", "0.0 % of 31.02 kWh")

@@ -11,6 +11,9 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select, Static
 
 from agents.scheduling.settings import ALGORITHMS
+from broker.clock.status_reports import ClockReport
+from broker.protocol import TimeReport
+from scenarios import planned_end_s
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from scenarios.simulation.plan import Plan
@@ -20,8 +23,10 @@ from tui.results.screen import ResultsScreen
 from tui.run.algorithms_dialog import SENTENCES, AlgorithmsDialog
 from tui.run.form import FormValues, plans_of
 from tui.run.form_view import RunForm
-from tui.run.progress_panel import ProgressPanel, RunProgress, columns_for
+from tui.run.progress_panel import ProgressPanel, RunProgress, _state, columns_for, rows_of
 from tui.run.screen import RunScreen
+from tui.run.simulation_client import SimulationBatch
+from tui.run.simulation_messages import ClockReported, Progress
 from tui.shell.dialogs import AskText, Confirm
 from tui.widgets.table import VirtualTable
 from tui.widgets.text import SignCheckbox
@@ -242,3 +247,28 @@ async def test_scores_that_cannot_be_reset_are_reported(opened: Opened, tmp_path
         await pilot.press("ctrl+r")
         await until(pilot, lambda: any("results: is a file" in one.message for one in pilot.app._notifications))
         assert screen._batch is None
+
+
+async def test_the_progress_of_a_paced_run_is_that_of_its_clock_between_events_too(tmp_path: Path) -> None:
+    """It stood at 0 % for the hours before the first event, next to a status line with another figure."""
+    plan = Plan(load_scenario("street"), (1,), bus="memory", folder=tmp_path)
+    batch = SimulationBatch((plan,), lambda: None, None)
+    start_s = plan.scenario.start_s
+    half_s = (planned_end_s(plan.scenario, plan.days) - start_s) // 2
+    report = TimeReport(
+        time=start_s, round=0, step=1, pace="60x", lag_wall_s=0, state="running", reached=start_s + half_s
+    )
+    await batch.current._take(ClockReported(1, ClockReport(report, is_connected=True)), lambda _: None)
+    await batch.current._take(Progress(1, start_s), lambda _: None)
+    assert [row.share for row in rows_of(batch)] == [batch.share_done()] == [pytest.approx(0.5, abs=0.01)]
+
+
+async def test_a_run_that_was_over_when_its_simulation_failed_has_ended(tmp_path: Path) -> None:
+    """The process was killed while it sought the optimum."""
+    batch = SimulationBatch((Plan(load_scenario("street"), (1,), bus="memory", folder=tmp_path),), lambda: None, 1.0)
+    start_s = batch.current.plan.scenario.start_s
+    for phase, shown in (("running", "✗ failed"), ("ended", "■ ended")):
+        report = TimeReport(time=start_s, round=0, step=1, pace="max", lag_wall_s=0, state=phase)
+        await batch.current._take(ClockReported(1, ClockReport(report, is_connected=True)), lambda _: None)
+        batch.current.state = "failed"
+        assert [_state(row)[0] for row in rows_of(batch)] == [shown]

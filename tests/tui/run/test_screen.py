@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, Select, Static
 
 from broker.servers.mosquitto import find_mosquitto
-from scenarios.load import load_scenario
+from scenarios.load import bundled_text, load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.files.series.test_coverage import TEXT
 from tests.tui.driving import dialog, notices, steps, the_app, until
@@ -21,7 +21,7 @@ from tests.tui.terminal import environment
 from tui.run.form import FormValues, about, plan_of
 from tui.run.form_view import RunForm
 from tui.run.preview import PREVIEW_LINES, Preview, first_day
-from tui.run.progress_panel import ProgressPanel
+from tui.run.progress_panel import ProgressPanel, RunProgress, _state
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario
@@ -197,6 +197,21 @@ async def test_the_progress_of_many_runs_stays_in_sight_at_every_height(opened: 
                     and (not day.display or (day.size.height >= PREVIEW_LINES and form.max_scroll_y == 0))
                 ),
             )
+
+
+async def test_no_run_goes_on_after_the_process_that_runs_them_was_killed(opened: Opened) -> None:
+    """The simulation had failed, and its runs were running and waiting for ever."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, bus="memory", pace="600x", runs="2", workers="1")
+        await pilot.press("ctrl+r")
+        table: VirtualTable[RunProgress] = screen.query_one("#runs-table", VirtualTable)
+        await until(pilot, lambda: [_state(row)[0] for row in table.rows] == ["▶ running", "· waiting"])
+        simulation = screen._simulation
+        assert simulation is not None
+        assert simulation._process is not None
+        simulation._process.kill()
+        await until(pilot, lambda: simulation.state == "failed")
+        await until(pilot, lambda: [_state(row)[0] for row in table.rows] == ["✗ failed", "· not run"])
 
 
 @pytest.mark.long
@@ -408,6 +423,21 @@ async def test_the_broker_of_real_devices_goes_with_them_at_any_pace_unless_the_
         assert await load(file, real=True) == ("60x", "url", "mqtt://127.0.0.1:18831")
         form.query_one("#broker", Input).value = "mqtt://broker.example"
         assert await load(simulated, real=False) == ("60x", "url", "mqtt://broker.example")
+
+
+async def test_an_empty_field_of_days_says_what_it_means_for_the_scenario(opened: Opened, tmp_path: Path) -> None:
+    """A scenario with days of its own is not run until its last job."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot)
+        days, form = screen.query_one("#days", Input), screen.query_one(RunForm)
+        assert days.placeholder == "until last job"
+        file = tmp_path / "two-days.yaml"
+        file.write_text(bundled_text("street") + "\ndays: 2\n", encoding="utf-8")
+        form.set_source(str(file))
+        await until(pilot, lambda: days.placeholder == "from scenario")
+        assert "2 days" in text(screen, ".about")
+        form.set_source("street")
+        await until(pilot, lambda: days.placeholder == "until last job")
 
 
 def test_paces_go_up_and_down() -> None:

@@ -283,15 +283,24 @@ async def test_the_key_that_takes_a_path_is_named_for_each_kind_of_question(open
 
 
 async def test_a_terminal_that_is_too_small_is_named_once(opened: Opened) -> None:
-    """Each time that it becomes too small."""
+    """Each time that it becomes too small, until it is large enough."""
     async with opened(size=(80, 24)) as pilot:
         await pilot.pause()
         assert notices(pilot.app) == []
-        for width, height in ((80, 23), (70, 20), (80, 24), (79, 40)):
+        said = "This terminal has {}. Below 80 columns and 24 lines, texts are cut."
+        for (width, height), seen in (
+            ((80, 23), ["80 columns and 23 lines"]),
+            ((70, 20), ["80 columns and 23 lines"]),
+            ((80, 24), []),
+            ((79, 40), ["79 columns and 40 lines"]),
+        ):
             await pilot.resize_terminal(width, height)
-        await until(pilot, lambda: len(notices(pilot.app)) == 2)
-        small = "This terminal has 80 columns and 23 lines. Below 80 columns and 24 lines, texts are cut."
-        assert notices(pilot.app)[0][-1] == small
+            expected = [said.format(size) for size in seen]
+            await until(pilot, partial(_announces, pilot.app, expected))
+
+
+def _announces(app: SsmicApp, texts: list[str]) -> bool:
+    return [text for *_, text in notices(app)] == texts
 
 
 async def test_a_chosen_option_that_is_too_long_ends_in_dots(opened: Opened) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import AsJson, refuse_before_subcommand
+from tui.cli.options import AsJson, complete_scenario, refuse_before_subcommand
 from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -21,13 +21,9 @@ Examples:
 """
 
 
-def _complete(incomplete: str) -> list[str]:
-    from scenarios.load import bundled_names
-
-    return [name for name in bundled_names() if name.startswith(incomplete)]
-
-
-BundledName = Annotated[str, typer.Argument(metavar="NAME", help="A bundled scenario.", autocompletion=_complete)]
+BundledName = Annotated[
+    str, typer.Argument(metavar="NAME", help="A bundled scenario.", autocompletion=complete_scenario)
+]
 
 
 @app.callback(invoke_without_command=True, epilog=_EXAMPLES)

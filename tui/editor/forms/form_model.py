@@ -153,7 +153,8 @@ def _house(tree: Tree, ref: Ref) -> PartForm:
     )
     found = [device for _, device in tree_model.devices(house)]
     producers = sum(device.get("type") == "producer" for device in found)
-    jobs = sum(text(job.get("house")) == text(house.get("id")) for _, job in tree_model.jobs(tree))
+    id_ = text(house.get("id"))
+    jobs = sum(text(job.get("house")) == id_ for _, job in tree_model.jobs(tree))
     parts = plural(len(found) - producers, "consumer"), plural(producers, "producer"), plural(jobs, "job")
     note = ", ".join(parts)
     if not found:

@@ -10,16 +10,17 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.markup import escape
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
 from scenarios.files import KeyPath, YamlValue
-from tui.editor.commands import number_or_text
 from tui.editor.forms.form_model import shown
 from tui.editor.forms.form_parts import Field, Layout, PartForm
 from tui.editor.forms.time_fields import RunStart, join, offset_name, seconds, shifted, split
+from tui.editor.tree_changes import number_or_text
 from tui.editor.tree_model import Ref, Tree, text
 from tui.formatting import fit
 from tui.widgets import FieldHelp, update_if_changed
@@ -48,10 +49,10 @@ class PickButton(Static, can_focus=True):
 
     _said = ""
 
-    def render(self) -> str:
+    def render(self) -> Content:
         """Render the value, with an arrow at the right."""
         width = max(1, self.content_size.width - 2)
-        return fit(self._said, width).replace("[", r"\[") + " ▾"
+        return Content(f"{fit(self._said, width)} ▾")
 
     def action_press(self) -> None:
         """Request the picker; the form knows what can be picked."""
@@ -158,7 +159,7 @@ class FieldRow(Vertical):
     def _editor(self) -> ComposeResult:
         field = self.field
         if field.kind == "pick":
-            yield PickButton(markup=True)
+            yield PickButton(markup=False)
         elif field.kind == "choice":
             options = self._offered = self._options(field)
             value = text(field.value) if text(field.value) in options else Select.NULL

@@ -1,7 +1,7 @@
 from .script_actions import (
     ScriptActions as ScriptActions,
 )
-from .script_commands import (
+from .script_changes import (
     duplicate_entry as duplicate_entry,
     remove_entry as remove_entry,
     set_script_value as set_script_value,

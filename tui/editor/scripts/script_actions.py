@@ -11,7 +11,7 @@ from tui.editor.actions import SERIES_OF_UNIX, FieldActions, NothingChosenError,
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.edit_history import Change, Put
 from tui.editor.picker import NONE, PickerItem
-from tui.editor.scripts import script_commands, script_model as script
+from tui.editor.scripts import script_changes, script_model as script
 from tui.editor.session import EditSession
 from tui.editor.tree_model import Ref, Tree, at, text
 
@@ -38,7 +38,7 @@ class ScriptActions:
         picked = await self._user.ask(picker.Picker("What happens?", items))
         if picked is not None:
             about = self._session.ref
-            self._session.apply(lambda tree: script_commands.add_event(tree, picked, about), fill_in=True)
+            self._session.apply(lambda tree: script_changes.add_event(tree, picked, about), fill_in=True)
 
     async def add_expectation(self) -> None:
         """Let the user pick what a condition is about, and add an expectation."""
@@ -46,7 +46,7 @@ class ScriptActions:
         items = [PickerItem(kind, *said) for kind, said in script.CONDITION_KINDS.items()]
         picked = await self._user.ask(picker.Picker("What must hold?", items))
         if picked is not None:
-            self._session.apply(lambda tree: script_commands.add_expectation(tree, picked), fill_in=True)
+            self._session.apply(lambda tree: script_changes.add_expectation(tree, picked), fill_in=True)
 
     async def pick_value(self, path: KeyPath) -> None:
         """Let the user pick the value of a field from a list."""
@@ -64,7 +64,7 @@ class ScriptActions:
             picked = await self._user.ask(picker.Picker(title, items, current=now))
             if picked is not None:
                 value = None if picked == NONE else picked
-                self._session.apply(lambda tree: script_commands.set_script_value(tree, path, value))
+                self._session.apply(lambda tree: script_changes.set_script_value(tree, path, value))
 
     async def _pick_several(self, path: KeyPath) -> None:
         tree = self._fields.open_work().tree
@@ -80,7 +80,7 @@ class ScriptActions:
         picked = await self._user.ask(ChooseSeveral(f"Which {key}?", known, chosen, details))
         if picked is not None:
             value = list(picked) or None
-            self._session.apply(lambda tree: script_commands.set_script_value(tree, path, value))
+            self._session.apply(lambda tree: script_changes.set_script_value(tree, path, value))
 
     async def _pick_device(self, ref: Ref) -> None:
         tree = self._fields.open_work().tree
@@ -105,7 +105,7 @@ class ScriptActions:
         picked = await self._fields.pick("New forecast", items)
         entry = None if picked == NONE else await self._fields.production_of(picked, tree)
         if picked == NONE or entry is not None:
-            self._session.apply(lambda tree: script_commands.set_series(ref, entry, tree))
+            self._session.apply(lambda tree: script_changes.set_series(ref, entry, tree))
 
 
 def value_in(tree: Tree, path: KeyPath) -> str | None:

@@ -32,7 +32,7 @@ from scenarios.files import (
     read_points,
     zone_of,
 )
-from tui.formatting import fit
+from tui.formatting import fit, hours_and_minutes
 from tui.shell import Dialog, Footer
 from tui.widgets import PRODUCTION, Chart, FieldHelp, TimeAxis, drawn, update_if_changed
 
@@ -327,7 +327,9 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
         begin_s, end_s = found.drawn_s
         zone = self.given.get("zone") if found.measured is not None else None
         span = (
-            TimeAxis(0, end_s - begin_s, _minutes) if self._is_run else TimeAxis(begin_s, end_s, _zone(zone, begin_s))
+            TimeAxis(0, end_s - begin_s, hours_and_minutes)
+            if self._is_run
+            else TimeAxis(begin_s, end_s, _zone(zone, begin_s))
         )
         series = (drawn(PRODUCTION, found.power_w, "power"),) if len(found.power_w) else ()
         self.query_one(Chart).show(series, span)
@@ -348,11 +350,6 @@ def _zone(name: str | None, at_s: int) -> Zone:
         return Zone()
     offset = datetime.fromtimestamp(at_s, zone_of(name, "")).utcoffset() or timedelta()
     return Zone(int(offset.total_seconds()))
-
-
-def _minutes(time_s: float) -> str:
-    minutes = round(time_s / 60)
-    return f"{minutes // 60}:{minutes % 60:02}"
 
 
 def rows_of(found: OpenedSeries) -> str:

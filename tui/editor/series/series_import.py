@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scenarios import Zone, zone_info
 from scenarios.files import Document
-from tui.editor import commands, picker, tree_model
+from tui.editor import picker, tree_changes, tree_model
 from tui.editor.actions import FieldActions, User
 from tui.editor.edit_history import Change, History, Put
 from tui.editor.picker import PickerItem
@@ -51,8 +51,8 @@ class SeriesImport:
             return
         kind, _, place = picked.partition(":")
         if kind == _RUN:
-            name = commands.free_id(tree_model.profiles(tree), path.stem)
-            steps = tuple(commands.profile_steps(tree, name, entry))
+            name = tree_changes.free_id(tree_model.profiles(tree), path.stem)
+            steps = tuple(tree_changes.profile_steps(tree, name, entry))
             self._session.apply(lambda _: Change(f"load profile {name}", steps, ("load_profiles", name)))
             return
         numbers = [int(number) for number in place.split(".")]
@@ -62,7 +62,7 @@ class SeriesImport:
             return
         if kind == "panels":
             forecast = {"issued": "00:00", **entry}
-            self._session.apply(lambda tree: commands.add_producer(tree, ("houses", numbers[0]), [forecast]))
+            self._session.apply(lambda tree: tree_changes.add_producer(tree, ("houses", numbers[0]), [forecast]))
             return
         ref = ("houses", numbers[0], "devices", numbers[1])
         if kind == "actual":
@@ -73,9 +73,9 @@ class SeriesImport:
 
     async def _begin(self, path: Path) -> None:
         """Begin a neighbourhood with one house whose panels give what the file says, on the days of the file."""
-        document = Document(commands.NEW_TEXT.format(name="my-neighbourhood"))
+        document = Document(tree_changes.NEW_TEXT.format(name="my-neighbourhood"))
         self._session.open(EditedNeighbourhood(History(document, saved=True), None, "New neighbourhood"))
-        self._session.apply(commands.add_house)
+        self._session.apply(tree_changes.add_house)
         entry = await self._fields.entry_of_file(path)
         if entry is None:
             self._session.open(None)
@@ -87,7 +87,7 @@ class SeriesImport:
             puts = tuple(Put((key,), value) for key, value in begin.items())
             self._session.apply(lambda _: Change("days of the file", puts))
         forecast = {"issued": "00:00", **entry}
-        self._session.apply(lambda tree: commands.add_producer(tree, ("houses", 0), [forecast]))
+        self._session.apply(lambda tree: tree_changes.add_producer(tree, ("houses", 0), [forecast]))
         self._user.tell(f"{path.name} is the forecast of new panels; add devices and jobs. Not saved yet.")
 
 

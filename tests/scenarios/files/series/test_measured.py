@@ -139,13 +139,162 @@ def test_the_reset_of_a_counter_is_a_boundary_with_a_note(tmp_path: Path) -> Non
 
 
 def test_gaps_are_noted_and_bounded(tmp_path: Path) -> None:
-    """A gap counts as zero; one of more than a day is an error."""
+    """A gap counts as zero, from the end of the last value on; one of more than a day is an error."""
     text = "time,W\n2026-06-21T08:00Z,100\n2026-06-21T08:15Z,100\n2026-06-21T10:00Z,100\n2026-06-21T10:15Z,100\n"
     loaded = _load(tmp_path, text)
     assert [wh for _, wh in _steps(loaded.scenario)] == [25.0, 25.0, 0.0, 25.0, 25.0]
-    assert any("1 gap (the first after 2026-06-21 08:15Z, the longest 105 min)" in note for note in loaded.notes)
-    with pytest.raises(ScenarioError, match=r"no value for 47\.8 h after 2026-06-21 08:15Z"):
+    assert any("1 gap (the first from 2026-06-21 08:30Z on, the longest 90 min)" in note for note in loaded.notes)
+    with pytest.raises(ScenarioError, match=r"no value for 47\.5 h from 2026-06-21 08:30Z on"):
         _load(tmp_path, text.replace("06-21T10", "06-23T08"))
+
+
+@pytest.mark.parametrize("mark", ["", "-", "NaN", "n/a", "n/e", "unavailable"])
+def test_a_value_that_is_marked_as_missing_is_a_gap(mark: str, tmp_path: Path) -> None:
+    """`n/e` is what the transparency platform of ENTSO-E writes: not expected."""
+    rows = [f"2026-06-21T{hour:02}:00Z,{mark if hour == 10 else 100}\n" for hour in range(8, 13)]
+    loaded = _load(tmp_path, f"time,W\n{''.join(rows)}")
+    assert [wh for _, wh in _steps(loaded.scenario)] == [100.0, 100.0, 0.0, 100.0, 100.0]
+
+
+@pytest.mark.parametrize(("unit", "is_bridged"), [("W", True), ("kWh", False)])
+def test_a_missing_day_is_a_gap_of_24_hours(unit: str, is_bridged: bool, tmp_path: Path) -> None:  # noqa: FBT001 - drawn
+    """Between the readings of a counter, 25 hours are unknown."""
+    hours = [hour for hour in range(96) if not 30 <= hour < 54]
+    rows = "".join(f"2026-06-{20 + hour // 24}T{hour % 24:02}:00Z,{100 + hour}\n" for hour in hours)
+    (tmp_path / "meter.csv").write_text(f"time,x [{unit}]\n{rows}", encoding="utf-8")
+    if is_bridged:
+        notes = read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat()).notes
+        assert "the first from 2026-06-21 06:00Z on, the longest 1440 min" in notes[0]
+        return
+    with pytest.raises(ScenarioError, match=r"no value for 25\.0 h from 2026-06-21 05:00Z on"):
+        read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat())
+
+
+@pytest.mark.parametrize("date_of_row", ["21.06.2026 ", "2026-06-21 ", "21.06.2026;"])
+def test_the_end_of_an_interval_is_not_an_offset(date_of_row: str, tmp_path: Path) -> None:
+    """`10:00-10:30` as a German portal writes it, also with the date in a column of its own."""
+    header = "Datum;Zeit;kWh" if date_of_row.endswith(";") else "Zeit;kWh"
+    clocks = [("10:00-10:30", "0,5"), ("10:30-11:00", "1,0"), ("11:00-11:30", "0,25")]
+    for count in (2, 3):
+        text = "".join(f"{date_of_row}{clock};{kwh}\n" for clock, kwh in clocks[:count])
+        steps = _steps(_load(tmp_path, f"{header}\n{text}", f"{BERLIN}\nreading: interval").scenario)
+        assert steps == [("08:00", 500.0), ("08:30", 1000.0), ("09:00", 250.0)][:count]
+
+
+def test_an_offset_is_not_the_end_of_an_interval(tmp_path: Path) -> None:
+    """Every row of a zone west of Greenwich has the same one, or, where clocks change, one of two."""
+    begins = ["10-31 23:30-04:00", "11-01 00:30-04:00", "11-01 01:30-04:00", "11-01 01:30-05:00", "11-01 02:30-05:00"]
+    rows = "".join(f"2026-{begin},100\n" for begin in begins)
+    (tmp_path / "meter.csv").write_text(f"time,power [W]\n{rows}", encoding="utf-8")
+    measured = read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat())
+    assert np.diff(measured.times_s).tolist() == [3_600] * 5
+    assert measured.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "keys", "begins", "said"),
+    [
+        ("time", "", "22:00", "taken as Europe/Berlin, the scenario's zone"),
+        ("timestamp (UTC)", "", "00:00", "taken as UTC, as the header says"),
+        ("time_utc", "", "00:00", "taken as UTC, as the header says"),
+        ("Zeit [UTC+1]", "", "23:00", "taken as +01:00, as the header says"),
+        ("time (UTC)", "zone: +05:00", "19:00", None),
+    ],
+)
+def test_the_zone_of_a_table_is_its_headers_before_the_scenarios(
+    header: str, keys: str, begins: str, said: str | None, tmp_path: Path
+) -> None:
+    """A portal that states UTC is believed, and a note says which zone was taken; a given one precedes both."""
+    (tmp_path / "meter.csv").write_text(f"{header},kW\n2026-06-21 00:00,1\n2026-06-21 01:00,2\n", encoding="utf-8")
+    head = _HEAD.replace("+02:00", "").replace("days: 1", "days: 1\nzone: Europe/Berlin")
+    lines = "".join(f"          {line}\n" for line in ("file: meter.csv", *keys.splitlines()))
+    (tmp_path / "scenario.yaml").write_text(head + lines, encoding="utf-8")
+    loaded = load(tmp_path / "scenario.yaml")
+    assert _steps(loaded.scenario)[0] == (begins, 1000.0)
+    assert [note for note in loaded.notes if "taken as" in note and said is None] == []
+    assert said is None or any(said in note for note in loaded.notes)
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["Price [EUR/MWh]", "Spot (€ / kWh)", "radiation (W/m²)", "ghi_wh_m2", "yield kWh/kWp", "gCO2/kWh", "ct per kWh"],
+)
+def test_prices_and_irradiance_are_no_energy(column: str, tmp_path: Path) -> None:
+    """Their units contain one of power or energy."""
+    text = f"time,{column}\n2026-06-21T08:00Z,100\n2026-06-21T09:00Z,90\n"
+    with pytest.raises(ScenarioError, match="has no unit of power or energy; add unit"):
+        _load(tmp_path, text)
+
+
+@pytest.mark.parametrize("column", ["Leistung/kW", "PV/Netz [kW]", "P/kW", "Leistung (kW), Messung"])
+def test_a_unit_behind_a_slash_is_that_of_the_values(column: str, tmp_path: Path) -> None:
+    """Science writes the quantity, a slash and its unit."""
+    text = f'time,"{column}"\n2026-06-21T08:00Z,0.5\n2026-06-21T09:00Z,1\n'
+    assert _steps(_load(tmp_path, text).scenario) == [("08:00", 500.0), ("09:00", 1000.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "wh", "said"),
+    [
+        ("time;Wh\n2026-06-21T08:00Z;1.234\n2026-06-21T09:00Z;1.100\n2026-06-21T10:00Z;999\n", 1.234, "the point in numbers such as 1.234 is taken as a decimal"),  # noqa: E501 - a file's text
+        ("time;Wh\n2026-06-21T08:00Z;1,234\n2026-06-21T09:00Z;1,100\n", 1.234, "the comma in numbers such as 1,234 is taken as a decimal"),  # noqa: E501 - a file's text
+        ('time,Wh\n2026-06-21T08:00Z,"1,234 Wh"\n2026-06-21T09:00Z,"1,100 Wh"\n', 1234.0, "the comma in numbers such as 1,234 is taken as a thousands"),  # noqa: E501 - a file's text
+        ("time;Wh\n2026-06-21T08:00Z;1.234\n2026-06-21T09:00Z;0.100\n", 1.234, None),
+        ("time;Wh\n2026-06-21T08:00Z;1.234\n2026-06-21T09:00Z;1000\n", 1.234, None),
+    ],
+)  # fmt: skip
+def test_a_note_says_how_numbers_were_read_that_may_be_thousands(
+    text: str, wh: float, said: str | None, tmp_path: Path
+) -> None:
+    """No row tells whether `1.234` is one or a thousand."""
+    loaded = _load(tmp_path, text, "reading: interval")
+    assert _steps(loaded.scenario)[0][1] == wh
+    assert [note for note in loaded.notes if "in numbers such as" in note and said is None] == []
+    assert said is None or any(said in note for note in loaded.notes)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "latitude;longitude;elevation;zone\n52.5;13.4;38;GMT\n\n",
+        "Meter;Kind;From;To\n12345;Load;21/06/2026;22/06/2026\n",
+    ],
+)
+def test_a_table_about_the_place_is_not_the_series(before: str, tmp_path: Path) -> None:
+    """Weather services and grid operators put one above it."""
+    text = f"{before}Time;Power (kW)\n2026-06-21T08:00Z;0.5\n2026-06-21T09:00Z;1\n2026-06-21T10:00Z;0.2\n"
+    loaded = _load(tmp_path, text)
+    assert _steps(loaded.scenario) == [("08:00", 500.0), ("09:00", 1000.0), ("10:00", 200.0)]
+    assert any("2 lines before the table were left out" in note for note in loaded.notes)
+
+
+def test_a_legend_below_the_table_is_left_out_but_no_row_with_mistakes(tmp_path: Path) -> None:
+    """PVGIS writes `20260621:0810`, and below the table what the columns are; a note counts these lines."""
+    text = "Slope: 35 deg.\ntime,P,G(i)\n20260621:0810,500.0,90\n20260621:0910,1000.0,95\n20260621:1010,250.0,70\n"
+    legend = "\nP: PV system power (W)\nT2m: 2-m air temperature\n\nPVGIS (c) European Union, 2001-2024\n"
+    keys = "columns: {value: P}\nunit: W\nzone: UTC"
+    loaded = _load(tmp_path, f"{text}{legend}", keys)
+    assert _steps(loaded.scenario) == [("08:10", 500.0), ("09:10", 1000.0), ("10:10", 250.0)]
+    assert any("3 lines below the table were left out" in note for note in loaded.notes)
+    for mistake in ("20260621:1110,x,3\n", "20260621:1110\n", "20260631:1110,x,y\n", "20260621:1110,x\n"):
+        with pytest.raises(ScenarioError, match=r"meter\.csv:6"):
+            _load(tmp_path, f"{text}{mistake}", keys)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("e.json", '{"a": [1, 2]}', "JSON"),
+        ("e.xml", "<?xml version='1.0'?><feed/>", "XML"),
+        ("e.csv", "[[1, 2]]", "JSON"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named_as_what_it_is(name: str, text: str, form: str, tmp_path: Path) -> None:
+    """Portals offer several downloads."""
+    for keys in ("", "unit: kWh"):
+        with pytest.raises(ScenarioError) as raised:
+            _load(tmp_path, text, keys, name)
+        assert [problem.what for problem in raised.value.problems] == [f"is {form}, not a table; save it as CSV"]
 
 
 def test_local_times_are_right_when_clocks_change(tmp_path: Path) -> None:
@@ -284,7 +433,11 @@ def test_a_load_profile_is_given_as_it_was_measured(text: str, keys: str, tmp_pa
 @pytest.mark.parametrize(
     ("text", "keys", "said"),
     [
-        ("seconds,power\n0,2\n60,3\n", "columns: {value: power}", "has no unit; add unit: W, kW, Wh or kWh"),
+        (
+            "seconds,power\n0,2\n60,3\n",
+            "columns: {value: power}",
+            "has no unit of power or energy; add unit: W, kW, Wh or kWh",
+        ),
         ("seconds,kW\n0,2\n60,x\n", "unit: kW", "wash.csv:3: a number is expected, not 'x'"),
         ("t,a,b\n0,1,2\n60,1,2\n", "", "name one under columns.value: 'a', 'b'"),
         ("0 0\n60 5\n", "unit: V", "load_profiles.wash.unit"),

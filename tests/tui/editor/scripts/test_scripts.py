@@ -15,12 +15,12 @@ from scenarios.expectations import condition_problems
 from scenarios.files.document import Document
 from scenarios.load import bundled_text
 from tests.tui.driving import focus
-from tui.editor import commands
+from tui.editor import tree_changes
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.edit_history import History
 from tui.editor.picker import Picker
 from tui.editor.preview_chart import PreviewArtist
-from tui.editor.scripts import script_commands, script_model
+from tui.editor.scripts import script_changes, script_model
 from tui.editor.scripts.script_forms import event_form, expectation_form
 
 Editing = Any
@@ -34,10 +34,10 @@ def _front() -> History:
 def test_each_kind_of_event_is_valid_as_it_is_added(kind: str) -> None:
     """It has initial values, its form has every key of the format, and a copy is valid too."""
     history = _front()
-    history.apply(lambda tree: script_commands.add_event(tree, kind, ("houses", 0, "devices", 2)))
+    history.apply(lambda tree: script_changes.add_event(tree, kind, ("houses", 0, "devices", 2)))
     ref = history.current.change.select if history.current.change else None
     assert ref is not None
-    history.apply(lambda tree: commands.duplicate(tree, ref))
+    history.apply(lambda tree: tree_changes.duplicate(tree, ref))
     assert [str(problem) for problem in history.current.document().problems("front", None)] == []
     paths = {field.path[2:] for field in event_form(history.tree, ref).fields}
     keys = {key for key in script_model.keys_of(kind) if key != "house" or kind in {"offline", "link"}}
@@ -48,7 +48,7 @@ def test_each_kind_of_event_is_valid_as_it_is_added(kind: str) -> None:
 def test_each_kind_of_expectation_is_valid_as_it_is_added(kind: str) -> None:
     """It begins with a condition about an existing part of the neighbourhood."""
     history = _front()
-    history.apply(lambda tree: script_commands.add_expectation(tree, kind))
+    history.apply(lambda tree: script_changes.add_expectation(tree, kind))
     assert history.current.document().problems("front", None) == []
     labels = [field.label for field in expectation_form(history.tree, ("expect", 4)).fields]
     assert ("figure" in labels) == (kind != "free")
@@ -60,7 +60,7 @@ def test_every_change_of_kind_keeps_an_event_valid_and_the_comments_of_the_file(
     text = history.current.document().text
     comments = [line for line in text.splitlines() if "#" in line]
     for kind in [*script_model.KINDS, "cloud"]:
-        history.apply(partial(commands.set_field, path=("timeline", 0, "do"), value=kind))
+        history.apply(partial(tree_changes.set_field, path=("timeline", 0, "do"), value=kind))
         document = history.current.document()
         assert [str(problem) for problem in document.problems("front", None)] == [], kind
         assert [line for line in document.text.splitlines() if "#" in line] == comments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.errors import MAX_LISTED, suggest
+from scenarios.mistyped_names import MAX_LISTED, suggest
 
 
 def test_a_similar_name_is_suggested_whatever_its_case() -> None:

@@ -1,8 +1,8 @@
-"""Edit commands: functions from a neighbourhood's data to a `Change` (add, remove, rename, import jobs)."""
+"""Changes of a neighbourhood: functions from its data to a `Change` that adds, removes, renames or imports parts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +37,11 @@ def house_ids(tree: Tree) -> set[str]:
 def device_ids(tree: Tree, house: dict[str, Any]) -> set[str]:
     """Return the ids taken for a new device of a house: those of its devices and of all producers."""
     own = {_id_of(device) for _, device in tree_model.devices(house)}
-    return own | {
-        _id_of(device)
-        for _, other in tree_model.houses(tree)
-        for _, device in tree_model.devices(other)
-        if device.get("type") == "producer"
-    }
+    return own | {_id_of(device) for device in _all_devices(tree) if device.get("type") == "producer"}
+
+
+def _all_devices(tree: Tree) -> Iterator[dict[str, Any]]:
+    return (device for _, house in tree_model.houses(tree) for _, device in tree_model.devices(house))
 
 
 def _id_of(part: dict[str, Any]) -> str:
@@ -120,7 +119,8 @@ OPTIONAL = frozenset(
 def add_house(tree: Tree) -> Change:
     """Append a house; its id is the next free number."""
     count = len(at(tree, ("houses",)) or [])
-    id_ = free_id(house_ids(tree), "") if count == 0 else free_id(house_ids(tree), next_number(house_ids(tree)))
+    taken = house_ids(tree)
+    id_ = free_id(taken, next_number(taken) if count else "")
     house = {"id": id_, "name": f"House {id_}", "devices": []}
     return Change(f"add house {id_}", (Insert(("houses",), count, (house,)),), ("houses", count))
 
@@ -212,8 +212,9 @@ def duplicate(tree: Tree, ref: Ref) -> Change | None:
         case "job":
             copy = part
         case "house":
-            id_ = free_id(house_ids(tree), next_number(house_ids(tree)))
-            taken = set().union(*(device_ids(tree, house) for _, house in tree_model.houses(tree)))
+            houses = house_ids(tree)
+            id_ = free_id(houses, next_number(houses))
+            taken = {_id_of(device) for device in _all_devices(tree)}
             devices = [
                 {**d, "id": free_id(taken, text(d.get("id")))} if d.get("type") == "producer" else d
                 for _, d in tree_model.devices(part)

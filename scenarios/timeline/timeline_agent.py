@@ -79,7 +79,7 @@ class ScriptControl:
     def __init__(self) -> None:
         self.stop_s: int | None = None
         """When the run stops next, UNIX seconds; None: it runs to its end."""
-        self.director: Director
+        self.timeline_agent: TimelineAgent
         self.command: Callable[[Control], None] = lambda _control: None
         """Makes the clock carry out a command: `stop`, or another pace."""
         self.ledger: Callable[[], Mapping[str, LedgerEntry]] = dict
@@ -88,7 +88,7 @@ class ScriptControl:
         self._go_on = asyncio.Event()
 
     async def stop(self) -> None:
-        """For the director: hand over to the script until it names the next stop."""
+        """For the timeline agent: hand over to the script until it names the next stop."""
         self._go_on.clear()
         self._arrived.set()
         await self._go_on.wait()
@@ -96,11 +96,6 @@ class ScriptControl:
     async def arrived(self) -> None:
         """For the script: wait until the run has stopped."""
         await self._arrived.wait()
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the run is stopped and waits for the script."""
-        return self._arrived.is_set()
 
     def go_on(self, stop_s: int | None) -> None:
         """For the script: continue the run until this time, UNIX seconds; None: until its end."""
@@ -135,7 +130,7 @@ class _Planned:
 _Due = Action | _Planned | TimelineEvent | _FrontArrives | _Issue
 
 
-class Director(Agent[AnyMessage]):
+class TimelineAgent(Agent[AnyMessage]):
     """Carries out events when they are due."""
 
     def __init__(
@@ -169,7 +164,7 @@ class Director(Agent[AnyMessage]):
         """Latest end of all jobs, those that were added included, UNIX seconds."""
         self._script = script
         if script is not None:
-            script.director = self
+            script.timeline_agent = self
         self._queue: list[tuple[int, int, _Due]] = []
         self._count = 0
         self._waiting = [event for event in scenario.timeline if event.at_s is None]

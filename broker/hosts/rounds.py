@@ -1,16 +1,18 @@
-"""A round that the clock has granted, as one host runs it; and which grants a host has taken."""
+"""The rounds of a host: as the clock grants them, as they ran, and the answer to a grant."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from broker.protocol import Grant, ReadGrant, SendingMoment
+from broker.hosts.agent import Instruction, RetainedPublication
+from broker.protocol import VERSION, Done, Envelope, Envelopes, Failure, Grant, ReadGrant, SendingMoment
 
 
 class Round(NamedTuple):
@@ -80,6 +82,98 @@ class Round(NamedTuple):
             ValueError: The content was not written by it.
         """
         return Round(**_STORED.validate_json(content))
+
+
+class RoundRecord(NamedTuple):
+    """A round that ran. The same grants and deliveries since the start always lead to the same records."""
+
+    grant: Round
+    delivered: tuple[Envelope, ...]
+    """In the order in which the agents received them."""
+    sent: tuple[tuple[str, Envelope], ...]
+    """(Receiving host, message), in the order of (agent, sequence number)."""
+    publications: tuple[RetainedPublication, ...]
+    next_s: int | None
+    """The host's earliest timer, UNIX seconds of virtual time; None if no timer is set."""
+    failure: Failure | None
+    is_asking: bool = False
+    """Whether an agent waits for an answer."""
+    instructions: tuple[Instruction, ...] = ()
+    """Instructions to the world outside the run."""
+    next_step: int | None = None
+    """The step in which an agent that skips rounds continues; None: there is none."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that left the host: a replay with the same digests is in the same state.
+
+        Sessions are excluded, because a process that replays has a new session.
+        """
+        digest = hashlib.sha256()
+        for host, envelope in self.sent:
+            digest.update(host.encode() + b"\0" + envelope.unsigned() + b"\0")
+        for item in self.publications:
+            digest.update(f"{item.subject}\0{item.name}\0".encode() + item.content.model_dump_json().encode() + b"\0")
+        for instruction in self.instructions:
+            digest.update(f"{instruction.agent}\0{instruction.content.model_dump_json()}\0".encode())
+        digest.update(repr(self.next_s).encode())
+        if self.next_step is not None:
+            digest.update(f"\0{self.next_step}".encode())
+        return digest.hexdigest()
+
+
+class RoundObserver(Protocol):
+    """Called with every round of a host after it ran, before its results are published."""
+
+    def round_ran(self, host_id: str, record: RoundRecord, *, is_replayed: bool) -> None:
+        """Observe a round.
+
+        Args:
+            host_id: The host that ran it.
+            record: The inputs and outputs of the host in the round.
+            is_replayed: Whether an earlier process of the host has run it before.
+        """
+        ...
+
+
+def answer_to_grant(
+    record: RoundRecord,
+    *,
+    host_id: str,
+    session: str,
+    first_step: int,
+    to_others: Mapping[str, Envelopes],
+    local: Sequence[Envelope],
+) -> Done:
+    """Return a host's answer to a grant, which tells the clock what the granted round led to.
+
+    Args:
+        record: The last round that the host ran for this grant.
+        host_id: The host.
+        session: That of its process.
+        first_step: The step that was granted; the host has run those after it, up to that of `record`, by itself.
+        to_others: By receiving host, what the last round sent to it. Rounds before it sent nothing to other hosts.
+        local: The messages between the host's own agents, of all these rounds.
+    """
+    more = record.grant.step - first_step
+    return Done.of_own(
+        {
+            "v": VERSION,
+            "session": session,
+            "step": first_step,
+            "time": record.grant.time,
+            "round": record.grant.round - more,
+            "sent": {host: len(batch.envelopes) for host, batch in to_others.items()},
+            "next": record.next_s,
+            "more": more,
+            "local": len(local),
+            "pending": any(host == host_id for host, _ in record.sent),
+            "busy": False,
+            "failure": record.failure,
+            "asking": record.is_asking,
+            "resume": record.next_step,
+        }
+    )
 
 
 class Grants:

@@ -1,4 +1,4 @@
-"""Edit commands for events and expectations: functions from a neighbourhood's data to a `Change`."""
+"""Changes of events and expectations: functions from a neighbourhood's data to a `Change`."""
 
 from __future__ import annotations
 
