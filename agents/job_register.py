@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -63,6 +63,52 @@ MAX_AHEAD_S = 366 * 86_400
 """How long after its registration a real device's job may start, seconds: a run is settled until its last job ends."""
 MAX_ADDED_DURATION_S = 31 * 86_400
 """The longest job of a real device, seconds: others calculate with every second of it."""
+MAX_ADDED_POINTS = 250_000, 25_000
+"""Points that the loads of the jobs of one real device may have together: at once, and for each day of the run."""
+MAX_ADDED_DAYS = 400, 30
+"""Days that the jobs of one real device may run together: at once, and for each day of the run."""
+
+
+class JobAllowance:
+    """How much one real device may still add in a run: bounded, so that it cannot exhaust the memory of the clock."""
+
+    __slots__ = ("_begun_s", "_count", "_duration_s", "_points")
+
+    def __init__(self) -> None:
+        """Begin without jobs."""
+        self._count = self._points = self._duration_s = 0
+        self._begun_s: int | None = None
+
+    def problem(self, job: Job, now_s: int) -> str:
+        """Return why a job would be too much; empty: it would not.
+
+        Args:
+            job: Another job of the device.
+            now_s: Virtual time, UNIX seconds.
+        """
+        if self._count >= MAX_ADDED_JOBS:
+            return f"more than {MAX_ADDED_JOBS} jobs"
+        days = 0 if self._begun_s is None else (now_s - self._begun_s) // 86_400
+        points, duration_s = self._points + len(job.load_profile.times_s), self._duration_s + job.duration_s
+        most_points, most_days = (at_once + days * by_day for at_once, by_day in (MAX_ADDED_POINTS, MAX_ADDED_DAYS))
+        if points > most_points:
+            return f"jobs of {points} points together, more than {most_points}"
+        if duration_s > most_days * 86_400:
+            return f"jobs of {duration_s} s together, more than {most_days} days"
+        return ""
+
+    def take(self, job: Job, now_s: int) -> None:
+        """Count a job of the device.
+
+        Args:
+            job: The job.
+            now_s: Virtual time, UNIX seconds.
+        """
+        if self._begun_s is None:
+            self._begun_s = now_s
+        self._count += 1
+        self._points += len(job.load_profile.times_s)
+        self._duration_s += job.duration_s
 
 
 def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
@@ -137,8 +183,8 @@ class JobRegister:
         self._gateways = frozenset(gateways)
         self._jobs: dict[str, RegisteredJob] = {}
         self._digests: dict[str, str] = {}
-        self._added: Counter[str] = Counter()
-        """How many jobs each gateway has added."""
+        self._added: defaultdict[str, JobAllowance] = defaultdict(JobAllowance)
+        """What each gateway has added, by its id."""
         for job in jobs:
             self._enter(job)
 
@@ -155,10 +201,12 @@ class JobRegister:
             problem = f"adds job {job.job_id!r}, which exists already"
         if not problem and (job.registered_s != now_s or job.earliest_start_s < now_s):
             problem = f"adds job {job.job_id!r} of {job.registered_s} at {now_s}"
-        if not problem and sender != TIMELINE and self._added[sender] >= MAX_ADDED_JOBS:
-            problem = f"adds more than {MAX_ADDED_JOBS} jobs"
+        if not problem and sender != TIMELINE:
+            if too_much := self._added[sender].problem(job, now_s):
+                problem = f"adds {too_much}"
+            else:
+                self._added[sender].take(job, now_s)
         if not problem:
-            self._added[sender] += 1
             self._enter(job)
         return problem
 

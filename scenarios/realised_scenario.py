@@ -146,7 +146,8 @@ def realise(
         scenario: As it was before the run.
         messages: The run's messages of the kinds in `KINDS`, in their order; others are passed over.
         is_shared: Whether several producers supply a job together.
-        known_until_s: The run's end, UNIX seconds: forecasts issued later are no production; None: it has not ended.
+        known_until_s: The run's end, UNIX seconds: forecasts issued later are no production, and no device has started
+            later; None: it has not ended.
     """
     owners = {job.job_id: job.agent for job in scenario.jobs}
     of_scenario = {job.job_id: job for job in scenario.jobs}
@@ -165,7 +166,7 @@ def realise(
             case JobWithdrawn(job_id=job_id) if owners.get(job_id) == sender:
                 withdrawn.add(job_id)
             case JobExecuted(job_id=job_id) as execution if owners.get(job_id) == sender:
-                if _is_plausible(execution, added.get(job_id) or of_scenario[job_id]):
+                if _is_plausible(execution, added.get(job_id) or of_scenario[job_id], known_until_s):
                     executed[job_id] = execution
             case ProductionMeasured(producer=p, production=measured) if p == sender and measured.most_w <= MAX_REAL_W:
                 given.setdefault(p, []).append(measured)
@@ -191,10 +192,12 @@ def realise(
     )
 
 
-def _is_plausible(execution: JobExecuted, job: Job) -> bool:
+def _is_plausible(execution: JobExecuted, job: Job, known_until_s: int | None) -> bool:
     """Return whether a job can have run as its gateway says: results are settled from its start on."""
+    last_s = job.latest_start_s + MAX_LATE_S
+    last_s = last_s if known_until_s is None else min(last_s, known_until_s)
     is_measured = execution.measured is None or execution.measured.most_w <= MAX_REAL_W
-    return is_measured and job.registered_s <= execution.started_s <= job.latest_start_s + MAX_LATE_S
+    return is_measured and job.registered_s <= execution.started_s <= last_s
 
 
 def _understood(body: dict[str, Any]) -> AnyMessage | None:

@@ -39,6 +39,7 @@ from agents.gateway.job_requests import MAX_PROFILES, DeviceProfiles, RequestErr
 from agents.gateway.published_jobs import JobNotices, PublishedJobs, SupplyTerms, WholeJobTerms
 from agents.gateway.represented_device import RepresentedDevice
 from agents.gateway.waiting_appliance import WaitingDetector
+from agents.job_register import JobAllowance
 from agents.messages import MAX_REASON_CHARACTERS, AnyMessage, ChangePrices, DeviceSaid, JobWithdrawn
 from agents.model import MANAGER, Job
 from agents.whole_supply import WholeConsumerSupply
@@ -81,6 +82,7 @@ class GatewayConsumer(Consumer):
         self._device = RepresentedDevice(self, gateway, "consumer", (JobAsked, JobTakenBack, Occupied, Vacated))
         self._profiles = DeviceProfiles(gateway.profiles, gateway.profile)
         self._courses = JobCourses(self.contracts)
+        self._added = JobAllowance()
         for job in jobs:
             self._courses.add(JobCourse(job, job.job_id, self._device.id, self.channel()))
         self._commands = DeviceCommands(gateway)
@@ -215,6 +217,10 @@ class GatewayConsumer(Consumer):
             self._device.complain("request", error.problem, error.expected)
             return
         job = added.job
+        if too_much := self._added.problem(job, self.now_s):
+            self._device.complain("request", f"the device asks for {too_much}", "fewer, shorter or simpler jobs")
+            return
+        self._added.take(job, self.now_s)
         course = self._courses.add(JobCourse(job, asked_id, self._device.id, self.channel(), asked.reference))
         self.send(MANAGER, added)
         self._published.show_job(course)

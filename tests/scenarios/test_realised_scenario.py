@@ -77,6 +77,21 @@ def test_a_start_that_no_device_can_have_had_is_passed_over(started_s: int, expe
     assert dict(realised.started_s) == expected_s
 
 
+def test_no_device_has_started_after_the_end_of_the_run() -> None:
+    """A member that said so stretched all figures of the neighbourhood over a year."""
+    executed = {
+        "kind": "JobExecuted",
+        "contract_id": "adler/washer/1/1",
+        "job_id": "adler/washer/1",
+        "state": "FINISHED",
+        "outcome": "on_time",
+        "started_s": 1782025200 + 365 * 86_400,
+    }
+    said = [(WASHER, added()), (WASHER, executed)]
+    realised = realise(load_text(STREET, "street", None), said, known_until_s=1782021600 + 86_400)
+    assert realised.started_s == ()
+
+
 def test_production_that_no_meter_can_show_is_passed_over() -> None:
     """It made figures so large that nobody could read the results."""
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (8 * HALF_H_S, 8000)))}}, [])

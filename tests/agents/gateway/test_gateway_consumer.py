@@ -700,3 +700,17 @@ def test_a_plug_that_runs_the_next_job_is_switched_off_after_that_one() -> None:
                 after_s for content in contents if isinstance(content, DeviceCommand) and content.command == "stop"
             ]
     assert stops_s == [12_300]
+
+
+def test_a_device_that_asks_for_more_than_the_neighbourhood_takes_is_told_so() -> None:
+    """The manager refuses such jobs, so its gateway does not promise them to the device."""
+    fine = LoadProfile(times_s=tuple(range(10_000)), cumulative_wh=tuple(0.1 * n for n in range(10_000)))
+    with on_stage(GatewayConsumer(AGENT, (), patient=True, gateway=GATEWAY), START_S) as stage:
+        sent = [
+            report(stage, JobAsked(id=f"wash-{n}", load=fine, latest_start_s=START_S + 10 * HOUR_S)) for n in range(27)
+        ]
+        notices = [one.content for one in stage.agent.take_instructions() if isinstance(one.content, DeviceNotice)]
+    assert sum(isinstance(one.message, AddJob) for each in sent for one in each) == 25
+    errors = [(notice.content["problem"], notice.content["expected"]) for notice in notices if notice.part == "error"]
+    problem = "the device asks for jobs of 260000 points together, more than 250000"
+    assert errors == [(problem, "fewer, shorter or simpler jobs")] * 2
