@@ -484,9 +484,11 @@ class EditActions:
 
     async def find(self) -> None:
         """Let the user find a part by its text, and select it."""
-        items, refs = picker.part_items(self.fields.open_work().tree)
+        work = self.fields.open_work()
+        with self._session.operating("listing all parts ..."):
+            items, refs = await asyncio.to_thread(picker.part_items, work.tree)
         picked = await self._user.ask(Picker("Find a house, device, job, load profile, event or expectation", items))
-        if picked is not None:
+        if picked is not None and self._session.work is work:
             self._session.select(refs[int(picked)])
 
     # Selection.

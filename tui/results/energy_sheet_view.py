@@ -51,10 +51,11 @@ class EnergyBar(Widget):
         if whole is None:
             return Text("")
         text = Text(no_wrap=True, overflow="ellipsis")
-        total = kwh(whole.wh)
+        total = f"{kwh(whole.wh):>13} "
         text.append(f"{whole.name:<{_TITLE_WIDTH}}", Style(bold=True))
-        text.append(f"{total:>13} ")
-        room = max(4, width - _TITLE_WIDTH - 14)
+        text.append(total)
+        bar_at = _TITLE_WIDTH + len(total)  # from 100 MWh on, the total is longer
+        room = max(4, width - bar_at)
         for part, cells in zip(whole.parts, shares(whole, room), strict=True):
             text.append(_PATTERNS.get(part.colour, "█") * cells, self._look(part.colour))
         if whole.wh <= 0:
@@ -62,7 +63,7 @@ class EnergyBar(Widget):
         text.append("\n")
         full, short = self._legend(whole, with_energy=True), self._legend(whole, with_energy=False)
         legend = full if full.cell_len <= width else short
-        indent = min(_TITLE_WIDTH + 14, max(0, width - legend.cell_len))
+        indent = min(bar_at, max(0, width - legend.cell_len))
         return text.append(" " * indent).append_text(legend)
 
     def _legend(self, whole: EnergyTotal, *, with_energy: bool) -> Text:

@@ -337,7 +337,7 @@ async def test_of_two_files_the_one_chosen_last_is_opened(editing: Editing, file
         assert person.work.tree["name"] == "quick"
 
 
-async def test_the_screen_says_what_is_being_opened_or_saved(editing: Editing, file: Path) -> None:
+async def test_the_screen_says_what_is_being_opened_saved_or_listed(editing: Editing, file: Path) -> None:
     """A neighbourhood of 10,000 houses takes seconds."""
     async with editing() as person:
         said: list[str] = []
@@ -357,7 +357,11 @@ async def test_the_screen_says_what_is_being_opened_or_saved(editing: Editing, f
         await person.press("ctrl+s")
         assert said[0] == "● changed, not saved  saving ours.yaml ..."
         assert said[-1] == ""
-        await person.press("q")
+        del said[:]
+        await person.pilot.press("slash")
+        await person.dialog(Picker)
+        assert said == ["listing all parts ...", ""]
+        await person.press("escape", "q")
         assert str(person.screen.query_one("#nothing .empty-title", Static).render()) == "No neighbourhood open"
 
 

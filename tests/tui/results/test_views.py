@@ -32,6 +32,7 @@ from tests.tui.results.driving import (
     text,
     the_screen,
 )
+from tui.formatting import kwh
 from tui.results.contracts import Contracts
 from tui.results.energy_sheet import EnergyPart, EnergyTotal
 from tui.results.energy_sheet_view import EnergyBar, SheetPane, shares
@@ -59,6 +60,21 @@ async def test_all_households_says_what_the_results_say(opened: Opened, results_
         assert f"used {view.kpis.consumption_peak_to_average:.2f}" in text(pilot, "#tab-all .ratios")
         assert {row.contract_id for row in table(pilot, CONTRACTS).rows} == {c.contract_id for c in view.contracts}
         assert [row.house for row in table(pilot, "#tab-all #households").rows] == list(view.split.by_house)
+
+
+@pytest.mark.parametrize("wh", [99_999_990.0, 148_364_330.0, 12_345_678_900.0])
+async def test_a_bar_of_energy_and_its_legend_fit_whatever_the_energy(opened: Opened, wh: float) -> None:
+    """From 100 MWh on, the bar slipped into the line of the legend, which was lost."""
+    parts = (EnergyPart("used at home", wh * 0.2, "own"), EnergyPart("surplus", wh * 0.8, "surplus"))
+    async with opened(size=(80, 24)) as pilot:
+        bar = EnergyBar()
+        await pilot.app.screen.mount(bar)
+        bar.show(EnergyTotal("Produced", wh, parts))
+        await pilot.pause()
+        first, second = bar.render().split()
+        assert first.cell_len == bar.size.width
+        assert first.plain.startswith(f"Produced {kwh(wh):>13} █")
+        assert "surplus" in second.plain
 
 
 @pytest.mark.usefixtures("results_folder")
