@@ -130,14 +130,14 @@ from .shares import (
 from .sharing import (
     PastForecasts as PastForecasts,
     SharedConsumerSupply as SharedConsumerSupply,
+    SharedManagerSupply as SharedManagerSupply,
     SharedProducerSupply as SharedProducerSupply,
-    SharedSupplyScheme as SharedSupplyScheme,
 )
 from .whole_supply import (
     Promise as Promise,
     WholeConsumerSupply as WholeConsumerSupply,
+    WholeManagerSupply as WholeManagerSupply,
     WholeProducerSupply as WholeProducerSupply,
-    WholeSupplyScheme as WholeSupplyScheme,
 )
 
 __all__ = [
@@ -225,16 +225,16 @@ __all__ = [
     "Share",
     "SharePromised",
     "SharedConsumerSupply",
+    "SharedManagerSupply",
     "SharedProducerSupply",
-    "SharedSupplyScheme",
     "SharedTerms",
     "SharesAmended",
     "Starts",
     "Vacated",
     "WaitingDetection",
     "WholeConsumerSupply",
+    "WholeManagerSupply",
     "WholeProducerSupply",
-    "WholeSupplyScheme",
     "addition_problem",
     "can_run_in_sequence",
     "consumer_agent",

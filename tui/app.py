@@ -44,7 +44,7 @@ from tui.shell import (
     HelpScreen,
     IdleCollector,
     Intent,
-    KeyOrder,
+    KeyQueue,
     MonitoredRun,
     OpenNeighbourhood,
     ParsedStyles,
@@ -156,7 +156,7 @@ class SsmicApp(ErrorBoundary, App[None]):
         """Called to save unsaved work when the user cannot be asked."""
         self.monitored_run = MonitoredRun(self)
         """The monitored run, in any area."""
-        self.key_order = KeyOrder(self, self._deliver)
+        self.key_queue = KeyQueue(self, self._deliver)
         self._quit_question: Screen[Any] | None = None
         """The dialog that asked last whether to quit."""
         self._last_seen: tuple[Feed | None, RunStatus | None] = (None, None)
@@ -195,7 +195,7 @@ class SsmicApp(ErrorBoundary, App[None]):
         """Show the first area."""
         await self.switch_mode(self._first_area if self._first_intent is None else self._first_intent.area)
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_preferences())
-        self.screen_change_signal.subscribe(self, lambda _: self.key_order.look_again())
+        self.screen_change_signal.subscribe(self, lambda _: self.key_queue.look_again())
         self.set_interval(REFRESH_WALL_S, self._tick)
         if self._first_intent is not None:
             self.post_message(self._first_intent)
@@ -214,7 +214,7 @@ class SsmicApp(ErrorBoundary, App[None]):
             if self._collector is not None:
                 self._collector.key(self.last_input_wall_s)
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            await self.key_order.take(event)
+            await self.key_queue.take(event)
         else:
             await super().on_event(event)
 

@@ -10,9 +10,9 @@ from .ledger import (
 from .manager import (
     Manager as Manager,
 )
-from .supply_scheme import (
-    MakeSupplyScheme as MakeSupplyScheme,
-    SupplyScheme as SupplyScheme,
+from .manager_supply import (
+    MakeManagerSupply as MakeManagerSupply,
+    ManagerSupply as ManagerSupply,
 )
 from .unconfirmed_statements import (
     Unconfirmed as Unconfirmed,
@@ -24,9 +24,9 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "LedgerEvent",
-    "MakeSupplyScheme",
+    "MakeManagerSupply",
     "Manager",
-    "SupplyScheme",
+    "ManagerSupply",
     "Unconfirmed",
     "UnconfirmedStatements",
     "ledger_sha256",

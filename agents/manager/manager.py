@@ -2,8 +2,8 @@
 
 - `JoinedProducers` knows who takes part, and the producers' scores.
 - `Ledger` has the contracts.
-- `SupplyScheme` is how jobs find producers, and producers confirm contracts: `agents.whole_supply.WholeSupplyScheme`,
-  or `agents.sharing.SharedSupplyScheme`.
+- `ManagerSupply` is how jobs find producers, and producers confirm contracts: `agents.whole_supply.WholeManagerSupply`,
+  or `agents.sharing.SharedManagerSupply`.
 
 A contract stands when its consumer and its producers have reported the same. The producers report first, and the
 consumer's report confirms theirs. Either party may end a contract that has not started.
@@ -22,7 +22,7 @@ import structlog
 from agents.job_register import JobRegister
 from agents.manager.joined_producers import JoinedProducers
 from agents.manager.ledger import Ledger, LedgerEntry
-from agents.manager.supply_scheme import MakeSupplyScheme
+from agents.manager.manager_supply import MakeManagerSupply
 from agents.messages import (
     AddJob,
     AnyMessage,
@@ -64,14 +64,14 @@ class Manager(Agent[AnyMessage]):
     def __init__(
         self,
         register: JobRegister,
-        supply: MakeSupplyScheme,
+        supply: MakeManagerSupply,
         scores: Mapping[str, int] | None = None,
     ) -> None:
         """Create a manager.
 
         Args:
             register: The jobs and producers of the neighbourhood.
-            supply: Makes the scheme by which producers supply jobs.
+            supply: Makes the part in which whole and shared supply differ.
             scores: Scores from earlier simulations, by producer id.
         """
         super().__init__(MANAGER)

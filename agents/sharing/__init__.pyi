@@ -7,22 +7,22 @@ from .composing import (
     cost_of as cost_of,
     start_on_grid as start_on_grid,
 )
-from .past_forecasts import (
-    PastForecasts as PastForecasts,
-)
-from .pricing import (
+from .energy_prices import (
     EnergyPrices as EnergyPrices,
     PricesOfMinutes as PricesOfMinutes,
     PriceView as PriceView,
 )
+from .past_forecasts import (
+    PastForecasts as PastForecasts,
+)
 from .shared_consumer_supply import (
     SharedConsumerSupply as SharedConsumerSupply,
 )
+from .shared_manager_supply import (
+    SharedManagerSupply as SharedManagerSupply,
+)
 from .shared_producer_supply import (
     SharedProducerSupply as SharedProducerSupply,
-)
-from .shared_supply_scheme import (
-    SharedSupplyScheme as SharedSupplyScheme,
 )
 from .supply_settings import (
     ABOUT_PREFERENCE as ABOUT_PREFERENCE,
@@ -55,8 +55,8 @@ __all__ = [
     "PriceView",
     "PricesOfMinutes",
     "SharedConsumerSupply",
+    "SharedManagerSupply",
     "SharedProducerSupply",
-    "SharedSupplyScheme",
     "SupplyRule",
     "SupplySettings",
     "UndersuppliedJobs",

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from agents.energy import FloatArray, IntArray, LoadProfile
 from agents.possible_starts import Starts
 from agents.shares import MINUTE_S, load_mwh
-from agents.sharing.pricing import EnergyPrices
+from agents.sharing.energy_prices import EnergyPrices
 from agents.sharing.supply_settings import Preference, comes_first
 
 NumberT = TypeVar("NumberT", np.int64, np.float64, np.bool_)

@@ -17,7 +17,7 @@ from agents.model import GRID, SHARED, Job
 from agents.possible_starts import Starts
 from agents.shares import MINUTE_S, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing.composing import Composition, Offers, compose, cost_of, start_on_grid
-from agents.sharing.pricing import EnergyPrices, PriceView
+from agents.sharing.energy_prices import EnergyPrices, PriceView
 from agents.sharing.supply_settings import SupplySettings, comes_first
 
 LEAST_GAIN = 0.02

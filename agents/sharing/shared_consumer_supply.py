@@ -33,8 +33,8 @@ from agents.messages import (
 )
 from agents.model import MANAGER, Contract, Job
 from agents.shares import packed, unpacked
+from agents.sharing.energy_prices import PricesOfMinutes, PriceView
 from agents.sharing.job_supply import JobSupply, KnownOffer, SupplyCriteria, supplier_of
-from agents.sharing.pricing import PricesOfMinutes, PriceView
 from agents.sharing.shared_job_negotiation import SharedJobNegotiation, SharedJobOwner
 from agents.sharing.supply_settings import SupplySettings
 from broker.hosts import AgentLostError, Received

@@ -4,16 +4,16 @@ from .provisional_promises import (
 from .whole_consumer_supply import (
     WholeConsumerSupply as WholeConsumerSupply,
 )
+from .whole_manager_supply import (
+    WholeManagerSupply as WholeManagerSupply,
+)
 from .whole_producer_supply import (
     WholeProducerSupply as WholeProducerSupply,
-)
-from .whole_supply_scheme import (
-    WholeSupplyScheme as WholeSupplyScheme,
 )
 
 __all__ = [
     "Promise",
     "WholeConsumerSupply",
+    "WholeManagerSupply",
     "WholeProducerSupply",
-    "WholeSupplyScheme",
 ]

@@ -2,9 +2,6 @@ from .adapters import (
     adapters_of as adapters_of,
     languages_of as languages_of,
 )
-from .claims import (
-    Claim as Claim,
-)
 from .device_access import (
     device_access_of as device_access_of,
 )
@@ -43,6 +40,9 @@ from .payloads import (
 from .scan import (
     FoundDevice as FoundDevice,
     scan_broker as scan_broker,
+)
+from .switch_claims import (
+    Claim as Claim,
 )
 
 __all__ = [

@@ -6,7 +6,7 @@ from broker.protocol import topics
 from broker.security import DeviceAccess
 from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapters import adapters_of, address_of
-from scenarios.devices.claims import switch_id
+from scenarios.devices.switch_claims import switch_id
 from scenarios.scenario import Scenario
 
 

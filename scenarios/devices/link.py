@@ -29,14 +29,14 @@ from broker.protocol import topics
 from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
 from scenarios.devices.adapter import Adapter, Language, OutgoingMessage
 from scenarios.devices.adapters import address_of, languages_of
-from scenarios.devices.claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
 from scenarios.devices.device_places import DevicePlaces
 from scenarios.devices.device_port import DevicePort
 from scenarios.devices.message_limits import WaitingMessage
 from scenarios.devices.payloads import PARTS
 from scenarios.devices.refusals import PlaceRefusal
-from scenarios.devices.silence import SILENT_AFTER_WALL_S, Silence
+from scenarios.devices.switch_claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
 from scenarios.devices.translator import DeviceTranslator
+from scenarios.devices.unheard_values import SILENT_AFTER_WALL_S, UnheardValues
 from scenarios.gateways import Gateway
 from scenarios.zone import Zone
 
@@ -118,7 +118,7 @@ class DeviceLink:
             if (adapter := self._adapters.get(gateway.agent)) is not None:
                 for topic_filter in adapter.filters():
                     self._readers.add(topic_filter, device)
-        self._silence = Silence(run, self._devices.values())
+        self._unheard = UnheardValues(run, self._devices.values())
         self._claims = Claims(run, secrets.token_hex(8), self._switches())
         self._occupied: dict[str, Gateway] = {}
         """By agent, devices of whose occupation it was informed."""
@@ -155,7 +155,7 @@ class DeviceLink:
                     working = [
                         tasks.create_task(self._read(bus), name="devices.read"),
                         tasks.create_task(self._ask_for_claims(), name="devices.claims"),
-                        tasks.create_task(self._report_silence(), name="devices.silence"),
+                        tasks.create_task(self._report_unheard(), name="devices.unheard"),
                     ]
                     writing = tasks.create_task(self._write(bus), name="devices.write")
                     try:
@@ -168,7 +168,7 @@ class DeviceLink:
                         for task in (*working, writing):
                             task.cancel()
                         if self._has_begun:
-                            self._silence.report(self._occupied_ids(), is_over=True)
+                            self._unheard.report(self._occupied_ids(), is_over=True)
             except BaseException as error:
                 if not self._has_begun and isinstance(error, Exception):
                     raise  # what is at the broker may be that of another process with the run's id
@@ -176,9 +176,9 @@ class DeviceLink:
                 raise
             await self._tidy_up(bus, is_over=True)
 
-    async def _report_silence(self) -> None:
+    async def _report_unheard(self) -> None:
         await asyncio.sleep(SILENT_AFTER_WALL_S)
-        self._silence.report(self._occupied_ids(), is_over=False)
+        self._unheard.report(self._occupied_ids(), is_over=False)
 
     def _occupied_ids(self) -> set[str]:
         return {gateway.id for gateway in self._occupied.values()}
@@ -362,7 +362,7 @@ class DeviceLink:
         """Return what a message says, at the virtual time at which it is taken."""
         self._now_s = now_s
         said = self._translator.events_of(message, now_s)
-        self._silence.note(message.device, said)
+        self._unheard.note(message.device, said)
         return said
 
     def message_id(self, message: WaitingMessage) -> str:

@@ -26,10 +26,6 @@ from .connection import (
 from .contract_rows import (
     ContractRow as ContractRow,
 )
-from .damage import (
-    MOST_NUMBER as MOST_NUMBER,
-    foreign_part as foreign_part,
-)
 from .export import (
     FORMATS as FORMATS,
     Format as Format,
@@ -93,6 +89,10 @@ from .schema import (
 )
 from .summary import (
     simulation_json as simulation_json,
+)
+from .untrusted_values import (
+    MOST_NUMBER as MOST_NUMBER,
+    foreign_part as foreign_part,
 )
 from .views import (
     HouseView as HouseView,

@@ -29,13 +29,13 @@ from agents import (
     PricesAt,
     Producer,
     SharedConsumerSupply,
+    SharedManagerSupply,
     SharedProducerSupply,
-    SharedSupplyScheme,
     SharedTerms,
     WaitingDetection,
     WholeConsumerSupply,
+    WholeManagerSupply,
     WholeProducerSupply,
-    WholeSupplyScheme,
     load_plugin,
     make_consumer,
 )
@@ -148,9 +148,9 @@ class AgentSet:
         """Whether jobs are supplied by shares."""
         self.manager = Manager(
             register,
-            partial(SharedSupplyScheme, places=_places(scenario), supply=settings.supply)
+            partial(SharedManagerSupply, places=_places(scenario), supply=settings.supply)
             if self.is_shared
-            else partial(WholeSupplyScheme, negotiating=negotiating, places=_places(scenario)),
+            else partial(WholeManagerSupply, negotiating=negotiating, places=_places(scenario)),
             settings.scores,
         )
         self.timeline_agent: TimelineAgent | None = None

@@ -44,7 +44,7 @@ def _patient_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _patient_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """After two seconds, a key no longer waits for what the one before has asked for; a busy machine takes longer."""
-    monkeypatch.setattr("tui.shell.key_order.LONGEST_WAIT_WALL_S", PATIENCE_WALL_S)
+    monkeypatch.setattr("tui.shell.key_queue.LONGEST_WAIT_WALL_S", PATIENCE_WALL_S)
 
 
 def without_asyncio_debug() -> None:

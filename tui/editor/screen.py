@@ -321,7 +321,7 @@ file.
 
     def _begin(self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object, group: str = "default") -> None:
         """Run a task in the background that may ask the user something; keys wait for its dialogs."""
-        end = self.ssmic.key_order.expect_dialog(saves=group == "save")
+        end = self.ssmic.key_queue.expect_dialog(saves=group == "save")
 
         async def asking() -> None:
             try:

@@ -45,8 +45,8 @@ from .help import (
 from .idle_collector import (
     IdleCollector as IdleCollector,
 )
-from .key_order import (
-    KeyOrder as KeyOrder,
+from .key_queue import (
+    KeyQueue as KeyQueue,
 )
 from .monitored_run import (
     REFRESH_WALL_S as REFRESH_WALL_S,
@@ -104,7 +104,7 @@ __all__ = [
     "HelpScreen",
     "IdleCollector",
     "Intent",
-    "KeyOrder",
+    "KeyQueue",
     "MonitoredRun",
     "OpenNeighbourhood",
     "OpenResults",

@@ -16,7 +16,7 @@ from scenarios.monitor import ScenarioContext
 from tui.shell.rescue_at_exit import Rescue
 
 if TYPE_CHECKING:
-    from tui.shell.key_order import KeyOrder
+    from tui.shell.key_queue import KeyQueue
     from tui.shell.monitored_run import MonitoredRun
 
 
@@ -153,7 +153,7 @@ class Application(Protocol):
     """Whether scenarios may refer to files outside their folder."""
     last_input_wall_s: float
     """Time of the last key or mouse event, monotonic clock, s."""
-    key_order: KeyOrder
+    key_queue: KeyQueue
     """Delivers keys one after the other; who is about to show a dialog tells it."""
 
     @property

@@ -1,17 +1,9 @@
-from .coverage import (
-    MoveStart as MoveStart,
-    Remedy as Remedy,
-    RunDays as RunDays,
-    ScenarioNote as ScenarioNote,
-    ShiftForecasts as ShiftForecasts,
-    coverage_notes as coverage_notes,
-)
 from .energy_lines import (
     read_points as read_points,
     read_referred as read_referred,
     read_series as read_series,
 )
-from .measured import (
+from .measured_series import (
     MEASURED_SUFFIXES as MEASURED_SUFFIXES,
     MeasuredFormat as MeasuredFormat,
     MeasuredSeries as MeasuredSeries,
@@ -36,6 +28,14 @@ from .table_times import (
 )
 from .tables import (
     forget_tables as forget_tables,
+)
+from .time_coverage import (
+    MoveStart as MoveStart,
+    Remedy as Remedy,
+    RunDays as RunDays,
+    ScenarioNote as ScenarioNote,
+    ShiftForecasts as ShiftForecasts,
+    coverage_notes as coverage_notes,
 )
 
 __all__ = [

@@ -16,7 +16,7 @@ from scenarios.files.file_reading import check_inside, read_text
 from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector
 from scenarios.files.series.energy_lines import read_columns, read_referred
-from scenarios.files.series.measured import (
+from scenarios.files.series.measured_series import (
     MeasuredFormat,
     MeasuredSeries,
     is_measured,

@@ -29,7 +29,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract
-from agents.whole_supply import WholeSupplyScheme
+from agents.whole_supply import WholeManagerSupply
 from broker.hosts.agent import Received
 from tests.agents.correspondence import Correspondent, correspond
 from tests.agents.stage import Stage, on_stage, to
@@ -44,7 +44,7 @@ NOW_S, LATER_S = START_S + 10, START_S + 500
 
 def manager(scores: dict[str, int] | None = None) -> Manager:
     """Return the manager of a neighbourhood with a washer, a dryer, and roofs."""
-    return Manager(JobRegister((WASH, DRY), ROOFS), WholeSupplyScheme, scores)
+    return Manager(JobRegister((WASH, DRY), ROOFS), WholeManagerSupply, scores)
 
 
 def joining(producer: str, at_s: int = 0) -> Correspondent:
@@ -506,7 +506,7 @@ def executed(started_s: int) -> JobExecuted:
 
 def test_a_device_cannot_have_started_later_than_now() -> None:
     """The ledger has what happened, and never what is to come."""
-    with on_stage(Manager(JobRegister((WASH,), ROOFS, [WASHER]), WholeSupplyScheme), START_S) as on:
+    with on_stage(Manager(JobRegister((WASH,), ROOFS, [WASHER]), WholeManagerSupply), START_S) as on:
         on.wait_until(NOW_S)
         on.say((WASHER, agreed(producer=GRID)))
         on.wait_until(LATER_S)

@@ -16,7 +16,7 @@ from agents.messages import ProducerJoined, Producers, ProducersFor
 from agents.model import MANAGER
 from agents.ranking import NegotiationSettings, known_rankings
 from agents.ranking.rankings import Places, Question, ranking_for
-from agents.whole_supply import WholeSupplyScheme
+from agents.whole_supply import WholeManagerSupply
 from scenarios.results import ResultsReader
 from tests.agents.correspondence import Correspondent, correspond
 from tests.scenarios.neighbourhoods import job, load
@@ -31,7 +31,7 @@ SCORES = {"on-a": 12, "on-b": 13, "on-c": 11, "on-d": 10}
 
 async def asked(ranking: str, places: Places = PLACES) -> list[str]:
     """Return the order in which the manager names all producers to the job of house b."""
-    supply = partial(WholeSupplyScheme, negotiating=NegotiationSettings("ranked", ranking=ranking), places=places)
+    supply = partial(WholeManagerSupply, negotiating=NegotiationSettings("ranked", ranking=ranking), places=places)
     keeper = Manager(JobRegister((WASH,), ROOFS), supply, SCORES)
     first, more = ProducersFor(job_id="wash"), ProducersFor(job_id="wash", asked=("x",), part="next")
     consumer = Correspondent(WASH.agent, (5, MANAGER, first), (5, MANAGER, more))

@@ -21,7 +21,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import Job
-from agents.sharing import SharedSupplyScheme
+from agents.sharing import SharedManagerSupply
 from agents.sharing.board_turns import ROUNDS_OF_TURN
 from agents.sharing.undersupplied_jobs import MAX_NEWS
 from tests.agents.stage import Stage, on_stage
@@ -60,7 +60,7 @@ class Turns:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     """A manager with one roof that expects nothing yet."""
-    with on_stage(Manager(JobRegister(JOBS, ["roof"]), supply=SharedSupplyScheme), START_S) as on:
+    with on_stage(Manager(JobRegister(JOBS, ["roof"]), supply=SharedManagerSupply), START_S) as on:
         on.say(("roof", ProducerJoined(producer="roof")))
         yield on
 

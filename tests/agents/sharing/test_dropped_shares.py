@@ -7,7 +7,7 @@ from agents.manager import Manager
 from agents.messages import ContractAgreed, ProducerJoined, SharePromised, SharesAmended, ShareVoid
 from agents.model import SHARED, Contract
 from agents.shares import Share
-from agents.sharing import SharedSupplyScheme
+from agents.sharing import SharedManagerSupply
 from tests.agents.stage import on_stage
 from tests.scenarios.neighbourhoods import START_S, job, load
 
@@ -30,7 +30,7 @@ def contract_with(*roofs: str) -> Contract:
 
 def test_dropped_producers_are_informed_in_the_order_of_their_shares() -> None:
     """Whatever the hash seed of the process: a manager that is started again repeats its messages to the byte."""
-    manager = Manager(JobRegister([WASH], list(ROOFS)), supply=SharedSupplyScheme)
+    manager = Manager(JobRegister([WASH], list(ROOFS)), supply=SharedManagerSupply)
     promise = SharePromised(
         job_id="wash",
         consumer=WASH.agent,

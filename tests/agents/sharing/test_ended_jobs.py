@@ -24,7 +24,7 @@ from agents.messages import (
 from agents.model import MANAGER, Contract
 from agents.producer import Producer
 from agents.shares import load_mwh, packed
-from agents.sharing import SharedConsumerSupply, SharedProducerSupply, SharedSupplyScheme, SupplySettings
+from agents.sharing import SharedConsumerSupply, SharedManagerSupply, SharedProducerSupply, SupplySettings
 from broker.protocol import Envelope
 from scenarios.simulation.shared_invariants import ReportedShares
 from tests.agents.stage import on_stage, to
@@ -95,7 +95,7 @@ def test_a_consumer_ignores_a_producer_that_gives_less_after_the_job() -> None:
 
 def test_the_manager_forgets_who_signed_and_keeps_the_contract() -> None:
     """Neither party can change a contract whose job ended days ago."""
-    manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedSupplyScheme)
+    manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedManagerSupply)
     with on_stage(manager, START_S) as stage:
         stage.say(("roof", ProducerJoined(producer="roof")), ("roof", PROMISED))
         stage.say((WASH.agent, ContractAgreed(contract=CONTRACT)))
@@ -106,7 +106,7 @@ def test_the_manager_forgets_who_signed_and_keeps_the_contract() -> None:
             stage.say(("roof", ProductionExpected(first_minute=now_minute, minutes_mwh=((60, 10_000),))))
 
         supply = manager._supply
-        assert isinstance(supply, SharedSupplyScheme)
+        assert isinstance(supply, SharedManagerSupply)
         assert supply._shares.jobs() == ()
         stage.say((WASH.agent, SharesAmended(contract=CONTRACT, reason="late")))
         stage.say(("roof", PROMISED))

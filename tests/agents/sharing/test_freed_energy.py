@@ -22,7 +22,7 @@ from agents.messages import (
 from agents.model import MANAGER, SHARED, Contract
 from agents.producer import Producer
 from agents.shares import Share, load_mwh, packed
-from agents.sharing import SharedSupplyScheme
+from agents.sharing import SharedManagerSupply
 from agents.sharing.shared_producer_supply import SharedProducerSupply
 from tests.agents.stage import on_stage, to
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
@@ -35,7 +35,7 @@ SHARE = Share(producer="roof", minutes_mwh=packed(load_mwh(WASH.load_profile, ST
 @pytest.mark.parametrize("how", ["its household is lost", "it is not confirmed"])
 def test_energy_of_a_share_that_ends_is_offered_to_another_job(how: str) -> None:
     """The roof gives just enough for one of the jobs."""
-    manager = Manager(JobRegister([WASH, DRY], ["roof"]), supply=SharedSupplyScheme)
+    manager = Manager(JobRegister([WASH, DRY], ["roof"]), supply=SharedManagerSupply)
     promised = SharePromised(
         job_id="wash",
         consumer=WASH.agent,
@@ -165,7 +165,7 @@ def shared(minutes_mwh: tuple[tuple[int, int], ...]) -> Contract:
 def test_a_share_that_lasts_longer_than_its_job_makes_a_contract_void() -> None:
     """A household and a roof could agree on it, and take energy that nobody draws."""
     for minutes in (60, 61):
-        manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedSupplyScheme)
+        manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedManagerSupply)
         with on_stage(manager, START_S) as stage:
             runs = ((minutes, 1_000),)
             stage.say(("roof", ProducerJoined(producer="roof")), ("roof", promise(runs)))
@@ -176,7 +176,7 @@ def test_a_share_that_lasts_longer_than_its_job_makes_a_contract_void() -> None:
 def test_the_minutes_of_a_share_that_have_passed_stay_as_they_were() -> None:
     """In the fourth minute of a running job, the third one is settled, and the fourth may still change."""
     for changed_minute in (2, 3):
-        manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedSupplyScheme)
+        manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedManagerSupply)
         with on_stage(manager, START_S) as stage:
             before, after = ((60, 1_000),), ((changed_minute, 1_000), (60 - changed_minute, 900))
             stage.say(("roof", ProducerJoined(producer="roof")), ("roof", promise(before)))

@@ -22,7 +22,7 @@ from agents.messages import (
 from agents.model import MANAGER, SHARED, Contract
 from agents.producer import Producer
 from agents.shares import Share, load_mwh, packed
-from agents.sharing import SharedSupplyScheme
+from agents.sharing import SharedManagerSupply
 from agents.sharing.shared_producer_supply import SharedProducerSupply
 from broker.protocol import MAX_PAYLOAD_BYTES
 from tests.agents.stage import on_stage, to
@@ -55,7 +55,7 @@ def test_a_job_that_another_household_invents_costs_its_owner_one_refusal_and_th
         (refused,) = to(MANAGER, stage.say((WASH.agent, reserve())))
         assert isinstance(refused, ShareDeclined)
         assert stage.agent.take_rejections() == []
-        manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedSupplyScheme)
+        manager = Manager(JobRegister([WASH], ["roof"]), supply=SharedManagerSupply)
         with on_stage(manager, START_S) as other:
             other.say(("roof", ProducerJoined(producer="roof")))
             (void,) = to("roof", other.say(("roof", promised)))
@@ -108,7 +108,7 @@ def test_a_job_that_is_declined_is_forgotten_so_that_its_id_stays_free_for_its_o
 def test_a_job_that_asks_again_before_its_turn_is_rejected_and_delays_no_other() -> None:
     """Each question takes three rounds; a household with one job has one turn."""
     dry = job("dry", "b", load((0, 0.0), (3600, 400.0)))
-    manager = Manager(JobRegister([WASH, dry], ["roof"]), supply=SharedSupplyScheme)
+    manager = Manager(JobRegister([WASH, dry], ["roof"]), supply=SharedManagerSupply)
     with on_stage(manager, START_S) as stage:
         sun_from_now = ProductionExpected(first_minute=START_S // 60, minutes_mwh=((120, 9_000),))
         stage.say(("roof", ProducerJoined(producer="roof")), ("roof", sun_from_now))
@@ -123,7 +123,7 @@ def test_a_job_with_very_many_suppliers_is_offered_what_fits_into_a_message() ->
     """A household may reserve a little with each of a hundred roofs, whose forecasts differ in every minute."""
     long = job("long", "a", load((0, 0.0), (7200, 400.0)), (0, 2 * 86_400))
     roofs = [f"roof-{number}" for number in range(105)]
-    manager = Manager(JobRegister([long], roofs), supply=SharedSupplyScheme)
+    manager = Manager(JobRegister([long], roofs), supply=SharedManagerSupply)
     bumpy = tuple((1, 1_000_000 + minute % 2) for minute in range(2_100))
     minute = START_S // 60
     with on_stage(manager, START_S) as stage:
@@ -148,7 +148,7 @@ def test_a_job_with_very_many_suppliers_is_offered_what_fits_into_a_message() ->
 
 def test_a_producer_that_answers_a_thousand_times_is_named_once() -> None:
     """Its other answers of the round do not count; the job's consumer finds out whether it asked at all."""
-    manager = Manager(JobRegister([WASH], ["roof", "other"]), supply=SharedSupplyScheme)
+    manager = Manager(JobRegister([WASH], ["roof", "other"]), supply=SharedManagerSupply)
     with on_stage(manager, START_S) as stage:
         stage.say(("roof", ProducerJoined(producer="roof")), ("other", ProducerJoined(producer="other")))
         declined = ShareDeclined(job_id="wash", consumer=WASH.agent, reason="x")

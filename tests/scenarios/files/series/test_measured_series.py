@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from scenarios import Problem, Scenario, ScenarioError
-from scenarios.files.series.measured import MeasuredFormat, MeasuredSeries, read_measured
+from scenarios.files.series.measured_series import MeasuredFormat, MeasuredSeries, read_measured
 from scenarios.files.series.table_columns import Reading, Unit
 from scenarios.files.series.tables import MOST_CELLS, forget_tables, read_table
 from scenarios.load import LoadedScenario, load

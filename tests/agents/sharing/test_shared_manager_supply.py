@@ -28,8 +28,8 @@ from agents.messages import (
 )
 from agents.model import GRID, SHARED, Contract
 from agents.shares import Share
-from agents.sharing import SharedSupplyScheme
-from agents.whole_supply import WholeSupplyScheme
+from agents.sharing import SharedManagerSupply
+from agents.whole_supply import WholeManagerSupply
 from tests.agents.stage import Stage, on_stage, to
 from tests.scenarios.neighbourhoods import START_S, job, load
 
@@ -54,7 +54,7 @@ def contract(*roofs: str, runs: tuple[tuple[int, int], ...] = SOME) -> Contract:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     """The manager, with the roofs `roof` and `shed`."""
-    with on_stage(Manager(JobRegister([WASH], ["roof", "shed"]), supply=SharedSupplyScheme), START_S) as on:
+    with on_stage(Manager(JobRegister([WASH], ["roof", "shed"]), supply=SharedManagerSupply), START_S) as on:
         on.say(*((roof, ProducerJoined(producer=roof)) for roof in ("roof", "shed")))
         yield on
 
@@ -90,8 +90,8 @@ def test_messages_of_whole_supply_are_rejected_and_change_nothing(stage: Stage, 
 
 @pytest.mark.parametrize("message", [promise(), SharesAmended(contract=contract("roof"), reason="sun")], ids=str)
 def test_messages_of_shared_supply_are_rejected_with_whole_supply(message: AnyMessage) -> None:
-    """The manager tells the two apart by its scheme only."""
-    with on_stage(Manager(JobRegister([WASH], ["roof"]), WholeSupplyScheme), START_S) as stage:
+    """The manager tells the two apart by its supply only."""
+    with on_stage(Manager(JobRegister([WASH], ["roof"]), WholeManagerSupply), START_S) as stage:
         stage.say(("roof", ProducerJoined(producer="roof")))
         assert stage.say(("roof", message)) == []
         assert rejected(stage) == ["roof"]

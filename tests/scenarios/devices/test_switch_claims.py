@@ -18,8 +18,8 @@ from broker.servers.mosquitto import find_mosquitto
 from broker.transport import Bus, Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.devices.adapters.registry import adapter_for, address_of
-from scenarios.devices.claims import SILENT_WALL_S, switch_id
 from scenarios.devices.link import DeviceLink
+from scenarios.devices.switch_claims import SILENT_WALL_S, switch_id
 from scenarios.gateways import Gateway
 from scenarios.zone import Zone
 from tests.scenarios.devices.session import RUN, STREET, session

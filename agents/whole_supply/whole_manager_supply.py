@@ -42,8 +42,8 @@ class _Statement:
     reason: str = field(default="", compare=False)
 
 
-class WholeSupplyScheme:
-    """The supply scheme by which one producer, or the grid, supplies a whole job; see `SupplyScheme`."""
+class WholeManagerSupply:
+    """The manager's part where one producer, or the grid, supplies a whole job; see `ManagerSupply`."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class WholeSupplyScheme:
     # How jobs find producers.
 
     def take(self, received: Received[AnyMessage]) -> bool:
-        """See `SupplyScheme.take`."""
+        """See `ManagerSupply.take`."""
         match received.message:
             case Headroom() as headroom:
                 self._take_headroom(received.sender, headroom)
@@ -96,15 +96,15 @@ class WholeSupplyScheme:
         """Nothing to do: lists name only those that take part."""
 
     def answer(self, received: Received[AnyMessage], question: ProducersFor) -> None:
-        """Name the producers that the job may ask next; see `SupplyScheme.answer`."""
+        """Name the producers that the job may ask next; see `ManagerSupply.answer`."""
         self._lists.name_producers(received, question)
 
     def stop_waiting(self, job_id: str) -> None:
-        """See `SupplyScheme.stop_waiting`."""
+        """See `ManagerSupply.stop_waiting`."""
         self._lists.stop_waiting(job_id)
 
     def replace_prices(self, prices: Mapping[str, int | float]) -> None:
-        """See `SupplyScheme.replace_prices`."""
+        """See `ManagerSupply.replace_prices`."""
         self._lists.replace_prices(prices)
 
     def end_round(self) -> None:
@@ -175,7 +175,7 @@ class WholeSupplyScheme:
     # What consumers confirm.
 
     def sign(self, contract: Contract) -> str:
-        """See `SupplyScheme.sign`; the grid has promised everything."""
+        """See `ManagerSupply.sign`; the grid has promised everything."""
         if contract.producer != GRID and not self._confirm(contract, contract.start_s):
             return f"{contract.producer!r} has not promised it"
         for producer in contract.producers:
@@ -186,7 +186,7 @@ class WholeSupplyScheme:
         return ""
 
     def confirm_end(self, contract: Contract) -> bool:
-        """See `SupplyScheme.confirm_end`."""
+        """See `ManagerSupply.confirm_end`."""
         return self._confirm(contract, None)
 
     def _confirm(self, contract: Contract, start_s: int | None) -> bool:
@@ -212,24 +212,24 @@ class WholeSupplyScheme:
             self._tell_promise_void(contract.producer, contract.job_id, contract.start_s, reason)
 
     def release(self, contract: Contract, reason: str) -> None:
-        """See `SupplyScheme.release`."""
+        """See `ManagerSupply.release`."""
         if contract.producer != GRID:
             self._tell_promise_void(contract.producer, contract.job_id, contract.start_s, reason)
 
     def lose(self, agents: frozenset[str], contracts: Sequence[Contract]) -> None:  # noqa: ARG002 - none is kept here
-        """See `SupplyScheme.lose`; producers end the contracts of lost consumers themselves."""
+        """See `ManagerSupply.lose`; producers end the contracts of lost consumers themselves."""
         self._lists.remove_consumers(agents)
         self._statements.forget(agents)
 
     # The end of a second.
 
     def next_settlement_s(self) -> int | None:
-        """See `SupplyScheme.next_settlement_s`."""
+        """See `ManagerSupply.next_settlement_s`."""
         first_s = self._statements.first_s
         return None if first_s is None else first_s + 1
 
     def settle(self, before_s: int) -> None:
-        """See `SupplyScheme.settle`: a promise lapses, a move voids the contract, and a withdrawal ends it."""
+        """See `ManagerSupply.settle`: a promise lapses, a move voids the contract, and a withdrawal ends it."""
         self._lists.settle(before_s)
         for unconfirmed in self._statements.take_older(before_s):
             self._resolve(unconfirmed)

@@ -12,10 +12,10 @@ from textual.widgets import Static
 from tests.tui.driving import at_once, dialog, notices, until
 from tui.app import SsmicApp
 from tui.editor.screen import NeighbourhoodsScreen
-from tui.shell import key_order
+from tui.shell import key_queue
 from tui.shell.dialogs import Confirm
 from tui.shell.help import HelpScreen
-from tui.shell.key_order import KeyOrder, Typed
+from tui.shell.key_queue import KeyQueue, Typed
 from tui.shell.navigation import EditScenario
 
 Opened = Any
@@ -56,9 +56,9 @@ async def test_a_paste_and_the_keys_of_a_second_dialog_wait_too(opened: Opened, 
 
 async def test_a_key_waits_no_longer_than_a_dialog_may_take(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """A task that shows no dialog, such as a long import, does not keep the keys for ever."""
-    monkeypatch.setattr(key_order, "LONGEST_WAIT_WALL_S", 0.05)
+    monkeypatch.setattr(key_queue, "LONGEST_WAIT_WALL_S", 0.05)
     async with opened() as pilot:
-        pilot.app.key_order.expect_dialog()
+        pilot.app.key_queue.expect_dialog()
         at_once(pilot, "Z", "question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         assert pilot.app.utc_times
@@ -67,7 +67,7 @@ async def test_a_key_waits_no_longer_than_a_dialog_may_take(opened: Opened, monk
 async def test_keys_go_on_when_the_task_ends_without_a_dialog(opened: Opened) -> None:
     """They wait for it, in order."""
     async with opened() as pilot:
-        end = pilot.app.key_order.expect_dialog()
+        end = pilot.app.key_queue.expect_dialog()
         at_once(pilot, "Z", "question_mark")
         await until(pilot, lambda: pilot.app.utc_times)
         await pilot.pause()
@@ -82,7 +82,7 @@ async def test_quitting_waits_for_no_dialog(opened: Opened, pending: tuple[str, 
     async with opened(first_area="neighbourhoods", first_intent=EditScenario("night")) as pilot:
         editor = _editor(pilot.app)
         await until(pilot, lambda: editor.work is not None and editor.is_settled)
-        pilot.app.key_order.expect_dialog()
+        pilot.app.key_queue.expect_dialog()
         at_once(pilot, "Z", *pending, "ctrl+q")
         await until(pilot, lambda: pilot.app._exit)
         assert pilot.app.utc_times
@@ -95,7 +95,7 @@ async def test_quitting_asks_about_unsaved_work_though_a_dialog_is_expected(open
     async with opened(first_area="neighbourhoods", first_intent=EditScenario("night")) as pilot:
         editor = _editor(pilot.app)
         await until(pilot, lambda: editor.work is not None and editor.is_settled)
-        pilot.app.key_order.expect_dialog()
+        pilot.app.key_queue.expect_dialog()
         at_once(pilot, "h", "enter", "ctrl+q")
         question = await dialog(pilot, Confirm)
         assert "unsaved changes" in str(question.query_one(".details", Static).content)
@@ -124,7 +124,7 @@ async def test_a_slow_key_costs_no_key_before_the_one_that_quits(opened: Opened)
         delivered.append(event.key)
 
     async with opened() as pilot:
-        order = KeyOrder(pilot.app, deliver)
+        order = KeyQueue(pilot.app, deliver)
         for key in ("f5", "ctrl+s", "ctrl+q"):
             await order.take(Key(key, None))
         await order._stop_waiting()  # as the timer does if the first key takes long

@@ -45,8 +45,8 @@ from broker.hosts import Agent, Received
 log = structlog.get_logger(__name__)
 
 
-class SharedSupplyScheme:
-    """The supply scheme by which producers share jobs, minute by minute; see `agents.manager.SupplyScheme`."""
+class SharedManagerSupply:
+    """The manager's part where producers share jobs, minute by minute; see `agents.manager.ManagerSupply`."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class SharedSupplyScheme:
     # How jobs find producers.
 
     def take(self, received: Received[AnyMessage]) -> bool:
-        """See `SupplyScheme.take`."""
+        """See `ManagerSupply.take`."""
         sender = received.sender
         match received.message:
             case SharePromised() as promise:
@@ -100,7 +100,7 @@ class SharedSupplyScheme:
         return True
 
     def add_producer(self, producer: str) -> None:  # noqa: ARG002 - jobs learn of it with its forecast
-        """See `SupplyScheme.add_producer`; jobs find it once it has reported what it expects to produce."""
+        """See `ManagerSupply.add_producer`; jobs find it once it has reported what it expects to produce."""
         self._offers.take_newcomer()
 
     def remove_producer(self, producer: str) -> None:
@@ -109,11 +109,11 @@ class SharedSupplyScheme:
             self._board.forget(self._producers.scores.number_of[producer])
 
     def answer(self, received: Received[AnyMessage], question: ProducersFor) -> None:
-        """Let the job read the board when it is its turn; see `SupplyScheme.answer`."""
+        """Let the job read the board when it is its turn; see `ManagerSupply.answer`."""
         self._turns.ask(received, question)
 
     def stop_waiting(self, job_id: str) -> None:
-        """See `SupplyScheme.stop_waiting`."""
+        """See `ManagerSupply.stop_waiting`."""
         self._turns.stop_waiting(job_id)
 
     def replace_prices(self, prices: Mapping[str, int | float]) -> None:
@@ -160,7 +160,7 @@ class SharedSupplyScheme:
     # What consumers confirm.
 
     def sign(self, contract: Contract) -> str:
-        """See `SupplyScheme.sign`: each producer has promised its share."""
+        """See `ManagerSupply.sign`: each producer has promised its share."""
         problem = self._shares.sign(contract, self._ledger.job_of(contract))
         if not problem:
             self._turns.take_coverage(contract.job_id)
@@ -212,7 +212,7 @@ class SharedSupplyScheme:
         self._turns.take_coverage(contract.job_id)
 
     def lose(self, agents: frozenset[str], contracts: Sequence[Contract]) -> None:
-        """See `SupplyScheme.lose`; the energy of lost consumers is free again, and that of lost producers is gone."""
+        """See `ManagerSupply.lose`; the energy of lost consumers is free again, and that of lost producers is gone."""
         self._shares.lose(agents, [contract.job_id for contract in contracts])
         for producer in agents:
             self.remove_producer(producer)
@@ -221,12 +221,12 @@ class SharedSupplyScheme:
     # The end of a second.
 
     def next_settlement_s(self) -> int | None:
-        """See `SupplyScheme.next_settlement_s`."""
+        """See `ManagerSupply.next_settlement_s`."""
         first_s = self._shares.first_s
         return None if first_s is None else first_s + 1
 
     def settle(self, before_s: int) -> None:
-        """See `SupplyScheme.settle`: a share in no contract is void; one that differs from its contract ends it."""
+        """See `ManagerSupply.settle`: a share in no contract is void; one that differs from its contract ends it."""
         for unconfirmed in self._shares.take_unconfirmed(before_s):
             job_id, producer, last = unconfirmed.job_id, unconfirmed.producer, unconfirmed.statement
             entry, signed = self._ledger.standing(job_id), self._shares.signed_by(job_id, producer)

@@ -12,7 +12,7 @@ from agents import Availability, Rejected, Reported
 from broker.transport.memory import MemoryBroker
 from scenarios.devices.adapters import adapter_for
 from scenarios.devices.link import DeviceLink
-from scenarios.devices.silence import Silence
+from scenarios.devices.unheard_values import UnheardValues
 from scenarios.gateways import Gateway
 from scenarios.zone import Zone
 from tests.scenarios.devices.session import RUN
@@ -47,9 +47,9 @@ def gateway(adapter: str, options: dict[str, Any] | None = None) -> Gateway:
 )
 def test_a_device_that_is_never_heard_is_named_with_its_topics(of: Gateway, expected: list[str]) -> None:
     """The operator had no hint at all that a topic was misspelt."""
-    silence = Silence(RUN, [of])
+    unheard = UnheardValues(RUN, [of])
     with capture_logs() as logs:
-        silence.report((), is_over=True)
+        unheard.report((), is_over=True)
     assert [(log["when"], log["of"], log["arrived"]) for log in logs] == [
         ("in the whole run", expected, "none of its messages")
     ]
@@ -57,21 +57,21 @@ def test_a_device_that_is_never_heard_is_named_with_its_topics(of: Gateway, expe
 
 def test_a_value_that_never_comes_is_named_although_others_do() -> None:
     """Its path is misspelt, so that each message seems to lack it."""
-    silence = Silence(RUN, [gateway("generic", GENERIC)])
-    silence.note("w", [Reported(is_on=True, counter_wh=5.0)])
-    silence.note("w", [Rejected(topic="plug/data", problem="power 'x'", expected="a number")])
-    assert silence.silent("w") == ["power on plug/data at power.w"]
-    silence.note("w", [Reported(power_w=0.0)])
-    assert not silence.silent("w")
+    unheard = UnheardValues(RUN, [gateway("generic", GENERIC)])
+    unheard.note("w", [Reported(is_on=True, counter_wh=5.0)])
+    unheard.note("w", [Rejected(topic="plug/data", problem="power 'x'", expected="a number")])
+    assert unheard.silent("w") == ["power on plug/data at power.w"]
+    unheard.note("w", [Reported(power_w=0.0)])
+    assert not unheard.silent("w")
 
 
 def test_a_plug_without_a_meter_has_sent_no_measurements() -> None:
     """It is online and switches, but what it draws is not known."""
-    silence = Silence(RUN, [gateway("tasmota", {"topic": "plug"})])
-    silence.note("w", [Availability(online=True), Reported(is_on=True)])
+    unheard = UnheardValues(RUN, [gateway("tasmota", {"topic": "plug"})])
+    unheard.note("w", [Availability(online=True), Reported(is_on=True)])
     with capture_logs() as logs:
-        silence.report((), is_over=False)
-        silence.report({"w"}, is_over=True)
+        unheard.report((), is_over=False)
+        unheard.report({"w"}, is_over=True)
     assert [(log["when"], log["arrived"]) for log in logs] == [("so far", "other messages of the device")]
 
 

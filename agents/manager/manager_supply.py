@@ -1,4 +1,4 @@
-"""The interface between the manager and its supply scheme, by which producers supply whole jobs, or shares of them."""
+"""The interface between the manager and its supply, by which producers supply whole jobs, or shares of them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from agents.model import Contract
 from broker.hosts import Agent, Received
 
 
-class SupplyScheme(Protocol):
+class ManagerSupply(Protocol):
     """How jobs find producers, and how producers confirm contracts.
 
-    `WholeSupplyScheme` (`agents.whole_supply`): a producer supplies a whole job. `SharedSupplyScheme`
+    `WholeManagerSupply` (`agents.whole_supply`): a producer supplies a whole job. `SharedManagerSupply`
     (`agents.sharing`): several producers share a job.
     """
 
     # How jobs find producers.
 
     def take(self, received: Received[AnyMessage]) -> bool:
-        """Process a message that not all supply schemes have; return False if this one does not know it."""
+        """Process a message that not all kinds of supply have; return False if this one does not know it."""
         ...
 
     def add_producer(self, producer: str) -> None:
@@ -98,5 +98,5 @@ class SupplyScheme(Protocol):
         ...
 
 
-MakeSupplyScheme = Callable[[Agent[AnyMessage], JobRegister, JoinedProducers, Ledger], SupplyScheme]
-"""Makes the supply scheme of a manager: the agent that sends and receives, and what it keeps."""
+MakeManagerSupply = Callable[[Agent[AnyMessage], JobRegister, JoinedProducers, Ledger], ManagerSupply]
+"""Makes the supply of a manager: the agent that sends and receives, and what it keeps."""

@@ -18,7 +18,7 @@ SILENT_AFTER_WALL_S = 300.0
 """After how long silence is reported for the first time, wall-clock seconds; many plugs report every five minutes."""
 
 
-class Silence:
+class UnheardValues:
     """Keeps what has been heard of the devices of a process, and reports what has not."""
 
     def __init__(self, run: str, gateways: Iterable[Gateway]) -> None:

@@ -30,7 +30,7 @@ _MOVES = frozenset({"up", "down", "left", "right", "pageup", "pagedown", "home",
 Typed = Key | Paste
 
 
-class KeyOrder:
+class KeyQueue:
     """Delivers keys and pasted text one after the other."""
 
     def __init__(self, app: App[Any], deliver: Callable[[Typed], Awaitable[None]]) -> None:
