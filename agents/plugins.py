@@ -68,10 +68,8 @@ def load_plugin(group: str, name: str) -> Any:  # noqa: ANN401 - what another pa
         named = "; ".join(f"{point.value} of package {point.dist.name if point.dist else '?'}" for point in points)
         raise SettingsError((f"there are {len(points)} plug-ins {name!r} of {group}: {named}; uninstall all but one",))
     plugin = plugin_name(group, name)
-    try:
+    with refusing(f"{plugin} cannot be loaded"):
         loaded = points[0].load()
-    except (Exception, SystemExit) as error:
-        raise SettingsError((f"{plugin} cannot be loaded: {error_line(error)}",)) from error
     if group != AGENTS:
         return loaded
     if _CONSUMER not in {(base.__module__, base.__qualname__) for base in getattr(loaded, "__mro__", ())}:
@@ -96,15 +94,31 @@ def make_from_plugin(group: str, name: str, kind: str, methods: Sequence[str]) -
         SettingsError: The plug-in cannot be loaded, fails, or makes something else.
     """
     make, plugin = load_plugin(group, name), plugin_name(group, name)
-    try:
+    with refusing(f"{plugin} cannot make a {kind}", "a class or function without arguments"):
         made = make()
-    except (Exception, SystemExit) as error:
-        what = f"{error_line(error)}; expected a class or function without arguments"
-        raise SettingsError((f"{plugin} cannot make a {kind}: {what}",)) from error
     for method in methods:
-        if not callable(getattr(made, method, None)):
+        with refusing(f"{plugin} failed in {method}"):
+            found = getattr(made, method, None)
+        if not callable(found):
             raise SettingsError((f"{plugin}: expected a {kind}, with the method {method!r}",))
     return made
+
+
+@contextmanager
+def refusing(problem: str, expected: str = "") -> Iterator[None]:
+    """Load or make a plug-in before the run: its exceptions become a `SettingsError`.
+
+    Args:
+        problem: What is wrong with the plug-in if it raises one.
+        expected: What was expected of it; empty: that it raises none.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        more = f"; expected {expected}" if expected else ""
+        raise SettingsError((f"{problem}: {error_line(error)}{more}",)) from error
 
 
 def plugin_of(kind: type) -> str | None:

@@ -18,6 +18,7 @@ from agents import (
     AddJob,
     AnyMessage,
     Contract,
+    CumulativeSeries,
     Job,
     JobExecuted,
     JobWithdrawn,
@@ -34,6 +35,9 @@ from scenarios.scenario import ProducerSeries, Scenario
 IntArray = npt.NDArray[np.int64]
 
 _MINUTE_S = 60
+_MAX_BEHIND_S = 3600
+"""At `MAX_REAL_W`, the most that a counter may show at once of the time before, seconds: 20 MWh, of a household months.
+"""
 MAX_LATE_S = 366 * 86_400
 """The longest time from a job's latest start to its start, seconds: a run may be stopped, and a device may be slow."""
 KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
@@ -166,9 +170,9 @@ def realise(
             case JobWithdrawn(job_id=job_id) if owners.get(job_id) == sender:
                 withdrawn.add(job_id)
             case JobExecuted(job_id=job_id) as execution if owners.get(job_id) == sender:
-                if _is_plausible(execution, added.get(job_id) or of_scenario[job_id], known_until_s):
+                if _is_possible(execution, added.get(job_id) or of_scenario[job_id], known_until_s):
                     executed[job_id] = execution
-            case ProductionMeasured(producer=p, production=measured) if p == sender and measured.most_w <= MAX_REAL_W:
+            case ProductionMeasured(producer=p, production=measured) if p == sender and _is_plausible(measured):
                 given.setdefault(p, []).append(measured)
     if not (added or executed or given):
         return RealisedScenario(scenario, scenario, frozenset(withdrawn))
@@ -192,12 +196,21 @@ def realise(
     )
 
 
-def _is_plausible(execution: JobExecuted, job: Job, known_until_s: int | None) -> bool:
+def _is_possible(execution: JobExecuted, job: Job, known_until_s: int | None) -> bool:
     """Return whether a job can have run as its gateway says: results are settled from its start on."""
     last_s = job.latest_start_s + MAX_LATE_S
     last_s = last_s if known_until_s is None else min(last_s, known_until_s)
-    is_measured = execution.measured is None or execution.measured.most_w <= MAX_REAL_W
+    is_measured = execution.measured is None or _is_plausible(execution.measured)
     return is_measured and job.registered_s <= execution.started_s <= last_s
+
+
+def _is_plausible(measured: CumulativeSeries) -> bool:
+    """Return whether a meter can have shown a series.
+
+    Its steps do not tell: a counter shows in a second what it has counted while its device was not heard.
+    """
+    span_s = measured.end_s - measured.start_s + _MAX_BEHIND_S
+    return measured.energy_wh <= MAX_REAL_W * span_s / 3600
 
 
 def _understood(body: dict[str, Any]) -> AnyMessage | None:

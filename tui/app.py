@@ -109,7 +109,7 @@ class SsmicApp(ErrorBoundary, App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as above
 
     run_status: reactive[Content] = reactive(Content)
-    """Short status of the run, shown at the right of the bar. Console markup."""
+    """Short status of the run, shown at the right of the bar."""
 
     utc_times: reactive[bool] = reactive(default=False)
     """Whether to display times in UTC instead of the scenario's own offset."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from agents.errors import SettingsError
-from agents.plugins import SCHEDULERS, calling, error_line, make_from_plugin, plugin_name, wrong_result
+from agents.plugins import SCHEDULERS, calling, make_from_plugin, plugin_name, refusing, wrong_result
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import CoinFlip
 from agents.scheduling.insertion import Insertion
@@ -55,10 +55,8 @@ def _from_plugin(name: str) -> Scheduler:
     """
     made = make_from_plugin(SCHEDULERS, name, "scheduler", ("place", "have_room", "replan"))
     plugin = plugin_name(SCHEDULERS, name)
-    try:
+    with refusing(f"{plugin} failed in is_heavy"):
         is_heavy = getattr(made, "is_heavy", None)
-    except Exception as error:
-        raise SettingsError((f"{plugin} failed in is_heavy: {error_line(error)}",)) from error
     if not isinstance(is_heavy, bool):
         raise SettingsError((f"{plugin}: expected a scheduler, whose 'is_heavy' is True or False",))
     return PluginScheduler(plugin, made, is_heavy=is_heavy)

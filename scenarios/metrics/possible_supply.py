@@ -17,8 +17,9 @@ import numpy as np
 
 from agents import FloatArray, LoadProfile
 from scenarios.device_overlaps import pending_run_of
+from scenarios.metrics.real_production import real_production_wh
 from scenarios.metrics.settlement import MINUTE_S, Settlement
-from scenarios.scenario import Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 
 
 class Demand(NamedTuple):
@@ -36,29 +37,69 @@ def possible_supply_wh(scenario: Scenario, settlement: Settlement, end_s: int) -
     """Return an upper bound on the energy that panels can deliver to the jobs of a run, Wh.
 
     Panels supply what the base loads of their own houses leave. A job that ran outside of its window, as a real device
-    may, can also run when it did.
+    may, can also run when it did. Other plans may end later than the run, so windows count to their ends.
 
     Args:
         scenario: The jobs.
         settlement: The run's settled energy.
-        end_s: End of the run, UNIX seconds; jobs that are registered later are left out.
+        end_s: End of the run, UNIX seconds; jobs that are registered and forecasts that are issued later are left out.
     """
-    available_wh = settlement.produced_wh.sum(axis=0)
-    if settlement.base_load is not None:
-        available_wh = np.maximum(available_wh - settlement.base_load.given_wh.sum(axis=0), 0.0)
     started_s = {contract.job_id: contract.start_s for contract in settlement.contracts}
-    demands = []
+    windows: list[tuple[int, int, LoadProfile]] = []
+    """First minute in which a job can run, the minute after the last one, and its load."""
     for job in scenario.jobs:
         if job.registered_s > end_s and job.job_id not in started_s:
             continue
         window = pending_run_of(job, scenario.start_s)
         starts_s = window.earliest_start_s, window.latest_start_s, started_s.get(job.job_id, window.earliest_start_s)
         first = max(0, (min(starts_s) - settlement.start_s) // MINUTE_S)
-        end = min(settlement.minutes, -(-(max(starts_s) + job.duration_s - settlement.start_s) // MINUTE_S))
+        end = -(-(max(starts_s) + job.duration_s - settlement.start_s) // MINUTE_S)
         if first < end:
-            most_wh = float(available_wh[first:end].max())
-            demands.append(Demand(first, end, _most_drawn_wh(job.load_profile, most_wh)))
+            windows.append((first, end, job.load_profile))
+    available_wh = _available_wh(scenario, settlement, end_s, max((end for _, end, _ in windows), default=0))
+    demands = []
+    for first, end, load in windows:
+        inside_wh = available_wh[first:end]
+        if len(inside_wh):
+            demands.append(Demand(first, end, _most_drawn_wh(load, float(inside_wh.max()))))
     return most_served_wh(available_wh, demands)
+
+
+def _available_wh(scenario: Scenario, settlement: Settlement, end_s: int, minutes: int) -> FloatArray:
+    """Return what all panels have for jobs in each minute of the settlement, and after it as long as they produce, Wh.
+
+    Args:
+        scenario: Producers and base loads.
+        settlement: See `possible_supply_wh`.
+        end_s: See `possible_supply_wh`.
+        minutes: How many minutes matter.
+    """
+    available_wh: FloatArray = settlement.produced_wh.sum(axis=0)
+    if settlement.base_load is not None:
+        available_wh = np.maximum(available_wh - settlement.base_load.given_wh.sum(axis=0), 0.0)
+    producing_until_s = {producer: _producing_until_s(of) for producer, of in scenario.producers.items()}
+    last_s = max(producing_until_s.values(), default=0)
+    minutes = min(minutes, -(-(last_s - settlement.start_s) // MINUTE_S))
+    if minutes <= settlement.minutes:
+        return available_wh
+    edges_s = settlement.start_s + MINUTE_S * np.arange(settlement.minutes, minutes + 1, dtype=np.float64)
+    later_wh = np.zeros(minutes - settlement.minutes)
+    for house in scenario.houses:
+        of_house = (device.id for device in house.devices if device.type == "producer")
+        producers = [producer for producer in of_house if producing_until_s[producer] > settlement.end_s]
+        if not producers:
+            continue
+        roofs_wh = sum(real_production_wh(scenario.producers[producer], edges_s, end_s) for producer in producers)
+        base_load = scenario.base_loads.get(house.id)
+        used_wh = 0.0 if base_load is None else base_load.energy_per_bin_wh(edges_s)
+        later_wh += np.maximum(roofs_wh - used_wh, 0.0)
+    return np.concatenate([available_wh, later_wh])
+
+
+def _producing_until_s(series: ProducerSeries) -> int:
+    if series.actual is not None:
+        return series.actual.end_s
+    return max((prediction.production.end_s for prediction in series.predictions), default=0)
 
 
 def _most_drawn_wh(load: LoadProfile, most_wh: float) -> float:

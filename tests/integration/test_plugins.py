@@ -543,6 +543,17 @@ class Unsettled(Insertion):
     @property
     def is_heavy(self):
         raise ValueError("who knows")
+
+
+class Unready(Insertion):
+    @property
+    def have_room(self):
+        raise OSError("no room yet")
+
+
+class Stillborn(Insertion):
+    def __init__(self):
+        raise asyncio.CancelledError
 """
 FAULTS = {
     SCHEDULERS: {
@@ -593,7 +604,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     groups = {group: [*names] for group, names in FAULTS.items()}
     groups[AGENTS] += ["Unborn", "NeedsMore"]
     groups[RANKINGS] += ["Shapeless"]
-    groups[SCHEDULERS] += ["Twice", "Unsettled"]
+    groups[SCHEDULERS] += ["Twice", "Unsettled", "Unready", "Stillborn"]
     for package, provided in (("faulty-plugin", groups), ("other", {SCHEDULERS: ["Twice"]})):
         info = tmp_path / f"{package.replace('-', '_')}-1.0.dist-info"
         info.mkdir()
@@ -648,9 +659,13 @@ def test_a_plugin_that_cannot_be_made_is_named() -> None:
         run_with(AGENTS, "Unborn")
     with pytest.raises(SettingsError, match=r"plug-in 'Shapeless' \(faulty_plugin:Shapeless\): expected a ranking"):
         ranking_for("Shapeless")
-    unsettled = r"plug-in 'Unsettled' \(faulty_plugin:Unsettled\) failed in is_heavy: ValueError: who knows"
-    with pytest.raises(SettingsError, match=unsettled):
-        run_with(SCHEDULERS, "Unsettled")
+    for name, problem in {
+        "Unsettled": "failed in is_heavy: ValueError: who knows",
+        "Unready": "failed in have_room: OSError: no room yet",
+        "Stillborn": "cannot make a scheduler: CancelledError: ; expected a class or function without arguments",
+    }.items():
+        with pytest.raises(SettingsError, match=rf"plug-in '{name}' \(faulty_plugin:{name}\) {problem}"):
+            run_with(SCHEDULERS, name)
     twice = "2 plug-ins 'Twice' of ssmic.schedulers: faulty_plugin:Twice of package faulty-plugin; other_module:Twice"
     with pytest.raises(SettingsError, match=twice):
         load_plugin(SCHEDULERS, "Twice")

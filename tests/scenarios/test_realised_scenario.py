@@ -105,6 +105,16 @@ def test_production_that_no_meter_can_show_is_passed_over() -> None:
     assert actual.energy_wh == pytest.approx(8000 - 1000 + 100)
 
 
+def test_a_counter_shows_at_once_what_a_roof_gave_while_it_was_not_heard() -> None:
+    """A roof of 9 kW was offline for two hours, and its counter came a second after its power: 65 MW."""
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (8 * HALF_H_S, 8000)))}}, [])
+    scenario = replace(scenario, gateways={"pv": Gateway(id="pv", house="a", device="pv", type="producer", agent="pv")})
+    behind = measured((HALF_H_S, 0.0), (HALF_H_S + 1, 18_150.0), (2 * HALF_H_S, 22_000.0))
+    actual = realise(scenario, [("pv", behind)]).scenario.producers["pv"].actual
+    assert actual is not None
+    assert actual.energy_wh == pytest.approx(8000 - 1000 + 22_000)
+
+
 def measured(*points: tuple[int, float]) -> dict[str, Any]:
     """Return what a gateway says of its producer, at seconds since the start."""
     series = {"times_s": [START_S + at_s for at_s, _ in points], "cumulative_wh": [wh for _, wh in points]}

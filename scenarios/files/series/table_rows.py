@@ -168,8 +168,9 @@ def zone_of_times(
     """
     stated = stated_zone(table, column)
     name = stated or scenario_zone
-    first = next(iter(table.cells(column, 1)), None)
-    found = moment(first)
+    texts = table.cells(column, LOOKED_AT)
+    first = next(iter(texts), None)
+    found = moment(without_end(first) if isinstance(first, str) and have_ends(texts) else first)
     if name is not None and not is_run and found is not None and found.tzinfo is None:
         why = "as the header says" if stated else "the scenario's zone"
         notes.append(f"times without an offset are taken as {name}, {why}.")

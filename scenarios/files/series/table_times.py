@@ -105,13 +105,12 @@ def _beginning(text: str) -> str:
 def have_ends(texts: Iterable[object]) -> bool:
     """Return whether `-12:15` behind the times of rows (`21.06.2026 12:00-12:15`) is the end of each, not an offset.
 
-    A zone has at most two offsets; an end differs from row to row, or is where the next row begins.
+    A zone has at most two offsets; an end differs from row to row, and of two ends, one is where the next row begins.
     """
     found = [_END_OR_OFFSET.fullmatch(text) for text in texts if isinstance(text, str)]
     clocks = [(each[2].zfill(5), each[3]) for each in found if each is not None]
-    return len({end for _, end in clocks}) > 2 or (
-        len(clocks) > 1 and all(one[1] == following[0] for one, following in pairwise(clocks))
-    )
+    ends = {end for _, end in clocks}
+    return len(ends) > 2 or (len(ends) == 2 and all(one[1] == following[0] for one, following in pairwise(clocks)))
 
 
 def without_end(text: str) -> str:

@@ -400,7 +400,8 @@ def _header_below(rows: Sequence[Row]) -> int:
     names = [cell for cell in rows[1][1] if cell]
     about = [cell for cell in rows[0][1] if cell]
     is_header = not any(map(_is_value, names)) and len(names) >= 2 and len(names) != len(about)
-    return 1 + _first_row(rows[1:]) if is_header and _is_data(rows[2][1]) else 0
+    is_of_next = len(rows[1][1]) == len(rows[2][1]) and _is_data(rows[2][1])
+    return 1 + _first_row(rows[1:]) if is_header and is_of_next else 0
 
 
 def _lines_below(data: Sequence[Row]) -> int:

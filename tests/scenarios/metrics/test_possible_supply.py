@@ -13,7 +13,8 @@ from agents.energy import CumulativeSeries
 from agents.model import GRID, Contract
 from scenarios.metrics.kpis import Kpis, compute_kpis
 from scenarios.metrics.possible_supply import Demand, most_served_wh, possible_supply_wh
-from scenarios.metrics.settlement import settle
+from scenarios.metrics.real_production import real_production_wh
+from scenarios.metrics.settlement import MINUTE_S, settle
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import (
     START_S,
@@ -79,6 +80,22 @@ def test_jobs_that_were_not_registered_do_not_count() -> None:
         assert figures.possible_wh == pytest.approx(possible_wh)
 
 
+def test_what_was_possible_does_not_depend_on_when_the_run_ended() -> None:
+    """A run that began its only job at night, and ended with it, could have waited for the sun, as the other one did.
+
+    The house uses 0.1 kW of the 1 kW that its roof gives.
+    """
+    day = forecast(sun((6 * HOUR_S, 0), (10 * HOUR_S, 4000)))
+    wash = job("wash", "a", load((0, 0), (HOUR_S, 950)), (0, 7 * HOUR_S))
+    base = CumulativeSeries(times_s=(START_S, START_S + 24 * HOUR_S), cumulative_wh=(0.0, 2400.0))
+    scenario = replace(neighbourhood({"a": {"pv": day}}, [wash]), base_loads={"a": base})
+    for producer, started_s, delivered_wh in ((GRID, 0, 0), ("pv", 7 * HOUR_S, 900)):
+        contracts, end_s = [contract(wash, producer, started_s)], START_S + started_s + HOUR_S
+        figures = compute_kpis(scenario, settle(scenario, contracts, START_S, end_s), map(agreed, contracts), end_s)
+        assert figures.delivered_wh == pytest.approx(delivered_wh)
+        assert figures.possible_wh == pytest.approx(61 / 60 * 900)
+
+
 def test_a_job_that_ran_after_its_window_could_get_what_it_got() -> None:
     """A real device that somebody started late ran under the panel, which its window would not have allowed."""
     day = forecast(sun((2 * HOUR_S, 0), (9 * HOUR_S, 7000)))
@@ -106,7 +123,10 @@ def test_no_run_delivers_more(run: tuple[Scenario, list[Contract], int], windows
     settled = settle(scenario, contracts, START_S, end_s)
     together_wh = np.minimum(settled.produced_wh.sum(axis=0), settled.consumed_wh).sum()
     possible_wh = possible_supply_wh(scenario, settled, end_s)
-    assert together_wh - EXACT_WH <= possible_wh <= settled.produced_wh.sum() + EXACT_WH
+    ends_s = (one.latest_start_s + one.duration_s for one in scenario.jobs)
+    edges_s = np.arange(settled.start_s, max([settled.end_s, *ends_s]) + MINUTE_S, MINUTE_S, dtype=np.float64)
+    produced_wh = sum(real_production_wh(of, edges_s, end_s).sum() for of in scenario.producers.values())
+    assert together_wh - EXACT_WH <= possible_wh <= produced_wh + EXACT_WH
 
 
 @given(

@@ -200,14 +200,34 @@ def test_months_are_known_by_their_whole_names(written: str, month: int | None, 
     assert datetime.fromtimestamp(measured.times_s[0], UTC) == datetime(2026, month, 1, 10, tzinfo=UTC)
 
 
-def test_an_offset_is_not_the_end_of_an_interval(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("begins", "step_s"),
+    [
+        (
+            ["10-31 23:30-04:00", "11-01 00:30-04:00", "11-01 01:30-04:00", "11-01 01:30-05:00", "11-01 02:30-05:00"],
+            3_600,
+        ),
+        (["06-21 03:00-04:00", "06-21 04:00-04:00"], 3_600),
+        (["06-21 00:00-00:00", "06-22 00:00-00:00", "06-23 00:00-00:00"], 86_400),
+    ],
+    ids=["clocks change", "two rows", "days"],
+)
+def test_an_offset_is_not_the_end_of_an_interval(begins: list[str], step_s: int, tmp_path: Path) -> None:
     """Every row of a zone west of Greenwich has the same one, or, where clocks change, one of two."""
-    begins = ["10-31 23:30-04:00", "11-01 00:30-04:00", "11-01 01:30-04:00", "11-01 01:30-05:00", "11-01 02:30-05:00"]
     rows = "".join(f"2026-{begin},100\n" for begin in begins)
     (tmp_path / "meter.csv").write_text(f"time,power [W]\n{rows}", encoding="utf-8")
-    measured = read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat())
-    assert np.diff(measured.times_s).tolist() == [3_600] * 5
+    measured = read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat(), scenario_zone="Europe/Berlin")
+    assert np.diff(measured.times_s).tolist() == [step_s] * len(begins)
+    assert measured.times_s[0] == datetime.fromisoformat(f"2026-{begins[0]}").timestamp()
     assert measured.notes == ()
+
+
+def test_a_note_names_the_zone_of_intervals(tmp_path: Path) -> None:
+    """Their ends look like offsets."""
+    rows = "21.06.2026 12:00-12:15;1\n21.06.2026 12:15-12:30;2\n"
+    (tmp_path / "meter.csv").write_text(f"Zeit;kW\n{rows}", encoding="utf-8")
+    measured = read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat(), scenario_zone="Europe/Berlin")
+    assert measured.notes == ("meter.csv: times without an offset are taken as Europe/Berlin, the scenario's zone.",)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +305,13 @@ def test_a_table_about_the_place_is_not_the_series(before: str, tmp_path: Path) 
     loaded = _load(tmp_path, text)
     assert _steps(loaded.scenario) == [("08:00", 500.0), ("09:00", 1000.0), ("10:00", 200.0)]
     assert any("2 lines before the table were left out" in note for note in loaded.notes)
+
+
+def test_a_text_between_rows_is_no_header(tmp_path: Path) -> None:
+    """The first row was dropped, and the columns were called by the remark."""
+    rows = "2026-06-21T08:00Z,500,ok\nsensor,offline\n2026-06-21T09:00Z,1000,ok\n2026-06-21T10:00Z,250,ok\n"
+    with pytest.raises(ScenarioError, match=r"meter\.csv:2"):
+        _load(tmp_path, rows, "unit: W")
 
 
 def test_a_legend_below_the_table_is_left_out_but_no_row_with_mistakes(tmp_path: Path) -> None:
