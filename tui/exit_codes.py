@@ -91,7 +91,7 @@ def code_for(error: SsmicError) -> int:
     from scenarios.lab import BrokerNotOursError, ControllerError, ExpectationError, LabKindError
     from scenarios.metrics import IntervalError
     from scenarios.results import (
-        FigureFormatError,
+        OutputFormatError,
         ResultsError,
         ResultsExistError,
         ResultsWriteError,
@@ -114,7 +114,7 @@ def code_for(error: SsmicError) -> int:
             | IntervalError()
             | ResultsExistError()
             | SameSimulationError()
-            | FigureFormatError()
+            | OutputFormatError()
         ):
             return USAGE
         case ScenarioWriteError() | ResultsWriteError():

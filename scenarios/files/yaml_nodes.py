@@ -9,6 +9,7 @@ MB, 3.4 s with a bare walk instead of 1.3 s).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -250,8 +251,8 @@ def resolve(text: str) -> YamlValue:
         return _WORDS[text]
     if _INT.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
+    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):  # else errors would speak of `inf`
+        return number
     return text
 
 

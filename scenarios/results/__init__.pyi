@@ -4,7 +4,7 @@ from .bill_rows import (
     total_row as total_row,
 )
 from .connection import (
-    FigureFormatError as FigureFormatError,
+    OutputFormatError as OutputFormatError,
     ResultsError as ResultsError,
     ResultsExistError as ResultsExistError,
     ResultsLockedError as ResultsLockedError,
@@ -122,12 +122,12 @@ __all__ = [
     "ContractRow",
     "DroppedHost",
     "EndState",
-    "FigureFormatError",
     "Format",
     "HouseView",
     "HouseholdRow",
     "KeptMessages",
     "NeighbourhoodView",
+    "OutputFormatError",
     "Overview",
     "PowerProfile",
     "RecordedEnd",

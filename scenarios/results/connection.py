@@ -51,8 +51,8 @@ class UnknownWordError(ValueError):
     """A value is a word that this release does not know."""
 
 
-class FigureFormatError(ResultsError):
-    """A comparison cannot be written in the requested format."""
+class OutputFormatError(ResultsError):
+    """Something cannot be written in the requested format, or the library that it needs is not installed."""
 
 
 DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)

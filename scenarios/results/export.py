@@ -16,7 +16,13 @@ from agents import GRID, FloatArray
 from broker import file_name, first_few
 from scenarios.metrics import Kpis, Settlement
 from scenarios.results.bill_rows import BillRow
-from scenarios.results.connection import ResultsExistError, ResultsWriteError, check_writable, whole_files
+from scenarios.results.connection import (
+    OutputFormatError,
+    ResultsExistError,
+    ResultsWriteError,
+    check_writable,
+    whole_files,
+)
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 
@@ -382,12 +388,12 @@ def require_parquet() -> None:
     """Check that Parquet can be written.
 
     Raises:
-        ResultsError: pyarrow is not installed; the message says how to install it.
+        OutputFormatError: pyarrow is not installed; the message says how to install it.
     """
     try:
         import pyarrow as pa  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
-        raise ResultsWriteError(
+        raise OutputFormatError(
             "Parquet needs pyarrow, which is not installed: pip install 'ssmic[parquet]'"
         ) from error
 

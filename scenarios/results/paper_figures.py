@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents import GRID
 from scenarios.metrics import DEFAULT_INTERVAL_S
-from scenarios.results.connection import FigureFormatError, ResultsError, refuse_existing, whole_file
+from scenarios.results.connection import OutputFormatError, ResultsError, refuse_existing, whole_file
 from scenarios.results.contract_rows import share_series
 from scenarios.results.power_profiles import PowerProfile
 from scenarios.results.reader import ResultsReader
@@ -33,13 +33,13 @@ def check_paper(path: Path, *, overwrite: bool) -> None:
     """Check that a figure can be written to a file.
 
     Raises:
-        FigureFormatError: The ending is not supported, or matplotlib is not installed.
+        OutputFormatError: The ending is not supported, or matplotlib is not installed.
         ResultsExistError: The file exists already.
     """
     if path.suffix.lower() not in PAPER_ENDINGS:
-        raise FigureFormatError(f"{path}: expected one of these extensions: {', '.join(PAPER_ENDINGS)}")
+        raise OutputFormatError(f"{path}: expected one of these extensions: {', '.join(PAPER_ENDINGS)}")
     if find_spec("matplotlib") is None:
-        raise FigureFormatError("figures need matplotlib: pip install 'ssmic[figures]'")
+        raise OutputFormatError("figures need matplotlib: pip install 'ssmic[figures]'")
     refuse_existing(path, overwrite=overwrite)
 
 
@@ -56,7 +56,7 @@ def write_day_figure(
         overwrite: Whether an existing file may be overwritten.
 
     Raises:
-        FigureFormatError, ResultsExistError: See `check_paper`.
+        OutputFormatError, ResultsExistError: See `check_paper`.
         ResultsError: There is no such run or day.
         ResultsWriteError: The file cannot be written.
     """
@@ -77,7 +77,7 @@ def write_gantt_figure(results: ResultsReader, path: Path, *, run: int = 1, over
         overwrite: Whether an existing file may be overwritten.
 
     Raises:
-        FigureFormatError, ResultsExistError: See `check_paper`.
+        OutputFormatError, ResultsExistError: See `check_paper`.
         ResultsError: There is no such run, it has no contract, or more than a page holds.
         ResultsWriteError: The file cannot be written.
     """

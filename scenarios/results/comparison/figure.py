@@ -20,7 +20,7 @@ from scenarios.metrics import Figure, SampleStatistics
 from scenarios.results.comparison.compared_simulation import OF_BEST, OF_SHARED_BEST
 from scenarios.results.comparison.comparison import SimulationComparison
 from scenarios.results.comparison.tables import mean_text, scaled, scenario_title, unit_of
-from scenarios.results.connection import FigureFormatError
+from scenarios.results.connection import OutputFormatError
 
 DRAWN_FIGURES = (
     "self_sufficiency",
@@ -341,17 +341,17 @@ def check_png() -> None:
     """Find out whether a PNG can be drawn.
 
     Raises:
-        FigureFormatError: matplotlib is not installed.
+        OutputFormatError: matplotlib is not installed.
     """
     if find_spec("matplotlib") is None:
-        raise FigureFormatError("a .png needs matplotlib: pip install 'ssmic[figures]'; a .svg needs nothing more")
+        raise OutputFormatError("a .png needs matplotlib: pip install 'ssmic[figures]'; a .svg needs nothing more")
 
 
 def png(comparison: SimulationComparison) -> bytes:
     """Return the figure as PNG.
 
     Raises:
-        FigureFormatError: matplotlib is not installed.
+        OutputFormatError: matplotlib is not installed.
     """
     return _drawn(comparison, "png", {"Software": None})
 
@@ -360,7 +360,7 @@ def pdf(comparison: SimulationComparison) -> bytes:
     """Return the figure as PDF.
 
     Raises:
-        FigureFormatError: matplotlib is not installed.
+        OutputFormatError: matplotlib is not installed.
     """
     return _drawn(comparison, "pdf", {"CreationDate": None})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from scenarios.results.comparison.comparison import SimulationComparison
 from scenarios.results.comparison.figure import check_png, pdf, png, svg
 from scenarios.results.comparison.tables import WRITERS
-from scenarios.results.connection import FigureFormatError, ResultsExistError, refuse_existing, whole_file, whole_files
+from scenarios.results.connection import OutputFormatError, ResultsExistError, refuse_existing, whole_file, whole_files
 
 ENDINGS = (".csv", ".tex", ".md", ".svg", ".png")
 
@@ -21,15 +21,15 @@ def check_files(paths: Sequence[Path], *, overwrite: bool) -> None:
         overwrite: Whether existing files may be overwritten.
 
     Raises:
-        FigureFormatError: A suffix is not supported, a file is named twice, or a library is missing.
+        OutputFormatError: A suffix is not supported, a file is named twice, or a library is missing.
         ResultsExistError: A file exists already.
     """
     seen: set[Path] = set()
     for path in paths:
         if path.suffix.lower() not in ENDINGS:
-            raise FigureFormatError(f"{path}: expected one of these extensions: {', '.join(ENDINGS)}")
+            raise OutputFormatError(f"{path}: expected one of these extensions: {', '.join(ENDINGS)}")
         if path.absolute() in seen:
-            raise FigureFormatError(f"{path}: is named twice")
+            raise OutputFormatError(f"{path}: is named twice")
         seen.add(path.absolute())
         if path.suffix.lower() == ".png":
             check_png()
@@ -47,7 +47,7 @@ def write_comparison(comparison: SimulationComparison, paths: Sequence[Path], *,
         overwrite: Whether existing files may be overwritten.
 
     Raises:
-        FigureFormatError, ResultsExistError: See `check_files`; nothing was written.
+        OutputFormatError, ResultsExistError: See `check_files`; nothing was written.
         ResultsWriteError: A file cannot be written; nothing was written.
     """
     check_files(paths, overwrite=overwrite)
@@ -60,7 +60,7 @@ def write_comparison_figure(comparison: SimulationComparison, path: Path) -> Non
     """Write the figure of a comparison, also as PDF, over an existing file.
 
     Raises:
-        FigureFormatError: matplotlib is needed and not installed.
+        OutputFormatError: matplotlib is needed and not installed.
         ResultsWriteError: The file cannot be written.
     """
     _write(path, {".svg": svg, ".png": png, ".pdf": pdf}[path.suffix.lower()](comparison))

@@ -86,6 +86,7 @@ def test_the_good_file_is_good() -> None:
         ("seed: 1", "seed: -1", "s.yaml:4: seed: at least 0 is expected, not -1"),
         ("seed: 1", "seed: one", "s.yaml:4: seed: a whole number is expected, not 'one'"),
         ("seed: 1", "seed: 1.5", "s.yaml:4: seed: a whole number is expected, not 1.5"),
+        ("seed: 1", "seed: 1e400", "s.yaml:4: seed: a whole number is expected, not '1e400'"),
         ("seed: 1", "seed: true", "s.yaml:4: seed: a whole number is expected, not true"),
         ("seed: 1", "seed:", "s.yaml:4: seed: a whole number is expected, not nothing"),
         ("seed: 1", "seed: 1\ndays: 0", "s.yaml:5: days: at least 1 is expected, not 0"),

@@ -20,7 +20,7 @@ from scenarios.results.comparison.comparison import SimulationComparison, compar
 from scenarios.results.comparison.figure import TextShape, draw, png, svg
 from scenarios.results.comparison.files import write_comparison
 from scenarios.results.comparison.tables import tables_of
-from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
+from scenarios.results.connection import OutputFormatError, ResultsError, ResultsExistError, SameSimulationError
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
@@ -279,14 +279,14 @@ def test_nothing_is_written_where_one_file_cannot_be(
     comparison = compare_simulations([write("insertion", {1: 3}), write("SLSQP", {1: 2})])
     there, fine = tmp_path / "there.md", tmp_path / "fine.csv"
     there.write_text("mine", encoding="utf-8")
-    with pytest.raises(FigureFormatError, match=r"out.pdf: expected one of these extensions: .csv, .tex, .md"):
+    with pytest.raises(OutputFormatError, match=r"out.pdf: expected one of these extensions: .csv, .tex, .md"):
         write_comparison(comparison, [fine, tmp_path / "out.pdf"])
-    with pytest.raises(FigureFormatError, match="is named twice"):
+    with pytest.raises(OutputFormatError, match="is named twice"):
         write_comparison(comparison, [fine, fine])
     with pytest.raises(ResultsExistError, match=r"there.md: exists already; use --force to overwrite it"):
         write_comparison(comparison, [fine, there])
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(FigureFormatError, match=r"pip install 'ssmic\[figures\]'"):
+    with pytest.raises(OutputFormatError, match=r"pip install 'ssmic\[figures\]'"):
         write_comparison(comparison, [fine, tmp_path / "out.png"])
     assert not fine.exists()
     assert there.read_text(encoding="utf-8") == "mine"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scenarios.results import (
-    FigureFormatError,
+    OutputFormatError,
     ResultsError,
     ResultsReader,
     export_results,
@@ -106,7 +106,7 @@ def test_figures_are_written_and_are_the_same_each_time(results_file: Path, tmp_
             write(results, again)
             assert first.read_bytes() == again.read_bytes()
             assert first.stat().st_size > 1000
-        with pytest.raises(FigureFormatError, match="expected one of these extensions"):
+        with pytest.raises(OutputFormatError, match="expected one of these extensions"):
             write_day_figure(results, tmp_path / "day.bmp")
         with pytest.raises(ResultsError, match="has no run 9"):
             write_gantt_figure(results, tmp_path / f"none{ending}", run=9)

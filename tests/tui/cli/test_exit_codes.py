@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,14 @@ from scenarios.errors import Problem
 from scenarios.lab import BrokerNotOursError, ControllerError, ExpectationError, LabKindError
 from scenarios.metrics import IntervalError
 from scenarios.results import (
-    FigureFormatError,
+    OutputFormatError,
     ResultsError,
     ResultsExistError,
     ResultsWriteError,
     SameSimulationError,
 )
+from scenarios.results.export import require_parquet
+from scenarios.results.paper_figures import check_paper
 from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
 from scenarios.simulation.parallel_runs import WorkerError, picklable_error
 from tests.ended import Ssmic
@@ -343,7 +346,7 @@ def test_exit_codes_say_whether_a_restart_helps(error: SsmicError, code: int) ->
         (BrokerUrlError("mqtt:/x"), 2),
         (ControllerError("there is no such program"), 2),
         (ExpectationError("cost: is no figure"), 2),
-        (FigureFormatError("x.bmp"), 2),
+        (OutputFormatError("x.bmp"), 2),
         (IntervalError("interval of 7 s"), 2),
         (LabKindError("there is no kind 'x'"), 2),
         (PaceError("pace 'x'"), 2),
@@ -393,3 +396,16 @@ def test_help_names_the_code_of_a_refused_login(ssmic: Ssmic, command: list[str]
     """It is the code that the program ends with."""
     help_text = " ".join(ssmic(*command, "--help").out.split())
     assert f"{code_for(BrokerRefusedError('refused'))} broker refuses the login" in help_text
+
+
+def test_a_missing_library_is_wrong_usage_for_tables_as_for_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parquet without pyarrow was a failure (1), a figure without matplotlib wrong usage (2)."""
+    for library in ("pyarrow", "matplotlib"):
+        monkeypatch.setitem(sys.modules, library, None)  # as Python treats one that is not installed
+    with pytest.raises(ResultsError, match="needs pyarrow") as no_parquet:
+        require_parquet()
+    with pytest.raises(ResultsError, match="need matplotlib") as no_figure:
+        check_paper(tmp_path / "day.pdf", overwrite=False)
+    assert [code_for(missing.value) for missing in (no_parquet, no_figure)] == [2, 2]
