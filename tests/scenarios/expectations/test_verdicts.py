@@ -89,8 +89,8 @@ def test_a_device_that_starts_late_is_judged_by_its_real_start(tmp_path: Path) -
         tmp_path, scenario, [agreed(of)], said, "delivered_wh", "bill_eur", 'job("wash").delivered_wh'
     ) == ["delivered_wh = 0", "bill_eur = 0", 'job("wash").delivered_wh = 0']
 
-    earlier = ("delivered_wh @ 0.75", "delivered_wh @ 1", "delivered_wh")
-    found = values_of(tmp_path / "later", scenario, [agreed(of)], said, *earlier, said_h=1)
+    earlier = ("delivered_wh @ 2.75", "delivered_wh @ 3", "delivered_wh")
+    found = values_of(tmp_path / "later", scenario, [agreed(of)], said, *earlier, said_h=3)
     assert found == ["delivered_wh = 1000", "delivered_wh = 0", "delivered_wh = 0"]
 
 
