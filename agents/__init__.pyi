@@ -50,6 +50,7 @@ from .gateway import (
     WaitingDetection as WaitingDetection,
 )
 from .job_register import (
+    JobAllowance as JobAllowance,
     JobRegister as JobRegister,
     addition_problem as addition_problem,
 )
@@ -188,6 +189,7 @@ __all__ = [
     "Happened",
     "House",
     "Job",
+    "JobAllowance",
     "JobAsked",
     "JobExecuted",
     "JobRegister",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from agents import (
     Contract,
     CumulativeSeries,
     Job,
+    JobAllowance,
     JobExecuted,
     JobWithdrawn,
     Outlook,
@@ -92,8 +94,8 @@ class RealisedScenario:
     """With the jobs that were added, the loads and the production that were measured."""
     agreed: Scenario
     """With the jobs that were added, as contracts were made on them."""
-    withdrawn: frozenset[str] = frozenset()
-    """Ids of jobs that were withdrawn."""
+    optional: frozenset[str] = frozenset()
+    """Ids of jobs that need not have run: they were withdrawn, or their devices were not there."""
     started_s: tuple[tuple[str, int], ...] = ()
     """Job ids, and when their devices started, UNIX seconds, where it is known."""
     is_shared: bool = False
@@ -142,7 +144,12 @@ Said = tuple[str, dict[str, Any]]
 
 
 def realise(
-    scenario: Scenario, messages: Iterable[Said], *, is_shared: bool = False, known_until_s: int | None = None
+    scenario: Scenario,
+    messages: Iterable[Said],
+    *,
+    is_shared: bool = False,
+    known_until_s: int | None = None,
+    optional: Collection[str] = (),
 ) -> RealisedScenario:
     """Return a scenario as a run realised it. Messages of a gateway apply only to its own device.
 
@@ -152,21 +159,22 @@ def realise(
         is_shared: Whether several producers supply a job together.
         known_until_s: The run's end, UNIX seconds: forecasts issued later are no production, and no device has started
             later; None: it has not ended.
+        optional: Ids of jobs that need not have run because of the timeline (`scenarios.timeline.optional_jobs`).
     """
     owners = {job.job_id: job.agent for job in scenario.jobs}
     of_scenario = {job.job_id: job for job in scenario.jobs}
     added: dict[str, Job] = {}
-    withdrawn: set[str] = set()
+    allowances: defaultdict[str, JobAllowance] = defaultdict(JobAllowance)
+    withdrawn = set(optional)
     executed: dict[str, JobExecuted] = {}
     given: dict[str, list[Production]] = {}
     for sender, body in messages:
         if sender not in scenario.gateways or body.get("kind") not in KINDS:
             continue
         match _understood(body):
-            case AddJob(job=job):
-                if job.job_id not in owners and not addition_problem(sender, job, is_gateway=True):
-                    added[job.job_id] = job
-                    owners[job.job_id] = sender
+            case AddJob(job=job) if job.job_id not in owners and _may_add(sender, job, allowances[sender]):
+                added[job.job_id] = job
+                owners[job.job_id] = sender
             case JobWithdrawn(job_id=job_id) if owners.get(job_id) == sender:
                 withdrawn.add(job_id)
             case JobExecuted(job_id=job_id) as execution if owners.get(job_id) == sender:
@@ -194,6 +202,14 @@ def realise(
         tuple((job_id, e.started_s) for job_id, e in executed.items()),
         is_shared,
     )
+
+
+def _may_add(gateway: str, job: Job, allowance: JobAllowance) -> bool:
+    """Return whether a gateway may add a job, and count it if so; the manager decides in the same way."""
+    if addition_problem(gateway, job, is_gateway=True) or allowance.problem(job, job.registered_s):
+        return False
+    allowance.take(job, job.registered_s)
+    return True
 
 
 def _is_possible(execution: JobExecuted, job: Job, known_until_s: int | None) -> bool:

@@ -147,7 +147,12 @@ class _Run:
         self._settled: Settlement = settle(self._scenario, contracts, self._info.start_s, self._end_s, promises)
         not_registered = 0 if at_s is not None else len(self._info.not_registered)
         self._kpis = compute_kpis(
-            self._scenario, self._settled, self._ledger, self._end_s, not_registered=not_registered
+            self._scenario,
+            self._settled,
+            self._ledger,
+            self._end_s,
+            not_registered=not_registered,
+            optional=realised.optional,
         ).as_dict()
 
     def value(self, name: Name) -> Value:  # noqa: PLR0911 - one case for each word

@@ -6,7 +6,7 @@ For screens, tables and reports each has a label, a unit and a note.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -180,6 +180,7 @@ def compute_kpis(
     end_s: int,
     *,
     not_registered: int = 0,
+    optional: Collection[str] = (),
     interval_s: int = DEFAULT_INTERVAL_S,
     bills: Mapping[str, Bill] | None = None,
 ) -> Kpis:
@@ -191,6 +192,7 @@ def compute_kpis(
         entries: The complete ledger, including cancelled contracts.
         end_s: End of the run, UNIX seconds.
         not_registered: Number of jobs for which the run ended too early.
+        optional: Ids of jobs that need not have run: they were withdrawn, or their devices were not there.
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
         bills: What `bills_of` returns for the run, if it has been computed.
 
@@ -205,7 +207,7 @@ def compute_kpis(
     base_local_wh = float(settlement.base_load_supplied_wh.sum())
     local_wh = delivered_wh + base_local_wh
     # Sums in another order may differ in the last digits.
-    possible_wh = max(possible_supply_wh(scenario, settlement, end_s), delivered_wh)
+    possible_wh = max(possible_supply_wh(scenario, settlement, end_s, optional), delivered_wh)
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
     billed = None
     if scenario.tariff:

@@ -9,7 +9,7 @@ and proves lower bounds, but takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Demand(NamedTuple):
     """The most that panels can supply to it if there is no other job, Wh."""
 
 
-def possible_supply_wh(scenario: Scenario, settlement: Settlement, end_s: int) -> float:
+def possible_supply_wh(scenario: Scenario, settlement: Settlement, end_s: int, optional: Collection[str] = ()) -> float:
     """Return an upper bound on the energy that panels can deliver to the jobs of a run, Wh.
 
     Panels supply what the base loads of their own houses leave. A job that ran outside of its window, as a real device
@@ -43,12 +43,13 @@ def possible_supply_wh(scenario: Scenario, settlement: Settlement, end_s: int) -
         scenario: The jobs.
         settlement: The run's settled energy.
         end_s: End of the run, UNIX seconds; jobs that are registered and forecasts that are issued later are left out.
+        optional: Ids of jobs that need not have run; they are left out unless they have a contract.
     """
     started_s = {contract.job_id: contract.start_s for contract in settlement.contracts}
     windows: list[tuple[int, int, LoadProfile]] = []
     """First minute in which a job can run, the minute after the last one, and its load."""
     for job in scenario.jobs:
-        if job.registered_s > end_s and job.job_id not in started_s:
+        if (job.registered_s > end_s or job.job_id in optional) and job.job_id not in started_s:
             continue
         window = pending_run_of(job, scenario.start_s)
         starts_s = window.earliest_start_s, window.latest_start_s, started_s.get(job.job_id, window.earliest_start_s)

@@ -20,7 +20,6 @@ from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
 from scenarios.optimum.shared_optimum import SharedOptimum, shared_optimum_of
 from scenarios.results import ResultsReader, record_comparison, seal
 from scenarios.scenario import SCENARIO, Scenario
-from scenarios.timeline import optional_jobs
 
 TIME_LIMIT_WALL_S = 30.0
 """Time limit for all optima of a simulation together."""
@@ -103,8 +102,7 @@ def compare(
 def _scenario_of(results: ResultsReader, run: int) -> Scenario:
     """Return the scenario as a run observed it, without jobs that were not to run."""
     realised = results.realised(run)
-    scenario = realised.scenario
-    optional = optional_jobs(scenario, results.run_events(run)) | realised.withdrawn
+    scenario, optional = realised.scenario, realised.optional
     if not optional:
         return scenario
     ran = {entry.contract.job_id for entry in results.ledger(run) if entry.state == "standing"}

@@ -70,7 +70,7 @@ from scenarios.results.rows import (
 )
 from scenarios.results.schema import has_table
 from scenarios.scenario import Community, Scenario, contradiction, planned_end_s, scenario_digest, scenario_of
-from scenarios.timeline import as_happened
+from scenarios.timeline import as_happened, optional_jobs
 from scenarios.zone import Zone
 
 MESSAGES_A_PAGE = 1000
@@ -229,10 +229,12 @@ class ResultsReader:
             run_events, end_s = tuple(one for one in run_events if one.at_s <= until_s), min(until_s, end_s)
         with self._reading():
             happened = as_happened(self.scenario, run_events, end_s)
+            optional = optional_jobs(happened, run_events)
             if not self.scenario.gateways:
-                return RealisedScenario(happened, happened)
+                return RealisedScenario(happened, happened, optional)
             said = read_realised(self._connection, run, until_s)
-            return realise(happened, said, is_shared=self.info.supply == "shared", known_until_s=end_s)
+            is_shared = self.info.supply == "shared"
+            return realise(happened, said, is_shared=is_shared, known_until_s=end_s, optional=optional)
 
     def empty_places(self, run: int) -> frozenset[str]:
         """Return the producers of a run that are places for guests and that no device took."""
@@ -362,6 +364,7 @@ class ResultsReader:
             ledger,
             info.end_s,
             not_registered=len(info.not_registered),
+            optional=self.realised(run).optional,
             interval_s=interval_s,
         )
 

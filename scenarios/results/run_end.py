@@ -99,7 +99,15 @@ class SettledRun:
             self._bill_rows = bill_rows(scenario, settlement, houses, bills=bills)
         else:
             self._bill_rows = account_rows(account)
-        self.figures = compute_kpis(scenario, settlement, entries, end_s, not_registered=not_registered, bills=bills)
+        self.figures = compute_kpis(
+            scenario,
+            settlement,
+            entries,
+            end_s,
+            not_registered=not_registered,
+            optional=realised.optional,
+            bills=bills,
+        )
         """The key performance indicators."""
 
     def write(self, connection: sqlite3.Connection, run: int, most_minute_rows: int) -> None:

@@ -74,6 +74,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         ledger,
         run.end_s,
         not_registered=len(run.not_registered),
+        optional=results.realised(run.run).optional,
         interval_s=interval_s,
         bills=billed,
     )

@@ -158,6 +158,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
             loaded.ledger,
             loaded.run.end_s,
             not_registered=len(loaded.run.not_registered),
+            optional=results.realised(loaded.run.run).optional,
             interval_s=interval_s,
             bills=bills,
         ),

@@ -46,7 +46,7 @@ from scenarios.results.ledger_rows import WrittenHistory, read_ledger, write_ent
 from scenarios.results.run_end import EndState, RecordedEnd, SettledRun, write_end
 from scenarios.results.schema import has_table
 from scenarios.scenario import Scenario
-from scenarios.timeline import as_happened, run_event_of
+from scenarios.timeline import as_happened, optional_jobs, run_event_of
 
 _log = structlog.get_logger(__name__)
 MAX_WAITING_MESSAGES = 2000
@@ -426,7 +426,8 @@ class RunWriter:
     def _realised(self, end_s: int) -> RealisedScenario:
         """Return the scenario as the run realised it until its end, `end_s`, UNIX seconds."""
         happened = as_happened(self._scenario, self._run_events, end_s)
-        return realise(happened, self.realised, is_shared=self._is_shared, known_until_s=end_s)
+        optional = optional_jobs(happened, self._run_events)
+        return realise(happened, self.realised, is_shared=self._is_shared, known_until_s=end_s, optional=optional)
 
     def _has_ended(self) -> None:
         self._waiting.forget()

@@ -189,11 +189,10 @@ def _violations(
         optional = optional_jobs(scenario, agent_set.timeline_agent.run_events)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
     # With the jobs as they were agreed: what was measured since changes no contract.
-    realised = realise(scenario, observer.realised, is_shared=agent_set.is_shared)
+    realised = realise(scenario, observer.realised, is_shared=agent_set.is_shared, optional=optional)
     scenario = realised.agreed
     defects = manager_problems(scenario, ledger)
-    optional |= realised.withdrawn
-    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
+    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, realised.optional)
     if not isinstance(observer, DistributedRunObserver):
         defects += double_booked(scenario.jobs, ledger, forecasts_of(agent_set))
         local: PartyContracts | PartyShares = (

@@ -22,7 +22,7 @@ from scenarios.events import RunEvent
 from scenarios.metrics import Kpis, compute_kpis, settle
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunCallbacks, RunSettings, fastest_spread, run_scenario
-from scenarios.timeline import as_happened
+from scenarios.timeline import as_happened, optional_jobs
 
 FIGURES = (*(field.name for field in fields(Kpis) if field.name != "interval_s"), "negotiations", "messages")
 """Names of the figures of a run, in the order of the tables."""
@@ -83,7 +83,14 @@ async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, flo
     entries = sorted(outcome.ledger, key=lambda entry: entry.contract.contract_id)
     standing = [entry.contract for entry in entries if entry.state == "standing"]
     settled = settle(happened, standing, outcome.start_s, outcome.end_s)
-    kpis = compute_kpis(happened, settled, entries, outcome.end_s, not_registered=len(outcome.not_registered))
+    kpis = compute_kpis(
+        happened,
+        settled,
+        entries,
+        outcome.end_s,
+        not_registered=len(outcome.not_registered),
+        optional=optional_jobs(happened, run_events),
+    )
     known = {**kpis.as_dict(), "negotiations": outcome.negotiations, "messages": outcome.messages}
     return {name: known[name] for name in FIGURES}, outcome.ledger_sha256
 

@@ -36,6 +36,14 @@ def added(**changes: Any) -> dict[str, Any]:
     return {"kind": "AddJob", "job": {**job, **changes}}
 
 
+def test_jobs_that_the_manager_refuses_as_too_many_are_no_jobs_of_the_run() -> None:
+    """A member that adds thousands of jobs would have figures count them, and readers keep them."""
+    fine = {"times_s": list(range(10_000)), "cumulative_wh": [0.01 * n for n in range(10_000)]}
+    said = [(WASHER, added(job_id=f"adler/washer/{n}", load_profile=fine)) for n in range(27)]
+    realised = realise(load_text(STREET, "street", None), said)
+    assert sum(job.house == "adler" for job in realised.agreed.jobs) == 25
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [

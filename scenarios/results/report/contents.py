@@ -193,8 +193,16 @@ class _Contents:
     def _kpis(self, run: RunResults) -> Kpis:
         missing = len(run.run.not_registered)
         end_s, interval_s = run.run.end_s, self._interval_s
-        scenario = self._results.scenario_of(run.run.run)
-        return compute_kpis(scenario, run.settlement, run.ledger, end_s, not_registered=missing, interval_s=interval_s)
+        realised = self._results.realised(run.run.run)
+        return compute_kpis(
+            realised.scenario,
+            run.settlement,
+            run.ledger,
+            end_s,
+            not_registered=missing,
+            optional=realised.optional,
+            interval_s=interval_s,
+        )
 
     def _production_step(self, production: Settlement) -> int:
         """Return how many intervals one production value covers: a long run with many panels would fill the page."""

@@ -21,11 +21,16 @@ from scenarios.results import (
     record_comparison,
 )
 from scenarios.results.comparison import compare_simulations
+from scenarios.results.summary import simulation_json
+from scenarios.results.views import view_neighbourhood
 from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.plan import Plan
+from scenarios.simulation.settings import RunSettings
 from scenarios.simulation.simulation import open_simulation
+from scenarios.sweep.one_run import SweepRun, perform
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, sun
 from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, street
+from tests.scenarios.timeline.two_roofs import scripted
 
 
 def test_all_runs_are_compared_with_the_best_of_their_plans_and_nothing_known_is_lost(tmp_path: Path) -> None:
@@ -72,6 +77,29 @@ def test_a_lucky_baseline_is_known_beside_a_run_that_shares_supply_and_delivers_
     assert rule["name"] == "PySSMic's rule"
     assert delivered_wh == pytest.approx(rule["delivered_wh"]) == pytest.approx(1600.0)
     assert (optimum["best_wh"], rule["share"]) == pytest.approx((1600.0, 1.0))
+
+
+def test_a_job_that_was_withdrawn_counts_neither_in_the_optimum_nor_in_what_was_possible(tmp_path: Path) -> None:
+    """The run then reached all of the optimum, and half of what it called possible."""
+    scenario = scripted("{at: '08:00', do: withdraw_job, job: wash-b}")
+    path = tmp_path / "r.sqlite"
+    plan = Plan(scenario, (1,), AlgorithmSettings(), bus="memory", workers=1, out=path, folder=tmp_path)
+
+    async def simulate() -> None:
+        async with open_simulation(plan) as simulation:
+            await simulation.run()
+
+    asyncio.run(simulate())
+    compare(path, 1.0, supply="shared")
+    with ResultsReader(path) as results:
+        (run,) = simulation_json(results)["runs"]
+        figures = results.kpis(1), view_neighbourhood(results, 1).kpis
+    assert run["shared_optimum"]["share"] == pytest.approx(1.0)
+    assert (
+        [one.share_of_possible for one in figures] == [run["kpis"]["share_of_possible"]] * 2 == pytest.approx([1.0] * 2)
+    )
+    swept = perform(scenario, SweepRun(1, 1, 0, RunSettings(seed=1, run_id="r")))
+    assert swept.figures["share_of_possible"] == pytest.approx(1.0)
 
 
 def test_simulations_are_compared_with_one_best_plan_unless_they_knew_other_jobs(tmp_path: Path) -> None:
