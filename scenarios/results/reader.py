@@ -357,14 +357,14 @@ class ResultsReader:
         info = self.run(run)
         if (minutes := self.minutes(run)) is not None:
             return self._kept_kpis(run, minutes, interval_s)
-        ledger = self.ledger(run)
+        ledger, realised = self.ledger(run), self.realised(run)
         return compute_kpis(
-            self.scenario_of(run),
+            realised.scenario,
             self.settlement(run, ledger),
             ledger,
             info.end_s,
             not_registered=len(info.not_registered),
-            optional=self.realised(run).optional,
+            optional=realised.optional,
             interval_s=interval_s,
         )
 

@@ -63,8 +63,8 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         run: The run.
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
     """
-    scenario = results.scenario_of(run.run)
-    loaded = load_run(results, run.run)
+    realised, loaded = results.realised(run.run), load_run(results, run.run)
+    scenario = realised.scenario
     settled, ledger, split = loaded.settlement, loaded.ledger, loaded.split
     account = account_of(scenario, settled, loaded.producer_houses)
     billed = bills_of(scenario, settled, loaded.producer_houses, account)
@@ -74,7 +74,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         ledger,
         run.end_s,
         not_registered=len(run.not_registered),
-        optional=results.realised(run.run).optional,
+        optional=realised.optional,
         interval_s=interval_s,
         bills=billed,
     )

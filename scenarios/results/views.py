@@ -145,9 +145,8 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         ResultsError: There is no such run, or the file is damaged.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    loaded = load_run(results, run)
-    scenario = results.scenario_of(run)
-    settled = loaded.settlement
+    loaded, realised = load_run(results, run), results.realised(run)
+    scenario, settled = realised.scenario, loaded.settlement
     bills = bills_of(scenario, settled, loaded.producer_houses)
     return NeighbourhoodView(
         run=loaded.run,
@@ -158,7 +157,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
             loaded.ledger,
             loaded.run.end_s,
             not_registered=len(loaded.run.not_registered),
-            optional=results.realised(loaded.run.run).optional,
+            optional=realised.optional,
             interval_s=interval_s,
             bills=bills,
         ),
