@@ -70,7 +70,7 @@ async def test_a_bar_of_energy_and_its_legend_fit_whatever_the_energy(opened: Op
         bar = EnergyBar()
         await pilot.app.screen.mount(bar)
         bar.show(EnergyTotal("Produced", wh, parts))
-        await pilot.pause()
+        await until(pilot, lambda: bar.size.width)
         first, second = bar.render().split()
         assert first.cell_len == bar.size.width
         assert first.plain.startswith(f"Produced {kwh(wh):>13} █")
