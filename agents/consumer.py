@@ -426,7 +426,7 @@ def make_consumer(
 def _are_same(ranked: Sequence[object], producers: Sequence[str]) -> bool:
     try:
         return Counter(ranked) == Counter(producers)
-    except TypeError:  # what cannot be counted is no id
+    except TypeError:  # an unhashable value is not an id
         return False
 
 

@@ -23,6 +23,14 @@ MAX_DIGESTS = 10_000
 """Digests in one message, which keeps messages below the bus's `MAX_PAYLOAD_BYTES`."""
 MAX_ADDED_JOBS = 100_000
 """Jobs that one device may request in a run: one every five minutes for a year."""
+MAX_AHEAD_S = 366 * 86_400
+"""How long after its registration a real device's job may start, seconds: a run is settled until its last job ends."""
+MAX_ADDED_DURATION_S = 31 * 86_400
+"""The longest job of a real device, seconds: others calculate with every second of it."""
+MAX_ADDED_POINTS = 250_000, 25_000
+"""Total points of the loads of one real device's jobs: at once, and in addition for each day of the run."""
+MAX_ADDED_DAYS = 400, 30
+"""Total duration of one real device's jobs, days: at once, and in addition for each day of the run."""
 
 
 _KNOWN_DIGESTS = 2_048
@@ -59,18 +67,8 @@ def _digest_of(job: Job) -> str:
     return hashlib.sha256(json.dumps(terms).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
-MAX_AHEAD_S = 366 * 86_400
-"""How long after its registration a real device's job may start, seconds: a run is settled until its last job ends."""
-MAX_ADDED_DURATION_S = 31 * 86_400
-"""The longest job of a real device, seconds: others calculate with every second of it."""
-MAX_ADDED_POINTS = 250_000, 25_000
-"""Points that the loads of the jobs of one real device may have together: at once, and for each day of the run."""
-MAX_ADDED_DAYS = 400, 30
-"""Days that the jobs of one real device may run together: at once, and for each day of the run."""
-
-
 class JobAllowance:
-    """How much one real device may still add in a run: bounded, so that it cannot exhaust the memory of the clock."""
+    """How much one real device may still add in a run; bounded, because the clock keeps every job in memory."""
 
     __slots__ = ("_begun_s", "_count", "_duration_s", "_points")
 
@@ -79,11 +77,11 @@ class JobAllowance:
         self._count = self._points = self._duration_s = 0
         self._begun_s: int | None = None
 
-    def problem(self, job: Job, now_s: int) -> str:
-        """Return why a job would be too much; empty: it would not.
+    def take(self, job: Job, now_s: int) -> str:
+        """Count a job of the device; return why it is too much and does not count, empty if it counts.
 
         Args:
-            job: Another job of the device.
+            job: The job.
             now_s: Virtual time, UNIX seconds.
         """
         if self._count >= MAX_ADDED_JOBS:
@@ -92,23 +90,14 @@ class JobAllowance:
         points, duration_s = self._points + len(job.load_profile.times_s), self._duration_s + job.duration_s
         most_points, most_days = (at_once + days * by_day for at_once, by_day in (MAX_ADDED_POINTS, MAX_ADDED_DAYS))
         if points > most_points:
-            return f"jobs of {points} points together, more than {most_points}"
+            return f"jobs with {points} points in total, more than {most_points}"
         if duration_s > most_days * 86_400:
-            return f"jobs of {duration_s} s together, more than {most_days} days"
-        return ""
-
-    def take(self, job: Job, now_s: int) -> None:
-        """Count a job of the device.
-
-        Args:
-            job: The job.
-            now_s: Virtual time, UNIX seconds.
-        """
+            return f"jobs of {duration_s} s in total, more than {most_days} days"
         if self._begun_s is None:
             self._begun_s = now_s
         self._count += 1
-        self._points += len(job.load_profile.times_s)
-        self._duration_s += job.duration_s
+        self._points, self._duration_s = points, duration_s
+        return ""
 
 
 def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
@@ -201,11 +190,8 @@ class JobRegister:
             problem = f"adds job {job.job_id!r}, which exists already"
         if not problem and (job.registered_s != now_s or job.earliest_start_s < now_s):
             problem = f"adds job {job.job_id!r} of {job.registered_s} at {now_s}"
-        if not problem and sender != TIMELINE:
-            if too_much := self._added[sender].problem(job, now_s):
-                problem = f"adds {too_much}"
-            else:
-                self._added[sender].take(job, now_s)
+        if not problem and sender != TIMELINE and (too_much := self._added[sender].take(job, now_s)):
+            problem = f"adds {too_much}"
         if not problem:
             self._enter(job)
         return problem

@@ -38,8 +38,8 @@ IntArray = npt.NDArray[np.int64]
 
 _MINUTE_S = 60
 _MAX_BEHIND_S = 3600
-"""At `MAX_REAL_W`, the most that a counter may show at once of the time before, seconds: 20 MWh, of a household months.
-"""
+"""How much from before a series its counter may show at once, in seconds at `MAX_REAL_W`: 20 MWh, what a household uses
+in years."""
 MAX_LATE_S = 366 * 86_400
 """The longest time from a job's latest start to its start, seconds: a run may be stopped, and a device may be slow."""
 KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
@@ -206,10 +206,7 @@ def realise(
 
 def _may_add(gateway: str, job: Job, allowance: JobAllowance) -> bool:
     """Return whether a gateway may add a job, and count it if so; the manager decides in the same way."""
-    if addition_problem(gateway, job, is_gateway=True) or allowance.problem(job, job.registered_s):
-        return False
-    allowance.take(job, job.registered_s)
-    return True
+    return not (addition_problem(gateway, job, is_gateway=True) or allowance.take(job, job.registered_s))
 
 
 def _is_possible(execution: JobExecuted, job: Job, known_until_s: int | None) -> bool:

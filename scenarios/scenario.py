@@ -460,7 +460,7 @@ def _wrong_devices(scenario: Scenario) -> Iterator[str]:
     for what, ids in (("house", (house.id for house in scenario.houses)), ("agent", agents)):
         for one, times in Counter(ids).items():
             if times > 1:
-                yield f"{what} {shown(one)} is there {times} times; once is expected"
+                yield f"{what} {shown(one)} occurs {times} times; once is expected"
     for house in scenario.houses:
         for device in house.devices:
             if not house.id or not device.id or device.house != house.id:

@@ -82,7 +82,7 @@ class GatewayConsumer(Consumer):
         self._device = RepresentedDevice(self, gateway, "consumer", (JobAsked, JobTakenBack, Occupied, Vacated))
         self._profiles = DeviceProfiles(gateway.profiles, gateway.profile)
         self._courses = JobCourses(self.contracts)
-        self._added = JobAllowance()
+        self._allowance = JobAllowance()
         for job in jobs:
             self._courses.add(JobCourse(job, job.job_id, self._device.id, self.channel()))
         self._commands = DeviceCommands(gateway)
@@ -217,10 +217,9 @@ class GatewayConsumer(Consumer):
             self._device.complain("request", error.problem, error.expected)
             return
         job = added.job
-        if too_much := self._added.problem(job, self.now_s):
+        if too_much := self._allowance.take(job, self.now_s):
             self._device.complain("request", f"the device asks for {too_much}", "fewer, shorter or simpler jobs")
             return
-        self._added.take(job, self.now_s)
         course = self._courses.add(JobCourse(job, asked_id, self._device.id, self.channel(), asked.reference))
         self.send(MANAGER, added)
         self._published.show_job(course)

@@ -101,8 +101,8 @@ class Kpis:
     export_wh: float
     """Surplus: produced less local."""
     possible_wh: float | None = field(default=None, kw_only=True)
-    """An upper bound on `delivered_wh`: what production and the windows of all jobs allow, under either rule of supply;
-    None if the figures were stored before there was this one, as is the next."""
+    """An upper bound on `delivered_wh`: what production and the windows of all jobs allow, under either rule of supply.
+    None in figures that an earlier version stored, as is `share_of_possible`."""
     share_of_possible: float | None = field(default=None, kw_only=True)
     """Delivered over possible."""
     self_consumption: float | None
@@ -307,7 +307,7 @@ FIGURES = (
     Figure("export_wh", "Surplus", "wh", "What no house used."),
     Figure(
         "possible_wh",
-        "Possible by production and windows",
+        "Possible given production and windows",
         "wh",
         "Upper bound on delivered energy, for any plan under either rule of supply.",
     ),

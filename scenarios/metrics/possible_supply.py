@@ -4,7 +4,7 @@ Suppose that jobs could draw their energy in any minutes of their windows, with 
 Then the panels supply most if they always serve the jobs whose windows end first (earliest deadline first). Real jobs
 cannot be interrupted, so no run supplies more, under either rule of supply. In neighbourhoods with too little
 production, the bound is 1 to 13 % above the best plans known for shared supply; `scenarios.optimum` finds these plans
-and proves lower bounds, but takes seconds.
+and proves tighter bounds, but takes seconds.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ MONTH = LoadProfile(times_s=(0, 31 * 86_400), cumulative_wh=(0.0, 1000.0))
 @pytest.mark.parametrize(
     ("load", "at_once", "a_day_later", "refusal"),
     [
-        (POINTS, 25, 2, "adds jobs of 260000 points together, more than 250000"),
-        (MONTH, 12, 1, "adds jobs of 34819200 s together, more than 400 days"),
+        (POINTS, 25, 2, "adds jobs with 260000 points in total, more than 250000"),
+        (MONTH, 12, 1, "adds jobs of 34819200 s in total, more than 400 days"),
     ],
 )
 def test_what_a_real_device_adds_is_bounded_and_the_bound_rises_by_the_day(

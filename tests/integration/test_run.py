@@ -107,7 +107,7 @@ def test_the_table_shows_the_results_and_their_file(ssmic: Ssmic) -> None:
     assert ended.code == 0
     for figure in ("Energy consumed", "from the grid", "Self-consumption", "Self-sufficiency", "Peak-to-average ratio"):
         assert figure in ended.out
-    assert re.search(r"Possible by production and windows +31.02 kWh *\n +reached +31.01 kWh +100.0 %", ended.out)
+    assert re.search(r"Possible given production and windows +31.02 kWh *\n +reached +31.01 kWh +100.0 %", ended.out)
     for count in ("Negotiations", "Messages", "Run time", "from pv-adler"):
         assert count in ended.out
     assert "Results: results/" in ended.out

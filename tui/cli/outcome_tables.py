@@ -105,7 +105,7 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_row("Self-consumption", percent(kpis["self_consumption"]), "")
     table.add_row("Self-sufficiency", percent(kpis["self_sufficiency"]), "")
     if kpis["possible_wh"]:
-        table.add_row("Possible by production and windows", kwh(kpis["possible_wh"]), "")
+        table.add_row("Possible given production and windows", kwh(kpis["possible_wh"]), "")
         table.add_row("  reached", kwh(kpis["delivered_wh"]), percent(kpis["share_of_possible"]))
     table.add_row("Peak-to-average ratio", ratio(kpis["consumption_peak_to_average"]), "")
     table.add_row("Jobs with a contract", str(run.get("contract_count", len(run["contracts"]))), "")

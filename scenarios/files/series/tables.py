@@ -405,7 +405,7 @@ def _header_below(rows: Sequence[Row]) -> int:
 
 
 def _lines_below(data: Sequence[Row]) -> int:
-    """Return how many rows at the end are text: a legend, or whom the data belong to. A row with mistakes is none."""
+    """Return how many rows at the end are text, such as a legend or a copyright notice; a row with mistakes is not."""
     last = next((i for i in range(len(data) - 1, -1, -1) if _is_data(data[i][1])), None)
     below = [] if last is None else data[last + 1 :]
     width = 0 if last is None else len(data[last][1])

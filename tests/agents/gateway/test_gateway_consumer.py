@@ -712,5 +712,5 @@ def test_a_device_that_asks_for_more_than_the_neighbourhood_takes_is_told_so() -
         notices = [one.content for one in stage.agent.take_instructions() if isinstance(one.content, DeviceNotice)]
     assert sum(isinstance(one.message, AddJob) for each in sent for one in each) == 25
     errors = [(notice.content["problem"], notice.content["expected"]) for notice in notices if notice.part == "error"]
-    problem = "the device asks for jobs of 260000 points together, more than 250000"
+    problem = "the device asks for jobs with 260000 points in total, more than 250000"
     assert errors == [(problem, "fewer, shorter or simpler jobs")] * 2

@@ -33,6 +33,16 @@ from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, street
 from tests.scenarios.timeline.two_roofs import scripted
 
 
+def simulate(plan: Plan) -> None:
+    """Run a simulation to its end."""
+
+    async def run() -> None:
+        async with open_simulation(plan) as simulation:
+            await simulation.run()
+
+    asyncio.run(run())
+
+
 def test_all_runs_are_compared_with_the_best_of_their_plans_and_nothing_known_is_lost(tmp_path: Path) -> None:
     """Only a run that was lucky knows it: the forecast was 1 kW, production 800 W; another run broke off."""
     producer = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), sun((0, 0.0), (24 * HOUR_S, 24 * 800.0)))
@@ -62,13 +72,9 @@ def test_a_lucky_baseline_is_known_beside_a_run_that_shares_supply_and_delivers_
     scenario = street({"pv": producer}, *at_hours((1, 1), (2, 2)))
     path = tmp_path / "r.sqlite"
     supply = SupplySettings("shared")
-    plan = Plan(scenario, (1,), AlgorithmSettings(), bus="memory", workers=1, supply=supply, out=path, folder=tmp_path)
-
-    async def simulate() -> None:
-        async with open_simulation(plan) as simulation:
-            await simulation.run()
-
-    asyncio.run(simulate())
+    simulate(
+        Plan(scenario, (1,), AlgorithmSettings(), bus="memory", workers=1, supply=supply, out=path, folder=tmp_path)
+    )
     compare(path, 2.0, supply="both")
     with ResultsReader(path) as results:
         (run,) = results.runs()
@@ -83,13 +89,7 @@ def test_a_job_that_was_withdrawn_counts_neither_in_the_optimum_nor_in_what_was_
     """The run then reached all of the optimum, and half of what it called possible."""
     scenario = scripted("{at: '08:00', do: withdraw_job, job: wash-b}")
     path = tmp_path / "r.sqlite"
-    plan = Plan(scenario, (1,), AlgorithmSettings(), bus="memory", workers=1, out=path, folder=tmp_path)
-
-    async def simulate() -> None:
-        async with open_simulation(plan) as simulation:
-            await simulation.run()
-
-    asyncio.run(simulate())
+    simulate(Plan(scenario, (1,), AlgorithmSettings(), bus="memory", workers=1, out=path, folder=tmp_path))
     compare(path, 1.0, supply="shared")
     with ResultsReader(path) as results:
         (run,) = simulation_json(results)["runs"]

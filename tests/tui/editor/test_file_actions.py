@@ -399,7 +399,7 @@ async def test_an_externally_changed_file_is_asked_about(
 async def test_a_file_that_comes_back_after_it_was_deleted_is_asked_about(
     editing: Editing, file: Path, ours: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another program wrote it anew: saving overwrote that without a question."""
+    """Another program created it again: saving overwrote that without a question."""
     monkeypatch.setattr("tui.editor.file_actions.LOOK_WALL_S", 3600)  # here it is looked at when the test says so
     theirs = ours.replace("Brandt", "Braun")
     async with editing(file) as person:
