@@ -75,6 +75,10 @@ class HostRefusedError(SsmicError):
     """The clock does not let this host take part; the message says why."""
 
 
+class ClockBehindError(HostRefusedError):
+    """The clock does not know the last step that this host ran: its journal is missing or older than the host's."""
+
+
 class RunFailedError(SsmicError):
     """The clock ended the run because of a failure; the message says why."""
 

@@ -28,7 +28,7 @@ from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
 from tests.virtual_time import new_virtual_loop
-from tui.exit_codes import TRY_AGAIN, code_for_supervisor
+from tui.exit_codes import FAILED, TRY_AGAIN, code_for_supervisor
 
 PATIENCE = Timeouts(limit_wall_s=1e6)
 
@@ -413,26 +413,37 @@ def test_a_household_that_has_lost_its_journal_is_told_so(street: Scenario, tmp_
         running = asyncio.create_task(clock(street, settings, broker))
         with pytest.raises(
             HostRefusedError, match=r"the last step it ran is none, expected \d+.*: its journal is missi"
-        ):
+        ) as refused:
             await run_hosts(street, settings, broker, [house])
+        assert code_for_supervisor(refused.value) == FAILED
         running.cancel()
         await asyncio.wait([running])
 
     quickly(main())
 
 
-def test_a_household_is_told_if_the_clock_has_lost_its_journal(street: Scenario, tmp_path: Path) -> None:
-    """The clock was started on another machine; the household was told that its own journal was missing."""
+def test_a_household_is_told_if_the_clock_has_lost_its_journal_and_comes_back_with_it(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """The clock was started on another machine; the household was told that its own journal was missing.
 
-    async def main() -> None:
+    It exited with the code for permanent failures, so that it was still down when the right clock was back.
+    """
+
+    async def main() -> RunOutcome:
         broker, settings = MemoryBroker(), settings_in(tmp_path)
         async with households(street, settings, broker):
             await interrupted_at(120, street, settings, broker)
         house = street.jobs[0].house
-        running = asyncio.create_task(clock(street, settings_in(tmp_path / "other"), broker))
-        with pytest.raises(HostRefusedError, match=r"ran is \d+, expected none.*: the clock's journal is missi"):
+        wrong = asyncio.create_task(clock(street, settings_in(tmp_path / "other"), broker))
+        with pytest.raises(
+            HostRefusedError, match=r"ran is \d+, expected none.*: the clock's journal is missi"
+        ) as refused:
             await run_hosts(street, settings, broker, [house])
-        running.cancel()
-        await asyncio.wait([running])
+        assert code_for_supervisor(refused.value) == TRY_AGAIN
+        wrong.cancel()
+        await asyncio.wait([wrong])
+        async with households(street, settings, broker):
+            return await clock(street, settings, broker)
 
-    quickly(main())
+    assert quickly(main()).ledger_sha256 == calm.ledger_sha256
