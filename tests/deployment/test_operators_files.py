@@ -124,7 +124,10 @@ def test_a_second_clock_is_refused_and_the_first_one_continues(
 def test_a_second_clock_with_other_files_is_told_of_the_first_one(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:
-    """It was told that its manager had been refused, of which an operator knows nothing."""
+    """It was told that its manager had been refused, of which an operator knows nothing.
+
+    It left results behind, which list it as a run that failed at 0 %.
+    """
 
     async def main() -> RunOutcome:
         broker, settings = MemoryBroker(), settings_in(tmp_path, pace=Pace(600))
@@ -134,6 +137,7 @@ def test_a_second_clock_with_other_files_is_told_of_the_first_one(
                 await asyncio.sleep(0.7)
                 with pytest.raises(ClockTakenError, match=r"'r' is already active at this broker \(running\)"):
                     await clock(street, settings_in(tmp_path / f"{second}", pace=Pace(600)), broker)
+                assert not (tmp_path / f"{second}" / "r.sqlite").exists()
             return await first
 
     assert quickly(main()).ledger_sha256 == calm.ledger_sha256
