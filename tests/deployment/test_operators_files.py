@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agents import MANAGER
 from broker.clock import ClockReport, Moment, Pace
@@ -214,6 +215,33 @@ def test_deleted_results_are_not_replaced_by_half_of_them(street: Scenario, calm
 
     outcome = quickly(main())
     assert (outcome.ledger_sha256, outcome.messages) == (calm.ledger_sha256, calm.messages)
+
+
+def test_an_older_copy_of_the_results_is_reported_when_the_run_continues_with_it(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """The messages since the copy are lost, of which nobody was told; with the newest file, nothing is."""
+    times_s: list[int] = []
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            for step in (60, 120):
+                await interrupted_at(step, street, settings, broker)
+                with ResultsReader(tmp_path / "r.sqlite") as results:
+                    times_s.append(max(message.time_s for message in results.messages(1)))
+                if step == 60:
+                    shutil.copy(tmp_path / "r.sqlite", tmp_path / "copy")
+            (tmp_path / "copy").replace(tmp_path / "r.sqlite")
+            return await clock(street, settings, broker)
+
+    with capture_logs() as logs:
+        outcome = quickly(main())
+    assert outcome.ledger_sha256 == calm.ledger_sha256
+    assert outcome.messages < calm.messages
+    warnings = [one for one in logs if one["event"] == "results lack messages"]
+    assert [one["log_level"] for one in warnings] == ["warning"]
+    assert times_s[0] <= warnings[0]["since_s"] <= times_s[1]
 
 
 @pytest.mark.long
