@@ -16,6 +16,7 @@ from .errors import (
     RunFailedError as RunFailedError,
     RunSuspendedError as RunSuspendedError,
     SsmicError as SsmicError,
+    UnknownCoroutineError as UnknownCoroutineError,
 )
 from .file_writing import (
     FILE_MODE as FILE_MODE,
@@ -89,6 +90,7 @@ __all__ = [
     "RunFailedError",
     "RunSuspendedError",
     "SsmicError",
+    "UnknownCoroutineError",
     "atomic_write",
     "canonical",
     "character_problem",

@@ -91,6 +91,16 @@ class PluginError(SsmicError):
     """A plug-in run by an agent failed or returned something invalid; the message names it, and is one line."""
 
 
+class UnknownCoroutineError(SsmicError):
+    """A task of asyncio waits as a coroutine of an agent, which has not started it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a coroutine waits that the agent does not know of: start it with `self.spawn`, not with asyncio "
+            "(`create_task`, `gather`)"
+        )
+
+
 class AgentFailedError(SsmicError):
     """A host reports that one of its agents raised an exception, which ends the run: a bug, of ours or of a plug-in."""
 
