@@ -56,7 +56,7 @@ from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, 
 from agents.possible_starts import Starts
 from agents.ranking import RANKED, NegotiationSettings
 from agents.whole_supply import WholeConsumerSupply
-from broker import PluginError
+from broker import PluginError, UnknownCoroutineError
 from broker.hosts import Agent, Channel, Received
 
 log = structlog.get_logger(__name__)
@@ -212,6 +212,8 @@ class Consumer(Agent[AnyMessage]):
     def describe_failure(self, error: Exception) -> str:
         """See `Agent.describe_failure`."""
         plugin = plugin_of(type(self))
+        if plugin is not None and isinstance(error, UnknownCoroutineError):  # which any coroutine may have met
+            return f"{plugin}: {error}"
         return (plugin is not None and failure_of(plugin, type(self), error)) or super().describe_failure(error)
 
     def add_job(self, job: Job) -> None:

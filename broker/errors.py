@@ -75,6 +75,10 @@ class HostRefusedError(SsmicError):
     """The clock does not let this host take part; the message says why."""
 
 
+class ClockBehindError(HostRefusedError):
+    """The clock does not know the last step that this host ran: its journal is missing or older than the host's."""
+
+
 class RunFailedError(SsmicError):
     """The clock ended the run because of a failure; the message says why."""
 
@@ -85,6 +89,16 @@ class RunSuspendedError(RunFailedError):
 
 class PluginError(SsmicError):
     """A plug-in run by an agent failed or returned something invalid; the message names it, and is one line."""
+
+
+class UnknownCoroutineError(SsmicError):
+    """A task of asyncio waits as a coroutine of an agent, which has not started it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a coroutine waits that the agent does not know of: start it with `self.spawn`, not with asyncio "
+            "(`create_task`, `gather`)"
+        )
 
 
 class AgentFailedError(SsmicError):

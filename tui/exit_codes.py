@@ -128,7 +128,14 @@ def code_for(error: SsmicError) -> int:
 
 def code_for_supervisor(error: SsmicError) -> int:
     """Return the exit code of a process of a deployment: of failures that pass, `TRY_AGAIN`."""
-    from broker import ClockMissingError, HostsGoneError, HostsMissingError, JournalWriteError, RunSuspendedError
+    from broker import (
+        ClockBehindError,
+        ClockMissingError,
+        HostsGoneError,
+        HostsMissingError,
+        JournalWriteError,
+        RunSuspendedError,
+    )
     from scenarios.results import (
         ResultsExistError,
         ResultsLockedError,
@@ -143,6 +150,7 @@ def code_for_supervisor(error: SsmicError) -> int:
         case (
             HostsMissingError()
             | ClockMissingError()
+            | ClockBehindError()
             | RunSuspendedError()
             | JournalWriteError()
             | ResultsLockedError()

@@ -15,7 +15,7 @@ from broker.clock.missing_hosts_error import missing_error
 from broker.errors import MalformedError, ProtocolError
 from broker.hosts import check_session
 from broker.journal_file import setup_differences, setup_parts
-from broker.protocol import MAX_PAYLOAD_BYTES, Announcement, Member, Roster, Timeouts, clipped, topics
+from broker.protocol import CLOCK_IS_BEHIND, MAX_PAYLOAD_BYTES, Announcement, Member, Roster, Timeouts, clipped, topics
 from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})
@@ -232,7 +232,7 @@ class Membership:
             steps = (" or " if len(in_order) < 3 else " to ").join(map(_step_in_words, named))
             why = "its journal is missing, incomplete or from another run"
             if announcement.ran > in_order[-1]:
-                why = "the clock's journal is missing or older, or this journal is from another run"
+                why = f"{CLOCK_IS_BEHIND}, or this journal is from another run"
             return f"the last step it ran is {_step_in_words(announcement.ran)}, expected {steps}: {why}"
         return None
 

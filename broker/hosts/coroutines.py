@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from broker.errors import SsmicError
+from broker.errors import SsmicError, UnknownCoroutineError
 
 if TYPE_CHECKING:
     from broker.hosts.agent import Agent
@@ -135,8 +135,17 @@ class AgentCoroutines:
     # Blocking and waking.
 
     async def block(self, future: asyncio.Future[ResultT]) -> ResultT:
-        """Let the calling coroutine wait for a future, which `wake` resolves."""
+        """Let the calling coroutine wait for a future, which `wake` resolves.
+
+        Raises:
+            UnknownCoroutineError: More coroutines wait than the agent has started, so that the host would wait forever.
+        """
         self._mark_blocked()
+        if self._busy < 0:
+            self._busy += 1
+            self.failure = UnknownCoroutineError()
+            self._note_blocked()
+            raise self.failure
         return await future
 
     def wake(self, future: asyncio.Future[Any], result: object = None) -> None:

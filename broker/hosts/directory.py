@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Collection, Mapping
 
 from broker.errors import (
+    ClockBehindError,
     HostRefusedError,
     ProtocolError,
     RunFailedError,
     RunSuspendedError,
     UnlistedError,
 )
-from broker.protocol import Envelope, Roster
+from broker.protocol import CLOCK_IS_BEHIND, Envelope, Roster
 from broker.transport import Delivery
 
 
@@ -61,6 +62,7 @@ class Directory:
 
         Raises:
             HostRefusedError: The clock refuses this process, or has quarantined the host.
+            ClockBehindError: The clock refuses it because of the clock's own journal.
             RunSuspendedError: The clock has suspended the run.
             RunFailedError: The run has failed.
             ProtocolError: It does not list the host with its agents.
@@ -70,7 +72,8 @@ class Directory:
         self.keeps_retained = roster.keep
         if (why := roster.refused.get(self._session, {}).get(host_id)) is not None:
             self._is_current_session = False
-            raise HostRefusedError(f"host {host_id!r} is refused: {why}")
+            refused = ClockBehindError if CLOCK_IS_BEHIND in why else HostRefusedError
+            raise refused(f"host {host_id!r} is refused: {why}")
         if (why := roster.quarantined.get(host_id)) is not None:
             raise HostRefusedError(f"host {host_id!r} was quarantined: {why}")
         if roster.failed and roster.may_resume and not is_stored:

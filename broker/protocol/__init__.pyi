@@ -41,6 +41,7 @@ from .retry_timeouts import (
     Timeouts as Timeouts,
 )
 from .wire import (
+    CLOCK_IS_BEHIND as CLOCK_IS_BEHIND,
     MOST_NAMED as MOST_NAMED,
     MOST_ROUNDS_A_GRANT as MOST_ROUNDS_A_GRANT,
     Announcement as Announcement,
@@ -60,6 +61,7 @@ from .wire import (
 )
 
 __all__ = [
+    "CLOCK_IS_BEHIND",
     "LIMIT_WALL_S",
     "MAX_AGENT_CHARACTERS",
     "MAX_BUFFERED_BYTES",

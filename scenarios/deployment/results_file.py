@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agents import MANAGER
+from broker import ClockTakenError
 from scenarios.results import (
     ResultsError,
     ResultsLockedError,
@@ -32,7 +33,8 @@ _BROKER = "mqtt"
 def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterator[RunRecord]:
     """Create the results file of a run, or continue it if the clock's journal already contains the run.
 
-    The journals are opened first, so that a start that fails leaves no results file behind.
+    The journals are opened first, so that a start that fails leaves no results file behind. Nor does one that another
+    clock of the same run refuses.
 
     Args:
         path: The results file.
@@ -53,9 +55,11 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
         try:
             with record_run(scenario, PlannedRun(1, settings, path), resume=True, reached_s=reached_s) as record:
                 yield record
-        except BaseException:
+        except BaseException as error:
             with suppress(ResultsError):  # the first error says more
                 seal(path)
+                if reached_s is None and isinstance(error, ClockTakenError) and _is_unused(path, settings):
+                    _remove(path)
             raise
         seal(path)
 

@@ -46,7 +46,7 @@ class RunStatus:
 
     kind: Kind
     words: str
-    """The state in words, such as `stalled for 26 s, waiting for adler`."""
+    """The state in words, such as `stalled, waiting for adler (26 s)`: the cause first, because its end may be cut."""
     awaited: tuple[str, ...] = ()
     """Ids of the hosts that it waits for, as far as they are known."""
 
@@ -110,11 +110,11 @@ def _live(report: TimeReport, silent_wall_s: float, me: str) -> RunStatus:
     is_silent = bool(report.every_wall_s) and silent_wall_s >= SILENT_AFTER * report.every_wall_s
     if report.state == "gone" or is_silent:
         why = "the clock is gone" if report.state == "gone" else "no sign of the clock"
-        return RunStatus("stalled", f"stalled for {_span(silent_wall_s)}, {why}", ("clock",))
+        return RunStatus("stalled", f"stalled, {why} ({_span(silent_wall_s)})", ("clock",))
     if report.state == "waiting":
         whom = names(report.waiting_for, report.waiting_more) or "hosts"
-        since = f" for {_span(waited_wall_s)}" if waited_wall_s >= STALLED_AFTER_WALL_S else ""
-        return RunStatus("waiting", f"waiting{since} for {whom}", report.waiting_for)
+        since = f" ({_span(waited_wall_s)})" if waited_wall_s >= STALLED_AFTER_WALL_S else ""
+        return RunStatus("waiting", f"waiting for {whom}{since}", report.waiting_for)
     silent = tuple(host for host in report.waiting_for if host not in report.busy)
     is_stalled = bool(silent) and waited_wall_s >= STALLED_AFTER_WALL_S
     whom = names(silent, report.waiting_more)
@@ -122,7 +122,7 @@ def _live(report: TimeReport, silent_wall_s: float, me: str) -> RunStatus:
         waiting = f", waiting for {whom}" if is_stalled else ""
         return RunStatus("paused", f"paused{_by(report.paused_by, me)}{waiting}", silent if is_stalled else ())
     if is_stalled:
-        return RunStatus("stalled", f"stalled for {_span(waited_wall_s)}, waiting for {whom}", silent)
+        return RunStatus("stalled", f"stalled, waiting for {whom} ({_span(waited_wall_s)})", silent)
     verb = "is" if len(report.busy) == 1 else "are"
     is_busy = bool(report.busy) and waited_wall_s >= STALLED_AFTER_WALL_S
     return RunStatus("running", f"running, {names(report.busy)} {verb} still busy" if is_busy else "running")

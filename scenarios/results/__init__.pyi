@@ -12,6 +12,7 @@ from .connection import (
     ResultsWriteError as ResultsWriteError,
     SameSimulationError as SameSimulationError,
     UnknownWordError as UnknownWordError,
+    being_written as being_written,
     check_writable as check_writable,
     damage_of as damage_of,
     has_writer as has_writer,

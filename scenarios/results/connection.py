@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -260,6 +260,24 @@ def _log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+@contextmanager
+def being_written(path: Path) -> Iterator[None]:
+    """Show `has_writer` that runs are being written into a file until the block ends, also between two of them.
+
+    Raises:
+        ResultsWriteError: The file cannot be opened.
+    """
+    with translate_sqlite_errors(path):
+        connection = open_for_writing(path)
+    with closing(connection):  # while it is open, the log stays
+        log = lock_log(path)
+        try:
+            yield
+        finally:
+            if log is not None:
+                os.close(log)
+
+
 def lock_log(path: Path) -> int | None:
     """Lock the write-ahead log next to the file, as a sign to `has_writer` that this process writes runs into the file.
 
@@ -269,8 +287,11 @@ def lock_log(path: Path) -> int | None:
     Returns:
         A descriptor, to be closed once no more is written; None if the log cannot be locked.
     """
-    log = _open_log(path)
-    if log is not None and sys.platform != "win32":
+    try:
+        log = os.open(_log_of(path), os.O_RDONLY)
+    except OSError:
+        return None
+    if sys.platform != "win32":
         try:
             fcntl.flock(log, fcntl.LOCK_SH)  # together with processes that write other runs of the file
         except OSError:
@@ -282,29 +303,29 @@ def lock_log(path: Path) -> int | None:
 _LOOKING = threading.Lock()
 
 
-def has_writer(path: Path) -> bool:
-    """Return whether a process that writes runs into the file is alive; False also if that cannot be known."""
+def has_writer(path: Path) -> bool | None:
+    """Return whether a process that writes runs into the file is alive; None if that cannot be known.
+
+    It cannot be known of a file of another user, nor on file systems that have no locks.
+    """
     with _LOOKING:  # or else two threads that look at the same file take each other for its writer
-        log = _open_log(path)
-        if log is None:
-            return False
         try:
-            if sys.platform != "win32":
-                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            log = os.open(_log_of(path), os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return None
+        try:
+            if sys.platform == "win32":
+                return None
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         except OSError:
-            return False
+            return None
         finally:
             os.close(log)
         return False
-
-
-def _open_log(path: Path) -> int | None:
-    try:
-        return os.open(_log_of(path), os.O_RDONLY)
-    except OSError:
-        return None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

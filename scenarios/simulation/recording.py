@@ -34,6 +34,11 @@ COMMIT_EVERY_WALL_S = 1.0
 PROGRESS_EVERY_WALL_S = 0.1
 """Progress is reported at most this often."""
 
+OLDER_COPY = (
+    "the results file is an older copy: its contracts are complete, its messages and reports of real devices are not"
+)
+"""Why a record lacks messages of earlier steps: `DistributedRunObserver.keep` lets no step begin without them."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -229,6 +234,7 @@ class DistributedRunObserver(RunObserver):
         """
         super().__init__(scenario, recorder, on_event, is_shared=is_shared)
         self._seen: dict[str, int] = {}
+        self._is_gap_logged = False
         self._reported = None
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
@@ -242,11 +248,21 @@ class DistributedRunObserver(RunObserver):
         Messages of agents of this process are recorded immediately, since the manager may act on them before the clock
         has read them; they are recorded again in their order among the messages of the step, which finally decides.
         """
+        if is_replayed and self._recorder is not None and not self._is_gap_logged:
+            self._look_for_gap(record.delivered)
         if self._reported is not None:
             for _, envelope in record.sent:
                 self._reported.record(envelope)
         self._take_publications(record.publications)
         self._report_events((envelope for _, envelope in record.sent), is_replayed=is_replayed)
+
+    def _look_for_gap(self, delivered: Iterable[Envelope]) -> None:
+        """Log if a message is not recorded although the run has gone on since."""
+        for envelope in delivered:
+            if envelope.seq > self._seen.get(envelope.sender, -1):
+                self._is_gap_logged = True
+                log.warning("results lack messages", since_s=envelope.time, reason=OLDER_COPY)
+                return
 
     @property
     def party_contracts(self) -> PartyContracts | PartyShares | None:

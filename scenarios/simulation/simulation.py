@@ -9,7 +9,7 @@ from pathlib import Path
 
 from broker.clock import ClockReport
 from scenarios.devices import languages_of
-from scenarios.results import SimulationSpec, create_results, seal
+from scenarios.results import SimulationSpec, being_written, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.household_processes import household_processes, process_shares
 from scenarios.simulation.outcome import RunOutcome
@@ -132,7 +132,8 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
             PlannedRun(run, settings, results_file, plan.kept_messages) for run, settings in enumerate(runs, start=1)
         ]
         try:
-            yield Simulation(plan, broker, results_file, planned_runs)
+            with being_written(results_file):
+                yield Simulation(plan, broker, results_file, planned_runs)
         finally:
             seal(results_file)
 

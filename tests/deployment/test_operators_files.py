@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agents import MANAGER
 from broker.clock import ClockReport, Moment, Pace
@@ -28,7 +29,7 @@ from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
 from tests.virtual_time import new_virtual_loop
-from tui.exit_codes import TRY_AGAIN, code_for_supervisor
+from tui.exit_codes import FAILED, TRY_AGAIN, code_for_supervisor
 
 PATIENCE = Timeouts(limit_wall_s=1e6)
 
@@ -124,7 +125,10 @@ def test_a_second_clock_is_refused_and_the_first_one_continues(
 def test_a_second_clock_with_other_files_is_told_of_the_first_one(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:
-    """It was told that its manager had been refused, of which an operator knows nothing."""
+    """It was told that its manager had been refused, of which an operator knows nothing.
+
+    It left results behind, which list it as a run that failed at 0 %.
+    """
 
     async def main() -> RunOutcome:
         broker, settings = MemoryBroker(), settings_in(tmp_path, pace=Pace(600))
@@ -134,6 +138,7 @@ def test_a_second_clock_with_other_files_is_told_of_the_first_one(
                 await asyncio.sleep(0.7)
                 with pytest.raises(ClockTakenError, match=r"'r' is already active at this broker \(running\)"):
                     await clock(street, settings_in(tmp_path / f"{second}", pace=Pace(600)), broker)
+                assert not (tmp_path / f"{second}" / "r.sqlite").exists()
             return await first
 
     assert quickly(main()).ledger_sha256 == calm.ledger_sha256
@@ -210,6 +215,33 @@ def test_deleted_results_are_not_replaced_by_half_of_them(street: Scenario, calm
 
     outcome = quickly(main())
     assert (outcome.ledger_sha256, outcome.messages) == (calm.ledger_sha256, calm.messages)
+
+
+def test_an_older_copy_of_the_results_is_reported_when_the_run_continues_with_it(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """The messages since the copy are lost, of which nobody was told; with the newest file, nothing is."""
+    times_s: list[int] = []
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            for step in (60, 120):
+                await interrupted_at(step, street, settings, broker)
+                with ResultsReader(tmp_path / "r.sqlite") as results:
+                    times_s.append(max(message.time_s for message in results.messages(1)))
+                if step == 60:
+                    shutil.copy(tmp_path / "r.sqlite", tmp_path / "copy")
+            (tmp_path / "copy").replace(tmp_path / "r.sqlite")
+            return await clock(street, settings, broker)
+
+    with capture_logs() as logs:
+        outcome = quickly(main())
+    assert outcome.ledger_sha256 == calm.ledger_sha256
+    assert outcome.messages < calm.messages
+    warnings = [one for one in logs if one["event"] == "results lack messages"]
+    assert [one["log_level"] for one in warnings] == ["warning"]
+    assert times_s[0] <= warnings[0]["since_s"] <= times_s[1]
 
 
 @pytest.mark.long
@@ -413,26 +445,37 @@ def test_a_household_that_has_lost_its_journal_is_told_so(street: Scenario, tmp_
         running = asyncio.create_task(clock(street, settings, broker))
         with pytest.raises(
             HostRefusedError, match=r"the last step it ran is none, expected \d+.*: its journal is missi"
-        ):
+        ) as refused:
             await run_hosts(street, settings, broker, [house])
+        assert code_for_supervisor(refused.value) == FAILED
         running.cancel()
         await asyncio.wait([running])
 
     quickly(main())
 
 
-def test_a_household_is_told_if_the_clock_has_lost_its_journal(street: Scenario, tmp_path: Path) -> None:
-    """The clock was started on another machine; the household was told that its own journal was missing."""
+def test_a_household_is_told_if_the_clock_has_lost_its_journal_and_comes_back_with_it(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """The clock was started on another machine; the household was told that its own journal was missing.
 
-    async def main() -> None:
+    It exited with the code for permanent failures, so that it was still down when the right clock was back.
+    """
+
+    async def main() -> RunOutcome:
         broker, settings = MemoryBroker(), settings_in(tmp_path)
         async with households(street, settings, broker):
             await interrupted_at(120, street, settings, broker)
         house = street.jobs[0].house
-        running = asyncio.create_task(clock(street, settings_in(tmp_path / "other"), broker))
-        with pytest.raises(HostRefusedError, match=r"ran is \d+, expected none.*: the clock's journal is missi"):
+        wrong = asyncio.create_task(clock(street, settings_in(tmp_path / "other"), broker))
+        with pytest.raises(
+            HostRefusedError, match=r"ran is \d+, expected none.*: the clock's journal is missi"
+        ) as refused:
             await run_hosts(street, settings, broker, [house])
-        running.cancel()
-        await asyncio.wait([running])
+        assert code_for_supervisor(refused.value) == TRY_AGAIN
+        wrong.cancel()
+        await asyncio.wait([wrong])
+        async with households(street, settings, broker):
+            return await clock(street, settings, broker)
 
-    quickly(main())
+    assert quickly(main()).ledger_sha256 == calm.ledger_sha256

@@ -420,6 +420,17 @@ class Shapeless:
     pass
 
 
+class Gathers(Consumer):
+    async def run(self):
+        await asyncio.gather(super().run(), self.until(self.now_s + 60))
+
+
+class MakesTask(Consumer):
+    async def run(self):
+        self.mine = asyncio.create_task(self.until(self.now_s + 60))
+        await super().run()
+
+
 class Clears:
     def keys(self, question):
         question.producers.clear()
@@ -585,6 +596,8 @@ FAULTS = {
         "Lists": r": rank returned \[\['pv'\], .*: expected the ids that it was given, each of them once",
         "SaysText": r" failed: TypeError: send\('manager', 'hello'\): expected .* a message \(faulty_plugin",
         "Unaddressed": r" failed: TypeError: send\(None, Withdraw.*: expected an agent's id and",
+        "Gathers": r": a coroutine waits that the agent does not know of: start it with `self.spawn`",
+        "MakesTask": r": a coroutine waits that the agent does not know of: start it with `self.spawn`",
         "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 63\)",
     },
     RANKINGS: {

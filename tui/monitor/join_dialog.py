@@ -74,7 +74,7 @@ _COLUMNS: tuple[Column[FoundRun], ...] = (
     Column("run", lambda found: found.run_id),
     Column("state", _state, 34),
     Column("virtual time (UTC)", lambda found: f"{Zone().at(found.report.now_s):%d %b %Y %H:%M}", 18),
-    Column("pace", lambda found: found.report.pace, 8, right=True),
+    Column("pace", lambda found: found.report.pace, 8, right=True, from_width=80),
 )
 
 

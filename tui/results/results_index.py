@@ -10,8 +10,7 @@ from pathlib import Path
 from scenarios.results import ResultsEntry, RunInfo, glance, has_writer, results_files
 
 FRESH_WALL_S = 20.0
-"""A file that was written so lately is taken for one that is still being written: some file systems have no locks, and
-no run holds the file between two runs."""
+"""A file that was written so lately is taken for one that is still being written, if nothing else tells."""
 
 Stamp = tuple[tuple[int, int], ...]
 _IN_PROGRESS = {"running": "stale", "beginning": "none"}
@@ -54,11 +53,12 @@ def stamp_of(path: Path) -> Stamp:
 
 def is_in_progress(path: Path) -> bool:
     """Return whether a process may be writing a results file; False if it has ended, however it did."""
-    return _may_be_written(path, stamp_of(path), time.time())
+    writes = has_writer(path)
+    return _is_fresh(stamp_of(path), time.time()) if writes is None else writes
 
 
-def _may_be_written(path: Path, stamp: Stamp, now_wall_s: float) -> bool:
-    return now_wall_s - _written_wall_s(stamp) < FRESH_WALL_S or has_writer(path)
+def _is_fresh(stamp: Stamp, now_wall_s: float) -> bool:
+    return now_wall_s - _written_wall_s(stamp) < FRESH_WALL_S
 
 
 def _written_wall_s(stamp: Stamp) -> float:
@@ -112,9 +112,16 @@ def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
         except ValueError:
             made_wall_s = written_wall_s
     state = _state(listed)
-    if state in _IN_PROGRESS and not _may_be_written(listed.path, stamp, now_wall_s):
+    if state in _IN_PROGRESS and not _is_written(listed.path, state, stamp, now_wall_s):
         state = "broken" if listed.problem else _IN_PROGRESS[state]
     return IndexEntry(listed, made_wall_s, state)
+
+
+def _is_written(path: Path, state: str, stamp: Stamp, now_wall_s: float) -> bool:
+    writes = has_writer(path)
+    if writes is None or (not writes and state == "beginning"):  # a file that is being made has no lock yet
+        return _is_fresh(stamp, now_wall_s)
+    return writes
 
 
 def _state(listed: ResultsEntry) -> str:

@@ -261,7 +261,7 @@ async def test_the_bar_names_a_household_as_it_is_written(opened: Opened) -> Non
         await clock.publish(topics.time("w"), report.encoded(), retain=True)
         bar = pilot.app.screen.query_one("AreaBar .status", Static)
         await until(pilot, lambda: "[x" in str(bar.render()))
-        assert str(bar.render()).endswith("waiting for [x 00:01")
+        assert str(bar.render()).endswith("waiting for [x (9 s) 00:01")
 
 
 @pytest.mark.long

@@ -12,6 +12,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from broker.clock.pacing import Pace
+from broker.protocol import TimeReport, topics
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
@@ -138,6 +139,25 @@ async def test_an_unreachable_broker_is_reported(opened: Opened) -> None:
         await until(pilot, lambda: not isinstance(pilot.app.screen, RunChooser))
 
 
+@needs_mosquitto
+async def test_the_list_of_runs_says_in_80_columns_why_a_run_stands_still(opened: Opened) -> None:
+    """It said `! stalled for 4 s, the clock is g…`, and of another run not even that."""
+    gone = TimeReport(time=0, round=0, step=3, lag_wall_s=0, pace="3600x", state="gone", every_wall_s=2)
+    stuck = gone.model_copy(update={"state": "running", "waiting_for": ("adler",), "waiting_wall_s": 754.0})
+    async with managed_mosquitto() as running, opened(first_area="negotiations", size=(80, 24)) as pilot:
+        async with MqttBroker(running.url).connect("clocks") as bus:
+            for run, report in (("summer-month-2026", gone), ("stuck", stuck)):
+                await bus.publish(topics.time(run), report, qos=1, retain=True)
+            await bus.flush()
+        pilot.app.post_message(WatchBroker(Access(running.url, Tls()), None))
+        chooser = await dialog(pilot, RunChooser)
+        table = chooser.query_one(VirtualTable)
+        await until(pilot, lambda: len(table.rows) == 2)
+        lines = [table.render_line(y).text for y in range(table.size.height)]
+        assert any("summer-month-2026" in line and "! stalled, the clock is gone" in line for line in lines)
+        assert any("stuck" in line and "! stalled, waiting for adler" in line for line in lines)
+
+
 def kill(process: asyncio.subprocess.Process) -> None:
     """End a process that has not ended."""
     if process.returncode is None:
@@ -184,9 +204,9 @@ async def test_a_household_that_dies_is_shown_until_it_returns(
         await until(pilot, lambda: monitored_run.feed.watched.time.pace == "max")
         await pilot.press("space")
         await until(pilot, lambda: monitored_run.state == "stalled")
-        assert monitored_run.standing.words.endswith("waiting for 2")
+        assert monitored_run.standing.words.startswith("stalled, waiting for 2 (")
         line = pilot.app.screen.query_one(StatusLine)
-        await until(pilot, lambda: "! stalled for" in line.render().plain)
+        await until(pilot, lambda: "! stalled, waiting for 2" in line.render().plain)
         await until(pilot, lambda: any("waiting for 2" in text for _, text in notices(pilot)))
         await begin("host", "slow.yaml", "--house", "2")
         await until(pilot, lambda: monitored_run.state == "ended")

@@ -19,10 +19,11 @@ from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.simulation.plan import Plan
-from scenarios.simulation.simulation import open_simulation
+from scenarios.simulation.simulation import Simulation, open_simulation
 from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.energy_sheet_view import SheetPane
+from tui.results.results_index import entry_of
 from tui.shell.dialogs import PickPath
 from tui.shell.navigation import CompareResults, OpenResults
 
@@ -201,9 +202,23 @@ async def test_a_run_that_has_written_nothing_for_long_is_in_progress_while_its_
         await listed(pilot, 3)
         table(pilot, "#entries").go_to(path.relative_to(Path.cwd()))
         await until(pilot, partial(explained, pilot, "In progress"))
-        writer.close()
-        old(path)
+        writer.close()  # it was written a moment ago
         await until(pilot, partial(explained, pilot, "The run was killed"))
+
+
+async def test_a_simulation_is_in_progress_between_two_of_its_runs_until_its_process_has_ended(tmp_path: Path) -> None:
+    """After 20 s between two runs it was said to have been killed, and for 20 s after it was killed, to be running."""
+    plan = Plan(load_scenario("night"), (1, 2), bus="memory", workers=1, folder=tmp_path)
+    async with open_simulation(plan) as simulation:
+        path = simulation.results_file
+        assert entry_of(path).state == "beginning"
+        first = Simulation(plan, simulation.broker, path, simulation.planned_runs[:1])
+        await first.run()
+        for part in path.parent.glob(f"{path.name}*"):
+            old(part)
+        assert (entry_of(path).state, entry_of(path).states) == ("running", "1 done")
+    path.touch()
+    assert entry_of(path).state == "stale"
 
 
 async def test_an_opened_simulation_whose_process_is_killed_is_not_running_any_more(
@@ -221,12 +236,7 @@ async def test_an_opened_simulation_whose_process_is_killed_is_not_running_any_m
         await until(pilot, lambda: [row.state for row in runs.rows] == ["running"])
         writer.close()
 
-        def is_stale() -> bool:
-            for part in results_folder.glob("now.sqlite*"):
-                old(part)  # the screen's own reading makes its log anew
-            return [row.state for row in runs.rows] == ["stale"]
-
-        await until(pilot, is_stale)
+        await until(pilot, lambda: [row.state for row in runs.rows] == ["stale"])
         await until(pilot, lambda: "not ended" in text(pilot, "#run-choice SelectCurrent #label"))
 
 

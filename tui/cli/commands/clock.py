@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from broker import SsmicError, plural
+from broker import ClockTakenError, SsmicError, plural
 from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
     DEFAULT_JOURNAL,
@@ -275,7 +275,8 @@ def _keep_time(
         codes.append(run_until_interrupted(keep_time()))
     code = max(codes)
     with after_failing(code, failures):
-        if is_ours:  # not those of another clock, which refused this one
+        # Not those of another clock, which refused this one.
+        if is_ours and not any(isinstance(failure, ClockTakenError) for failure in failures):
             show_results(results_file, as_json=as_json)
     if code:
         raise typer.Exit(code)
