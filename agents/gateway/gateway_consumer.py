@@ -137,7 +137,8 @@ class GatewayConsumer(Consumer):
                     self._device.complain("announce", f"more than {MAX_PROFILES} profiles", "the same names each time")
             case Announced() | Forecasted():
                 what = "announce" if isinstance(said, Announced) else "forecast"
-                self._device.complain(what, "the device is a consumer", "type 'consumer', and no forecast")
+                expected = "type 'consumer'" if isinstance(said, Announced) else "forecasts only of producers"
+                self._device.complain(what, "the device is a consumer", expected)
             case Left() | Availability():
                 self._take_presence(said)
             case JobAsked():

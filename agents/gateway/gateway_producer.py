@@ -98,7 +98,8 @@ class GatewayProducer(Producer):
                 self._device.name = name or self._device.name
             case Announced() | JobAsked() | JobTakenBack():
                 topic = {"announced": "announce", "job_asked": "request"}.get(said.what, "withdraw")
-                self._device.complain(topic, "the device is a producer", "type 'producer', and no jobs")
+                expected = "type 'producer'" if isinstance(said, Announced) else "jobs only of consumers"
+                self._device.complain(topic, "the device is a producer", expected)
             case Left():
                 self._device.is_available = False
                 if self._gateway.rules >= 5 and self._points:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import structlog
@@ -16,6 +16,7 @@ from scenarios.devices.adapters import guest_of
 from scenarios.devices.refusals import AnsweredStrangers, PlaceRefusal
 from scenarios.errors import Problem, ScenarioError
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
+from scenarios.mistyped_names import suggest
 from scenarios.scenario import ProducerSeries, Scenario
 
 log = structlog.get_logger(__name__)
@@ -27,14 +28,16 @@ GUEST = "guest"
 class DevicePlaces(Mapping[str, Gateway]):
     """The gateways of the devices that take part, by device; and the places that guests can take."""
 
-    def __init__(self, *, is_only_one: bool) -> None:
+    def __init__(self, *, is_only_one: bool, simulated: Collection[tuple[str, str]] = ()) -> None:
         """Create it without places.
 
         Args:
             is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
                 run. Otherwise `lost_guests` answers what belongs to no process.
+            simulated: House and id of each device of the scenario that is not real, and is no guest.
         """
         self._is_only_one = is_only_one
+        self._simulated = simulated
         self._holders: dict[str, Gateway] = {}
         self._free: dict[tuple[str, str], list[Gateway]] = defaultdict(list)
         """By house and type of device, the places that no guest has."""
@@ -59,9 +62,14 @@ class DevicePlaces(Mapping[str, Gateway]):
             self._free[gateway.house, gateway.type].append(gateway)
 
     @property
-    def has_free_places(self) -> bool:
+    def takes_guests(self) -> bool:
         """Whether any place is free for a guest."""
         return any(self._free.values())
+
+    @property
+    def concerns_strangers(self) -> bool:
+        """Whether devices that are not in the scenario are welcomed, or answered, here."""
+        return self._is_only_one or self.takes_guests
 
     def welcome(self, device: str, part: str, payload: bytes) -> Gateway | PlaceRefusal | None:
         """Give a device that is not in the scenario a place, if it announces itself and its house has one.
@@ -81,7 +89,8 @@ class DevicePlaces(Mapping[str, Gateway]):
         elif part in {"announce", "availability"} or not self._is_only_one:
             return None  # it has left, or is a leftover of one that has, or belongs to another process
         else:
-            answer = PlaceRefusal("the device has not announced itself", "its announcement first")
+            hint = suggest(device, self._holders, otherwise="")
+            answer = PlaceRefusal("the device has not announced itself", f"its announcement first{hint}")
         is_news = isinstance(answer, Gateway) or self._strangers.is_news(device, answer.problem)
         return answer if is_news else None
 
@@ -96,10 +105,19 @@ class DevicePlaces(Mapping[str, Gateway]):
                 expected += f"; a house that is {self._open_houses()}"
             return PlaceRefusal(problem, expected)
         free = self._free.get((said.house, said.type), [])
-        if free:
+        if free and (said.house, device) not in self._simulated:
             gateway = self._holders[device] = free.pop(0)
             log.info("device joined", device=device, house=gateway.house, agent=gateway.agent)
             return gateway
+        return self._no_place(device, said)
+
+    def _no_place(self, device: str, said: Guest) -> PlaceRefusal:
+        """Return why a device that announced itself gets no place."""
+        if (said.house, device) in self._simulated:
+            problem = f"device {device!r} of house {said.house!r} is simulated"
+            return PlaceRefusal(problem, "`gateway: {}` at the device in the scenario; or another id, for a guest")
+        if not self._free:
+            return no_guests(device, self._holders)
         if not said.house:
             return PlaceRefusal("the announcement names no house", f"{said.house_key}, {self._open_houses()}")
         if said.house in self._houses:
@@ -169,6 +187,17 @@ class DevicePlaces(Mapping[str, Gateway]):
             for place in free:
                 self._free[place.house, place.type].remove(place)
                 self._holders[device] = place
+
+
+def no_guests(device: str, declared: Iterable[str]) -> PlaceRefusal:
+    """Return what to tell a device that is not in the scenario, where no house takes guests.
+
+    Args:
+        device: The device.
+        declared: The real devices of the scenario.
+    """
+    problem = f"the device is not in the scenario, and no house takes guests{suggest(device, declared)}"
+    return PlaceRefusal(problem, "an id of the scenario; or `guests` of a house, or --guests")
 
 
 def announced_guest(device: str, payload: bytes) -> Guest:

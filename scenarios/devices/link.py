@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple, TypeGuard
 
@@ -47,7 +47,8 @@ _CLAIMS_WALL_S = 5.0
 """How long the broker may take to pass on the claims of this process, wall-clock seconds."""
 _NO_CLAIMS = "another run that commands the same devices will not be noticed"
 _NEW_RULES = "access to ssmic/+/claims/+; `ssmic broker init` grants it"
-RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
+_CLEARED_PARTS = (*PARTS, *sorted(RETAINED_NOTICES))
+"""Topics on which nothing stays when the run has ended; a device may have retained even a request, by mistake."""
 _COMMAND, _NOTICE, _LAST = range(3)
 """Order of sending: commands precede notices."""
 
@@ -80,6 +81,7 @@ class DeviceLink:
         keep: bool = False,
         is_only_one: bool = True,
         may_return: bool = False,
+        simulated: Collection[tuple[str, str]] = (),
     ) -> None:
         """Create a link.
 
@@ -94,6 +96,7 @@ class DeviceLink:
                 run, and receives an error.
             may_return: Whether this process, once interrupted, can be started again and continue the run. Then what is
                 retained for its devices stays.
+            simulated: House and id of each device of the scenario that is not real.
         """
         self._run = run
         self._may_return = may_return
@@ -103,7 +106,7 @@ class DeviceLink:
         languages: dict[str, Language] = {}
         self._ports: dict[str, DevicePort] = {}
         self._port_of: dict[str, DevicePort] = {}
-        self._devices = DevicePlaces(is_only_one=is_only_one)
+        self._devices = DevicePlaces(is_only_one=is_only_one, simulated=simulated)
         for host, members in hosts.items():
             gateways = tuple(members)
             languages |= languages_of(gateways)
@@ -193,11 +196,14 @@ class DeviceLink:
         }
 
     async def _subscribe(self, bus: Bus) -> None:
-        if self._devices.has_free_places:
-            await bus.subscribe(*(topics.devices(self._run, part) for part in PARTS), qos=1)
-        else:
-            ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
-            await bus.subscribe(*ours, qos=1)
+        ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
+        everyone = [topics.devices(self._run, part) for part in PARTS]
+        try:
+            await bus.subscribe(*(everyone if self._devices.concerns_strangers else ours), qos=1)
+        except BrokerUnreachableError:
+            if self._devices.takes_guests:
+                raise
+            await bus.subscribe(*ours, qos=1)  # a login that may not answer strangers
         claims = self._claims.filters
         try:
             if claims:
@@ -235,7 +241,7 @@ class DeviceLink:
             await bus.publish(message.topic, message.payload, qos=1, retain=message.retain)
         if is_over and not self._keep:
             for device in self._devices:
-                for part in RETAINED_PARTS:
+                for part in _CLEARED_PARTS:
                     await bus.publish(topics.device(self._run, device, part), b"", qos=1, retain=True)
         await bus.flush()
 

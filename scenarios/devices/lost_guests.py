@@ -19,7 +19,7 @@ from broker import SsmicError
 from broker.protocol import topics
 from broker.transport import Broker, Delivery
 from scenarios.devices.adapter import S2_HOUSE_KEY, MessageError, UnknownLanguageError
-from scenarios.devices.device_places import announced_guest, named_house
+from scenarios.devices.device_places import announced_guest, named_house, no_guests
 from scenarios.devices.refusals import AnsweredStrangers, PlaceRefusal
 from scenarios.mistyped_names import suggest
 from scenarios.scenario import Scenario
@@ -35,15 +35,11 @@ async def answering_lost_guests(
 
     Args:
         broker: Where the devices are.
-        scenario: The neighbourhood; no device is answered if none of its houses takes guests.
+        scenario: The neighbourhood.
         run: The run's id.
         now_s: Returns the virtual time, UNIX seconds.
     """
-    guests = LostGuests(scenario)
-    if not guests.open_houses:
-        yield
-        return
-    answering = asyncio.create_task(_answer(guests, broker, run, now_s), name="lost guests")
+    answering = asyncio.create_task(_answer(LostGuests(scenario), broker, run, now_s), name="lost guests")
     try:
         yield
     finally:
@@ -109,6 +105,8 @@ class LostGuests:
             pass  # this process need not know it; the one of the right household does
         except MessageError as error:
             return PlaceRefusal(error.problem, error.expected)
+        if not self.open_houses:
+            return no_guests(device, self._declared)
         listed = f"one of: {', '.join(self.open_houses)}"
         if not house:
             return PlaceRefusal("the announcement names no house", f"{key}, {listed}")

@@ -267,8 +267,9 @@ def _read(model: type[ModelT], payload: bytes) -> ModelT:
     try:
         return model.model_validate_json(payload.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
-        expected = f"a JSON object with some of: {', '.join(model.model_fields)}"
-        raise MessageError(problems_of(error), expected) from None
+        is_in_profiles = all(len(one["loc"]) > 1 and one["loc"][0] == "profiles" for one in error.errors())
+        keys = f"a JSON object with some of: {', '.join(model.model_fields)}"
+        raise MessageError(problems_of(error), _LOAD_FORMS if is_in_profiles else keys) from None
 
 
 def _announced(payload: bytes) -> DeviceEvent:

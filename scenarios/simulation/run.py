@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -470,6 +470,7 @@ class _Ports:
             keep=settings.keep,
             is_only_one=is_whole,
             may_return=settings.journals is not None,
+            simulated=frozenset(_simulated(scenario)) if real else (),
         )
         self._replayed: dict[str, ReplayPort] = {}
         if replay is not None:
@@ -482,6 +483,12 @@ class _Ports:
     def of(self, host: str) -> Port | None:
         """Return the port of a host; None: nothing comes from outside to it."""
         return self._replayed.get(host) or self.link.port(host)
+
+
+def _simulated(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Return house and id of each device that is not real."""
+    for house in scenario.houses:
+        yield from ((house.id, device.id) for device in house.devices if device.agent not in scenario.gateways)
 
 
 async def run_hosts(

@@ -17,13 +17,14 @@ from agents.device_events import (
     DeviceCommand,
     DeviceEvent,
     DeviceNotice,
+    Forecasted,
     JobAsked,
     Left,
     Occupied,
     Reported,
     Vacated,
 )
-from agents.energy import FloatArray, IntArray, LoadProfile
+from agents.energy import FloatArray, IntArray, LoadProfile, Production
 from agents.gateway.gateway_consumer import GatewayConsumer
 from agents.gateway.gateway_settings import GatewaySettings, Prices
 from agents.gateway.published_jobs import SharedTerms, SupplyTerms
@@ -714,3 +715,22 @@ def test_a_device_that_asks_for_more_than_the_neighbourhood_takes_is_told_so() -
     errors = [(notice.content["problem"], notice.content["expected"]) for notice in notices if notice.part == "error"]
     problem = "the device asks for jobs with 260000 points in total, more than 250000"
     assert errors == [(problem, "fewer, shorter or simpler jobs")] * 2
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (Announced(type="producer"), "type 'consumer'"),
+        (
+            Forecasted(production=Production(times_s=(START_S, START_S + 60), cumulative_wh=(0.0, 1.0))),
+            "forecasts only of producers",
+        ),
+    ],
+)
+def test_what_a_consumer_may_not_say_is_answered_with_who_may(said: DeviceEvent, expected: str) -> None:
+    """A consumer that forecast was told that `type 'consumer'` was expected."""
+    with on_stage(GatewayConsumer(AGENT, (), patient=True, gateway=GATEWAY), START_S) as stage:
+        report(stage, said)
+        notices = [one.content for one in stage.agent.take_instructions() if isinstance(one.content, DeviceNotice)]
+    errors = [(notice.content["problem"], notice.content["expected"]) for notice in notices if notice.part == "error"]
+    assert errors == [("the device is a consumer", expected)]

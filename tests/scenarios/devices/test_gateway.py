@@ -301,7 +301,7 @@ HOSTILE: list[tuple[str, Any, bool, str]] = [
     ("announce", {"type": "consumer", "house": "brandt"}, False, "'adler'"),
     ("announce", {"type": "producer", "house": "adler"}, False, "'consumer'"),
     ("availability", "perhaps", False, "online or offline"),
-    ("forecast", {"start": "in 1 h", "step_s": 60, "power_w": [1]}, False, "consumer"),
+    ("forecast", {"start": "in 1 h", "step_s": 60, "power_w": [1]}, False, "only of producers"),
     ("withdraw", {"id": "nobody"}, False, "none is open now"),
 ]
 
@@ -368,6 +368,79 @@ async def test_an_unknown_device_gets_one_error_for_each_mistake() -> None:
         "house 'x' takes no guests",
         "type: 'consumer' or 'producer' is expected",
     ]
+
+
+@pytest.mark.parametrize(
+    ("part", "device", "said", "problem", "expected"),
+    [
+        (
+            "announce",
+            "kettle",
+            {"type": "consumer", "house": "adler"},
+            "the device is not in the scenario, and no house takes guests; known: washer",
+            "an id of the scenario; or `guests` of a house, or --guests",
+        ),
+        (
+            "announce",
+            "wascher",
+            {"type": "consumer"},
+            "the device is not in the scenario, and no house takes guests; did you mean 'washer'?",
+            "an id of the scenario; or `guests` of a house, or --guests",
+        ),
+        (
+            "request",
+            "wascher",
+            {"ready_by": "in 8 h"},
+            "the device has not announced itself",
+            "its announcement first; did you mean 'washer'?",
+        ),
+    ],
+)
+async def test_a_device_that_a_run_without_guests_does_not_know_is_answered(
+    part: str, device: str, said: dict[str, str], problem: str, expected: str
+) -> None:
+    """Nobody answered a device whose id was misspelt, or for which `--guests` was forgotten."""
+    broker = MemoryBroker()
+    scenario = load_text(STREET.replace("    guests: 1\n", ""), "test", None)
+    link = DeviceLink(RUN, broker, {"adler": list(scenario.gateways.values())}, {}, Zone(0))
+    async with broker.connect("device") as bus:
+        await bus.subscribe(f"ssmic/{RUN}/devices/{device}/error")
+        async with link.connected():
+            await bus.publish(f"ssmic/{RUN}/devices/{device}/{part}", json.dumps(said).encode(), qos=1)
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            event = await anext(bus.messages())
+    assert isinstance(event, Delivery)
+    error = json.loads(event.payload)
+    assert (error["problem"], error["expected"]) == (problem, expected)
+
+
+async def test_a_device_that_the_scenario_simulates_does_not_join_beside_itself(tmp_path: Path) -> None:
+    """A roof for which `gateway` was forgotten took the place of a guest, and the run had both."""
+    roof = f"ssmic/{RUN}/devices/pv"
+    async with session(tmp_path, pace=1.0) as run, run.device(f"{roof}/#") as device:
+        device.say(f"{roof}/announce", {"type": "producer", "house": "adler"}, retain=True)
+        await device.until(lambda: device.on("error"))
+        await run.stop()
+    (error,) = device.on("error")
+    assert error["problem"] == "device 'pv' of house 'adler' is simulated"
+    assert error["expected"] == "`gateway: {}` at the device in the scenario; or another id, for a guest"
+    assert not device.on("state")
+
+
+async def test_nothing_of_a_device_is_retained_when_the_run_has_ended() -> None:
+    """A request that a device had retained by mistake was an error of every later run."""
+    broker = MemoryBroker()
+    scenario = load_text(STREET, "test", None)
+    link = DeviceLink(RUN, broker, {"adler": list(scenario.gateways.values())}, {}, Zone(0))
+    async with broker.connect("device") as bus:
+        async with link.connected():
+            for part in ("announce", "availability", "request", "withdraw", "report"):
+                await bus.publish(f"{WASHER}/{part}", b"{}", qos=1, retain=True)
+        await bus.subscribe(f"ssmic/{RUN}/devices/#")
+        await bus.publish(f"{WASHER}/job", b"last", qos=1)
+        event = await anext(bus.messages())
+    assert isinstance(event, Delivery)
+    assert event.payload == b"last"
 
 
 @pytest.mark.parametrize(

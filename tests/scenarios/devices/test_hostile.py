@@ -290,6 +290,15 @@ def test_a_scan_finds_nothing_that_a_scenario_file_may_not_declare() -> None:
     assert [(device.id, device.name) for device in found] == [("plug", "")]
 
 
+def test_an_unknown_key_of_a_profile_is_answered_with_the_keys_of_a_load() -> None:
+    """The answer listed the keys of the announcement around it."""
+    said = b'{"type": "consumer", "profiles": {"eco": {"step_s": 600, "power_kw": [2]}}}'
+    with pytest.raises(MessageError) as raised:
+        event_of("announce", said, NOW_S, Zone(0))
+    assert raised.value.problem == "profiles.eco.power_kw: unknown key"
+    assert raised.value.expected == "power_w with step_s, points, or energy_wh with duration_s"
+
+
 @pytest.mark.parametrize(
     ("part", "payload", "problem"),
     [

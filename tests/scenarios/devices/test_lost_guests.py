@@ -43,6 +43,15 @@ def test_what_no_household_takes_for_its_own_is_answered(announced: object, prob
     assert problem in found
 
 
+def test_a_device_that_no_house_can_take_is_answered() -> None:
+    """Where no house takes guests, nobody answered a device whose id was misspelt."""
+    guests = LostGuests(load_text(STREET.replace("    guests: 1\n", ""), "test", None))
+    announced = {"type": "consumer", "house": "adler"}
+    found = answer(announced, f"ssmic/{RUN}/devices/wascher/announce", guests)
+    assert found == "the device is not in the scenario, and no house takes guests; did you mean 'washer'?"
+    assert answer(announced, f"ssmic/{RUN}/devices/washer/announce", guests) is None
+
+
 @pytest.mark.parametrize(
     ("house", "problem"),
     [
