@@ -12,8 +12,8 @@ from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.dom import DOMNode
-from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, Static
 from textual.widgets.directory_tree import DirEntry
@@ -136,7 +136,7 @@ class Confirm(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """The question, the answers side by side."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             yield Static(self._details, classes="details", markup=False)
             with Horizontal(classes="buttons"):
                 for answer, label, variant in self._answers:
@@ -179,7 +179,7 @@ class AskText(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """Yield the input, and its problem below."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             if self._details:
                 yield Static(self._details, classes="details", markup=False)
             yield Input(self._value, compact=True)
@@ -279,7 +279,7 @@ The list shows the folder in the field. `Ctrl+Up` goes to the folder above it.
     def compose(self) -> ComposeResult:
         """The path above, the tree below."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             if self._details:
                 yield Static(self._details, classes="details", markup=False)
             yield PathInput(
