@@ -252,7 +252,7 @@ class ChooseSeveral(Dialog[tuple[str, ...] | None]):
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Tick", priority=True),
-        Binding("enter,ctrl+s", "accept", "OK", priority=True, key_display="enter"),
+        Binding("enter,ctrl+s", "accept", "OK", priority=True),
     ]
     DEFAULT_CSS = """
     ChooseSeveral > Vertical { width: 70; max-height: 90%; padding: 1 1 0 1; }

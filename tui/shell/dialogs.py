@@ -152,7 +152,7 @@ class AskText(Dialog[str | None]):
     """A line of text; escape returns None."""
 
     HELP = "Type, then press `Enter`. `Esc` goes back and changes nothing."
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,ctrl+s", "accept", "OK", priority=True)]
     DEFAULT_CSS = (
         _BOX_CSS.format(name="AskText", width="64")
         + "AskText Input.-textual-compact { background: $panel; padding: 0 1; }"
@@ -191,11 +191,15 @@ class AskText(Dialog[str | None]):
         problem = None if event.value == self._value else self._check(event.value)
         self.query_one(".problem", Static).update(problem or "")
 
-    @on(Input.Submitted)
-    def _submit(self, event: Input.Submitted) -> None:
-        problem = self._check(event.value)
+    def action_accept(self) -> None:
+        """Return the text, or show its problem."""
+        self.in_order(self._accept)
+
+    def _accept(self) -> None:
+        text = self.query_one(Input).value
+        problem = self._check(text)
         if problem is None:
-            self.dismiss(event.value)
+            self.dismiss(text)
         else:
             self.query_one(".problem", Static).update(problem)
 

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from broker.errors import SsmicError
-from tests.tui.driving import click, dialog, the_app, until
+from tests.tui.driving import at_once, click, dialog, the_app, until
 from tui.app import SsmicApp
 from tui.areas import AREAS, Area
 from tui.run.algorithms_dialog import AlgorithmsDialog
@@ -276,6 +276,18 @@ async def test_an_unfinished_text_that_is_offered_is_not_called_wrong_until_it_i
         assert not str(question.query_one(".problem", Static).content)
         await pilot.press("enter")
         await until(pilot, lambda: str(question.query_one(".problem", Static).content) == "Expected max.")
+
+
+@pytest.mark.parametrize("key", ["enter", "ctrl+s"])
+async def test_a_question_names_the_keys_that_answer_it(opened: Opened, key: str) -> None:
+    """The line at the bottom named only the key back; `Ctrl+S`, which accepts dialogs, did nothing."""
+    async with opened() as pilot:
+        answers: list[str | None] = []
+        pilot.app.push_screen(AskText("Pace"), answers.append)
+        question = await dialog(pilot, AskText)
+        await until(pilot, lambda: "⏎ OK" in str(question.query_one(Footer).render()))
+        at_once(pilot, *"60x", key)
+        await until(pilot, lambda: answers == ["60x"])
 
 
 async def test_the_key_that_takes_a_path_is_named_for_each_kind_of_question(opened: Opened, tmp_path: Path) -> None:
