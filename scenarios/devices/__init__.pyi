@@ -39,6 +39,7 @@ from .payloads import (
 )
 from .scan import (
     FoundDevice as FoundDevice,
+    entries_of as entries_of,
     scan_broker as scan_broker,
 )
 from .switch_claims import (
@@ -65,6 +66,7 @@ __all__ = [
     "adapters_of",
     "answering_lost_guests",
     "device_access_of",
+    "entries_of",
     "guest_devices",
     "guest_gateway",
     "is_guest_producer",

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -68,11 +68,36 @@ class FoundDevice:
     gateway: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the adapter."""
 
-    def entry(self) -> dict[str, Any]:
-        """Return the device as a scenario file has it."""
-        keys = {"adapter": self.adapter, **self.gateway}
-        gateway = {} if self.adapter == "ssmic" else keys
-        return {"id": self.id, "type": self.type, **({"name": self.name} if self.name else {}), "gateway": gateway}
+    def entry(self, id_: str | None = None) -> dict[str, Any]:
+        """Return the device as a scenario file has it.
+
+        Args:
+            id_: Its id there; default: as proposed.
+        """
+        gateway = {} if self.adapter == "ssmic" else {"adapter": self.adapter, **self.gateway}
+        if id_ is None:
+            id_ = self.id
+        elif id_ != self.id and not self.gateway:
+            gateway["id"] = self.id  # its topics contain it
+        return {"id": id_, "type": self.type, **({"name": self.name} if self.name else {}), "gateway": gateway}
+
+
+def entries_of(found: Iterable[FoundDevice], taken: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Return devices as a house of a scenario file has them, with ids that differ.
+
+    Args:
+        found: The devices. Two bridges may have plugs of the same name.
+        taken: Ids that they must not have.
+    """
+    used = set(taken)
+    entries = []
+    for device in found:
+        id_, number = device.id, 2
+        while id_ in used:
+            id_, number = f"{device.id}-{number}", number + 1
+        used.add(id_)
+        entries.append(device.entry(id_))
+    return entries
 
 
 async def scan_broker(broker: Broker, wall_s: float) -> tuple[FoundDevice, ...]:

@@ -11,7 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.markup import escape
+from textual.content import Content
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -230,7 +230,7 @@ class Notes(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Lead, lines, button."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             yield Static(self._lead, classes="lead", markup=False)
             with VerticalScroll():
                 for line in self._lines:
@@ -252,7 +252,7 @@ class ChooseSeveral(Dialog[tuple[str, ...] | None]):
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Tick", priority=True),
-        Binding("enter,ctrl+s", "accept", "OK", priority=True, key_display="enter"),
+        Binding("enter,ctrl+s", "accept", "OK", priority=True),
     ]
     DEFAULT_CSS = """
     ChooseSeveral > Vertical { width: 70; max-height: 90%; padding: 1 1 0 1; }
@@ -283,7 +283,7 @@ class ChooseSeveral(Dialog[tuple[str, ...] | None]):
     def compose(self) -> ComposeResult:
         """Compose the question, the list and buttons."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             yield Static(f"Space ticks. {self._details}", classes="details", markup=False)
             yield OptionList(*(Option(self._line(id_)) for id_ in self._known), compact=True, markup=False)
             with Horizontal(classes="buttons"):

@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.markup import escape
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -102,7 +101,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
     def compose(self) -> ComposeResult:
         """Search above; list and picture below."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             yield Input(compact=True, placeholder="type to search")
             with Horizontal():
                 yield OptionList(compact=True)

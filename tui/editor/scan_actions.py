@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from broker import BrokerUrlError, plural
 from broker.transport import AccessOptions, MqttBroker, access_to, parse_url
-from scenarios.devices import FoundDevice, scan_broker
+from scenarios.devices import FoundDevice, entries_of, scan_broker
+from scenarios.files import RESERVED
 from tui.editor import tree_changes, tree_model
 from tui.editor.actions import EditActions, NothingChosenError, User
 from tui.editor.dialogs import ChooseSeveral
@@ -73,7 +73,10 @@ class ScanActions:
         found = await scan_broker(MqttBroker(access.url, tls=access.tls), LISTEN_WALL_S)
         if not found:
             raise NoDevicesError(f"No device announces itself at {access.url}; see docs/devices.md for what is found.")
-        by_label = {f"{device.id}  {device.adapter}  {device.name}".rstrip(): device for device in found}
+        by_label = {
+            f"{entry['id']}  {device.adapter}  {device.name}".rstrip(): device
+            for entry, device in zip(entries_of(found), found, strict=True)
+        }
         house = tree_model.house_ref(work.tree, house_id) if work is self._session.work else None
         if house is None:
             raise NothingChosenError(f"House {house_id} is no longer there; nothing was added.")
@@ -93,12 +96,9 @@ def add_found(tree: Tree, house_ref: Ref, found: Sequence[FoundDevice]) -> Chang
         house_ref: The house.
         found: The devices.
     """
-    count, taken = len(at(tree, (*house_ref, "devices")) or []), tree_changes.device_ids(tree, at(tree, house_ref))
-    entries: list[Mapping[str, Any]] = []
-    for device in found:
-        id_ = tree_changes.free_id(taken, device.id)
-        taken.add(id_)
-        entries.append({**device.entry(), "id": id_})
+    count = len(at(tree, (*house_ref, "devices")) or [])
+    taken = tree_changes.device_ids(tree, at(tree, house_ref)) | tree_changes.gateway_ids(tree) | RESERVED
+    entries = entries_of(found, taken)
     steps = tuple(Insert((*house_ref, "devices"), count + i, (entry,)) for i, entry in enumerate(entries))
     return Change(f"add {plural(len(entries), 'real device')}", steps, (*house_ref, "devices", count))
 

@@ -40,6 +40,12 @@ def device_ids(tree: Tree, house: dict[str, Any]) -> set[str]:
     return own | {_id_of(device) for device in _all_devices(tree) if device.get("type") == "producer"}
 
 
+def gateway_ids(tree: Tree) -> set[str]:
+    """Return the ids that real devices have in topics; each must be unique in the run."""
+    real = ((device, device.get("gateway")) for device in _all_devices(tree))
+    return {text(gateway.get("id")) or _id_of(device) for device, gateway in real if isinstance(gateway, dict)}
+
+
 def _all_devices(tree: Tree) -> Iterator[dict[str, Any]]:
     return (device for _, house in tree_model.houses(tree) for _, device in tree_model.devices(house))
 

@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.markup import escape
+from textual.content import Content
 from textual.widgets import Static
 
 from broker import SsmicError
@@ -97,7 +97,7 @@ class RunChooser(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """Yield the list and the connection's state."""
         with Vertical() as box:
-            box.border_title = f"Runs on {escape(self._finder.title)}"
+            box.border_title = Content(f"Runs on {self._finder.title}")
             yield Static("", classes="note", markup=False)
             yield VirtualTable[FoundRun](
                 _COLUMNS, key=lambda found: found.run_id, empty="No runs yet; new ones appear here"

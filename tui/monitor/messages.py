@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, overload
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Input, Select
 from typing_extensions import override
@@ -285,9 +285,9 @@ class MessagesPane(Pane):
         """Offer ids in a filter; where they are too many, the chosen one and a search."""
         select: Select[str] = self.query_one(f"#{name}", Select)
         listed = ids if len(ids) <= MOST_LISTED else [id_ for id_ in ids if id_ == chosen]
-        options = [(escape(printable_line(id_)), id_) for id_ in listed]
+        options = [(Text(printable_line(id_)), id_) for id_ in listed]
         if len(ids) > MOST_LISTED:
-            options.append((f"find one of {len(ids):,} ...", _OTHERS))
+            options.append((Text(f"find one of {len(ids):,} ..."), _OTHERS))
         with self.prevent(Select.Changed):
             select.set_options(options)
             if chosen in listed:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
-from rich.markup import escape
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 from typing_extensions import override
@@ -217,7 +217,7 @@ class DeviceMessageDialog(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Yield the payload."""
         with Vertical() as box:
-            box.border_title = escape(f"{self._device}: {self._message.part}")
+            box.border_title = Content(f"{self._device}: {self._message.part}")
             if self._message.time_s is not None:
                 box.border_subtitle = moment(self._zone, self._message.time_s)
             with VerticalScroll():

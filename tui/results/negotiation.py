@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.markup import escape
+from textual.content import Content
 from textual.widgets import Static
 
 from broker import plural
@@ -90,7 +90,7 @@ class NegotiationDialog(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Yield the contract's details and its messages."""
         with Vertical() as box:
-            box.border_title = f"How {escape(self._row.job_id)} was agreed"
+            box.border_title = Content(f"How {self._row.job_id} was agreed")
             box.border_subtitle = f"{plural(len(self._lines), 'message')}, times {self._zone.name}"
             yield Static(in_words(self._row, self._zone), markup=False)
             yield VirtualTable[tuple[RecordedMessage, str]](

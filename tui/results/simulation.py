@@ -12,7 +12,6 @@ from typing import TypeVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Select, Static, TabbedContent, TabPane
 
@@ -262,13 +261,13 @@ class SimulationPane(FilePane):
         runs: Select[int] = self.query_one("#run-choice", Select)
         houses: Select[str] = self.query_one("#house-choice", Select)
         with self.prevent(Select.Changed):
-            runs.set_options([(escape(_run_title(run, opened)), run.run) for run in opened.runs] or [("no run", 0)])
+            runs.set_options([(_run_title(run, opened), run.run) for run in opened.runs] or [("no run", 0)])
             if any(run.run == self.run for run in opened.runs):
                 runs.value = self.run
             offered = opened.houses
             if len(offered) > MOST_LISTED:
                 offered = tuple(house for house in offered if house[0] == self.house)
-            options = [(escape(_house_title(*house)), house[0]) for house in offered] or [("no household", "")]
+            options = [(_house_title(*house), house[0]) for house in offered] or [("no household", "")]
             if len(opened.houses) > MOST_LISTED:
                 options.append((f"find one of {len(opened.houses):,} ...", _OTHERS))
             houses.set_options(options)

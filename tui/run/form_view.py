@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.markup import escape
 from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
@@ -316,7 +316,7 @@ class RunForm(ErrorBoundary, VerticalScroll):
     def offer(self, choices: Iterable[Choice]) -> None:
         """Set the list of scenarios, without choosing one."""
         with self.prevent(Select.Changed):
-            self.query_one("#choices", Select).set_options((escape(label), value) for label, value in choices)
+            self.query_one("#choices", Select).set_options((Text(label), value) for label, value in choices)
 
     def tell(self, about: str, *, wrong: bool = False) -> None:
         """Show the scenario's description or problem."""

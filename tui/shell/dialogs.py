@@ -12,8 +12,8 @@ from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.dom import DOMNode
-from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, Static
 from textual.widgets.directory_tree import DirEntry
@@ -136,7 +136,7 @@ class Confirm(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """The question, the answers side by side."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             yield Static(self._details, classes="details", markup=False)
             with Horizontal(classes="buttons"):
                 for answer, label, variant in self._answers:
@@ -152,7 +152,7 @@ class AskText(Dialog[str | None]):
     """A line of text; escape returns None."""
 
     HELP = "Type, then press `Enter`. `Esc` goes back and changes nothing."
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,ctrl+s", "accept", "OK", priority=True)]
     DEFAULT_CSS = (
         _BOX_CSS.format(name="AskText", width="64")
         + "AskText Input.-textual-compact { background: $panel; padding: 0 1; }"
@@ -179,7 +179,7 @@ class AskText(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """Yield the input, and its problem below."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             if self._details:
                 yield Static(self._details, classes="details", markup=False)
             yield Input(self._value, compact=True)
@@ -191,11 +191,15 @@ class AskText(Dialog[str | None]):
         problem = None if event.value == self._value else self._check(event.value)
         self.query_one(".problem", Static).update(problem or "")
 
-    @on(Input.Submitted)
-    def _submit(self, event: Input.Submitted) -> None:
-        problem = self._check(event.value)
+    def action_accept(self) -> None:
+        """Return the text, or show its problem."""
+        self.in_order(self._accept)
+
+    def _accept(self) -> None:
+        text = self.query_one(Input).value
+        problem = self._check(text)
         if problem is None:
-            self.dismiss(event.value)
+            self.dismiss(text)
         else:
             self.query_one(".problem", Static).update(problem)
 
@@ -279,7 +283,7 @@ The list shows the folder in the field. `Ctrl+Up` goes to the folder above it.
     def compose(self) -> ComposeResult:
         """The path above, the tree below."""
         with Vertical() as box:
-            box.border_title = escape(self._title)
+            box.border_title = Content(self._title)
             if self._details:
                 yield Static(self._details, classes="details", markup=False)
             yield PathInput(

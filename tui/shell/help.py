@@ -16,7 +16,6 @@ from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.markup import escape
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -31,8 +30,8 @@ _BULLET = "- "
 
 def title_of(screen: Screen[Any]) -> str:
     """Return the title of a screen, or else that of a dialog's box; empty if there is neither."""
-    of_boxes = (Content.from_markup(box.border_title).plain for box in screen.children if box.border_title)
-    return screen.title or next(of_boxes, "")
+    of_boxes = (box._border_title for box in screen.children)  # noqa: SLF001 - its markup would not give it back
+    return screen.title or next((title.plain for title in of_boxes if title is not None), "")
 
 
 class RenderedOnce:
@@ -180,7 +179,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Text above, keys below."""
         with VerticalScroll() as box:
-            box.border_title = escape(f"Help: {self._title}")
+            box.border_title = Content(f"Help: {self._title}")
             if self._text:
                 yield Prose(self._text)
             yield Static(RenderedOnce(self._keys()), classes="keys")

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from rich.console import RenderableType
+from rich.text import Text
 from textual.content import Content
 from textual.widgets import Checkbox, Select, Static
 from textual.widgets._select import SelectCurrent
@@ -53,7 +54,18 @@ class SignCheckbox(Checkbox):
 
 
 class TextChoice(Select[ChoiceT]):
-    """A choice whose text follows its options; Textual's own keeps the text while the same value is chosen."""
+    """A choice with plain text, which follows the options; that nothing is chosen yet is not one of them.
+
+    Textual's own takes brackets and backslashes for markup, keeps the text while the same value is chosen, and offers
+    its prompt as if it could be chosen.
+    """
+
+    @override
+    def _setup_variables_for_options(self, options: Iterable[tuple[RenderableType, ChoiceT]]) -> None:
+        super()._setup_variables_for_options(
+            (Text(prompt) if isinstance(prompt, str) else prompt, value) for prompt, value in options
+        )
+        self._options = [option for option in self._options if option[1] is not self.NULL]
 
     @override
     def set_options(self, options: Iterable[tuple[RenderableType, ChoiceT]]) -> None:

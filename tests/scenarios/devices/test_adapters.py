@@ -15,7 +15,7 @@ from broker.protocol.wire import Control
 from broker.security import Guard, write_guard
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from scenarios.devices.device_access import device_access_of
-from scenarios.devices.scan import found_in
+from scenarios.devices.scan import entries_of, found_in
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import block_lines, to_yaml
 from scenarios.files.scenario_from_text import load_text
@@ -711,6 +711,29 @@ def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it()
     )
     assert {gateway.adapter for gateway in scenario.gateways.values()} == {device.adapter for device in found}
     assert load_text(to_yaml(scenario), "again", None).gateways == scenario.gateways
+
+
+def test_devices_of_the_same_name_get_ids_that_differ() -> None:
+    """Two bridges may have a plug of the same name; ssmic's own topics contain the id that the device chose."""
+    switch = {"exposes": [{"type": "switch"}]}
+    plug = [{"ieee_address": "0x1", "friendly_name": "washer", "definition": switch}]
+    found = found_in(
+        {
+            "zigbee2mqtt/bridge/devices": json.dumps(plug).encode(),
+            "cellar/bridge/devices": json.dumps([{**plug[0], "ieee_address": "0x2"}]).encode(),
+            "ssmic/r/devices/washer/announce": b'{"type": "consumer", "house": "adler"}',
+        }
+    )
+    devices = "\n".join(block_lines({"devices": entries_of(found, {"washer"})}, 4))
+    scenario = load_text(
+        f"version: 1\nname: s\nstart: 2026-06-21T00:00:00Z\nseed: 1\nhouses:\n  - id: adler\n{devices}\n", "scan", None
+    )
+    known = {device: (gateway.adapter, gateway.id) for device, gateway in scenario.gateways.items()}
+    assert known == {
+        "adler/washer-2": ("ssmic", "washer"),
+        "adler/washer-3": ("zigbee2mqtt", "washer-3"),
+        "adler/washer-4": ("zigbee2mqtt", "washer-4"),
+    }
 
 
 def test_a_scan_finds_every_switch_of_a_device_that_has_several() -> None:

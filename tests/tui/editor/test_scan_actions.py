@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
+from scenarios.files.scenario_from_text import load_text
 from scenarios.load import load_scenario
 from tests.tui.editor.test_session import Person
 from tui.editor import tree_changes
@@ -93,3 +94,27 @@ async def test_found_devices_go_to_the_house_that_was_chosen_or_nowhere(file: Pa
     assert session.work is not None
     (house,) = session.work.tree["houses"]
     assert (house["id"], len(house["devices"])) == (("2", 2) if removed == "1" else ("1", 2))
+
+
+async def test_real_devices_of_the_same_name_are_all_listed_and_added(file: Path) -> None:
+    """Of two plugs named alike at two bridges, one was left out; each gets an id that no real device has in topics."""
+    text = file.read_text().replace("id: dishwasher, type", "id: washer, gateway: {}, type")
+    file.write_text(text.replace("device: dishwasher", "device: washer"))
+    session = EditSession()
+    session.open(EditedNeighbourhood.opened(file))
+    session.select(("houses", 1))
+    plug = {"friendly_name": "washer", "definition": {"exposes": [{"type": "switch"}]}}
+    async with managed_mosquitto() as running, MqttBroker(running.url).connect("bridges") as bridges:
+        for n, base in enumerate(("attic", "zigbee2mqtt"), start=1):
+            plugs = json.dumps([{**plug, "ieee_address": f"0x{n}"}]).encode()
+            await bridges.publish(f"{base}/bridge/devices", plugs, qos=1, retain=True)
+        await bridges.flush()
+        person = Chooser(f"mqtt://127.0.0.1:{running.url.port}")
+        await ScanActions(session, person, EditActions(session, person), lambda _: None).add_found()
+    assert session.work is not None
+    added = session.work.tree["houses"][1]["devices"][1:]
+    assert [(device["id"], device["gateway"]["ieee_address"]) for device in added] == [
+        ("washer-2", "0x1"),
+        ("washer-3", "0x2"),
+    ]
+    assert len(load_text(session.work.history.current.document().text, "ours", file.parent).gateways) == 3

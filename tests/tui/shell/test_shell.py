@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 from textual.command import CommandList, CommandPalette
-from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from broker.errors import SsmicError
-from tests.tui.driving import click, dialog, the_app, until
+from tests.tui.driving import at_once, click, dialog, the_app, until
 from tui.app import SsmicApp
 from tui.areas import AREAS, Area
 from tui.run.algorithms_dialog import AlgorithmsDialog
@@ -59,20 +57,26 @@ async def test_every_area_opens_by_its_key_and_by_the_mouse(opened: Opened) -> N
 @pytest.mark.parametrize(
     ("asked", "title"),
     [
-        (lambda: AlgorithmsDialog((), "2"), "Help: Compare algorithms"),
-        (lambda: AskText("Name of [b]my[/b] house [2]"), "Help: Name of [b]my[/b] house [2]"),
+        (lambda: AlgorithmsDialog((), "2"), "Compare algorithms"),
+        *((lambda name=name: AskText(name), name) for name in ("Name of [b]my[/b] house [2]", "D:\\", "a\\[b]")),
     ],
 )
 async def test_help_is_titled_as_the_dialog_that_it_is_about(
     opened: Opened, asked: Callable[[], Screen[Any]], title: str
 ) -> None:
-    """Help for the sweep, exports and more was titled `ssmic`, and names with brackets were read as markup."""
+    """Help for the sweep, exports and more was titled `ssmic`; brackets in names were markup, backslashes doubled."""
     async with opened() as pilot:
         pilot.app.push_screen(asked())
+        await until(pilot, lambda: f" {title} " in _drawn(pilot))
         await until(pilot, lambda: pilot.app.screen.focused is not None)
         await pilot.press("f1")
-        box = (await dialog(pilot, HelpScreen)).query_one(VerticalScroll)
-        assert Content.from_markup(box.border_title or "").plain == title
+        await dialog(pilot, HelpScreen)
+        await until(pilot, lambda: f" Help: {title} " in _drawn(pilot))
+
+
+def _drawn(pilot: Pilot[Any]) -> str:
+    """Return the text of the whole screen."""
+    return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
 
 
 async def test_a_click_on_a_key_in_the_footer_does_what_the_key_does(opened: Opened) -> None:
@@ -272,6 +276,18 @@ async def test_an_unfinished_text_that_is_offered_is_not_called_wrong_until_it_i
         assert not str(question.query_one(".problem", Static).content)
         await pilot.press("enter")
         await until(pilot, lambda: str(question.query_one(".problem", Static).content) == "Expected max.")
+
+
+@pytest.mark.parametrize("key", ["enter", "ctrl+s"])
+async def test_a_question_names_the_keys_that_answer_it(opened: Opened, key: str) -> None:
+    """The line at the bottom named only the key back; `Ctrl+S`, which accepts dialogs, did nothing."""
+    async with opened() as pilot:
+        answers: list[str | None] = []
+        pilot.app.push_screen(AskText("Pace"), answers.append)
+        question = await dialog(pilot, AskText)
+        await until(pilot, lambda: "⏎ OK" in str(question.query_one(Footer).render()))
+        at_once(pilot, *"60x", key)
+        await until(pilot, lambda: answers == ["60x"])
 
 
 async def test_the_key_that_takes_a_path_is_named_for_each_kind_of_question(opened: Opened, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def scan(
     Finds Tasmota, Shelly (generation 2 and later), Zigbee2MQTT, OpenDTU, AhoyDTU, and devices that use ssmic's own
     topics. Paste the entries that you want below a house's `devices:`.
     """
-    from scenarios.devices import scan_broker
+    from scenarios.devices import entries_of, scan_broker
     from scenarios.files import block_lines, write_text
     from scenarios.results import refuse_existing
     from tui.cli.broker_access import deployed_broker
@@ -76,7 +76,7 @@ def scan(
         on_command_line=given(ctx, "broker"),
     )
     found = run_until_interrupted(scan_broker(connection, wall_s))
-    entries = [device.entry() for device in found]
+    entries = entries_of(found)
     notes().print(f"{plural(len(found), 'device')} found at {connection.url}", soft_wrap=True)
     if as_json:
         print_json({"devices": entries})

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.markup import escape
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
@@ -23,7 +22,7 @@ from tui.editor.forms.time_fields import RunStart, join, offset_name, seconds, s
 from tui.editor.tree_changes import number_or_text
 from tui.editor.tree_model import Ref, Tree, text
 from tui.formatting import fit
-from tui.widgets import FieldHelp, update_if_changed
+from tui.widgets import FieldHelp, TextChoice, update_if_changed
 
 
 class PickButton(Static, can_focus=True):
@@ -163,8 +162,8 @@ class FieldRow(Vertical):
         elif field.kind == "choice":
             options = self._offered = self._options(field)
             value = text(field.value) if text(field.value) in options else Select.NULL
-            yield Select(
-                [(escape(option or field.hint), option) for option in options],
+            yield TextChoice[str](
+                [(option or field.hint, option) for option in options],
                 compact=True,
                 value=value,
                 allow_blank=True,
@@ -204,7 +203,7 @@ class FieldRow(Vertical):
                 options = self._options(field)
                 if options != self._offered:
                     self._offered = options
-                    select.set_options([(escape(option or field.hint), option) for option in options])
+                    select.set_options([(option or field.hint, option) for option in options])
                 select.value = value if value in options else Select.NULL
             elif field.kind == "time":
                 self._show_time(field.value, RunStart.of_tree(tree))

@@ -17,11 +17,11 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.markup import escape
+from textual.content import Content
 from textual.widgets import Button, Input, Label, Select, Static
 
 from agents import FloatArray
-from scenarios import ScenarioError, Zone
+from scenarios import ScenarioError, Zone, zone_info
 from scenarios.files import (
     UNITS,
     MeasuredFormat,
@@ -34,7 +34,7 @@ from scenarios.files import (
 )
 from tui.formatting import fit, hours_and_minutes
 from tui.shell import Dialog, Footer
-from tui.widgets import PRODUCTION, Chart, FieldHelp, TimeAxis, drawn, update_if_changed
+from tui.widgets import PRODUCTION, Chart, FieldHelp, TextChoice, TimeAxis, drawn, update_if_changed
 
 PARTS = ("time", "value", "unit", "reading", "zone")
 """Properties that can be assumed or given: fields of `MeasuredFormat`."""
@@ -80,13 +80,14 @@ class OpenedSeries:
         return times_s[0], min(times_s[-1], times_s[0] + MOST_DRAWN_S)
 
 
-def opened(path: Path, given: Mapping[str, Any], *, is_run: bool) -> OpenedSeries:
+def opened(path: Path, given: Mapping[str, Any], *, is_run: bool, scenario_zone: str | None = None) -> OpenedSeries:
     """Read a file of measurements. Slow for a large one: call it in a thread.
 
     Args:
         path: CSV, gzip or Parquet.
         given: The user's input: values by name, one of `PARTS`; the rest is assumed.
         is_run: Whether it is one run of a device.
+        scenario_zone: See `read_measured`.
     """
     name = path.name
     try:
@@ -94,7 +95,7 @@ def opened(path: Path, given: Mapping[str, Any], *, is_run: bool) -> OpenedSerie
     except ScenarioError as error:
         return OpenedSeries((), (), None, _said(error, name), np.zeros(0))
     try:
-        found = read_measured(path, name, MeasuredFormat(**given), is_run=is_run)
+        found = read_measured(path, name, MeasuredFormat(**given), is_run=is_run, scenario_zone=scenario_zone)
     except ScenarioError as error:
         return OpenedSeries(columns, rows, None, _said(error, name), np.zeros(0))
     first_s = found.times_s[0] if is_run else 0
@@ -174,7 +175,8 @@ class SeriesDialog(Dialog[MeasuredSeries | None]):
     HELP = """
 The fields show how the file is read: its columns, the unit, and whether a value is a power, the energy of an interval
 or the reading of a counter. What the file does not state is guessed; every guess can be changed. Below are the
-assumptions and findings (gaps, resets), the first rows and the curve. A time zone is never guessed.
+assumptions and findings (gaps, resets), the first rows and the curve. Times without an offset are in the zone that the
+header states, otherwise in the neighbourhood's; if it has none, enter a zone.
 
 `Ctrl+S` imports the series. The neighbourhood's file records how it is read, so nothing is guessed again.
 """
@@ -208,12 +210,12 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
 
         Args:
             path: The file.
-            zone: The neighbourhood's zone, named as an example.
+            zone: The neighbourhood's zone, in which times are if nothing else says; empty: it has none.
             is_run: Whether it is one run of a device.
         """
         super().__init__()
         self._path = path
-        self._zone = zone
+        self._scenario_zone = zone if zone_info(zone) is not None else None
         self._is_run = is_run
         self.given: dict[str, Any] = {}
         """The user's input, by part; the rest is assumed."""
@@ -225,7 +227,7 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
     def compose(self) -> ComposeResult:
         """The parts, what was assumed, the rows, the curve."""
         with Vertical() as box:
-            box.border_title = escape(f"Series from {self._path.name}")
+            box.border_title = Content(f"Series from {self._path.name}")
             with Horizontal(classes="line"):
                 yield from self._choice("time", {})
                 yield from self._choice("value", {})
@@ -235,7 +237,7 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
                 with Horizontal(classes="part", id="of-zone"):
                     yield Label(_LABELS["zone"])
                     yield Input(
-                        placeholder=f"such as {self._zone}" if self._zone else "if times have none",
+                        placeholder=f"default: {self._scenario_zone}" if self._scenario_zone else "if times have none",
                         compact=True,
                         id="series-zone",
                     )
@@ -252,8 +254,8 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
     def _choice(self, part: str, options: Mapping[str, str]) -> ComposeResult:
         with Horizontal(classes="part", id=f"of-{part}"):
             yield Label(_LABELS[part])
-            yield Select(
-                [(escape(said), value) for value, said in options.items()],
+            yield TextChoice[str](
+                [(said, value) for value, said in options.items()],
                 prompt="choose",
                 compact=True,
                 id=f"series-{part}",
@@ -299,7 +301,11 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
     async def _read(self, after_wall_s: float) -> None:
         self.shown = None
         await asyncio.sleep(after_wall_s)
-        self._show(await asyncio.to_thread(opened, self._path, dict(self.given), is_run=self._is_run))
+        self._show(
+            await asyncio.to_thread(
+                opened, self._path, dict(self.given), is_run=self._is_run, scenario_zone=self._scenario_zone
+            )
+        )
 
     def _show(self, found: OpenedSeries) -> None:
         self.shown = found
@@ -308,7 +314,7 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
             if found.columns != self._offered:
                 self._offered = found.columns
                 for part in ("time", "value"):
-                    self._select(part).set_options([(escape(name), name) for name in found.columns])
+                    self._select(part).set_options([(name, name) for name in found.columns])
             for part in PARTS[:-1]:
                 guessed = None if measured is None else getattr(measured.format, part)
                 value = self.given.get(part, guessed)
@@ -325,7 +331,7 @@ assumptions and findings (gaps, resets), the first rows and the curve. A time zo
 
     def _draw(self, found: OpenedSeries) -> None:
         begin_s, end_s = found.drawn_s
-        zone = self.given.get("zone") if found.measured is not None else None
+        zone = None if found.measured is None else found.measured.format.zone
         span = (
             TimeAxis(0, end_s - begin_s, hours_and_minutes)
             if self._is_run

@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import OptionList, Select
 
 from scenarios.files.scenario_from_text import load_text
-from tests.tui.driving import click
+from tests.tui.driving import click, focus
 from tui.editor.dialogs import ChooseSeveral
 from tui.editor.forms.form_view import PickButton
 
@@ -62,6 +62,19 @@ async def test_a_community_is_set_up_undone_and_taken_away(editing: Editing, fil
         await _choose(person, "allocation key", "none")
         await person.until(lambda: person.labels == ["allocation key"])
         assert person.text == ours + _TARIFF
+
+
+async def test_every_entry_of_a_choice_can_be_chosen(editing: Editing, file: Path) -> None:
+    """The prompt was one: a form then said that nothing was chosen, and the file kept the key."""
+    async with editing(file, size=WIDE) as person:
+        await person.show("community")
+        select = person.row("allocation key").query_one(Select)
+        await focus(person.pilot, select)
+        await person.press("enter", "home", "down", "enter")
+        await person.until(lambda: person.work.tree["community"] == {"key": "static"})
+        await person.press("enter", "home", "enter")
+        await person.until(lambda: "community" not in person.work.tree)
+        assert select.value == "none"
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ from tui.editor.picker import Picker
 from tui.editor.series.series_dialog import SeriesDialog, assumed, entry_of, opened
 from tui.editor.series.series_import import begin_of
 from tui.shell.dialogs import PickPath
+from tui.widgets.chart import Chart
 
 Editing = Any
 EXPORT = "Zeit;Haus [kWh];PV [kWh]\n" + "".join(f"21.06.2026 {hour:02}:00;1,5;{hour},25\n" for hour in range(12))
@@ -107,6 +108,31 @@ async def test_a_meters_file_is_imported_as_actual_production(editing: Editing, 
         )
         assert (person.work.tree["start"], person.work.tree["days"]) == ("2026-03-01T00:00:00Z", 1)
         assert not isinstance(person.app.screen, PickPath)
+
+
+async def test_times_without_an_offset_are_in_the_neighbourhoods_zone(editing: Editing, file: Path) -> None:
+    """As in the file itself; the dialog asked for a zone, and could not be accepted without."""
+    zoned = file.read_text().replace("start: 2026-06-21T00:00:00+02:00", "start: 2026-06-21\nzone: Europe/Berlin")
+    file.write_text(zoned)
+    (file.parent / "pv.csv").write_text("Zeit,PV [kW]\n21.06.2026 10:00,1\n21.06.2026 11:00,2\n")
+    async with editing(file, size=(100, 30)) as person:
+        await person.show()
+        await person.press("i")
+        asking = await person.dialog(ImportDialog)
+        asking.query_one("#source", Input).value = str(file.parent / "pv.csv")
+        await person.pilot.press("ctrl+s")
+        await person.dialog(Picker)
+        await person.pilot.press("enter")
+        dialog = await person.dialog(SeriesDialog)
+        await person.until(lambda: "taken as Europe/Berlin" in str(dialog.query_one("#found", Static).content))
+        assert dialog.query_one("#series-zone", Input).placeholder == "default: Europe/Berlin"
+        chart = dialog.query_one(Chart)
+        await person.until(lambda: "╵10:00" in "".join(chart.render_line(y).text for y in range(chart.size.height)))
+        await person.pilot.press("ctrl+s")
+        await person.until(lambda: "actual" in person.work.tree["houses"][0]["devices"][1])
+        await person.settle()
+        assert person.work.tree["houses"][0]["devices"][1]["actual"]["zone"] == "Europe/Berlin"
+        assert person.work.problems == ()
 
 
 @pytest.mark.long
