@@ -133,6 +133,23 @@ def test_pyssmic_folders_survive(pyssmic_inputs: Path, tmp_path: Path) -> None:
         assert load_scenario(tmp_path / "copy.yaml") == scenario
 
 
+def test_the_load_profile_of_a_job_that_only_the_timeline_adds_is_written() -> None:
+    """What `ssmic results scenario` writes can be run again."""
+    text = """
+        version: 1
+        name: added
+        start: 2026-06-21T00:00:00Z
+        seed: 1
+        load_profiles: {wash: {step_s: 1800, power_w: [2000, 300]}}
+        houses: [{id: a, devices: [{id: washer, type: consumer}]}]
+        timeline:
+          - {at: "07:00", do: add_job, house: a, device: washer, load_profile: wash, latest_start: 9h}
+    """
+    scenario = load_text(text, "added.yaml", None)
+
+    assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
+
+
 def test_what_is_written_is_tidy() -> None:
     """A job a line, times after the start, what a device's jobs share said once."""
     profile = LoadProfile(times_s=(0, 60), cumulative_wh=(0, 15.5))
