@@ -17,12 +17,14 @@ from scenarios.files.dump import natural_order, save_scenario, scalar, to_yaml
 from scenarios.files.scenario_from_text import load_text
 from scenarios.files.yaml_nodes import resolve
 from scenarios.load import load_scenario
+from scenarios.prices import MAX_EUR_PER_KWH
 from scenarios.scenario import ProducerSeries, Scenario, Tariff
 from tests.identifiers import valid_ids
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 ids = valid_ids(8).filter(lambda text: text not in RESERVED)
 finite = st.floats(0, 1e9, allow_nan=False)
+prices = st.floats(0, MAX_EUR_PER_KWH, allow_nan=False)
 
 
 @st.composite
@@ -98,7 +100,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         producers=producers,
         description=draw(texts),
         days=draw(st.none() | st.integers(1, 3660)),
-        tariff=draw(st.none() | st.builds(Tariff, *[finite] * 4)),
+        tariff=draw(st.none() | st.builds(Tariff, *[prices] * 4)),
     )
 
 
