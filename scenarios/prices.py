@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -12,6 +13,8 @@ from agents import FloatArray
 from scenarios.zone import Zone
 
 DAY_MIN = 24 * 60
+MAX_EUR_PER_KWH = 1e6
+"""Largest price, either way: far more than any energy costs, and small enough for exact bills."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _QUARTER_S = 900
 """Clocks change by whole quarters of an hour, at whole quarters of an hour."""
@@ -78,6 +81,27 @@ def prices_at(price: Price, times_s: npt.NDArray[np.int64], zone: Zone) -> Float
         place = np.searchsorted(np.asarray(price.times_s, dtype=np.int64), times_s, side="right") - 1
         return np.asarray(price.eur_per_kwh, dtype=np.float64)[np.maximum(place, 0)]
     return np.full(len(times_s), float(price))
+
+
+def price_problem(price: Price) -> str | None:
+    """Return why a price from JSON cannot be used, although its types are right; None: it can."""
+    values: tuple[float, ...]
+    match price:
+        case TimeOfUse(bands=bands):
+            values = tuple(band.eur_per_kwh for band in bands)
+            are_clocks = all(0 <= band.begin_min < DAY_MIN and 1 <= band.end_min <= DAY_MIN for band in bands)
+            if not (are_clocks and all(0 <= day < len(WEEKDAYS) for band in bands for day in band.days)):
+                return "time_of_use: minutes of a day, and days from 0 to 6, are expected"
+            if np.isnan(price.week()).any():
+                return "time_of_use: a price at each time of the week is expected"
+        case PriceSeries(times_s=times_s, eur_per_kwh=values):
+            if not times_s or len(times_s) != len(values) or any(b <= a for a, b in pairwise(times_s)):
+                return "prices: ascending times, each with a price, are expected"
+        case _:
+            values = (price,)
+    wrong = next((value for value in values if not abs(value) <= MAX_EUR_PER_KWH), None)
+    limits = f"from {-MAX_EUR_PER_KWH:,.0f} to {MAX_EUR_PER_KWH:,.0f}"
+    return None if wrong is None else f"a price of {wrong:g} EUR/kWh; {limits} is expected"
 
 
 def price_in_words(price: Price) -> str:

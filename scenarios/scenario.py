@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,15 +32,17 @@ from broker import shown
 from broker.protocol import MAX_TIME_S
 from scenarios.events import (
     AddJobs,
+    ChangeTariff,
     CloudFront,
     ForecastError,
+    GiveForecast,
     GoOffline,
     SwitchAlgorithm,
     SwitchStrategy,
     TimelineEvent,
 )
 from scenarios.gateways import Gateway
-from scenarios.prices import Price
+from scenarios.prices import Price, price_problem
 from scenarios.zone import DAY_S, Zone
 
 ItemT = TypeVar("ItemT")
@@ -52,6 +55,15 @@ MAX_NAME_LENGTH = 100
 """Maximum length of a scenario's name, characters."""
 MAX_DAYS = 3660
 """The longest run, days. Nothing can happen later after its start: a larger value is a typing error in a date."""
+MAX_KG_CO2_PER_KWH = 1e6
+"""Highest emissions of energy from the grid."""
+MAX_EUR_PER_YEAR = 1e9
+"""Highest fixed fee of a house."""
+MAX_VAT_PERCENT = 100
+MAX_SUM_OF_SHARES = 1 + 1e-9
+"""Limit of the sum of all houses' coefficients, with room for rounding."""
+INTERVALS_S = (300, 600, 900, 1800, 3600)
+"""Possible lengths of a community's settlement interval, seconds."""
 MOST_SEED = 2**63 - 1
 """The largest integer of SQLite, in which results are stored."""
 
@@ -430,7 +442,15 @@ def contradiction(scenario: Scenario) -> str | None:
     A scenario file is checked as a whole when it is read; what a recording or a results file says of a scenario may
     have been changed since.
     """
-    return next(chain(_impossible_times(scenario), _wrong_devices(scenario), _wrong_references(scenario)), None)
+    checks = (
+        _impossible_times,
+        _impossible_series,
+        _impossible_prices,
+        _impossible_settlement,
+        _wrong_devices,
+        _wrong_references,
+    )
+    return next(chain.from_iterable(check(scenario) for check in checks), None)
 
 
 def _impossible_times(scenario: Scenario) -> Iterator[str]:
@@ -438,14 +458,13 @@ def _impossible_times(scenario: Scenario) -> Iterator[str]:
         yield f"start_s {scenario.start_s:,}: 0 to {MAX_TIME_S:,} is expected"
     if abs(scenario.utc_offset_s) >= DAY_S:
         yield f"utc_offset_s {scenario.utc_offset_s:,}: less than a day is expected"
+    if scenario.days is not None and not 1 <= scenario.days <= MAX_DAYS:
+        yield f"days {scenario.days:,}: 1 to {MAX_DAYS:,} is expected"
     for producer, of in scenario.producers.items():
         for prediction in of.predictions:
             if abs(prediction.issued_s) > MAX_TIME_S:
                 issued = "a forecast is issued at a time"
                 yield f"producer {shown(producer)}: {issued} that no run reaches; at most {MAX_TIME_S:,} is expected"
-            if prediction.production.energy_wh > MAX_WH:
-                forecast = f"a forecast of {prediction.production.energy_wh:g} Wh"
-                yield f"producer {shown(producer)}: {forecast}; at most {MAX_WH:g} Wh are expected"
     for job in scenario.jobs:
         last_s = MAX_TIME_S - MAX_DURATION_S
         if (
@@ -453,6 +472,83 @@ def _impossible_times(scenario: Scenario) -> Iterator[str]:
             or not 0 <= job.earliest_start_s <= job.latest_start_s <= last_s
         ):
             yield f"job {shown(job.job_id)}: starts from 0 to {last_s:,} are expected, and at most {MAX_DURATION_S:,} s"
+
+
+def _impossible_series(scenario: Scenario) -> Iterator[str]:
+    for what, series in _series_of(scenario):
+        if not -MAX_TIME_S <= series.start_s < series.end_s <= MAX_TIME_S:
+            yield f"{what} from {series.start_s:,} to {series.end_s:,} s; times up to {MAX_TIME_S:,} are expected"
+        first_wh, last_wh = series.cumulative_wh[0], series.cumulative_wh[-1]
+        if not max(abs(first_wh), abs(last_wh), series.energy_wh) <= MAX_WH:
+            yield f"{what} of {series.energy_wh:g} Wh; at most {MAX_WH:g} Wh are expected"
+
+
+def _series_of(scenario: Scenario) -> Iterator[tuple[str, CumulativeSeries]]:
+    """Yield all series of a scenario, each once, and what it is."""
+    seen: set[int] = set()
+    named = chain(
+        ((f"load profile {shown(name)}", profile) for name, profile in scenario.load_profiles.items()),
+        ((f"job {shown(job.job_id)}: a load profile", job.load_profile) for job in scenario.jobs),
+        ((f"house {shown(house)}: a base load", load) for house, load in scenario.base_loads.items()),
+        *(
+            chain(
+                ((f"producer {shown(producer)}: a forecast", each.production) for each in of.predictions),
+                [] if of.actual is None else [(f"producer {shown(producer)}: an actual production", of.actual)],
+            )
+            for producer, of in scenario.producers.items()
+        ),
+        _series_of_events(scenario.timeline),
+    )
+    for what, series in named:
+        if id(series) not in seen:
+            seen.add(id(series))
+            yield what, series
+
+
+def _series_of_events(timeline: Iterable[TimelineEvent]) -> Iterator[tuple[str, CumulativeSeries]]:
+    for number, event in enumerate(timeline, start=1):
+        match event.action:
+            case AddJobs(load_profile=series):
+                yield f"event {number}: a load profile", series
+            case GiveForecast(production=Production() as series):
+                yield f"event {number}: a forecast", series
+
+
+def _impossible_prices(scenario: Scenario) -> Iterator[str]:
+    changes = [event.action for event in scenario.timeline if isinstance(event.action, ChangeTariff)]
+    tariffs = [each.tariff for each in scenario.tariff_changes] + ([scenario.tariff] if scenario.tariff else [])
+    prices: list[Price | None] = []
+    emissions: list[float | None] = []
+    for tariff in tariffs:
+        prices += (tariff.import_eur_per_kwh, tariff.feed_in_eur_per_kwh, tariff.neighbour_eur_per_kwh)
+        emissions.append(tariff.grid_kg_co2_per_kwh)
+    for change in changes:
+        prices += (change.import_eur_per_kwh, change.feed_in_eur_per_kwh, change.neighbour_eur_per_kwh)
+        emissions.append(change.grid_kg_co2_per_kwh)
+    if scenario.community is not None:
+        prices += (scenario.community.grid_fee_eur_per_kwh, scenario.community.local_grid_fee_eur_per_kwh)
+    for price in prices:
+        if price is not None and (problem := price_problem(price)) is not None:
+            yield problem
+    for kg_per_kwh in emissions:
+        if kg_per_kwh is not None and not 0 <= kg_per_kwh <= MAX_KG_CO2_PER_KWH:
+            yield f"{kg_per_kwh:g} kg CO2/kWh: 0 to {MAX_KG_CO2_PER_KWH:,.0f} is expected"
+
+
+def _impossible_settlement(scenario: Scenario) -> Iterator[str]:
+    community = scenario.community
+    if community is None:
+        return
+    if community.interval_s not in INTERVALS_S:
+        yield f"interval_s {community.interval_s:,}: one of {', '.join(map(str, INTERVALS_S))} is expected"
+    for eur in (community.supplier_fee_eur_per_year, community.community_fee_eur_per_year):
+        if not 0 <= eur <= MAX_EUR_PER_YEAR:
+            yield f"a fee of {eur:g} EUR/year: 0 to {MAX_EUR_PER_YEAR:,.0f} is expected"
+    if not 0 <= community.vat_percent <= MAX_VAT_PERCENT:
+        yield f"vat_percent {community.vat_percent:g}: 0 to {MAX_VAT_PERCENT} is expected"
+    shares = (community.coefficients or {}).values()
+    if not all(0 <= share <= 1 for share in shares) or not math.fsum(shares) <= MAX_SUM_OF_SHARES:
+        yield "coefficients: 0 to 1 is expected for each house, and at most 1 together"
 
 
 def _wrong_devices(scenario: Scenario) -> Iterator[str]:

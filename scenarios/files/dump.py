@@ -15,6 +15,7 @@ from agents.sharing import DEFAULT_FORECAST, PREFERENCES
 from broker import atomic_write, missing_folders
 from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
+from scenarios.events import AddJobs
 from scenarios.files.build import JobIds
 from scenarios.files.lab_faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
@@ -38,7 +39,9 @@ def file_model_of(scenario: Scenario) -> ScenarioFile:
     """
     where = f"scenario {scenario.name!r}"
     profiles: dict[str, LoadProfile] = {}
-    for job in scenario.jobs:
+    added = [event.action for event in scenario.timeline if isinstance(event.action, AddJobs)]
+    of_all: list[Job | AddJobs] = [*scenario.jobs, *added]
+    for job in of_all:
         if profiles.setdefault(job.profile, job.load_profile) != job.load_profile:
             raise ScenarioError([Problem(where, f"two load profiles are called {job.profile!r}")])
     shared = _shared_profiles(scenario.jobs)

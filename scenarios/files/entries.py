@@ -20,6 +20,8 @@ from pydantic_core import PydanticCustomError
 
 from broker import MAX_CHARACTERS, canonical, character_problem
 from scenarios.files.problems import UNKNOWN, YamlValue, is_unknown
+from scenarios.prices import MAX_EUR_PER_KWH
+from scenarios.scenario import MAX_KG_CO2_PER_KWH
 
 STAND_INS = "stand_ins"
 """Key in a validation's context: stand-ins are allowed. In a user's own file `UNKNOWN` is an error like any other."""
@@ -77,6 +79,8 @@ Time = Annotated[
     ),
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+EurPerKwh = Annotated[float, Field(ge=-MAX_EUR_PER_KWH, le=MAX_EUR_PER_KWH, allow_inf_nan=False)]
+KgCo2PerKwh = Annotated[float, Field(ge=0, le=MAX_KG_CO2_PER_KWH, allow_inf_nan=False)]
 LoadPoint = Annotated[tuple[int, Finite], Strict(strict=False)]
 ProductionPoint = Annotated[tuple[Time, Finite], Strict(strict=False)]
 Power = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -16,9 +16,11 @@ from scenarios.files.entries import (
     BaseLoadEntry,
     Columns,
     ColumnsEntry,
+    EurPerKwh,
     FileEntry,
     Finite,
     Id,
+    KgCo2PerKwh,
     LoadPoint,
     Power,
     ProductionEntry,
@@ -31,12 +33,12 @@ from scenarios.files.entries import (
 from scenarios.files.problems import YamlValue
 from scenarios.files.timeline import ExpectEntry, TimelineEntry
 from scenarios.gateways import WaitingEntry
-from scenarios.scenario import MAX_DAYS, MAX_NAME_LENGTH, MOST_SEED
+from scenarios.scenario import MAX_DAYS, MAX_EUR_PER_YEAR, MAX_NAME_LENGTH, MAX_VAT_PERCENT, MOST_SEED
 
 VERSION = 1
 """Version of the format; files of a higher version are rejected."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-PricePoint = Annotated[tuple[Time, Finite], Strict(strict=False)]
+PricePoint = Annotated[tuple[Time, EurPerKwh], Strict(strict=False)]
 PriceUnit = Literal["EUR/kWh", "ct/kWh", "EUR/MWh"]
 
 
@@ -146,7 +148,7 @@ class BandEntry(FileEntry):
     days: list[Weekday] | None = Field(None, min_length=1, description="Days on which it begins; default: every day")
     begin: str = Field("00:00", description="Clock time HH:MM in the scenario's zone; default: 00:00")
     end: str = Field("24:00", description="Clock time HH:MM, on the next day if not after `begin`; default: 24:00")
-    eur_per_kwh: Finite = Field(description="The price")
+    eur_per_kwh: EurPerKwh = Field(description="The price")
 
 
 class VaryingPriceEntry(FileEntry):
@@ -164,7 +166,7 @@ class VaryingPriceEntry(FileEntry):
     zone: str | None = Field(None, min_length=1, description="Zone of times without an offset")
     start: Time | None = Field(None, description="When the first step of eur_per_kwh begins")
     step_s: int | None = Field(None, ge=60, le=86_400 * 366, description="Length of each step of eur_per_kwh, seconds")
-    eur_per_kwh: list[Finite] | None = Field(None, min_length=1, description="Price of each step")
+    eur_per_kwh: list[EurPerKwh] | None = Field(None, min_length=1, description="Price of each step")
 
 
 def _form(value: YamlValue) -> str:
@@ -172,11 +174,11 @@ def _form(value: YamlValue) -> str:
 
 
 PriceEntry = Annotated[
-    Annotated[Finite, Tag("constant")] | Annotated[VaryingPriceEntry, Tag("varying")], Discriminator(_form)
+    Annotated[EurPerKwh, Tag("constant")] | Annotated[VaryingPriceEntry, Tag("varying")], Discriminator(_form)
 ]
 PRICE_FORMS = frozenset({"constant", "varying"})
 """How pydantic marks the forms of a price in the location of an error."""
-Fee = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fee = Annotated[float, Field(ge=0, le=MAX_EUR_PER_YEAR, allow_inf_nan=False)]
 
 
 class CommunityEntry(FileEntry):
@@ -197,7 +199,7 @@ class CommunityEntry(FileEntry):
     )
     supplier_fee_eur_per_year: Fee = Field(0.0, description="Fixed fee of each house, with and without the community")
     community_fee_eur_per_year: Fee = Field(0.0, description="Fixed fee of each house for running the community")
-    vat_percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = Field(
+    vat_percent: Annotated[float, Field(ge=0, le=MAX_VAT_PERCENT, allow_inf_nan=False)] = Field(
         0.0, description="Value added tax, per cent"
     )
     vat_on: list[Literal["import", "grid_fee", "fixed_fee", "local"]] = Field(
@@ -211,7 +213,7 @@ class TariffEntry(FileEntry):
     import_eur_per_kwh: PriceEntry = Field(description="Price of energy from the grid")
     feed_in_eur_per_kwh: PriceEntry = Field(description="Price of energy sold to the grid")
     neighbour_eur_per_kwh: PriceEntry = Field(description="Price of energy from another house")
-    grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emissions of a kWh from the grid")
+    grid_kg_co2_per_kwh: KgCo2PerKwh = Field(description="Emissions of a kWh from the grid")
 
 
 class FaultEntry(FileEntry):

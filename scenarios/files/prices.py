@@ -18,11 +18,10 @@ from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_after_start, format_iso
 from scenarios.mistyped_names import suggest
 from scenarios.prices import DAY_MIN, WEEKDAYS, Price, PriceBand, PriceSeries, TimeOfUse
-from scenarios.scenario import Community, Tariff
+from scenarios.scenario import MAX_SUM_OF_SHARES, Community, Tariff
 
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 _FORMS = ("time_of_use", "points", "file", "eur_per_kwh")
-_SUM_OF_SHARES = 1 + 1e-9
 
 
 def build_tariff(entry: TariffEntry | None, series: SeriesReader) -> Tariff | None:
@@ -83,7 +82,7 @@ def _check_coefficients(
         if house not in houses and complete:
             collector.at((*path, house), f"there is no house {house!r}{suggest(house, houses)}")
     total = math.fsum(entry.coefficients.values())
-    if total > _SUM_OF_SHARES:
+    if total > MAX_SUM_OF_SHARES:
         collector.at(path, f"at most 1 is expected for all houses together, not {total:g}")
 
 

@@ -29,6 +29,8 @@ from scenarios.zone import DAY_S
 VERSION = 1
 _MAGIC = "ssmic_recording"
 _SQLITE = b"SQLite format 3\0"
+MOST_BYTES = 2**30
+"""Largest recording that is read as a whole; a year of minutes has 100 MB."""
 
 
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
@@ -161,6 +163,10 @@ def read_recording(path: Path, run: int = 1) -> Recording:
         return _from_results(path, run)
     if not begin.startswith(b"{"):  # a large file of another kind is not read to its end
         raise RecordingError(f"{path}: is not a recorded session; expected a results file, or what --record wrote")
+    if path.stat().st_size > MOST_BYTES:
+        raise RecordingError(
+            f"{path}: is larger than {MOST_BYTES // 2**20:,} MB; no recorded session is expected to be"
+        )
     return _from_lines(path)
 
 

@@ -12,6 +12,7 @@ from scenarios.files.series.table_columns import find_time_column, find_value_co
 from scenarios.files.series.table_rows import RowTimes, parsed_rows, zone_of_times
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import read_table
+from scenarios.prices import PriceSeries, price_problem
 
 PRICE_UNITS: Final[dict[str, float]] = {"EUR/kWh": 1.0, "ct/kWh": 0.01, "EUR/MWh": 0.001}
 """By unit, the factor to EUR/kWh."""
@@ -66,6 +67,8 @@ def read_prices(
         raise ScenarioError([Problem(where, what)])
     times, values = parsed_rows(table, RowTimes(table, time_column, zone, is_run=False), value_column, None, notes)
     prices = tuple(round(price * PRICE_UNITS[named], 9) for price in values)
+    if (problem := price_problem(PriceSeries(tuple(times), prices))) is not None:
+        raise ScenarioError([Problem(where, f"has {problem}")])
     return PriceTable(tuple(times), prices, tuple(f"{where}: {note}" for note in notes))
 
 

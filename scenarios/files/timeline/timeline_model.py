@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from scenarios.files.entries import FileEntry, Finite, Id, ProductionEntry, Time
+from scenarios.files.entries import EurPerKwh, FileEntry, Id, KgCo2PerKwh, ProductionEntry, Time
 from scenarios.files.problems import YamlValue
 from scenarios.files.times import MAX_SPAN_S, duration_s
 from scenarios.scenario import MOST_SEED
@@ -189,12 +189,10 @@ class TariffChangeEntry(_EventEntry):
     """Other prices apply from now on; prices that are not given stay the same."""
 
     do: Literal["tariff"] = Field(description="What happens")
-    import_eur_per_kwh: Finite | None = Field(None, description="Price of energy from the grid")
-    feed_in_eur_per_kwh: Finite | None = Field(None, description="Price of energy sold to the grid")
-    neighbour_eur_per_kwh: Finite | None = Field(None, description="Price of energy from another house")
-    grid_kg_co2_per_kwh: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
-        None, description="Emissions of a kWh from the grid"
-    )
+    import_eur_per_kwh: EurPerKwh | None = Field(None, description="Price of energy from the grid")
+    feed_in_eur_per_kwh: EurPerKwh | None = Field(None, description="Price of energy sold to the grid")
+    neighbour_eur_per_kwh: EurPerKwh | None = Field(None, description="Price of energy from another house")
+    grid_kg_co2_per_kwh: KgCo2PerKwh | None = Field(None, description="Emissions of a kWh from the grid")
 
 
 class AlgorithmEntry(_EventEntry):

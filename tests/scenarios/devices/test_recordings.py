@@ -148,6 +148,7 @@ def test_what_no_device_can_have_said_is_refused_before_it_is_repeated(
         ({"start_s": -(10**18)}, "start_s .*is expected"),
         ({"producers": {}}, "producer .* has no series"),
         ({"houses": []}, "has series, but is no device"),
+        ({"days": 10**9}, "days 1,000,000,000: 1 to 3,660 is expected"),
     ],
 )
 def test_a_scenario_that_contradicts_itself_is_not_repeated(
@@ -185,6 +186,16 @@ def test_no_other_user_can_read_a_recording(tmp_path: Path) -> None:
     recorded().save(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_recording_has_a_largest_size(tmp_path: Path) -> None:
+    """It is read as a whole, and may come from anybody."""
+    path = tmp_path / "session.jsonl"
+    with path.open("wb") as file:
+        file.write(next(recorded().lines()).encode())
+        file.truncate(2**31)  # takes no space on the disk
+    with pytest.raises(RecordingError, match=r"session\.jsonl: is larger than 1,024 MB"):
+        read_recording(path)
 
 
 def test_only_a_file_is_read_as_a_recording() -> None:

@@ -50,6 +50,12 @@ def test_a_base_load_is_constant_points_steps_or_a_file(tmp_path: Path) -> None:
     assert hours_wh("{file: meter.csv, columns: {value: fridge (W)}, zone: Europe/Berlin}", tmp_path) == [120, 180, 90]
 
 
+def test_a_constant_base_load_has_a_limit() -> None:
+    """Beyond it, its energy in a run of ten years was infinite, which was an internal error."""
+    with pytest.raises(ScenarioError, match=r"constant_w: at most 10,000,000 W are expected, not 1e\+300"):
+        loaded("{constant_w: 1e300}")
+
+
 def test_a_base_load_that_does_not_cover_the_run_is_noted() -> None:
     """It is probably a table of another year; a constant load always covers the run."""
     (note,) = coverage_notes(loaded('{points: [["01:00", 0], ["02:00", 5]]}'), days=1)

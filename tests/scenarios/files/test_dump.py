@@ -17,12 +17,14 @@ from scenarios.files.dump import natural_order, save_scenario, scalar, to_yaml
 from scenarios.files.scenario_from_text import load_text
 from scenarios.files.yaml_nodes import resolve
 from scenarios.load import load_scenario
+from scenarios.prices import MAX_EUR_PER_KWH
 from scenarios.scenario import ProducerSeries, Scenario, Tariff
 from tests.identifiers import valid_ids
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 ids = valid_ids(8).filter(lambda text: text not in RESERVED)
 finite = st.floats(0, 1e9, allow_nan=False)
+prices = st.floats(0, MAX_EUR_PER_KWH, allow_nan=False)
 
 
 @st.composite
@@ -98,7 +100,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         producers=producers,
         description=draw(texts),
         days=draw(st.none() | st.integers(1, 3660)),
-        tariff=draw(st.none() | st.builds(Tariff, *[finite] * 4)),
+        tariff=draw(st.none() | st.builds(Tariff, *[prices] * 4)),
     )
 
 
@@ -131,6 +133,23 @@ def test_pyssmic_folders_survive(pyssmic_inputs: Path, tmp_path: Path) -> None:
         save_scenario(scenario, tmp_path / "copy.yaml")
 
         assert load_scenario(tmp_path / "copy.yaml") == scenario
+
+
+def test_the_load_profile_of_a_job_that_only_the_timeline_adds_is_written() -> None:
+    """What `ssmic results scenario` writes can be run again."""
+    text = """
+        version: 1
+        name: added
+        start: 2026-06-21T00:00:00Z
+        seed: 1
+        load_profiles: {wash: {step_s: 1800, power_w: [2000, 300]}}
+        houses: [{id: a, devices: [{id: washer, type: consumer}]}]
+        timeline:
+          - {at: "07:00", do: add_job, house: a, device: washer, load_profile: wash, latest_start: 9h}
+    """
+    scenario = load_text(text, "added.yaml", None)
+
+    assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
 
 
 def test_what_is_written_is_tidy() -> None:

@@ -79,6 +79,12 @@ def test_a_price_is_read_from_a_table_of_an_exchange(tmp_path: Path) -> None:
 
     assert price == PriceSeries((START_S, START_S + 3600, START_S + 7200), (0.0841, -0.005, 0.12))
 
+    (tmp_path / "prices.csv").write_text(text.replace("120", "1e300"), encoding="utf-8")
+    with pytest.raises(
+        ScenarioError, match=r"has a price of 1e\+297 EUR/kWh; from -1,000,000 to 1,000,000 is expected"
+    ):
+        loaded("{file: prices.csv, zone: Europe/Berlin}", tmp_path)
+
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
@@ -99,6 +105,10 @@ def test_a_price_is_read_from_a_table_of_an_exchange(tmp_path: Path) -> None:
         ("0.35", "{time_of_use: [{begin: '6:00', eur_per_kwh: 0.3}]}", "s.yaml:7: tariff.import_eur_per_kwh.time_of_use: has no price at mon 00:00; an entry without days, begin and end covers the rest"),
         ("0.35", "{time_of_use: [{begin: '25:00', eur_per_kwh: 0.3}]}", "s.yaml:7: tariff.import_eur_per_kwh.time_of_use[0].begin: a clock time from \"00:00\" to \"23:59\" is expected, not '25:00'"),
         ("0.35", "{time_of_use: [{days: [mo], eur_per_kwh: 0.3}]}", "s.yaml:7: tariff.import_eur_per_kwh.time_of_use[0].days[0]: 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun' is expected, not 'mo'"),
+        ("0.35", "1e300", "s.yaml:7: tariff.import_eur_per_kwh: at most 1e+06 is expected, not 1e+300"),
+        ("0.35", "{points: [['00:00', -2e6]]}", "s.yaml:7: tariff.import_eur_per_kwh.points[0][1]: at least -1e+06 is expected, not -2000000.0"),
+        ("key: hierarchical", "supplier_fee_eur_per_year: 1e300", "s.yaml:12: community.supplier_fee_eur_per_year: at most 1e+09 is expected, not 1e+300"),
+        ("kwh: 0.4", "kwh: 1e300", "s.yaml:10: tariff.grid_kg_co2_per_kwh: at most 1e+06 is expected, not 1e+300"),
         ("0.35", "{time_of_use: [{price: 0.3}]}", "s.yaml:7: tariff.import_eur_per_kwh.time_of_use[0].eur_per_kwh: required (the price)"),
     ],
 )  # fmt: skip

@@ -25,6 +25,7 @@ CREATE VIRTUAL TABLE v USING rtree (id, least, most);
 PRAGMA writable_schema = ON;
 UPDATE sqlite_master SET sql = replace(sql, 'CREATE VIRTUAL', 'CREATE/**/VIRTUAL') WHERE name = 'v';
 """
+HUGE = {"times_s": [0, 60], "cumulative_wh": [0, 1e300]}
 EXPECTATIONS = "CREATE TABLE expectations (run, n, verdict_json); INSERT INTO expectations"
 
 
@@ -185,6 +186,33 @@ def test_a_file_that_was_tampered_with(results_file: Path, change: str, message:
         (("utc_offset_s",), 2**63, "utc_offset_s .*less than a day is expected"),
         (("jobs", 0, "latest_start_s"), 10**12, "starts from 0 to"),
         (("base_loads",), {"x": {"times_s": [0, 1], "cumulative_wh": [0, 1]}}, "base load of house 'x'"),
+        (("base_loads",), {"a": HUGE}, "house 'a': a base load of 1e\\+300 Wh; at most 1e\\+12 Wh are expected"),
+        (("jobs", 0, "load_profile"), HUGE, "a load profile of 1e\\+300 Wh; at most"),
+        (("load_profiles",), {"x": HUGE}, "load profile 'x' of 1e\\+300 Wh; at most"),
+        (("producers", "pv", "actual"), HUGE, "an actual production of 1e\\+300 Wh; at most"),
+        (
+            ("producers", "pv", "actual"),
+            {"times_s": [0, 5 * 10**11], "cumulative_wh": [0, 1]},
+            "an actual production from 0 to 500,0",
+        ),
+        (
+            ("timeline",),
+            [{"at_s": 0, "action": {"do": "forecast", "producer": "x", "production": HUGE}}],
+            "event 1: a forecast of",
+        ),
+        (("tariff", "import_eur_per_kwh"), -1e300, "a price of -1e\\+300 EUR/kWh"),
+        (("tariff", "import_eur_per_kwh"), {"times_s": [0, 1], "eur_per_kwh": [0.3]}, "ascending times, each with a"),
+        (("tariff", "import_eur_per_kwh"), {"bands": []}, "a price at each time of the week"),
+        (("tariff", "grid_kg_co2_per_kwh"), 1e300, "1e\\+300 kg CO2/kWh"),
+        (
+            ("timeline",),
+            [{"at_s": 0, "action": {"do": "tariff", "import_eur_per_kwh": 1e300}}],
+            "a price of 1e\\+300 EUR/kWh",
+        ),
+        (("community",), {"interval_s": 0}, "interval_s 0: one of 300, "),
+        (("community",), {"vat_percent": -1e300}, "vat_percent -1e\\+300"),
+        (("community",), {"coefficients": {"x": 1.5}}, "coefficients: 0 to 1"),
+        (("community",), {"supplier_fee_eur_per_year": 1e300}, "a fee of 1e\\+300 EUR/year"),
     ],
 )
 def test_a_scenario_that_contradicts_itself(
