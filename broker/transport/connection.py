@@ -29,8 +29,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.errors import BrokerAwayError, BrokerRefusedError
 from broker.transport.base import Delivery, Will
-from broker.transport.broker_url import BrokerUrl
 from broker.transport.connection_failures import Disconnect, NoAnswerError, SentPacket, classify
+from broker.transport.endpoint import BrokerUrl
 from broker.transport.packets import encode_publish
 from broker.transport.socket_buffers import SocketBuffers
 
