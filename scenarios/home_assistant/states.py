@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents import GRID, SHARED, Contract, FloatArray, Job, LedgerEntry
-from scenarios.device_state import DeviceState
+from scenarios.devices import DeviceState
 from scenarios.metrics import MINUTE_S, PromisedLoad, Settlement, real_production_wh, settle
 from scenarios.realised_scenario import RealisedScenario
 from scenarios.scenario import ProducerSeries, Scenario

@@ -38,9 +38,9 @@ from broker.protocol.wire import (
 )
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
-from scenarios.device_state import DeviceState
 from scenarios.devices.adapters import adapters_of
 from scenarios.devices.link import DeviceLink
+from scenarios.devices.notices import DeviceState
 from scenarios.files.scenario_from_text import load_text
 from scenarios.home_assistant.publisher import _Publisher
 from scenarios.home_assistant.states import RunSnapshot
