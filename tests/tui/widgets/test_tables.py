@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from scenarios.event_marks import EventMark, EventMarks
+from scenarios.events import EventMark, EventMarks
 from scenarios.monitor import ObservedNegotiation
 from scenarios.monitor.summaries import energy
 from scenarios.zone import Zone
