@@ -4,19 +4,19 @@ from .chart import (
     TimeAxis as TimeAxis,
     drawn as drawn,
 )
-from .pasting import pasted_line as pasted_line
-from .path_field import (
+from .input_fields import (
     LookedUp as LookedUp,
     PathInput as PathInput,
     looked_up as looked_up,
     meant_path as meant_path,
+    pasted_line as pasted_line,
     typed_path as typed_path,
 )
 from .table import (
     CellTable as CellTable,
     VirtualTable as VirtualTable,
 )
-from .table_columns import (
+from .table_rendering import (
     Cell as Cell,
     Column as Column,
 )

@@ -41,7 +41,7 @@ from tui.shell.header import StatusLine
 from tui.street_groups import MOST_LISTED
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
-from tui.widgets.table_columns import placed
+from tui.widgets.table_rendering import placed
 from tui.widgets.text import PlainText
 
 Opened = Any

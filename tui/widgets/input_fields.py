@@ -1,4 +1,7 @@
-"""A path input with suggestions and Tab completion as in a shell."""
+"""Input fields: a path with suggestions and Tab completion as in a shell; text of several lines pasted into a field.
+
+Of pasted text, Textual takes the first line, and nothing if that is empty. Here no line is dropped without a notice.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 from textual.widgets import Input
+
+from broker import plural
 
 _MOST_ENTRIES = 5_000
 
@@ -178,3 +183,22 @@ class PathInput(Input):
             self.cursor_position = len(longer)
         else:
             self.screen.focus_next()
+
+
+def pasted_line(field: Input, text: str) -> str:
+    """Return a pasted text as one line, its lines separated by blanks.
+
+    A field for a path takes the first line only, and the user is notified of that.
+
+    Args:
+        field: The field that takes the line.
+        text: The pasted text.
+    """
+    filled = [line for line in text.splitlines() if line.strip()]
+    if len(filled) < 2:
+        return filled[0] if filled else text
+    lines = [line.strip() for line in filled]
+    if isinstance(field, PathInput):
+        field.notify(f"Pasted the first of {plural(len(lines), 'line')}: this is a field for one path.", markup=False)
+        return lines[0]
+    return " ".join(lines)
