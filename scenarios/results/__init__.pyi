@@ -25,6 +25,7 @@ from .connection import (
 )
 from .contract_rows import (
     ContractRow as ContractRow,
+    share_series as share_series,
 )
 from .export import (
     FORMATS as FORMATS,
@@ -58,11 +59,6 @@ from .kept_messages import (
 )
 from .large_run_overviews import (
     HouseholdRow as HouseholdRow,
-)
-from .paper_figures import (
-    check_paper as check_paper,
-    write_day_figure as write_day_figure,
-    write_gantt_figure as write_gantt_figure,
 )
 from .power_profiles import (
     AveragePowerProfile as AveragePowerProfile,
@@ -145,7 +141,6 @@ __all__ = [
     "SimulationSpec",
     "average_power_profile",
     "begins_negotiation",
-    "check_paper",
     "community_with_key",
     "create_results",
     "end_without_days_s",
@@ -164,6 +159,7 @@ __all__ = [
     "require_parquet",
     "results_files",
     "seal",
+    "share_series",
     "simulation_json",
     "sole_writer",
     "sweep_files",
@@ -175,6 +171,4 @@ __all__ = [
     "view_runs",
     "whole_file",
     "whole_files",
-    "write_day_figure",
-    "write_gantt_figure",
 ]
