@@ -21,7 +21,7 @@ from agents.scheduling import one_blas_thread
 from scenarios.optimum.instance import Instance, OptimumTask, instance_of
 from scenarios.optimum.large_neighbourhood_search import fill, improve, tightest
 from scenarios.optimum.partial_schedule import PartialSchedule, Placement, PlacementOptions
-from scenarios.optimum.start_grid import BIN_S
+from scenarios.optimum.starts import BIN_S
 from scenarios.scenario import ProducerSeries, Scenario
 
 ContractsByJob = dict[str, tuple[str, int]]

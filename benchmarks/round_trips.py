@@ -19,7 +19,7 @@ import aiomqtt
 from broker.servers.mosquitto import managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.broker_url import BrokerUrl
+from broker.transport.endpoint import BrokerUrl
 
 REPEATS = 5
 """Alternating, so that a machine that becomes slower or faster does so for both."""

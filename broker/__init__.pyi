@@ -29,11 +29,6 @@ from .file_writing import (
     remove_abandoned_drafts as remove_abandoned_drafts,
     writing_obstacle as writing_obstacle,
 )
-from .garbage_collection import (
-    long_lived_objects as long_lived_objects,
-    no_collections as no_collections,
-    rare_collections as rare_collections,
-)
 from .identifiers import (
     MAX_CHARACTERS as MAX_CHARACTERS,
     canonical as canonical,
@@ -47,25 +42,24 @@ from .journal_file import (
     JournalWriteError as JournalWriteError,
     setup_parts as setup_parts,
 )
-from .large_pages import (
-    keep_in_large_pages as keep_in_large_pages,
-)
-from .log_passwords import (
-    without_passwords as without_passwords,
-)
-from .orphan_processes import (
-    end_with_parent as end_with_parent,
-    ending_with_this_process as ending_with_this_process,
-)
 from .plain_text import (
     first_few as first_few,
     plural as plural,
     printable as printable,
     printable_json as printable_json,
     printable_line as printable_line,
+    without_passwords as without_passwords,
 )
-from .threads import (
+from .process_end import (
+    end_with_parent as end_with_parent,
+    ending_with_this_process as ending_with_this_process,
     new_loop as new_loop,
+)
+from .process_memory import (
+    keep_in_large_pages as keep_in_large_pages,
+    long_lived_objects as long_lived_objects,
+    no_collections as no_collections,
+    rare_collections as rare_collections,
 )
 
 __all__ = [

@@ -2,13 +2,15 @@
 
 Ids, names, reasons and errors come over the network and from files. A terminal obeys the control characters in them,
 and characters that reverse the direction of text, or that have no width, disguise it. All text from others passes
-through this module before display, so that it is plain text, and different texts look different.
+through this module before display, so that it is plain text, and different texts look different. Passwords are removed
+from log records, also those inside the URLs of brokers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
 _FORMATS = (
@@ -46,6 +48,7 @@ _UNSAFE = re.compile(
     f"[{_CONTROLS}{_FORMATS}{_BLANK_LETTERS}{_NO_CHARACTERS}]|{_JOINERS}|{_SELECTORS}|(?<=[{_MARKS}]{{{_MOST_MARKS}}})[{_MARKS}]"
 )
 _BREAKS = {"\n": r"\n", "\t": r"\t"}
+_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*@")
 
 
 def printable(text: str) -> str:
@@ -102,3 +105,13 @@ def first_few(names: Iterable[str], most: int = 3, show: Callable[[str], str] = 
     different = list(dict.fromkeys(names))
     named = ", ".join(show(name) for name in different[:most])
     return named if len(different) <= most else f"{named} and {len(different) - most:,} more"
+
+
+def without_passwords(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the passwords in a log `event`, including those in URLs, by `***`; a processor of structlog."""
+    for key, value in event.items():
+        if "password" in key.lower():
+            event[key] = "***"
+        elif isinstance(value, str) and "://" in value:
+            event[key] = _LOGIN.sub(r"\1:***@", value)
+    return event

@@ -11,13 +11,11 @@ from .errors import (
     ScenarioWriteError as ScenarioWriteError,
     problem_count as problem_count,
 )
-from .event_marks import (
-    EventMark as EventMark,
-    EventMarks as EventMarks,
-)
 from .events import (
     Action as Action,
     AddJobs as AddJobs,
+    EventMark as EventMark,
+    EventMarks as EventMarks,
     JoinDevice as JoinDevice,
     LeaveDevice as LeaveDevice,
     RunEvent as RunEvent,

@@ -48,7 +48,6 @@ from tui.shell import (
     MonitoredRun,
     OpenNeighbourhood,
     ParsedStyles,
-    Preferences,
     Rescue,
     complain,
     described,
@@ -58,14 +57,12 @@ from tui.shell import (
     is_too_early,
     is_too_late,
     keep_details,
-    load_preferences,
     rescued,
-    save_preferences,
     short_status,
     title_of,
 )
 from tui.signals import exit_code
-from tui.start import load_recent, save_recent
+from tui.start import Preferences, load_preferences, load_recent, save_preferences, save_recent
 from tui.widgets import DEFAULT_VARIABLES, THEMES, legible, pasted_line
 
 make_textual_safe()

@@ -1,6 +1,3 @@
-from .joined_producers import (
-    JoinedProducers as JoinedProducers,
-)
 from .ledger import (
     Ledger as Ledger,
     LedgerEntry as LedgerEntry,
@@ -8,10 +5,9 @@ from .ledger import (
     ledger_sha256 as ledger_sha256,
 )
 from .manager import (
-    Manager as Manager,
-)
-from .manager_supply import (
+    JoinedProducers as JoinedProducers,
     MakeManagerSupply as MakeManagerSupply,
+    Manager as Manager,
     ManagerSupply as ManagerSupply,
 )
 from .unconfirmed_statements import (

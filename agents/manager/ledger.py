@@ -1,7 +1,7 @@
 """The ledger: the contracts of a run, and what has become of each.
 
 The ledger checks what it can know by itself: that a contract is what its job is, and the job's only one. Whether the
-producers have confirmed it is for the manager's supply (`agents.manager.manager_supply`) to say. The canonical form of
+producers have confirmed it is for the manager's supply (`agents.manager.manager`) to say. The canonical form of
 its entries shows whether two runs have the same ledger.
 """
 

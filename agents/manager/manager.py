@@ -15,14 +15,13 @@ have arrived first. Both parties are informed, so that they can look for another
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 
 from agents.job_register import JobRegister
-from agents.manager.joined_producers import JoinedProducers
 from agents.manager.ledger import Ledger, LedgerEntry
-from agents.manager.manager_supply import MakeManagerSupply
 from agents.messages import (
     AddJob,
     AnyMessage,
@@ -46,7 +45,7 @@ from agents.messages import (
     SharePromised,
     Withdraw,
 )
-from agents.model import MANAGER, TIMELINE, Job
+from agents.model import MANAGER, TIMELINE, Contract, Job
 from agents.ranking import Scores
 from broker.hosts import Agent, Received
 
@@ -56,6 +55,138 @@ REPORT_SCORES_EVERY_S = 3_600
 """Interval at which score changes that no other message shows are reported to watchers, virtual seconds; they are also
 reported at the end of the run."""
 _NOT_ITS_JOB = "speaks for a job that is not its own"
+
+
+class JoinedProducers:
+    """Producers that have joined and are not lost; those that have left may still have to end promises."""
+
+    __slots__ = ("_joined", "_known", "scores")
+
+    def __init__(self, known: Collection[str], scores: Mapping[str, int]) -> None:
+        """Begin with none.
+
+        Args:
+            known: The producers of the neighbourhood: only these may join.
+            scores: Scores from earlier simulations, by producer id.
+        """
+        self.scores = Scores(scores)
+        """The scores of all that have ever joined, or have earlier scores; they tell who takes part at present."""
+        self._known = known
+        self._joined: set[str] = set()
+
+    def __contains__(self, agent: str) -> bool:
+        """Return whether an agent may report as a producer."""
+        return agent in self._joined
+
+    def may_join(self, sender: str, producer: str) -> bool:
+        """Return whether a message may announce a producer: each announces itself, and is part of the neighbourhood."""
+        return producer == sender and producer in self._known
+
+    def add(self, producer: str) -> bool:
+        """Let a producer take part, for the first time or again; return False if it already does."""
+        if self.scores.takes_part(producer):
+            return False
+        self.scores.add(producer)
+        self._joined.add(producer)
+        return True
+
+    def leave(self, producer: str) -> None:
+        """Ask a producer no more; what it reports on its promises still counts."""
+        self.scores.remove({producer})
+
+    def lose(self, agents: Collection[str]) -> None:
+        """Remove producers that are lost: they report no more."""
+        self.scores.remove(agents)
+        self._joined.difference_update(agents)
+
+
+class ManagerSupply(Protocol):
+    """How jobs find producers, and how producers confirm contracts.
+
+    `WholeManagerSupply` (`agents.whole_supply`): a producer supplies a whole job. `SharedManagerSupply`
+    (`agents.sharing`): several producers share a job.
+    """
+
+    # How jobs find producers.
+
+    def take(self, received: Received[AnyMessage]) -> bool:
+        """Process a message that not all kinds of supply have; return False if this one does not know it."""
+        ...
+
+    def add_producer(self, producer: str) -> None:
+        """Let jobs find a producer that takes part from now on."""
+        ...
+
+    def remove_producer(self, producer: str) -> None:
+        """Stop jobs from finding a producer: it has left. It may come back, and still reports on its promises."""
+        ...
+
+    def answer(self, received: Received[AnyMessage], question: ProducersFor) -> None:
+        """Answer a job's question for producers, now or when it is its turn.
+
+        Args:
+            received: The message of the job's consumer.
+            question: Its content.
+        """
+        ...
+
+    def stop_waiting(self, job_id: str) -> None:
+        """Inform a job no more of producers: its consumer has withdrawn it."""
+        ...
+
+    def replace_prices(self, prices: Mapping[str, int | float]) -> None:
+        """Use other prices from now on, EUR/kWh, by the tariff's keys."""
+        ...
+
+    def end_round(self) -> None:
+        """Send what depends on all messages of a round, which have been processed."""
+        ...
+
+    # How producers confirm contracts.
+
+    def sign(self, contract: Contract) -> str:
+        """Confirm what the producers of a new contract have stated; return why not, or an empty text.
+
+        Args:
+            contract: As its consumer reports it; it is what its job is.
+        """
+        ...
+
+    def confirm_end(self, contract: Contract) -> bool:
+        """Return whether the producer of a contract has withdrawn from it, as its consumer reports."""
+        ...
+
+    def release(self, contract: Contract, reason: str) -> None:
+        """Inform the producers of a contract that its consumer has ended it on its own initiative.
+
+        Args:
+            contract: The contract, which has ended.
+            reason: Why.
+        """
+        ...
+
+    def lose(self, agents: frozenset[str], contracts: Sequence[Contract]) -> None:
+        """Forget lost agents.
+
+        Args:
+            agents: Their ids.
+            contracts: The contracts that have ended with them. Their producers know it.
+        """
+        ...
+
+    # The end of a second.
+
+    def next_settlement_s(self) -> int | None:
+        """Return when there is something to settle, UNIX seconds; None: there is nothing."""
+        ...
+
+    def settle(self, before_s: int) -> None:
+        """Resolve what producers stated before a time, UNIX seconds, and consumers have not confirmed."""
+        ...
+
+
+MakeManagerSupply = Callable[[Agent[AnyMessage], JobRegister, JoinedProducers, Ledger], ManagerSupply]
+"""Makes the supply of a manager: the agent that sends and receives, and what it keeps."""
 
 
 class Manager(Agent[AnyMessage]):

@@ -4,9 +4,6 @@ from .clock import (
 from .journal import (
     ClockJournal as ClockJournal,
 )
-from .other_clock import (
-    check_alone as check_alone,
-)
 from .pacing import (
     CatchUp as CatchUp,
     Moment as Moment,
@@ -20,6 +17,7 @@ from .settings import (
 from .status_reports import (
     STALLED_AFTER_WALL_S as STALLED_AFTER_WALL_S,
     ClockReport as ClockReport,
+    check_alone as check_alone,
 )
 
 __all__ = [

@@ -25,11 +25,17 @@ from broker.clock.journal import ClockJournal, ProgressKeeper
 from broker.clock.lost_hosts import LostHosts
 from broker.clock.membership import AWAY_TOO_LONG, Admission, Membership
 from broker.clock.next_round import PendingWork, RunEnd, ScheduledRound, first_round, next_round
-from broker.clock.other_clock import check_alone
 from broker.clock.pacing import AWAY_AFTER_WALL_S, Moment, RunControl
 from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings, StepKeeper, StepObserver
-from broker.clock.status_reports import CHECK_INTERVAL_WALL_S, AwaitedHosts, ClockReport, StatusReporter, last_will
+from broker.clock.status_reports import (
+    CHECK_INTERVAL_WALL_S,
+    AwaitedHosts,
+    ClockReport,
+    StatusReporter,
+    check_alone,
+    last_will,
+)
 from broker.errors import (
     AgentFailedError,
     HostsGoneError,

@@ -1,16 +1,21 @@
-"""Publishes the run's status: at most ten times a second, and a heartbeat every few seconds while nothing changes."""
+"""The status of a run on the topic `time`: the clock publishes it, and looks there for another run with the same id.
+
+It is published at most ten times a second, with a heartbeat every few seconds while nothing changes.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from broker.clock.pacing import Moment, RunControl
+from broker.errors import ClockTakenError, ProtocolError
 from broker.protocol import MOST_NAMED, RunPhase, TimeReport, topics
-from broker.transport import Bus, Will
+from broker.transport import Broker, Bus, Delivery, Will
 
 MIN_REPORT_INTERVAL_WALL_S = 0.1
 """Shortest interval between two reports, except when the run's state changes."""
@@ -24,6 +29,8 @@ LATE_WALL_S = 0.1
 """A check that is this much later than planned means that this process could receive nothing meanwhile."""
 
 log = structlog.get_logger(__name__)
+RETAINED_WALL_S = 0.5
+"""How long a starting run waits for retained messages of another one with its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +196,40 @@ class StatusReporter:
         elif self._is_stalled and not is_stalled:
             log.warning("run resumed")
         self._is_stalled = is_stalled
+
+
+async def check_alone(broker: Broker, run: str) -> None:
+    """Raise if a run with this id is active: the two would refuse each other's households, and both publish `time`.
+
+    A retained report on `time` shows that there may be such a run or lab. Because the report may be a leftover, this
+    function then waits for a sign of life.
+
+    Args:
+        broker: The broker of the run.
+        run: The run's id.
+
+    Raises:
+        ClockTakenError: There is another run, or a lab.
+        BrokerUnreachableError, BrokerLostError: See `broker.transport.base`.
+    """
+    async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}") as bus:
+        await bus.subscribe(topics.time(run))
+        until_wall_s = asyncio.get_running_loop().time() + RETAINED_WALL_S
+        messages = bus.messages()
+        while True:
+            try:
+                async with asyncio.timeout_at(until_wall_s):
+                    event = await anext(messages)
+                report = event.read(TimeReport) if isinstance(event, Delivery) else None
+            except (TimeoutError, StopAsyncIteration):
+                return
+            except ProtocolError:
+                continue  # an empty payload: that clock has just left
+            if report is None or not report.is_under_way:
+                continue
+            if isinstance(event, Delivery) and not event.retain:
+                raise ClockTakenError(
+                    f"run or lab {run!r} is already active at this broker ({report.state}): end it first, or choose "
+                    "another --run"
+                )
+            until_wall_s = asyncio.get_running_loop().time() + report.valid_wall_s

@@ -22,7 +22,6 @@ from broker.errors import (
     MalformedError,
     ProtocolError,
 )
-from broker.garbage_collection import no_collections
 from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.clock_watch import HINT, NOT_HEARD, ClockLiveness, ClockWatch
@@ -32,6 +31,7 @@ from broker.hosts.journal import HostJournal
 from broker.hosts.retransmit_buffer import RetransmitBuffer
 from broker.hosts.rounds import Grants, Round, RoundObserver, RoundRecord
 from broker.journal_file import JournalError
+from broker.process_memory import no_collections
 from broker.protocol import (
     MAX_BUFFERED_BYTES,
     MAX_BUFFERED_MESSAGES,

@@ -1,8 +1,3 @@
-from .access import (
-    Access as Access,
-    AccessOptions as AccessOptions,
-    access_to as access_to,
-)
 from .base import (
     HEADROOM_BYTES as HEADROOM_BYTES,
     MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES,
@@ -14,8 +9,12 @@ from .base import (
     Will as Will,
     leave_gracefully as leave_gracefully,
 )
-from .broker_url import (
+from .endpoint import (
+    Access as Access,
+    AccessOptions as AccessOptions,
     BrokerUrl as BrokerUrl,
+    Tls as Tls,
+    access_to as access_to,
     parse_url as parse_url,
 )
 from .filters import (
@@ -31,9 +30,6 @@ from .receive_queue import (
 from .reconnecting_mqtt import (
     LOST_AFTER_WALL_S as LOST_AFTER_WALL_S,
     MqttBroker as MqttBroker,
-)
-from .tls import (
-    Tls as Tls,
 )
 
 __all__ = [

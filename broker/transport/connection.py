@@ -29,10 +29,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.errors import BrokerAwayError, BrokerRefusedError
 from broker.transport.base import Delivery, Will
-from broker.transport.broker_url import BrokerUrl
 from broker.transport.connection_failures import Disconnect, NoAnswerError, SentPacket, classify
-from broker.transport.packets import encode_publish
-from broker.transport.socket_buffers import SocketBuffers
+from broker.transport.endpoint import BrokerUrl
+from broker.transport.socket_buffers import SocketBuffers, encode_publish
 
 KEEPALIVE_WALL_S = 10
 """MQTT keep-alive interval. A silent link is given up after at most two of these; the broker publishes the will after

@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.plain_text import plural
 from broker.protocol.topics import encode
-from broker.transport.broker_url import BrokerUrl
+from broker.transport.endpoint import BrokerUrl
 
 SAME_DISCONNECTS = 4
 """This many disconnects in a row, each after the same packet, are not a coincidence."""

@@ -18,14 +18,12 @@ import structlog
 
 from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError, BrokerUrlError
 from broker.protocol import Backoff
-from broker.transport.access import Access
 from broker.transport.base import Content, Delivery, Reconnected, Will
-from broker.transport.broker_url import BrokerUrl, parse_url
 from broker.transport.connection import KEEPALIVE_WALL_S, Connection, ConnectionBrokenError, keepalive_for
 from broker.transport.connection_failures import DisconnectHistory
+from broker.transport.endpoint import Access, BrokerUrl, Tls, client_context, parse_url
 from broker.transport.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.transport.receive_queue import ReceiveQueue
-from broker.transport.tls import Tls, client_context
 
 LOST_AFTER_WALL_S = 60.0
 

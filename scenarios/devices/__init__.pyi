@@ -24,6 +24,8 @@ from .lost_guests import (
     answering_lost_guests as answering_lost_guests,
 )
 from .notices import (
+    DeviceJob as DeviceJob,
+    DeviceState as DeviceState,
     ErrorPayload as ErrorPayload,
     JobPayload as JobPayload,
     S2Envelope as S2Envelope,
@@ -50,7 +52,9 @@ __all__ = [
     "GUEST",
     "AnnouncePayload",
     "Claim",
+    "DeviceJob",
     "DeviceLink",
+    "DeviceState",
     "ErrorPayload",
     "ForecastPayload",
     "FoundDevice",

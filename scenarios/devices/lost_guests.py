@@ -19,8 +19,7 @@ from broker import SsmicError
 from broker.protocol import topics
 from broker.transport import Broker, Delivery
 from scenarios.devices.adapter import S2_HOUSE_KEY, MessageError, UnknownLanguageError
-from scenarios.devices.device_places import announced_guest, named_house, no_guests
-from scenarios.devices.refusals import AnsweredStrangers, PlaceRefusal
+from scenarios.devices.device_places import AnsweredStrangers, PlaceRefusal, announced_guest, named_house, no_guests
 from scenarios.mistyped_names import suggest
 from scenarios.scenario import Scenario
 

@@ -1,16 +1,32 @@
-"""The payloads on our own topics for devices and their watchers, which a gateway writes, and those of S2.
+"""The payloads on our own topics for devices and their watchers, as a gateway writes them, and those of S2.
 
 `ssmic asyncapi` describes them by these models; the tests compare what is published.
+
+`DeviceState` and `DeviceJob` are `state` and `job` as read by what displays them. A household with real devices, or
+with room for guests, may publish anything on these topics (`broker.security.acl`), so displays rely only on what is
+checked here. What is written has neither bounds nor defaults, because `ssmic asyncapi` prints it, and what is read has
+both. `tests/scenarios/devices/test_notices.py` holds that keys and types are the same.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agents import ExecutionOutcome, JobState
+from broker import MAX_CHARACTERS
+from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
 from scenarios.devices.payloads import Payload
+
+_MAX_COUNT = 2**53 - 1
+_MAX_POWER_W = 1e9
+_MAX_ENERGY_WH = 1e15
+
+_Name = Annotated[str, Field(max_length=MAX_CHARACTERS)]
+_Time = Annotated[int, Field(ge=0, le=MAX_TIME_S)]
+"""UNIX seconds of virtual time."""
+_Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
 
 
 class S2Metadata(Payload):
@@ -124,3 +140,45 @@ class StatePayload(Notice):
     commands_sent: int
     commands_answered: int
     errors: int
+
+
+class DeviceState(BaseModel):
+    """The payload of `state`, see `docs/devices.md`; keys that nothing shows are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    device: _Name = ""
+    """Its id in topics."""
+    agent: Annotated[str, Field(max_length=MAX_AGENT_CHARACTERS)] = ""
+    """Id of the agent that represents it."""
+    house: _Name = ""
+    type: Literal["consumer", "producer"] | None = None
+    name: _Name = ""
+    adapter: _Name = ""
+    available: bool | None = None
+    """None: it has not sent a message yet."""
+    state: JobState | None = None
+    """State of its job; None: it has none."""
+    job: _Name | None = None
+    next_start: _Time | None = None
+    """When its job starts; None: it has none."""
+    supplier: Annotated[str, Field(max_length=100_000)] | None = None
+    """All of them, if several supply the job."""
+    power_w: Annotated[float, Field(ge=0, le=_MAX_POWER_W)] | None = None
+    energy_wh: Annotated[float, Field(ge=0, le=_MAX_ENERGY_WH)] | None = None
+    """Metered in this run."""
+    last_heard: _Time | None = None
+    """When it last sent a message; None: it has not sent one yet."""
+    commands_sent: _Count = 0
+    commands_answered: _Count = 0
+    errors: _Count = 0
+    """How many problems of its messages it was informed of."""
+
+
+class DeviceJob(BaseModel):
+    """The payload of `job`, see `docs/devices.md`; keys that nothing shows are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: _Name
+    state: JobState | None = None

@@ -1,8 +1,8 @@
+from .entities import (
+    RunSnapshot as RunSnapshot,
+)
 from .publisher import (
     shown_in_home_assistant as shown_in_home_assistant,
-)
-from .states import (
-    RunSnapshot as RunSnapshot,
 )
 
 __all__ = [

@@ -21,9 +21,17 @@ from broker import ProtocolError, SsmicError
 from broker.protocol import RejectedMessages, decode
 from broker.protocol.topics import encode, parse
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
-from scenarios.device_state import DeviceJob, DeviceState
-from scenarios.home_assistant.discovery import PREFIX, HomeAssistantDevice, base_topic, devices_of, status_topic
-from scenarios.home_assistant.states import RunSnapshot, real_consumer, states_at
+from scenarios.devices import DeviceJob, DeviceState
+from scenarios.home_assistant.entities import (
+    PREFIX,
+    HomeAssistantDevice,
+    RunSnapshot,
+    base_topic,
+    devices_of,
+    real_consumer,
+    states_at,
+    status_topic,
+)
 from scenarios.scenario import Scenario
 
 _log = structlog.get_logger(__name__)

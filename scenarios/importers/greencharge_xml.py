@@ -22,8 +22,7 @@ from broker import canonical, first_few
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import format_iso, read_bytes
 from scenarios.importers.assumptions import START_S, ImportedScenario, InputPlaces
-from scenarios.importers.greencharge_cars import LEAST_WH_CAPACITY, charge_of, unit_wh
-from scenarios.importers.greencharge_profiles import EnergySeries, ProfileFiles
+from scenarios.importers.greencharge_loads import LEAST_WH_CAPACITY, EnergySeries, ProfileFiles, charge_of, unit_wh
 from scenarios.importers.input_neighbourhood import (
     MAX_DEVICES,
     InputDevice,

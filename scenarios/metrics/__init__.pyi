@@ -22,26 +22,24 @@ from .kpis import (
     DEFAULT_INTERVAL_S as DEFAULT_INTERVAL_S,
     FIGURES as FIGURES,
     Figure as Figure,
+    IntervalError as IntervalError,
     Kpis as Kpis,
     Unit as Unit,
     averaged_over as averaged_over,
     compute_kpis as compute_kpis,
     figures_json as figures_json,
-    producer_houses as producer_houses,
-)
-from .minute_table import IntArray as IntArray
-from .peak_power import (
-    IntervalError as IntervalError,
     load_factor as load_factor,
     mean_power_w as mean_power_w,
     peak_to_average as peak_to_average,
+    producer_houses as producer_houses,
 )
-from .real_production import real_production_wh as real_production_wh
+from .minute_table import IntArray as IntArray
 from .settlement import (
     MINUTE_S as MINUTE_S,
     PromisedLoad as PromisedLoad,
     Settlement as Settlement,
     fractions_of as fractions_of,
+    real_production_wh as real_production_wh,
     rest_wh as rest_wh,
     settle as settle,
 )

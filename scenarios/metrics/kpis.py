@@ -1,6 +1,6 @@
 """Key performance indicators of one run: every figure that is a single number, as in tables and JSON.
 
-For screens, tables and reports each has a label, a unit and a note.
+For screens, tables and reports each has a label, a unit and a note. Mean powers and their peaks are those of any load.
 """
 
 from __future__ import annotations
@@ -13,14 +13,75 @@ from typing import Any, Literal
 import numpy as np
 
 from agents import GRID, FloatArray, LedgerEntry
+from broker import SsmicError
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import Bill, bills_of
-from scenarios.metrics.peak_power import load_factor, mean_power_w, peak_to_average
 from scenarios.metrics.possible_supply import possible_supply_wh
-from scenarios.metrics.settlement import Settlement, rest_wh
+from scenarios.metrics.settlement import MINUTE_S, Settlement, rest_wh
 from scenarios.scenario import Scenario
 
+HOUR_S = 3600
 Unit = Literal["wh", "share", "w", "ratio", "count", "s", "eur", "kg"]
+
+
+class IntervalError(SsmicError):
+    """The interval is not a positive number of whole minutes."""
+
+
+def mean_power_w(energy_wh: FloatArray, interval_s: int) -> FloatArray:
+    """Return the mean power over each interval, W, shape (ceil(minutes / minutes per interval),).
+
+    Args:
+        energy_wh: Energy of each minute, Wh, shape (minutes,).
+        interval_s: Length of an interval, seconds, whole minutes. Intervals count from the first minute; the last one
+            is padded with zeros, because a settlement ends with the last job.
+
+    Raises:
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    if interval_s <= 0 or interval_s % MINUTE_S:
+        raise IntervalError(f"an interval is a positive number of whole minutes (60 s, 900 s, ...), not {interval_s} s")
+    width = interval_s // MINUTE_S
+    intervals = -(-len(energy_wh) // width)
+    padded_wh = np.zeros(intervals * width)
+    padded_wh[: len(energy_wh)] = energy_wh
+    summed_wh: FloatArray = padded_wh.reshape(intervals, width).sum(axis=1)
+    return summed_wh * (HOUR_S / interval_s)
+
+
+def peak_to_average(energy_wh: FloatArray, interval_s: int) -> float | None:
+    """Return the peak-to-average ratio of mean powers.
+
+    Args:
+        energy_wh: Energy of each minute, Wh, shape (minutes,).
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+
+    Returns:
+        The highest mean power of an interval divided by the mean of all intervals; None if there is no energy.
+
+    Raises:
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    power_w = mean_power_w(energy_wh, interval_s)
+    mean_w = float(power_w.mean()) if len(power_w) else 0.0
+    return float(power_w.max()) / mean_w if mean_w > 0 else None
+
+
+def load_factor(energy_wh: FloatArray, interval_s: int) -> float | None:
+    """Return the load factor: average over peak of the mean powers, 1 for a flat load.
+
+    Args:
+        energy_wh: Energy of each minute, Wh, shape (minutes,).
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+
+    Returns:
+        The load factor, 0 to 1; None if there is no energy.
+
+    Raises:
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    ratio = peak_to_average(energy_wh, interval_s)
+    return None if ratio is None else 1.0 / ratio
 
 
 def count_jobs(

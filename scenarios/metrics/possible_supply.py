@@ -17,8 +17,7 @@ import numpy as np
 
 from agents import FloatArray, LoadProfile
 from scenarios.device_overlaps import pending_run_of
-from scenarios.metrics.real_production import real_production_wh
-from scenarios.metrics.settlement import MINUTE_S, Settlement
+from scenarios.metrics.settlement import MINUTE_S, Settlement, real_production_wh
 from scenarios.scenario import ProducerSeries, Scenario
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scenarios.device_state import DeviceState
+from scenarios.devices import DeviceState
 
 KEPT_MESSAGES = 200
 """Raw messages kept of each device."""

@@ -11,8 +11,7 @@ from typing import Any
 from agents import MANAGER, NEW_PRODUCER, TIMELINE, Contract, Declined, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
-from scenarios.event_marks import EventMark, EventMarks
-from scenarios.events import action_in_words
+from scenarios.events import EventMark, EventMarks, action_in_words
 from scenarios.monitor import plausibility
 from scenarios.monitor.devices import ObservedDevices
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer

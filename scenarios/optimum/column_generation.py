@@ -19,7 +19,7 @@ from agents import FloatArray
 from scenarios.optimum.cuts import DUAL_FEASIBLE_FUNCTIONS, CapacityCut
 from scenarios.optimum.instance import Instance
 from scenarios.optimum.lagrangian import DualPrices, LagrangianBound, StartColumn
-from scenarios.optimum.start_grid import IntArray
+from scenarios.optimum.starts import IntArray
 
 PRIMAL, DUAL = 4, 1
 """HiGHS's simplex strategies. After new columns the basis stays primal feasible, after new rows dual feasible."""

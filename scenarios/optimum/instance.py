@@ -1,7 +1,7 @@
 """Data of the optimisation problem: production, limits, and every start of every job, minute by minute.
 
 Plans are searched for among whole minutes, the ends of each window and the starts of a given plan. Bounds are proven
-over every second of the windows (`scenarios.optimum.linear_pieces`).
+over every second of the windows (`scenarios.optimum.starts`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from agents import Busy, FloatArray, Job, LoadProfile, PendingRun
 from scenarios.base_load import net_of_base_loads
 from scenarios.device_overlaps import jobs_without_room, pending_run_of
 from scenarios.metrics import real_production_wh
-from scenarios.optimum.linear_pieces import PieceFamily, piece_families_of
-from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, StartGrid, start_grids_of
+from scenarios.optimum.starts import BIN_S, TOLERANCE_WH, PieceFamily, StartGrid, piece_families_of, start_grids_of
 from scenarios.scenario import ProducerSeries, Scenario
 
 

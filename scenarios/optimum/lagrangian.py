@@ -18,8 +18,7 @@ import numpy as np
 from agents import FloatArray
 from scenarios.optimum.cuts import CapacityCut
 from scenarios.optimum.instance import Instance
-from scenarios.optimum.linear_pieces import FeasiblePieces
-from scenarios.optimum.start_grid import TOLERANCE_WH
+from scenarios.optimum.starts import TOLERANCE_WH, FeasiblePieces
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from agents import FloatArray
 from scenarios.optimum.partial_schedule import Freed, PartialSchedule, Placement, PlacementOptions, StartCandidates
-from scenarios.optimum.start_grid import TOLERANCE_WH, IntArray
+from scenarios.optimum.starts import TOLERANCE_WH, IntArray
 
 EPSILON_WH = 1e-6
 CYCLE = 1500

@@ -27,9 +27,8 @@ import numpy as np
 
 from agents import FloatArray
 from scenarios.optimum.instance import Instance, OptimumTask
-from scenarios.optimum.linear_pieces import FeasiblePieces
 from scenarios.optimum.partial_schedule import PartialSchedule, Placement
-from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, BoolArray, IntArray, StartGrid
+from scenarios.optimum.starts import BIN_S, TOLERANCE_WH, BoolArray, FeasiblePieces, IntArray, StartGrid
 
 ROUNDED_WH = 1e-6
 """Draws are rounded down to multiples of this, so that draws that differ by rounding errors only are merged."""

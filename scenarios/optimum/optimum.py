@@ -41,7 +41,7 @@ from scenarios.optimum.instance import Instance, instance_of
 from scenarios.optimum.large_neighbourhood_search import earliest, fill, greedy, improve, lowest_price, tightest
 from scenarios.optimum.milp import solve_refined
 from scenarios.optimum.partial_schedule import PartialSchedule, Placement, PlacementOptions, StartCandidates
-from scenarios.optimum.start_grid import IntArray
+from scenarios.optimum.starts import IntArray
 from scenarios.scenario import Scenario
 
 ROUNDS = 30_000

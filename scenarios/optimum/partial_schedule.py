@@ -10,7 +10,7 @@ import numpy as np
 
 from agents import FloatArray, Starts, covers, open_starts
 from scenarios.optimum.instance import Instance
-from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, IntArray, StartGrid, draw_from
+from scenarios.optimum.starts import BIN_S, TOLERANCE_WH, IntArray, StartGrid, draw_from
 
 MAX_KEPT = 100_000
 """Entries of a device's caches before they are cleared."""

@@ -10,7 +10,7 @@ No job takes more than the production of a minute. Whole jobs imply this, but th
 relaxation combines do not, so stating it lowers the bound on neighbourhoods where single loads exceed the production.
 
 For the search for prices, the candidate starts of plans suffice. The proven bound covers every second: within a piece
-of a window in which the draw of each minute is linear in the start (`scenarios.optimum.linear_pieces`), the sum is
+of a window in which the draw of each minute is linear in the start (`scenarios.optimum.starts`), the sum is
 concave in the start, and lies below its tangents at both ends.
 """
 
@@ -22,9 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents import FloatArray
-from scenarios.optimum.linear_pieces import PieceFamily
 from scenarios.optimum.shared_instance import SharedInstance, SharedTask, windows_of
-from scenarios.optimum.start_grid import StartGrid
+from scenarios.optimum.starts import PieceFamily, StartGrid
 
 STEPS = 4_000
 """Steps of the subgradient method at most."""

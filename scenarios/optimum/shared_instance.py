@@ -17,8 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from agents import FloatArray, Job, LoadProfile, PendingRun
 from scenarios.device_overlaps import jobs_without_room, pending_run_of
 from scenarios.metrics import real_production_wh
-from scenarios.optimum.linear_pieces import PieceFamily, piece_families_of
-from scenarios.optimum.start_grid import BIN_S, StartGrid, single_start, start_grids_of
+from scenarios.optimum.starts import BIN_S, PieceFamily, StartGrid, piece_families_of, single_start, start_grids_of
 from scenarios.scenario import Scenario
 
 

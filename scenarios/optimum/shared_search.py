@@ -17,7 +17,7 @@ import numpy as np
 
 from agents import PendingRun, Starts, covers, open_starts
 from scenarios.optimum.shared_instance import SharedInstance, windows_of
-from scenarios.optimum.start_grid import BIN_S, BoolArray, StartGrid, single_start
+from scenarios.optimum.starts import BIN_S, BoolArray, StartGrid, single_start
 
 CYCLE = 3000
 """Rounds of one annealing cycle; each begins with the best plan."""

@@ -26,6 +26,7 @@ from .connection import (
 )
 from .contract_rows import (
     ContractRow as ContractRow,
+    share_series as share_series,
 )
 from .export import (
     FORMATS as FORMATS,
@@ -59,11 +60,6 @@ from .kept_messages import (
 )
 from .large_run_overviews import (
     HouseholdRow as HouseholdRow,
-)
-from .paper_figures import (
-    check_paper as check_paper,
-    write_day_figure as write_day_figure,
-    write_gantt_figure as write_gantt_figure,
 )
 from .power_profiles import (
     AveragePowerProfile as AveragePowerProfile,
@@ -146,7 +142,6 @@ __all__ = [
     "SimulationSpec",
     "average_power_profile",
     "begins_negotiation",
-    "check_paper",
     "community_with_key",
     "create_results",
     "end_without_days_s",
@@ -165,6 +160,7 @@ __all__ = [
     "require_parquet",
     "results_files",
     "seal",
+    "share_series",
     "simulation_json",
     "sole_writer",
     "sweep_files",
@@ -176,6 +172,4 @@ __all__ = [
     "view_runs",
     "whole_file",
     "whole_files",
-    "write_day_figure",
-    "write_gantt_figure",
 ]

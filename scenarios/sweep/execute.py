@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.simulation import cores
-from scenarios.sweep.dask_workers import dask_workers
 from scenarios.sweep.one_run import Submit, SweepRow, SweepRun
 from scenarios.sweep.plan import SweepPlan
-from scenarios.sweep.process_workers import process_workers
 from scenarios.sweep.results_file import SweepFile, open_sweep
+from scenarios.sweep.workers import dask_workers, process_workers
 
 
 @dataclass(frozen=True, slots=True)

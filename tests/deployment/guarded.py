@@ -17,7 +17,7 @@ from broker.security.provision import Guard, login_folder, write_guard
 from broker.servers.mosquitto import find_mosquitto
 from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
-from broker.transport.access import CERT_FILE, KEY_FILE, PASSWORD_FILE, USER, AccessOptions, access_to
+from broker.transport.endpoint import CERT_FILE, KEY_FILE, PASSWORD_FILE, USER, AccessOptions, access_to
 from tests.patience import PATIENCE_WALL_S
 
 

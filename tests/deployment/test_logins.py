@@ -9,7 +9,7 @@ import pytest
 
 from broker.errors import BrokerUnreachableError
 from broker.security.provision import login_folder
-from broker.transport.access import PASSWORD_FILE, USER
+from broker.transport.endpoint import PASSWORD_FILE, USER
 from tests.deployment.guarded import guarded_mosquitto
 
 

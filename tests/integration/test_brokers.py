@@ -20,10 +20,8 @@ from broker.protocol.wire import Control, TimeReport
 from broker.servers.mosquitto import find_mosquitto
 from broker.servers.own_broker import free_port, with_own_login
 from broker.transport import MqttBroker
-from broker.transport.access import Access
 from broker.transport.base import Delivery
-from broker.transport.broker_url import BrokerUrl, parse_url
-from broker.transport.tls import Tls
+from broker.transport.endpoint import Access, BrokerUrl, Tls, parse_url
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic

@@ -38,12 +38,12 @@ from broker.protocol.wire import (
 )
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
-from scenarios.device_state import DeviceState
 from scenarios.devices.adapters import adapters_of
 from scenarios.devices.link import DeviceLink
+from scenarios.devices.notices import DeviceState
 from scenarios.files.scenario_from_text import load_text
+from scenarios.home_assistant.entities import RunSnapshot
 from scenarios.home_assistant.publisher import _Publisher
-from scenarios.home_assistant.states import RunSnapshot
 from scenarios.load import load_scenario
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.zone import Zone

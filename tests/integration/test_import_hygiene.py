@@ -56,7 +56,7 @@ def test_a_run_in_memory_needs_neither_textual_nor_scipy_nor_a_second_broker(tmp
 @pytest.mark.long
 def test_a_worker_of_a_sweep_imports_nothing_that_reads_scenarios() -> None:
     """A run of the street takes less time than a worker's start; workers receive checked scenarios."""
-    shows = "import sys, scenarios.sweep.process_workers; print('IMPORTED', *sys.modules)"
+    shows = "import sys, scenarios.sweep.workers; print('IMPORTED', *sys.modules)"
     command = [sys.executable, "-c", shows]
     done = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())

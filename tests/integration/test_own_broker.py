@@ -22,7 +22,7 @@ from broker.protocol.wire import Control
 from broker.servers.mosquitto import find_mosquitto
 from broker.servers.own_broker import own_brokers
 from broker.transport import MqttBroker
-from broker.transport.broker_url import BrokerUrl
+from broker.transport.endpoint import BrokerUrl
 from tests.patience import PATIENCE_WALL_S
 
 kinds = pytest.mark.parametrize(

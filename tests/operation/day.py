@@ -32,8 +32,8 @@ from broker.security import CLOCK, Guard, login_folder, write_guard
 from broker.servers.mosquitto import find_mosquitto
 from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
-from broker.transport.access import AccessOptions, access_to
 from broker.transport.base import Delivery
+from broker.transport.endpoint import AccessOptions, access_to
 from broker.transport.memory import MemoryBroker
 from scenarios.files import save_scenario
 from scenarios.load import load_scenario

@@ -14,7 +14,7 @@ from scenarios.files.yaml_nodes import parse_yaml
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import report_contents
+from scenarios.results.report.page import report_contents
 from scenarios.results.writer import RunWriter
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings

@@ -26,7 +26,7 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
         on_command_line: Whether `broker` was given there, visible to all users of the machine.
 
     Raises:
-        BrokerUrlError: see `broker.transport.access.access_to`.
+        BrokerUrlError: see `broker.transport.endpoint.access_to`.
     """
     if broker in {None, "mosquitto", "embedded"}:
         if options.given:
@@ -78,7 +78,7 @@ def deployed_broker(
         logins: The logins of this process, if known: the ids of its households, or the clock's login.
 
     Raises:
-        BrokerUrlError: see `broker.transport.access.access_to`.
+        BrokerUrlError: see `broker.transport.endpoint.access_to`.
     """
     access = chosen_access(broker, options, on_command_line=on_command_line)
     if access is None:

@@ -18,8 +18,7 @@ from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings, al
 from agents.sharing import SupplySettings
 from broker import PluginError
 from scenarios import Scenario, keys_without_effect, without_effect
-from tui.cli.option_groups import AlgorithmOptions, NegotiationOptions, SupplyOptions, chosen_options
-from tui.cli.options import given
+from tui.cli.options import AlgorithmOptions, NegotiationOptions, SupplyOptions, chosen_options, given
 from tui.safe_output import plugins_on_stderr
 
 

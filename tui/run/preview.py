@@ -27,7 +27,7 @@ class FirstDay:
     start_s: int
     zone: Zone
     sun_wh: FloatArray
-    """As in results, see `scenarios.metrics.real_production.real_production_wh`."""
+    """As in results, see `scenarios.metrics.settlement.real_production_wh`."""
     demand_wh: FloatArray
     """Of all jobs and base loads."""
     base_load_wh: float

@@ -66,11 +66,6 @@ from .navigation import (
 from .parsed_styles import (
     ParsedStyles as ParsedStyles,
 )
-from .preferences import (
-    Preferences as Preferences,
-    load_preferences as load_preferences,
-    save_preferences as save_preferences,
-)
 from .rescue_at_exit import (
     Rescue as Rescue,
     ended_by_signals as ended_by_signals,
@@ -111,7 +106,6 @@ __all__ = [
     "PaletteEntry",
     "ParsedStyles",
     "PickPath",
-    "Preferences",
     "Rescue",
     "RunControlsScreen",
     "RunScenario",
@@ -126,9 +120,7 @@ __all__ = [
     "is_too_early",
     "is_too_late",
     "keep_details",
-    "load_preferences",
     "rescued",
-    "save_preferences",
     "short_status",
     "shown_zone",
     "title_of",

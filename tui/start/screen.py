@@ -21,7 +21,7 @@ from scenarios.load import bundled_description, bundled_names
 from scenarios.results import DEFAULT_FOLDER, results_files
 from tui.results import IndexEntry, entry_of
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
-from tui.start.recent import load_recent, rescued_files
+from tui.start.remembered import load_recent, rescued_files
 from tui.widgets import looked_up
 
 Kind = Literal["action", "rescued", "neighbourhood", "results", "bundled"]

@@ -4,28 +4,26 @@ from .chart import (
     TimeAxis as TimeAxis,
     drawn as drawn,
 )
-from .pasting import pasted_line as pasted_line
-from .path_field import (
+from .fields import (
+    FieldHelp as FieldHelp,
     LookedUp as LookedUp,
     PathInput as PathInput,
+    PlainText as PlainText,
+    SignCheckbox as SignCheckbox,
+    TextChoice as TextChoice,
     looked_up as looked_up,
     meant_path as meant_path,
+    pasted_line as pasted_line,
     typed_path as typed_path,
+    update_if_changed as update_if_changed,
 )
 from .table import (
     CellTable as CellTable,
     VirtualTable as VirtualTable,
 )
-from .table_columns import (
+from .table_rendering import (
     Cell as Cell,
     Column as Column,
-)
-from .text import (
-    FieldHelp as FieldHelp,
-    PlainText as PlainText,
-    SignCheckbox as SignCheckbox,
-    TextChoice as TextChoice,
-    update_if_changed as update_if_changed,
 )
 from .text_match import (
     rank_of as rank_of,

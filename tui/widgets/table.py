@@ -14,8 +14,7 @@ from textual.strip import Strip
 from typing_extensions import override
 
 from broker import plural
-from tui.widgets.table_columns import Cell, Column
-from tui.widgets.table_rendering import Ground, Painter, TableLines
+from tui.widgets.table_rendering import Cell, Column, Ground, Painter, TableLines
 
 __all__ = ["Cell", "Column", "VirtualTable"]
 

@@ -1,20 +1,21 @@
 """Content of a report as compact JSON, which the page aggregates by run, household and producer.
 
 Every contract carries its power over the intervals, so any total on the page is a sum over contracts. Recurring texts
-are listed once and referred to by number.
+are listed once and referred to by number. Headers, jobs and bills are those of a report of large runs too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agents import Job
 from scenarios.metrics import (
-    DEFAULT_INTERVAL_S,
     MINUTE_S,
     Kpis,
     SampleStatistics,
@@ -28,15 +29,14 @@ from scenarios.metrics import (
 )
 from scenarios.monitor import shown_agent
 from scenarios.prices import price_in_words
-from scenarios.results.bill_rows import bill_rows
-from scenarios.results.connection import ResultsError
+from scenarios.results.bill_rows import LINES, BillRow, bill_rows
+from scenarios.results.contract_rows import ContractRow
 from scenarios.results.kept_messages import RecordedMessage
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.large_runs import is_of_large_runs, large_contents
-from scenarios.results.report.report_parts import bill_row, job_row, page_header, run_header
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import RunResults, load_run
 from scenarios.scenario import Scenario
+from scenarios.zone import Zone
 
 PEAK_INTERVALS_S = (60, 300, 900, 1800, 3600)
 LONGEST_NOTE = 160
@@ -54,47 +54,19 @@ class ReportLimits:
     """Number of production values of all producers together."""
 
 
-def report_contents(
-    results: ResultsReader,
-    interval_s: int = DEFAULT_INTERVAL_S,
-    limits: ReportLimits | None = None,
-    *,
-    utc: bool = False,
+def whole_contents(
+    results: ResultsReader, infos: tuple[RunInfo, ...], interval_s: int, limits: ReportLimits, *, utc: bool
 ) -> dict[str, Any]:
-    """Return the content of a report as a JSON object.
+    """Return the content of a report with the jobs and messages of its runs; see `report_contents`.
 
     Args:
-        results: An open results file with at least one run.
-        interval_s: Interval over which powers are averaged, seconds, whole minutes.
-        limits: Limits of its size; None: the defaults.
-        utc: Whether the page initially shows times in UTC instead of the scenario's offset.
-
-    Raises:
-        ResultsError: There is no run, or the file is damaged.
-        IntervalError: The interval is not a positive number of whole minutes.
+        results: An open results file.
+        infos: Its runs.
+        interval_s: Interval over which powers are averaged, seconds.
+        limits: Limits of its size.
+        utc: Whether times are in UTC at first.
     """
-    infos = results.runs()
-    if not infos:
-        raise ResultsError(f"{results.path}: has no run yet, so there is nothing to report")
-    if is_of_large_runs(results, infos):
-        return large_contents(results, infos, interval_s, PEAK_INTERVALS_S, utc=utc)
-    return _Contents(results, infos, interval_s, limits or ReportLimits(), utc=utc).build()
-
-
-def contents_of_several(simulations: Sequence[ResultsReader], interval_s: int, *, utc: bool) -> dict[str, Any]:
-    """Return the content of a report of several simulations; together they have the detail of one.
-
-    Args:
-        simulations: Open results files, each with at least one run.
-        interval_s: See `report_contents`.
-        utc: See `report_contents`.
-
-    Raises:
-        ResultsError, IntervalError: See `report_contents`.
-    """
-    whole, count = ReportLimits(), len(simulations)
-    part = ReportLimits(whole.contracts // count, whole.messages // count)
-    return {"simulations": [report_contents(one, interval_s, part, utc=utc) for one in simulations]}
+    return _Contents(results, infos, interval_s, limits, utc=utc).build()
 
 
 def _with_all_jobs(results: ResultsReader) -> Scenario:
@@ -389,3 +361,109 @@ def _rounded(power_w: npt.NDArray[np.floating[Any]]) -> list[int]:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_NOTE else f"{text[: LONGEST_NOTE - 1]}…"
+
+
+def page_header(
+    results: ResultsReader,
+    description: str,
+    job_count: int,
+    zone: Zone,
+    span_s: tuple[int, int],
+    interval_s: int,
+    *,
+    utc: bool,
+) -> dict[str, Any]:
+    """Return the keys of a report by which the page's script knows its simulation, and its times.
+
+    Args:
+        results: The results file.
+        description: That of the scenario.
+        job_count: Jobs of the scenario.
+        zone: In which times are shown.
+        span_s: Start and end of the times that the report covers, UNIX seconds.
+        interval_s: Interval over which powers are averaged, seconds.
+        utc: Whether times are in UTC at first.
+    """
+    info, (start_s, end_s) = results.info, span_s
+    return {
+        "scenario": info.scenario,
+        "description": description,
+        "algorithm": info.algorithm,
+        "broker": info.broker,
+        "hosts": info.hosts,
+        "settings": info.settings,
+        "versions": info.versions,
+        "created": re.sub(r"\.\d+", "", info.created_utc),
+        "file": results.path.name,
+        "planned": len(info.seeds),
+        "offsets": zone.utc_offsets(start_s, end_s),
+        "zone": zone.name,
+        "knows_offset": results.knows_offset,
+        "utc": utc,
+        "start": start_s,
+        "interval": interval_s,
+        "job_count": job_count,
+        "intervals": -(-(end_s - start_s) // interval_s),
+    }
+
+
+def run_header(info: RunInfo, start_s: int, covered_share: float, kpis: Kpis) -> dict[str, Any]:
+    """Return the keys of a run that the page's script reads in either form of report.
+
+    Args:
+        info: The run as its row in the results file says.
+        start_s: Start of the scenario, UNIX seconds; the page counts its times from there.
+        covered_share: Share of the run that its figures cover, 0 to 1.
+        kpis: Its figures.
+    """
+    return {
+        "run": info.run,
+        "id": info.run_id,
+        "seed": info.seed,
+        "state": info.state,
+        "covered": round(covered_share, 4),
+        "error": info.error,
+        "without": [[dropped.host, dropped.why, dropped.is_quarantined] for dropped in info.without],
+        "disputes": list(info.disputes),
+        "start": info.start_s - start_s,
+        "end": info.end_s - start_s,
+        "sha": info.ledger_sha256,
+        "messages": info.messages,
+        "negotiations": info.negotiations,
+        "wall_s": info.wall_s,
+        "comparison": info.comparison,
+        "missing": list(info.not_registered),
+        "kpis": {name: None if value is None else round(value, 6) for name, value in kpis.as_dict().items()},
+    }
+
+
+def job_row(
+    job: Job | ContractRow, duration_s: int, start_s: int, houses: Mapping[str, int], number_of: Callable[[str], int]
+) -> list[Any]:
+    """Return the row of a job.
+
+    Args:
+        job: The job, or its contract.
+        duration_s: How long it runs, seconds.
+        start_s: Start of the times that the report covers, UNIX seconds.
+        houses: The number of each house, by its id.
+        number_of: Returns the number of a text that recurs.
+    """
+    return [
+        job.job_id,
+        job.source_id,
+        houses[job.house],
+        number_of(job.device),
+        number_of(job.profile),
+        job.registered_s - start_s,
+        job.earliest_start_s - start_s,
+        job.latest_start_s - start_s,
+        duration_s,
+        round(job.energy_wh, 3),
+    ]
+
+
+def bill_row(bill: BillRow) -> list[float]:
+    """Return the bill with and without the neighbourhood, then the lines of the bill where they are known, EUR."""
+    lines = [getattr(bill, name) for name in LINES[:-3]]
+    return [round(eur, 4) for eur in (bill.with_eur, bill.without_eur, *(eur for eur in lines if eur is not None))]

@@ -17,7 +17,7 @@ from scenarios.metrics import figures_json, mean_power_w, peak_to_average, stati
 from scenarios.results.contract_rows import ContractRow
 from scenarios.results.large_run_overviews import MINUTE_S, MinuteEnergies
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.report_parts import bill_row, job_row, page_header, run_header
+from scenarios.results.report.contents import bill_row, job_row, page_header, run_header
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import Overview, view_overview
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from broker import printable
 from scenarios.metrics import DEFAULT_INTERVAL_S
-from scenarios.results.connection import refuse_existing, whole_file
+from scenarios.results.connection import ResultsError, refuse_existing, whole_file
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import contents_of_several, report_contents
+from scenarios.results.report.contents import PEAK_INTERVALS_S, ReportLimits, whole_contents
+from scenarios.results.report.large_runs import is_of_large_runs, large_contents
 
 _SCRIPTS = (
     "dom",
@@ -67,6 +68,49 @@ def write_report(
     with whole_file(path) as draft:
         draft.write_bytes(page)
     return len(page)
+
+
+def report_contents(
+    results: ResultsReader,
+    interval_s: int = DEFAULT_INTERVAL_S,
+    limits: ReportLimits | None = None,
+    *,
+    utc: bool = False,
+) -> dict[str, Any]:
+    """Return the content of a report as a JSON object.
+
+    Args:
+        results: An open results file with at least one run.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+        limits: Limits of its size; None: the defaults.
+        utc: Whether the page initially shows times in UTC instead of the scenario's offset.
+
+    Raises:
+        ResultsError: There is no run, or the file is damaged.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    infos = results.runs()
+    if not infos:
+        raise ResultsError(f"{results.path}: has no run yet, so there is nothing to report")
+    if is_of_large_runs(results, infos):
+        return large_contents(results, infos, interval_s, PEAK_INTERVALS_S, utc=utc)
+    return whole_contents(results, infos, interval_s, limits or ReportLimits(), utc=utc)
+
+
+def contents_of_several(simulations: Sequence[ResultsReader], interval_s: int, *, utc: bool) -> dict[str, Any]:
+    """Return the content of a report of several simulations; together they have the detail of one.
+
+    Args:
+        simulations: Open results files, each with at least one run.
+        interval_s: See `report_contents`.
+        utc: See `report_contents`.
+
+    Raises:
+        ResultsError, IntervalError: See `report_contents`.
+    """
+    whole, count = ReportLimits(), len(simulations)
+    part = ReportLimits(whole.contracts // count, whole.messages // count)
+    return {"simulations": [report_contents(one, interval_s, part, utc=utc) for one in simulations]}
 
 
 def build_page(contents: dict[str, Any]) -> str:

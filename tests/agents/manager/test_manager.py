@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.job_register import JobRegister, digest_of
+from agents.manager import JoinedProducers
 from agents.manager.ledger import MAX_CANCELLED, MAX_CHANGES, LedgerEntry, LedgerEvent
 from agents.manager.manager import Manager
 from agents.messages import (
@@ -40,6 +41,44 @@ DRY = job("dry", "b", load((0, 0.0), (3600, 500.0)))
 WASHER, DRYER = WASH.agent, DRY.agent
 ROOFS = ("east", "north", "roof", "shed", "south", "west", "z roof")
 NOW_S, LATER_S = START_S + 10, START_S + 500
+
+
+def test_a_producer_may_announce_itself_and_nobody_else() -> None:
+    """And it must belong to the neighbourhood."""
+    producers = JoinedProducers({"roof", "shed"}, {})
+    assert producers.may_join("roof", "roof")
+    assert not producers.may_join("roof", "shed")
+    assert not producers.may_join("stranger", "stranger")
+
+
+def test_a_producer_is_new_once_until_it_leaves() -> None:
+    """Announcing it twice introduces it to nobody twice."""
+    producers = JoinedProducers({"roof"}, {})
+    assert producers.add("roof")
+    assert not producers.add("roof")
+    producers.leave("roof")
+    assert producers.add("roof")
+
+
+def test_a_producer_that_has_left_is_asked_no_more_and_still_reports_on_its_promises() -> None:
+    """Its score is kept for its return."""
+    producers = JoinedProducers({"roof"}, {"roof": 7})
+    assert "roof" not in producers
+    producers.add("roof")
+    producers.leave("roof")
+    assert "roof" in producers
+    assert producers.scores.ranking() == []
+    assert producers.scores.by_producer() == {"roof": 7}
+
+
+def test_a_lost_producer_reports_no_more() -> None:
+    """Whatever comes from it late is not its word."""
+    producers = JoinedProducers({"roof", "shed"}, {})
+    for producer in ("roof", "shed"):
+        producers.add(producer)
+    producers.lose({"roof", "a household's machine"})
+    assert "roof" not in producers
+    assert producers.scores.ranking() == ["shed"]
 
 
 def manager(scores: dict[str, int] | None = None) -> Manager:

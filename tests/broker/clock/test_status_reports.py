@@ -1,4 +1,4 @@
-"""The clock's status reports: in every state, with the awaited hosts and who paused the run."""
+"""What the clock publishes on `time`, and what it reads there of another clock."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from structlog.testing import capture_logs
 from broker.clock.clock import Clock
 from broker.clock.pacing import Pace
 from broker.clock.settings import ClockSettings
-from broker.clock.status_reports import STALLED_AFTER_WALL_S
+from broker.clock.status_reports import RETAINED_WALL_S, STALLED_AFTER_WALL_S, check_alone
+from broker.errors import ClockTakenError
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.protocol import topics
-from broker.protocol.wire import Control, Roster, TimeReport
+from broker.protocol.bounds import MAX_TIME_S
+from broker.protocol.topics import time
+from broker.protocol.wire import LONGEST_VALID_WALL_S, Control, Roster, RunPhase, TimeReport
 from broker.transport.base import Bus, Delivery
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Asker, Echo, Ping
@@ -24,6 +27,7 @@ from tests.broker.hosts.test_sessions import PATIENCE, announced, answered, quic
 
 RUN = "r"
 Reports = list[tuple[float, TimeReport]]
+pytestmark = pytest.mark.looptime
 
 
 class Reader:
@@ -250,3 +254,49 @@ def test_a_run_whose_agents_keep_its_only_process_busy_is_not_said_to_be_stalled
     silent = [report for report in reports if set(report.waiting_for) - set(report.busy)]
     assert all(report.waiting_wall_s < STALLED_AFTER_WALL_S for report in silent)
     assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == []
+
+
+def reported(state: RunPhase = "running", every_wall_s: float = 2.0) -> TimeReport:
+    """Return what a clock reports."""
+    said = {"time": 0, "round": 0, "step": 1, "pace": "60x", "lag_wall_s": 0.0}
+    return TimeReport.model_validate({**said, "state": state, "every_wall_s": every_wall_s})
+
+
+async def waited_wall_s(*leftovers: TimeReport) -> float:
+    """Return how long a starting run waits where these reports were left at the broker."""
+    broker = MemoryBroker()
+    for leftover in leftovers:
+        broker.deliver(time("r"), leftover, retain=True)
+    begun_wall_s = asyncio.get_running_loop().time()
+    await check_alone(broker, "r")
+    return asyncio.get_running_loop().time() - begun_wall_s
+
+
+@pytest.mark.parametrize("state", ["ended", "failed", "gone"])
+async def test_a_run_that_has_ended_is_no_obstacle(state: RunPhase) -> None:
+    """Its last report says so."""
+    assert await waited_wall_s(reported(state)) == pytest.approx(RETAINED_WALL_S, abs=0.1)
+    assert await waited_wall_s() == pytest.approx(RETAINED_WALL_S, abs=0.1)
+
+
+@pytest.mark.parametrize(("every_wall_s", "expected_wall_s"), [(2.0, 5.0), (MAX_TIME_S, LONGEST_VALID_WALL_S)])
+async def test_a_report_that_was_left_behind_delays_a_run_by_a_minute_at_most(
+    every_wall_s: float, expected_wall_s: float
+) -> None:
+    """Its clock may be alive until the next report is overdue; a report may promise the next one for any time."""
+    assert await waited_wall_s(reported(every_wall_s=every_wall_s)) == pytest.approx(expected_wall_s, abs=0.1)
+
+
+async def test_a_run_that_reports_is_not_joined_by_another_clock() -> None:
+    """The report comes while the new clock listens."""
+    broker = MemoryBroker()
+    broker.deliver(time("r"), reported(), retain=True)
+
+    async def report_later() -> None:
+        await asyncio.sleep(2)
+        broker.deliver(time("r"), reported(), retain=True)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(report_later())
+        with pytest.raises(ClockTakenError, match="is already active"):
+            await check_alone(broker, "r")

@@ -13,7 +13,7 @@ from broker.servers.embedded import embedded_broker
 from broker.servers.embedded_connections import PacedReader
 from broker.transport import BrokerUrl, MqttBroker
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery
-from broker.transport.packets import encode_publish
+from broker.transport.socket_buffers import encode_publish
 from tests.patience import PATIENCE_WALL_S
 
 GOODBYE = b"\xe0\x00"

@@ -15,9 +15,7 @@ from broker.servers.choose import choose_broker
 from broker.servers.mosquitto import find_mosquitto
 from broker.servers.own_broker import kept_login, logins_folder, own_brokers, with_own_login
 from broker.transport import MqttBroker
-from broker.transport.access import Access
-from broker.transport.broker_url import BrokerUrl
-from broker.transport.tls import Tls
+from broker.transport.endpoint import Access, BrokerUrl, Tls
 
 both_kinds = pytest.mark.parametrize(
     "kind",

@@ -12,7 +12,7 @@ from broker.protocol.wire import Announcement, TimeReport
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.servers.retained_cleanup import NotRemovedError, find_leftovers, remove
 from broker.transport import MqttBroker
-from broker.transport.broker_url import BrokerUrl
+from broker.transport.endpoint import BrokerUrl
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 

@@ -20,7 +20,7 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.servers.own_broker import RunningBroker, free_port
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.broker_url import parse_url
+from broker.transport.endpoint import parse_url
 from tests.patience import PATIENCE_WALL_S
 
 ROOT = Path(__file__).parents[3]

@@ -19,8 +19,8 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery, Reconnected
-from broker.transport.broker_url import BrokerUrl
 from broker.transport.connection_failures import UNACCEPTED_DISCONNECTS
+from broker.transport.endpoint import BrokerUrl
 from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

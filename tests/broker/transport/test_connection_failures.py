@@ -11,7 +11,6 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from broker.transport.broker_url import BrokerUrl
 from broker.transport.connection_failures import (
     PROMPT_WALL_S,
     SAME_DISCONNECTS,
@@ -23,6 +22,7 @@ from broker.transport.connection_failures import (
     SentPacket,
     classify,
 )
+from broker.transport.endpoint import BrokerUrl
 
 URL = BrokerUrl("broker", 1883)
 TLS_URL = BrokerUrl("broker", 8883, tls=True)

@@ -21,9 +21,8 @@ from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.servers.own_broker import RunningBroker, free_port
 from broker.transport import MqttBroker
-from broker.transport.access import Access, AccessOptions, access_to
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery, Reconnected, Will
-from broker.transport.broker_url import BrokerUrl
+from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, access_to
 from tests.patience import PATIENCE_WALL_S
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

@@ -8,9 +8,8 @@ import sys
 import pytest
 
 from broker.transport.base import Delivery
-from scenarios.devices.device_places import DevicePlaces, named_house
+from scenarios.devices.device_places import MAX_TEXT_SHOWN, AnsweredStrangers, DevicePlaces, PlaceRefusal, named_house
 from scenarios.devices.lost_guests import LostGuests
-from scenarios.devices.refusals import MAX_TEXT_SHOWN, AnsweredStrangers, PlaceRefusal
 from scenarios.files.scenario_from_text import load_text
 from tests.scenarios.devices.session import RUN, STREET
 

@@ -17,11 +17,10 @@ from broker.protocol import topics
 from broker.protocol.rejections import LOGGED_AT_ONCE
 from broker.servers import find_mosquitto, managed_mosquitto
 from broker.transport import Bus, Delivery, MemoryBroker, MqttBroker
-from scenarios.device_state import DeviceState
+from scenarios.devices.notices import DeviceState
 from scenarios.files import load_text
 from scenarios.home_assistant import RunSnapshot, shown_in_home_assistant
-from scenarios.home_assistant.discovery import STATES, devices_of, object_id
-from scenarios.home_assistant.states import real_consumer, states_at
+from scenarios.home_assistant.entities import STATES, devices_of, object_id, real_consumer, states_at
 from scenarios.simulation import RunOutcome, RunSettings, run_scenario
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.devices.session import STREET

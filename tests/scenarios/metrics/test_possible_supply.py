@@ -13,8 +13,7 @@ from agents.energy import CumulativeSeries
 from agents.model import GRID, Contract
 from scenarios.metrics.kpis import Kpis, compute_kpis
 from scenarios.metrics.possible_supply import Demand, most_served_wh, possible_supply_wh
-from scenarios.metrics.real_production import real_production_wh
-from scenarios.metrics.settlement import MINUTE_S, settle
+from scenarios.metrics.settlement import MINUTE_S, real_production_wh, settle
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import (
     START_S,

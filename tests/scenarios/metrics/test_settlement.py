@@ -8,8 +8,7 @@ from hypothesis import given, settings
 
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Contract
-from scenarios.metrics.real_production import real_production_wh
-from scenarios.metrics.settlement import MINUTE_S, Settlement, settle
+from scenarios.metrics.settlement import MINUTE_S, Settlement, real_production_wh, settle
 from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import (
     START_S,

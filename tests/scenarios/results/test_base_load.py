@@ -14,7 +14,7 @@ from agents.manager.ledger import LedgerEntry
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.frames import load_frames
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import report_contents
+from scenarios.results.report.page import report_contents
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.views import household_rows, view_house, view_neighbourhood

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scenarios.figures import write_day_figure, write_gantt_figure
 from scenarios.results import (
     OutputFormatError,
     ResultsError,
     ResultsReader,
     export_results,
     load_frames,
-    write_day_figure,
-    write_gantt_figure,
 )
 from ssmic import run
 

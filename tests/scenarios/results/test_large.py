@@ -29,8 +29,7 @@ from scenarios.results.export import tables
 from scenarios.results.power_profiles import average_power_profile
 from scenarios.results.reader import MOST_NAMED
 from scenarios.results.report import large_runs
-from scenarios.results.report.contents import report_contents
-from scenarios.results.report.page import build_page
+from scenarios.results.report.page import build_page, report_contents
 from scenarios.results.views import view_runs
 from scenarios.scenario import Community, Scenario
 from tests.scenarios.neighbourhoods import (

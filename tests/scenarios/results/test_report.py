@@ -20,8 +20,8 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.export import export_results
 from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import ReportLimits, report_contents
-from scenarios.results.report.page import build_page, write_report
+from scenarios.results.report.contents import ReportLimits
+from scenarios.results.report.page import build_page, report_contents, write_report
 from scenarios.results.rows import DroppedHost
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter

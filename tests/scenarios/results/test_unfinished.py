@@ -11,7 +11,7 @@ from scenarios.results.export import tables
 from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.power_profiles import average_power_profile
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import report_contents
+from scenarios.results.report.page import report_contents
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.views import view_house, view_runs

@@ -10,7 +10,7 @@ import pytest
 
 from agents.manager.ledger import LedgerEntry
 from agents.model import GRID
-from scenarios.metrics.peak_power import IntervalError
+from scenarios.metrics.kpis import IntervalError
 from scenarios.results.connection import ResultsError
 from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.power_profiles import average_power_profile

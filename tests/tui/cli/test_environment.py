@@ -10,7 +10,7 @@ import typer.main
 from typer.core import TyperOption
 from typer.testing import CliRunner
 
-from broker.transport import access
+from broker.transport import endpoint
 from tui.cli.app import app
 from tui.cli.commands import clock, host, run
 
@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "docs" / "deploy.md"
 BUNDLED = ROOT / "scenarios" / "bundled"
 NO_SETTINGS = {"as_json", "install_completion", "show_completion"}
-READ_ELSEWHERE = {access.USER, access.PASSWORD_FILE, access.CA_FILE, access.CERT_FILE, access.KEY_FILE}
-"""By `broker.transport.access`, which weighs them against what the URL says."""
+READ_ELSEWHERE = {endpoint.USER, endpoint.PASSWORD_FILE, endpoint.CA_FILE, endpoint.CERT_FILE, endpoint.KEY_FILE}
+"""By `broker.transport.endpoint`, which weighs them against what the URL says."""
 
 
 @pytest.mark.parametrize("command", [clock, host])

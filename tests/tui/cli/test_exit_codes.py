@@ -28,6 +28,7 @@ from broker.journal_file import JournalError, JournalWriteError
 from scenarios import ScenarioError, ScenarioWriteError
 from scenarios.deployment import UnknownHouseError
 from scenarios.errors import Problem
+from scenarios.figures import check_paper
 from scenarios.lab import BrokerNotOursError, ControllerError, ExpectationError, LabKindError
 from scenarios.metrics import IntervalError
 from scenarios.results import (
@@ -38,7 +39,6 @@ from scenarios.results import (
     SameSimulationError,
 )
 from scenarios.results.export import require_parquet
-from scenarios.results.paper_figures import check_paper
 from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
 from scenarios.simulation.parallel_runs import WorkerError, picklable_error
 from tests.ended import Ssmic

@@ -19,8 +19,7 @@ from tui.editor.picker import DEFAULT_SKY, Picker, PickerItem, profile_items, sk
 from tui.run.form import about
 from tui.run.form_view import RunForm
 from tui.shell.dialogs import PickPath
-from tui.widgets.path_field import meant_path
-from tui.widgets.text import FieldHelp, SignCheckbox
+from tui.widgets.fields import FieldHelp, SignCheckbox, meant_path
 from tui.widgets.text_match import rank_of, ranked
 
 Editing = Any

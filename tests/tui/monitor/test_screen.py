@@ -40,9 +40,9 @@ from tui.shell.footer import Footer
 from tui.shell.header import StatusLine
 from tui.street_groups import MOST_LISTED
 from tui.widgets.chart import Chart
+from tui.widgets.fields import PlainText
 from tui.widgets.table import VirtualTable
-from tui.widgets.table_columns import placed
-from tui.widgets.text import PlainText
+from tui.widgets.table_rendering import placed
 
 Opened = Any
 UTC = Zone()

@@ -16,9 +16,8 @@ from broker.protocol import TimeReport, topics
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.servers.own_broker import free_port
 from broker.transport import MqttBroker
-from broker.transport.access import Access
+from broker.transport.endpoint import Access, Tls
 from broker.transport.memory import MemoryBroker
-from broker.transport.tls import Tls
 from scenarios.load import load_scenario
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tui.results.runs import columns_for
-from tui.widgets.table_columns import placed
+from tui.widgets.table_rendering import placed
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 140])

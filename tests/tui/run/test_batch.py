@@ -28,8 +28,8 @@ from tui.run.screen import RunScreen
 from tui.run.simulation_client import SimulationBatch
 from tui.run.simulation_messages import ClockReported, Progress
 from tui.shell.dialogs import AskText, Confirm
+from tui.widgets.fields import SignCheckbox
 from tui.widgets.table import VirtualTable
-from tui.widgets.text import SignCheckbox
 
 Opened = Any
 

@@ -28,7 +28,7 @@ from tui.shell.navigation import RunScenario
 from tui.shell.run_controls import neighbour_pace
 from tui.widgets import Chart, FieldHelp
 from tui.widgets.table import VirtualTable
-from tui.widgets.table_columns import placed
+from tui.widgets.table_rendering import placed
 
 Opened = Any
 

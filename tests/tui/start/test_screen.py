@@ -14,7 +14,7 @@ from textual.widgets import OptionList, Static
 from tests.tui.driving import dialog, focus, until
 from tui.shell.dialogs import Confirm
 from tui.shell.navigation import EditScenario
-from tui.start.recent import load_recent, recent_file
+from tui.start.remembered import load_recent, recent_file
 from tui.start.screen import StartScreen, entries
 
 Opened = Any

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from scenarios.event_marks import EventMark, EventMarks
+from scenarios.events import EventMark, EventMarks
 from scenarios.monitor import ObservedNegotiation
 from scenarios.monitor.summaries import energy
 from scenarios.zone import Zone
@@ -24,7 +24,7 @@ from tui.results.contracts import _columns as contract_columns
 from tui.results.negotiation import _columns as recorded_columns
 from tui.run.progress_panel import _COLUMNS as RUN_COLUMNS
 from tui.widgets.chart import Chart, TimeAxis, drawn
-from tui.widgets.table_columns import Column, placed
+from tui.widgets.table_rendering import Column, placed
 from tui.widgets.theme_colours import DEFAULT_VARIABLES, DEMAND, FORECAST, MEANINGS
 
 BERLIN = Zone(7200)

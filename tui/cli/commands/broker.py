@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from broker import first_few, plural
-from tui.cli.option_groups import LoginOptions, takes_groups
 from tui.cli.options import (
     AllowOutside,
     AsJson,
+    LoginOptions,
     SetVariables,
     announce_pipe,
     chosen_values,
@@ -22,6 +22,7 @@ from tui.cli.options import (
     parse_id,
     refuse_before_subcommand,
     refuse_without,
+    takes_groups,
 )
 from tui.log_level import LogLevel
 from tui.safe_output import echo

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from broker import ClockTakenError, SsmicError, plural
-from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
+    AlgorithmOptions,
     AllowOutside,
     AsJson,
     BrokerOption,
@@ -23,14 +23,18 @@ from tui.cli.options import (
     Journal,
     Keep,
     Limit,
+    LoginOptions,
+    NegotiationOptions,
     PromiseOption,
     RunOption,
     ScenarioArgument,
     Seed,
     SetVariables,
     Strategy,
+    SupplyOptions,
     chosen_values,
     given,
+    takes_groups,
 )
 from tui.exit_codes import code_for_supervisor, print_notes, supervised
 from tui.log_level import LogLevel

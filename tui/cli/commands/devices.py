@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from broker import plural
-from tui.cli.option_groups import LoginOptions, takes_groups
-from tui.cli.options import AsJson, given, refuse_without
+from tui.cli.options import AsJson, LoginOptions, given, refuse_without, takes_groups
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 

@@ -7,25 +7,29 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
+    AlgorithmOptions,
     AllowOutside,
     BrokerOption,
     Impatient,
     Journal,
     Limit,
+    LoginOptions,
+    NegotiationOptions,
     PromiseOption,
     RunOption,
     ScenarioArgument,
     Seed,
     SetVariables,
     Strategy,
+    SupplyOptions,
     chosen_values,
     given,
     parse_id,
+    takes_groups,
 )
 from tui.exit_codes import print_notes, supervised
 from tui.log_level import LogLevel

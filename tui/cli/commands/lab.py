@@ -15,17 +15,18 @@ import typer
 
 from broker import plural
 from broker.protocol import LIMIT_WALL_S
-from tui.cli.option_groups import LoginOptions, takes_groups
 from tui.cli.options import (
     AllowOutside,
     AnyBroker,
     AsJson,
+    LoginOptions,
     RunOption,
     ScenarioArgument,
     SetVariables,
     chosen_values,
     given,
     refuse_without,
+    takes_groups,
 )
 from tui.log_level import LogLevel
 

@@ -11,8 +11,8 @@ import typer
 
 from broker import shown
 from broker.protocol import LIMIT_WALL_S
-from tui.cli.option_groups import AlgorithmOptions, LoginOptions, NegotiationOptions, SupplyOptions, takes_groups
 from tui.cli.options import (
+    AlgorithmOptions,
     Algorithms,
     AllowOutside,
     AnyBroker,
@@ -20,14 +20,18 @@ from tui.cli.options import (
     CompareTo,
     HomeAssistant,
     Keep,
+    LoginOptions,
+    NegotiationOptions,
     PromiseOption,
     ScenarioArgument,
     SetVariables,
     Strategy,
+    SupplyOptions,
     chosen_values,
     given,
     parse_id,
     refuse_without,
+    takes_groups,
 )
 from tui.log_level import LogLevel
 

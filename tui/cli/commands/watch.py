@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from tui.cli.commands.tui import has_terminal
-from tui.cli.option_groups import LoginOptions, takes_groups
 from tui.cli.options import (
     AllowOutside,
+    LoginOptions,
     SetVariables,
     announce_pipe,
     chosen_values,
     given,
     parse_id,
     refuse_without,
+    takes_groups,
 )
 from tui.exit_codes import USAGE, complain
 

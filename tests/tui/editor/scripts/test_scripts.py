@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList, Select
 
-from scenarios.event_marks import EventMark
+from scenarios.events import EventMark
 from scenarios.expectations import condition_problems
 from scenarios.files.document import Document
 from scenarios.load import bundled_text

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import FloatArray, LoadProfile
-from scenarios.optimum.linear_pieces import FeasiblePieces, piece_families_of
-from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH
+from scenarios.optimum.starts import BIN_S, TOLERANCE_WH, FeasiblePieces, piece_families_of
 from tests.scenarios.neighbourhoods import load
 
 BINS = 12

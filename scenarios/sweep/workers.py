@@ -1,7 +1,10 @@
-"""Workers of a Dask cluster for the runs of a sweep: on this machine, or those of a scheduler with a URL.
+"""Workers for the runs of a sweep: processes on this machine, or a Dask cluster, here or elsewhere.
 
-Workers may come and go during a sweep, as the jobs of a batch system do. A run whose worker is lost is done again by
-another one, and without any worker the sweep waits.
+Worker processes end when this process does. Each has a pipe of its own, so that one that is killed while it answers
+leaves neither the others nor this process waiting for the rest of its answer.
+
+Workers of a Dask cluster may come and go during a sweep, as the jobs of a batch system do. A run whose worker is lost
+is done again by another one, and without any worker the sweep waits.
 """
 
 from __future__ import annotations
@@ -12,12 +15,13 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from broker import SsmicError
+from broker import SsmicError, end_with_parent
 from scenarios.results import versions
 from scenarios.scenario import Scenario
-from scenarios.simulation import interrupts_blocked_in_children
+from scenarios.simulation import SpawnedProcess, WorkerError, interrupts_blocked_in_children, picklable_error
 from scenarios.sweep.one_run import CONTINUES, Submit, SweepRow, SweepRun, SweepWorkerError, perform_in_worker
 
 if TYPE_CHECKING:
@@ -30,6 +34,73 @@ _LOOK_EVERY_WALL_S = 1.0
 """How often the workers of the cluster are counted."""
 _RETRIES = 2
 """How often a run is repeated that failed for a reason outside itself, such as a worker without memory."""
+
+
+@asynccontextmanager
+async def process_workers(variants: Sequence[Scenario], count: int) -> AsyncIterator[Submit]:
+    """Provide worker processes for the duration of the context; leaving it ends them at once, even during a run.
+
+    Args:
+        variants: The scenarios of the sweep.
+        count: Number of processes.
+
+    Raises:
+        SweepWorkerError: A process cannot be started.
+    """
+    workers: list[SpawnedProcess] = []
+    idle: asyncio.Queue[SpawnedProcess] = asyncio.Queue()
+
+    async def submit(order: SweepRun) -> SweepRow:
+        worker = await idle.get()
+        try:
+            worker.pipe.send(order)
+            answer: SweepRow | SsmicError = await worker.receive(f"run {order.run}: its process")
+        except (WorkerError, OSError) as error:
+            raise _lost(error) from None
+        idle.put_nowait(worker)
+        if isinstance(answer, SsmicError):
+            raise answer
+        return answer
+
+    try:
+        for _ in range(count):
+            # A plug-in may compute in processes of its own.
+            try:
+                worker = SpawnedProcess("ssmic-sweep", _work, tuple(variants), may_have_children=True)
+                worker.start()
+            except OSError as error:
+                raise _lost(error) from None
+            workers.append(worker)
+            idle.put_nowait(worker)
+        yield submit
+    finally:
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.join()
+            worker.pipe.close()
+
+
+def _lost(error: Exception) -> SweepWorkerError:
+    return SweepWorkerError(f"a worker was lost: {error} (killed, or out of memory?); {CONTINUES}")
+
+
+# In a worker process.
+
+
+def _work(pipe: Connection, variants: tuple[Scenario, ...]) -> None:
+    end_with_parent()
+    while True:
+        try:
+            order: SweepRun = pipe.recv()
+        except (EOFError, ConnectionError):
+            return
+        answer: SweepRow | SsmicError
+        try:
+            answer = perform_in_worker(variants[order.variant], order)
+        except Exception as error:  # noqa: BLE001 - its parent raises it
+            answer = picklable_error(error, f"run {order.run}: ")
+        pipe.send(answer)
 
 
 class DaskError(SsmicError):
@@ -168,7 +239,7 @@ def _other_versions(address: str, worker: str, theirs: Mapping[str, str], ours: 
     return DaskError(f"{address}: worker {worker} has other versions, so results would differ: {'; '.join(other)}")
 
 
-# From here on: in the worker.
+# In a Dask worker.
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from scenarios.device_state import DeviceJob, DeviceState
-from scenarios.devices.notices import JobPayload, Notice, StatePayload
+from scenarios.devices.notices import DeviceJob, DeviceState, JobPayload, Notice, StatePayload
 
 
 def test_displays_read_every_key_of_a_devices_state() -> None:

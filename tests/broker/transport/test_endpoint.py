@@ -1,4 +1,4 @@
-"""Connections over TLS, with certificates made here and a real Mosquitto."""
+"""How a broker is reached: what its URL means, which options count, TLS with a real Mosquitto; no password shows."""
 
 from __future__ import annotations
 
@@ -8,24 +8,175 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import given, strategies as st
 
-from broker.errors import BrokerAwayError, BrokerRefusedError, BrokerUnreachableError
+from broker.errors import BrokerAwayError, BrokerRefusedError, BrokerUnreachableError, BrokerUrlError
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery
-from broker.transport.broker_url import BrokerUrl
-from broker.transport.tls import Tls
+from broker.transport.endpoint import AccessOptions, BrokerUrl, Tls, access_to, parse_url
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+NOTHING = AccessOptions()
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
 DAY = dt.timedelta(days=1)
 NOW = dt.timedelta()
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("mqtt://broker", BrokerUrl("broker", 1883)),
+        ("mqtt://broker/", BrokerUrl("broker", 1883)),
+        ("mqtts://broker", BrokerUrl("broker", 8883, tls=True)),
+        ("MQTT://Broker:1884", BrokerUrl("broker", 1884)),
+        ("mqtt://127.0.0.1:1", BrokerUrl("127.0.0.1", 1)),
+        ("mqtt://[::1]:1884", BrokerUrl("::1", 1884)),
+        ("mqtt://house@broker", BrokerUrl("broker", 1883, "house")),
+        ("mqtt://house:@broker", BrokerUrl("broker", 1883, "house", "")),
+        ("mqtt://house:p%40ss%2Fw:rd@broker:1884", BrokerUrl("broker", 1884, "house", "p@ss/w:rd")),
+    ],
+)
+def test_what_is_understood(text: str, url: BrokerUrl) -> None:
+    """Ports have their defaults; user and password are percent-decoded."""
+    assert parse_url(text) == url
+
+
+@given(TEXT, TEXT)
+def test_any_login_can_be_written(user: str, password: str) -> None:
+    """Percent-encoded, it comes out as it was."""
+    url = parse_url(f"mqtt://{quote(user, safe='')}:{quote(password, safe='')}@broker")
+    assert (url.user, url.password) == (user, password)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "broker",
+        "broker:1883",
+        "http://broker",
+        "mqtt:broker",
+        "mqtt://",
+        "mqtt://:1883",
+        "mqtt://broker:0",
+        "mqtt://broker:65536",
+        "mqtt://broker:port",
+        "mqtt://broker/topic",
+        "mqtt://broker?x=1",
+        "mqtt://broker#x",
+        "mqtt://bro ker",
+        "mqtt://[::1",
+        "mqtt://%FF:x@broker",
+        "mqtt://:x@broker",
+    ],
+)
+def test_what_is_refused(text: str) -> None:
+    """The message shows what was given and what was expected."""
+    with pytest.raises(BrokerUrlError, match=r"^broker URL '.*expected mqtt://\[user:password@\]host\[:port\]"):
+        parse_url(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mqtt://house:s3cret@broker",
+        "mqtt://house:s3cret@broker:port",
+        "mqtt://house:s3cret@",
+        "mqtt://house:/s3cret@broker",
+        "mqtt://house:%FFs3cret@broker",
+        "mqtt://house:a@s3cret@broker:0",
+        "mqtt://house:s3cret?@broker",
+        "mqtt://house:s3cret#@broker",
+        "mqtt://house:s3cret\n@broker:0",
+        "http://house:s3cret@broker",
+        "house:s3cret@broker",
+        "//house:s3cret@broker",
+    ],
+)
+def test_a_password_is_never_shown(text: str) -> None:
+    """It appears neither in a valid URL nor in the error about an invalid one."""
+    try:
+        url = parse_url(text)
+    except BrokerUrlError as error:
+        shown = f"{error}{error!r}{error.__cause__}{error.__suppress_context__ or error.__context__}"
+    else:
+        shown = f"{url}{url!r}"
+    assert "s3cret" not in shown
+    assert "broker" in shown
+
+
+def test_a_url_is_shown_as_it_is_written() -> None:
+    """It is shown without the password, with the port."""
+    assert str(parse_url("mqtt://house:x@broker")) == "mqtt://house@broker:1883"
+    assert str(parse_url("mqtts://[::1]")) == "mqtts://[::1]:8883"
+
+
+def test_the_environment_is_enough(tmp_path: Path) -> None:
+    """Containers are configured this way."""
+    file = tmp_path / "password"
+    file.write_text("a secret\u2028, still\n", encoding="utf-8")
+    access = access_to(
+        "mqtts://broker", NOTHING, {"SSMIC_USER": "adler", "SSMIC_PASSWORD_FILE": str(file), "SSMIC_CA_FILE": "/ca"}
+    )
+    assert (access.url.user, access.url.password, access.url.port) == ("adler", "a secret\u2028, still", 8883)
+    assert access.tls.ca_file == Path("/ca")
+    assert "a secret" not in f"{access!r} {access.url}"
+
+
+def test_options_count_more_than_the_url_and_that_more_than_the_environment(tmp_path: Path) -> None:
+    """The nearer to the user, the more it counts."""
+    file = tmp_path / "password"
+    file.write_text("from the file", encoding="utf-8")
+    environment = {"SSMIC_USER": "env", "SSMIC_PASSWORD": "from env", "SSMIC_CA_FILE": "/env", "SSMIC_KEY_FILE": "/k"}
+    by_url = access_to("mqtts://url:from-url@broker", NOTHING, environment)
+    assert (by_url.url.user, by_url.url.password) == ("url", "from-url")
+    options = AccessOptions(user="url", password_file=file, ca_file=Path("/option"))
+    by_option = access_to("mqtts://url:from-url@broker", options, environment)
+    assert by_option.url.password == "from the file"  # noqa: S105 - the test's
+    assert (by_option.tls.ca_file, by_option.tls.key_file) == (Path("/option"), Path("/k"))
+
+
+def test_a_user_in_the_url_takes_the_password_from_the_environment() -> None:
+    """So the password need not be on the command line."""
+    access = access_to("mqtt://adler@broker", NOTHING, {"SSMIC_PASSWORD": "x"})
+    assert (access.url.user, access.url.password) == ("adler", "x")
+
+
+def test_certificates_in_the_environment_are_for_tls_only() -> None:
+    """A broker without TLS is still reached; a certificate given as an option is then an error."""
+    access = access_to("mqtt://broker", NOTHING, {"SSMIC_CA_FILE": "/ca"})
+    assert access.tls.ca_file is None
+    with pytest.raises(BrokerUrlError, match="--ca-file: requires an mqtts:// URL"):
+        access_to("mqtt://broker", AccessOptions(ca_file=Path("/ca")), {})
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "environment", "complaint"),
+    [
+        ("mqtt://a@b", AccessOptions(user="c"), {}, "two users"),
+        ("mqtt://b", NOTHING, {"SSMIC_PASSWORD": "secret"}, "no user"),
+        ("mqtt://b", NOTHING, {"SSMIC_USER": "a", "SSMIC_PASSWORD": "secret", "SSMIC_PASSWORD_FILE": "x"}, "both"),
+        ("mqtt://b", AccessOptions(user="a", password_file=Path("/not/there")), {}, "/not/there"),
+        ("mqtt://b", AccessOptions(user="a", password_file=Path("/dev/null")), {}, "is empty"),
+        ("http://a:secret@b", NOTHING, {}, "expected mqtt://"),
+    ],
+)
+def test_contradictions_are_reported_without_a_password(
+    url: str, options: AccessOptions, environment: dict[str, str], complaint: str
+) -> None:
+    """The error states the problem and where to correct it."""
+    with pytest.raises(BrokerUrlError, match=complaint) as caught:
+        access_to(url, options, environment)
+    assert "secret" not in str(caught.value)
 
 
 @dataclass(frozen=True)

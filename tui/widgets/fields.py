@@ -1,20 +1,114 @@
-"""A path input with suggestions and Tab completion as in a shell."""
+"""Fields of forms, and the texts beside them: a path, a check box, a choice, pasted text, the help line.
+
+A path is completed by Tab as in a shell. Of pasted text, Textual takes the first line, and nothing if that is empty;
+here no line is dropped without a notice. A text is laid out again only if its height changes.
+
+The help line has a fixed place below the fields. Directly under a field it would move the fields below, and a click
+would miss its target.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
+from rich.console import RenderableType
+from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.suggester import Suggester
-from textual.widgets import Input
+from textual.widgets import Checkbox, Input, Select, Static
+from textual.widgets._select import SelectCurrent
+from typing_extensions import override
 
+from broker import plural
+
+ChoiceT = TypeVar("ChoiceT")
 _MOST_ENTRIES = 5_000
+
+
+class PlainText(Static):
+    """Plain text, changed with `say`."""
+
+    def __init__(self, *, classes: str) -> None:
+        """Make it, empty; `classes` are its CSS classes."""
+        super().__init__("", classes=classes, markup=False)
+
+    def say(self, text: str) -> None:
+        """Replace what is shown, if it differs."""
+        if text == self.content:
+            return
+        width = self.content_size.width
+        before = self._lines(width)
+        self.update(text, layout=False)
+        if not width or self._lines(width) != before:
+            self.refresh(layout=True)
+
+    def _lines(self, width: int) -> int:
+        return self.get_content_height(self.container_size, self.app.size, width) if width else 0
+
+
+class SignCheckbox(Checkbox):
+    """A check box whose states differ in their sign; in Textual's own they differ in colour only."""
+
+    DEFAULT_CSS = """
+    SignCheckbox > .toggle--button { color: $foreground 60%; background: $surface; }
+    SignCheckbox.-on > .toggle--button { color: $success; background: $surface; text-style: bold; }
+    """
+
+    @property
+    def _button(self) -> Content:
+        return Content.assemble(("[x]" if self.value else "[ ]", self.get_visual_style("toggle--button")))
+
+
+class TextChoice(Select[ChoiceT]):
+    """A choice with plain text, which follows the options; that nothing is chosen yet is not one of them.
+
+    Textual's own takes brackets and backslashes for markup, keeps the text while the same value is chosen, and offers
+    its prompt as if it could be chosen.
+    """
+
+    @override
+    def _setup_variables_for_options(self, options: Iterable[tuple[RenderableType, ChoiceT]]) -> None:
+        super()._setup_variables_for_options(
+            (Text(prompt) if isinstance(prompt, str) else prompt, value) for prompt, value in options
+        )
+        self._options = [option for option in self._options if option[1] is not self.NULL]
+
+    @override
+    def set_options(self, options: Iterable[tuple[RenderableType, ChoiceT]]) -> None:
+        super().set_options(options)
+        for prompt, value in self._options:
+            if value == self.value:
+                self.query_one(SelectCurrent).update(prompt)
+
+
+def update_if_changed(widget: Static, text: str) -> None:
+    """Update a widget's text if it has changed."""
+    if widget.content != text:
+        widget.update(text)
+
+
+class FieldHelp(Static):
+    """The help line of the focused field."""
+
+    DEFAULT_CSS = """
+    FieldHelp { height: 2; padding: 0 1; color: $text-muted; background: $surface; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__("", markup=False)
+
+    def say(self, text: str) -> None:
+        """Show a help text; empty if no field has the focus."""
+        if text != self.content:
+            self.update(text, layout=False)
 
 
 def completions(folder: Path, suffixes: tuple[str, ...], value: str) -> list[str]:
@@ -178,3 +272,22 @@ class PathInput(Input):
             self.cursor_position = len(longer)
         else:
             self.screen.focus_next()
+
+
+def pasted_line(field: Input, text: str) -> str:
+    """Return a pasted text as one line, its lines separated by blanks.
+
+    A field for a path takes the first line only, and the user is notified of that.
+
+    Args:
+        field: The field that takes the line.
+        text: The pasted text.
+    """
+    filled = [line for line in text.splitlines() if line.strip()]
+    if len(filled) < 2:
+        return filled[0] if filled else text
+    lines = [line.strip() for line in filled]
+    if isinstance(field, PathInput):
+        field.notify(f"Pasted the first of {plural(len(lines), 'line')}: this is a field for one path.", markup=False)
+        return lines[0]
+    return " ".join(lines)

@@ -14,9 +14,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport import MqttBroker
 from broker.transport.base import Delivery, Reconnected
-from broker.transport.broker_url import BrokerUrl
+from broker.transport.endpoint import BrokerUrl
 from broker.transport.filters import check_topic
-from broker.transport.packets import decode_publish, encode_publish
+from broker.transport.socket_buffers import decode_publish, encode_publish
 from tests.patience import PATIENCE_WALL_S
 
 
