@@ -67,11 +67,21 @@ class _LogFile(logging.handlers.WatchedFileHandler):
             self._complain(error)
 
     def _open(self) -> Any:  # noqa: ANN401 - as the standard library types it
-        """Open it; a new one is readable by its owner only, like the results, whose folder may be missing still."""
+        """Open it; a new one is readable by its owner only, like the results, whose folder may be missing still.
+
+        What an earlier process could write only in part, because the disk was full, keeps a line of its own.
+        """
         make_private_folder(Path(self.baseFilename).parent)
 
         def private(path: str, flags: int) -> int:
-            return os.open(path, flags, FILE_MODE)
+            descriptor = os.open(path, flags, FILE_MODE)
+            try:
+                if _is_cut(Path(path)):
+                    os.write(descriptor, b"\n")
+            except OSError:
+                os.close(descriptor)
+                raise
+            return descriptor
 
         return open(self.baseFilename, self.mode, encoding=self.encoding, errors=self.errors, opener=private)
 
@@ -94,6 +104,15 @@ class _LogFile(logging.handlers.WatchedFileHandler):
         if not self._has_complained:
             self._has_complained = True
             complain(f"{self.baseFilename}: the log cannot be written: {error.strerror}")
+
+
+def _is_cut(file: Path) -> bool:
+    """Return whether the last line of a file has no end."""
+    with file.open("rb") as end:
+        if not end.seek(0, os.SEEK_END):
+            return False
+        end.seek(-1, os.SEEK_END)
+        return end.read(1) != b"\n"
 
 
 def log_file_of(results_file: Path) -> Path:

@@ -21,6 +21,7 @@ from .provision import (
     files_of_broker as files_of_broker,
     files_of_logins as files_of_logins,
     login_folder as login_folder,
+    names_of_broker as names_of_broker,
     write_guard as write_guard,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "files_of_broker",
     "files_of_logins",
     "login_folder",
+    "names_of_broker",
     "new_password",
     "password_line",
     "write_guard",

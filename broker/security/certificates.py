@@ -98,6 +98,14 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     return tuple(str(name.value) for name in found)
 
 
+def server_names(file: Path) -> tuple[str, ...] | None:
+    """Return the names that a server's certificate, a file, is valid for; None if it cannot be read."""
+    try:
+        return names_of(x509.load_pem_x509_certificates(file.read_bytes())[0])
+    except (OSError, ValueError):
+        return None
+
+
 def common_name_of(file: Path) -> str | None:
     """Return the common name of a client's certificate, its login at a guarded broker; None if it cannot be read."""
     try:

@@ -33,6 +33,7 @@ from broker.security.certificates import (
     new_client,
     new_server,
     read_credential,
+    server_names,
 )
 from broker.security.mosquitto_conf import is_line_of, new_password, password_line
 
@@ -188,6 +189,11 @@ def files_of_logins(folder: Path, logins: Iterable[str], *, by_certificate: bool
 def files_of_broker(folder: Path) -> tuple[Path, ...]:
     """Return what the broker needs of a folder that `write_guard` wrote: configuration, and where it stores data."""
     return folder / BROKER / conf.CONTAINER_FILE, folder / DATA
+
+
+def names_of_broker(folder: Path) -> tuple[str, ...] | None:
+    """Return the names that the broker's certificate in such a folder is valid for; None if it cannot be read."""
+    return server_names(folder / BROKER / conf.CERT_FILE)
 
 
 def _login_of(entry: Path) -> str:

@@ -99,12 +99,11 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     """Return the TLS settings of a client: TLS 1.2 or newer, with verification of certificate and host name.
 
     Raises:
-        BrokerRefusedError: A file is missing, or contains no certificate or key; the message names it.
+        BrokerRefusedError: A file is missing, unreadable, or contains no certificate or key; the message names it.
     """
     for file in (tls.ca_file, tls.cert_file, tls.key_file):
-        if file is not None and not file.is_file():
-            what = "is not a file" if os.path.lexists(file) else "there is no such file"
-            raise BrokerRefusedError(f"TLS: {file}: {what}")
+        if file is not None and (problem := _problem_of(file)):
+            raise BrokerRefusedError(f"TLS: {file}: {problem}")
     if tls.key_file is not None and tls.cert_file is None:
         raise BrokerRefusedError(f"TLS: the key {tls.key_file} needs a certificate")
     try:
@@ -127,6 +126,17 @@ def client_context(tls: Tls) -> ssl.SSLContext:
                 f"unencrypted key in PEM format ({error})"
             ) from None
     return context
+
+
+def _problem_of(file: Path) -> str:
+    """Return why a file cannot be read; empty if it can."""
+    try:
+        if not file.is_file():
+            return "is not a file" if os.path.lexists(file) else "there is no such file"
+        file.open("rb").close()
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

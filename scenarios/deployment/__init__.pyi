@@ -1,6 +1,7 @@
 from .compose import (
     ComposePlan as ComposePlan,
     compose_text as compose_text,
+    is_named_otherwise as is_named_otherwise,
     missing_secrets as missing_secrets,
     place_of as place_of,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "UnknownHouseError",
     "compose_text",
     "household_text",
+    "is_named_otherwise",
     "load_part",
     "missing_secrets",
     "open_record",

@@ -16,12 +16,22 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from broker.protocol.topics import encode
-from broker.security import CLOCK, SERVICE_LOGINS, WATCHER, files_of_broker, files_of_logins, login_folder
+from broker.security import (
+    CLOCK,
+    SERVICE_LOGINS,
+    WATCHER,
+    files_of_broker,
+    files_of_logins,
+    login_folder,
+    names_of_broker,
+)
 from scenarios.errors import ScenarioError
 from scenarios.files import load_text, read_text
 
 PORT = 8883
 """Port of the guarded broker, MQTT over TLS."""
+BROKER_SERVICE = "broker"
+"""The broker's name among the containers of a Compose file."""
 USER = "10001:10001"
 """User and group of the image, and of the broker, so that it can read what is written for it."""
 _GUARD = Path("/guard")
@@ -31,6 +41,7 @@ _CENTRAL = (
     "a guarded broker, the clock with the manager, and every household in its own container",
     "docker compose up --exit-code-from clock       # runs it, prints the results and stops everything",
 )
+_CENTRAL_ALONE = ("a guarded broker, and the clock with the manager; the households are on other machines", _CENTRAL[1])
 _HOUSEHOLDS = (
     "households whose broker and clock are on another machine",
     "docker compose up                              # each stops when the run ends",
@@ -113,7 +124,7 @@ def compose_text(plan: ComposePlan) -> str:
     """Return the Compose file, rendered from `docker-compose.yml.j2` next to this module."""
     services = _Services(plan)
     is_central = plan.broker is None
-    what, how = _CENTRAL if is_central else _HOUSEHOLDS
+    what, how = _HOUSEHOLDS if not is_central else _CENTRAL if plan.households else _CENTRAL_ALONE
     return _template().render(
         plan=plan,
         what=what,
@@ -162,7 +173,7 @@ class _Services:
         """Return the service that writes the configuration of the broker, and the logins, into volumes."""
         plan = self._plan
         command = ["broker", "init", str(_GUARD), plan.scenario.argument, *self._values]
-        command += ["--name", "broker", "--owner", USER]
+        command += ["--name", BROKER_SERVICE, "--owner", USER]
         command += ["--client-certificates"] if plan.client_certificates else []
         mounts = [
             self._volume("guard", str(_GUARD)),
@@ -231,7 +242,22 @@ def missing_secrets(plan: ComposePlan) -> tuple[Path, ...]:
     needed = files_of_logins(plan.secrets, logins, by_certificate=plan.client_certificates)
     if plan.broker is None:
         needed = (*files_of_broker(plan.secrets), *needed)
-    return tuple(path for path in needed if not path.exists())
+    return tuple(path for path in needed if _is_missing(path))
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:  # in a folder of the user in the containers, which others cannot read
+        return False
+
+
+def is_named_otherwise(plan: ComposePlan) -> bool:
+    """Return whether the certificate that `ssmic broker init` wrote lacks the broker's name among the containers."""
+    if plan.secrets is None or plan.broker is not None:
+        return False
+    names = names_of_broker(plan.secrets)
+    return names is not None and BROKER_SERVICE not in names
 
 
 def _template() -> Template:

@@ -11,6 +11,7 @@ from agents import MANAGER
 from broker import ClockTakenError
 from scenarios.results import (
     ResultsError,
+    ResultsExistError,
     ResultsLockedError,
     ResultsReader,
     ResultsUnreadableError,
@@ -70,6 +71,8 @@ def _begin(path: Path, scenario: Scenario, settings: RunSettings) -> None:
     Raises:
         ResultsError: the file is not this run's, or cannot be written.
     """
+    if path.is_dir():
+        raise ResultsExistError(f"{path}: is a folder; a results file is expected")
     if path.exists() and _holds_no_run(path):
         _remove(path)
     if not path.exists():

@@ -78,3 +78,29 @@ def test_compose_itself_accepts_it(file: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_certificate_without_the_name_in_the_containers_is_noted(tmp_path: Path) -> None:
+    """The clock's container could not connect, with the commands of docs/deploy.md."""
+    guard = tmp_path / "guard"
+
+    def composed(*names: str) -> str:
+        options = [option for name in names for option in ("--name", name)]
+        assert CliRunner().invoke(app, ["broker", "init", str(guard), "street", *options]).exit_code == 0
+        written = CliRunner().invoke(app, ["compose", "street", "--secrets", str(guard), "--central"])
+        assert written.exit_code == 0
+        return " ".join(written.stderr.split())
+
+    assert f"before `docker compose up`: ssmic broker init {guard} --name broker" in composed("broker.example")
+    assert composed("broker") == ""
+    elsewhere = ("--house", "adler", "--broker", "mqtts://broker.example:8883")
+    written = CliRunner().invoke(app, ["compose", "street", "--secrets", str(guard), *elsewhere])
+    assert "name `broker`" not in written.stderr
+
+
+def test_the_documented_certificate_has_the_name_in_the_containers() -> None:
+    """Of the central machine's broker."""
+    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^ssmic broker init guard my\.yaml .*", text, re.MULTILINE)
+    assert "--name broker " in command
+    assert "--name broker.example" in command

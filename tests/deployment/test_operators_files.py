@@ -29,7 +29,7 @@ from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
 from tests.virtual_time import new_virtual_loop
-from tui.exit_codes import FAILED, TRY_AGAIN, code_for_supervisor
+from tui.exit_codes import FAILED, TRY_AGAIN, USAGE, code_for_supervisor
 
 PATIENCE = Timeouts(limit_wall_s=1e6)
 
@@ -176,6 +176,17 @@ def test_a_failed_first_start_leaves_nothing_that_blocks_the_next(
             return await clock(street, settings, broker)
 
     assert quickly(main()).ledger_sha256 == calm.ledger_sha256
+
+
+def test_a_folder_in_place_of_the_results_is_wrong_usage(street: Scenario, tmp_path: Path) -> None:
+    """It was called results that exist already."""
+    (tmp_path / "r.sqlite").mkdir()
+    with (
+        pytest.raises(ResultsError, match=r"r\.sqlite: is a folder; a results file is expected") as refused,
+        open_record(tmp_path / "r.sqlite", street, settings_in(tmp_path)),
+    ):
+        pytest.fail("a run has begun")
+    assert code_for_supervisor(refused.value) == USAGE
 
 
 def test_results_without_journals_are_not_written_over(street: Scenario, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from configparser import ConfigParser
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,23 +63,45 @@ def test_a_unit_restarts_after_temporary_failures(unit: Path) -> None:
     assert int(service(unit)["WatchdogSec"]) >= 3 * 5
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_what_a_unit_runs_is_ready_until_it_ends(unit: Path, tmp_path: Path) -> None:
+    """The clock said after a moment that it stopped, upon which systemd killed it 15 s later, again and again."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(0.1)
+        with started(unit, tmp_path, SSMIC_LIMIT="0.5") as process:
+            assert process.wait(PATIENCE_WALL_S) == exit_codes.BROKER
+        told = []
+        with suppress(TimeoutError):
+            while True:
+                told.append(systemd.recv(100))
+    assert told[-1:] == [b"STOPPING=1"]
+    assert set(told[:-1]) == {b"READY=1\nWATCHDOG=1"}
+
+
 def test_what_a_unit_runs_is_ready_shows_life_and_stops_when_asked(tmp_path: Path) -> None:
     """Started as systemd starts it, with its socket; SIGTERM ends it with the code that counts as success."""
-    unit = service(FOLDER / "ssmic-host@.service")
-    arguments = [a.replace("/etc/ssmic/scenario.yaml", "street") for a in unit["ExecStart"].split()[1:]]
-    environment = {
-        **os.environ,
-        **dict(variable.replace("%i", "adler").split("=", 1) for variable in unit["Environment"].split()),
-        "SSMIC_BROKER": "mqtt://127.0.0.1:1",
-        "SSMIC_JOURNAL": str(tmp_path / "journal"),
-        "NOTIFY_SOCKET": str(tmp_path / "notify"),
-    }
+    unit = FOLDER / "ssmic-host@.service"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(PATIENCE_WALL_S)
-        command = [sys.executable, "-m", "tui", *arguments]
-        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+        with started(unit, tmp_path) as process:
             assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
             process.send_signal(signal.SIGTERM)
-            assert process.wait(PATIENCE_WALL_S) == int(unit["SuccessExitStatus"])
+            assert process.wait(PATIENCE_WALL_S) == int(service(unit)["SuccessExitStatus"])
             assert systemd.recv(100) == b"STOPPING=1"
+
+
+def started(unit: Path, folder: Path, **more: str) -> subprocess.Popen[bytes]:
+    """Start what a unit runs, without a broker; its files, and systemd's socket `notify`, are in a folder."""
+    settings = service(unit)
+    arguments = [a.replace("/etc/ssmic/scenario.yaml", "street") for a in settings["ExecStart"].split()[1:]]
+    variables = settings["Environment"].replace("%i", "adler").replace("/var/lib/ssmic", str(folder))
+    environment = {
+        **os.environ,
+        **dict(variable.split("=", 1) for variable in variables.split()),
+        "SSMIC_BROKER": "mqtt://127.0.0.1:1",
+        "NOTIFY_SOCKET": str(folder / "notify"),
+        **more,
+    }
+    return subprocess.Popen([sys.executable, "-m", "tui", *arguments], env=environment, stderr=subprocess.PIPE)

@@ -48,6 +48,20 @@ def test_a_log_file_that_was_moved_away_is_begun_again(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_line_that_a_full_disk_has_cut_does_not_swallow_the_next_one(tmp_path: Path) -> None:
+    """The first event of a restarted clock was appended to it, so that neither of the two could be read."""
+    file = tmp_path / "r.log.jsonl"
+    file.write_text('{"event": "run begins"}\n{"event": "run fai')
+    for _ in range(2):
+        configure_logs("error", file)
+        structlog.get_logger("broker").error("replayed")
+    configure_logs(None)
+    first, cut, *later = file.read_text().splitlines()
+    assert json.loads(first) == {"event": "run begins"}
+    assert cut == '{"event": "run fai'
+    assert [json.loads(line)["event"] for line in later] == ["replayed", "replayed"]
+
+
 def test_a_log_file_that_cannot_be_opened_is_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its name is taken by a folder, or it belongs to another user: the run failed."""
     file = tmp_path / "r.log.jsonl"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -339,6 +340,8 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     url = "mqtts://broker"
     with pytest.raises(BrokerUnreachableError, match=r"TLS: .*missing.*: there is no such file"):
         MqttBroker(url, tls=Tls(tmp_path / "missing"))
+    with pytest.raises(BrokerUnreachableError, match=r"TLS: .*xxx: cannot be read: File name too long"):
+        MqttBroker(url, tls=Tls(tmp_path / ("x" * 300)))
     with pytest.raises(BrokerUnreachableError, match="text contains no certificates"):
         MqttBroker(url, tls=Tls(text))
     with pytest.raises(BrokerUnreachableError, match="needs a certificate"):
@@ -347,3 +350,8 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
         MqttBroker(url, tls=Tls(cert_file=tmp_path / "client.crt", key_file=tmp_path / "stranger.key"))
     with pytest.raises(BrokerUnreachableError, match="are not a certificate and its"):
         MqttBroker(url, tls=Tls(cert_file=text))
+    if os.geteuid() != 0:
+        text.chmod(0)
+        for tls in (Tls(text), Tls(cert_file=text), Tls(cert_file=tmp_path / "client.crt", key_file=text)):
+            with pytest.raises(BrokerUnreachableError, match=r"TLS: .*text: cannot be read: Permission denied"):
+                MqttBroker(url, tls=tls)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -36,7 +37,7 @@ from tui.cli.options import (
     given,
     takes_groups,
 )
-from tui.exit_codes import code_for_supervisor, print_notes, supervised
+from tui.exit_codes import code_for_supervisor, print_notes
 from tui.log_level import LogLevel
 from tui.safe_output import listed, plugins_on_stderr
 
@@ -200,25 +201,23 @@ def clock(
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file))
-    with supervised():
-        kept, begun_with = _scores_of(loaded, settings, results_file, scores, reset=reset_scores)
-    _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)
+    kept, key = _scores_of(loaded, settings, results_file, scores)
+    begin = partial(kept.begin, [key], afresh=reset_scores)
+    _keep_time(loaded, settings, connection, results_file, kept, begin, as_json=as_json)
 
 
 def _scores_of(
-    scenario: Scenario, settings: RunSettings, results_file: Path, scores: Path | None, *, reset: bool
-) -> tuple[ScoresFile, Mapping[str, int]]:
-    """Return the file that keeps the producers' scores between runs, and those that the run begins with.
+    scenario: Scenario, settings: RunSettings, results_file: Path, scores: Path | None
+) -> tuple[ScoresFile, str]:
+    """Return the file that keeps the producers' scores between runs, and the run's key in it.
 
     Args:
         scenario: The scenario.
         settings: The run.
         results_file: Its results.
         scores: The file that the user named; None: one beside the results.
-        reset: Whether the run begins with fresh scores.
     """
     from scenarios.simulation import ScoresFile, run_key
-    from tui.signals import run_until_interrupted
 
     key = run_key(
         scenario,
@@ -232,8 +231,7 @@ def _scores_of(
     if scores is not None:
         # A named file is used as it is, but a restarted clock begins with the same scores as before.
         key = f"{key}/{settings.run_id}"
-    kept = ScoresFile.beside(results_file, scenario.name, scores)
-    return kept, run_until_interrupted(kept.begin([key], afresh=reset))[0]
+    return ScoresFile.beside(results_file, scenario.name, scores), key
 
 
 def _keep_time(
@@ -242,9 +240,23 @@ def _keep_time(
     connection: MqttBroker,
     results_file: Path,
     kept: ScoresFile,
+    begin: Callable[[], Awaitable[Sequence[Mapping[str, int]]]],
     *,
     as_json: bool,
 ) -> None:
+    """Keep the time of a run until it ends, then show its results.
+
+    Everything is in one event loop: systemd takes the end of the first one for the end of the service.
+
+    Args:
+        loaded: The scenario.
+        settings: The run, without the scores that it begins with.
+        connection: The broker.
+        results_file: The run's results.
+        kept: The producers' scores between runs.
+        begin: Returns those that the run begins with.
+        as_json: Whether the results are shown as JSON.
+    """
     from agents import MANAGER
     from scenarios.deployment import open_record
     from scenarios.simulation import RunCallbacks, run_scenario
@@ -258,12 +270,14 @@ def _keep_time(
     is_ours: list[bool] = []
 
     async def keep_time() -> int:
-        with open_record(results_file, loaded, settings) as record:
+        begun_with = (await begin())[0]
+        begun = replace(settings, scores=begun_with)
+        with open_record(results_file, loaded, begun) as record:
             is_ours.append(True)
             notes().print(f"Run {settings.run_id!r} at {connection.url}", soft_wrap=True)
             outcome = await run_scenario(
                 loaded,
-                settings,
+                begun,
                 connection,
                 local_hosts=[MANAGER],
                 recorder=record.writer,
@@ -271,7 +285,7 @@ def _keep_time(
             )
             record.ended(outcome)
         if outcome.state == "done":
-            await kept.learn(settings.scores, outcome.scores)
+            await kept.learn(begun_with, outcome.scores)
         return exit_code_of([outcome])
 
     failures: list[SsmicError] = []

@@ -52,6 +52,7 @@ def compose(
         Path | None,
         typer.Option(
             metavar="DIR",
+            readable=False,  # it may already belong to the user in the containers
             help="The folder that `ssmic broker init` wrote. [default: a service writes it into volumes]",
             show_default=False,
         ),
@@ -80,7 +81,14 @@ def compose(
     """Print a Docker Compose file: a secured broker, the clock with the manager, one container per household."""
     from agents import MANAGER
     from broker.transport import parse_url
-    from scenarios.deployment import ComposePlan, compose_text, missing_secrets, place_of, write_household_files
+    from scenarios.deployment import (
+        ComposePlan,
+        compose_text,
+        is_named_otherwise,
+        missing_secrets,
+        place_of,
+        write_household_files,
+    )
     from scenarios.load import load_scenario
     from scenarios.simulation import agents_by_host
 
@@ -129,6 +137,12 @@ def compose(
         echo(
             f"note: missing: {shown}; before `docker compose up`, create the logins with `ssmic broker init`, or copy "
             "them here",
+            err=True,
+        )
+    if is_named_otherwise(plan):
+        echo(
+            "note: the broker's certificate is not valid for the name `broker`, by which containers beside it connect; "
+            f"before `docker compose up`: ssmic broker init {secrets} --name broker",
             err=True,
         )
     echo(compose_text(plan), nl=False)
