@@ -97,7 +97,10 @@ class SsmicApp(ErrorBoundary, App[None]):
     Screen { background: $background; }
     Toast { max-width: 76; }
     DataTable > .datatable--header { background: $panel; color: $primary; text-style: bold; }
-    SelectCurrent Static#label { text-wrap: nowrap; text-overflow: ellipsis; }
+    Input > .input--placeholder { color: $text-muted; }
+    SelectCurrent .arrow { color: $text-muted; }
+    SelectCurrent Static#label { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    SelectCurrent.-has-value Static#label { color: $foreground; }
     SearchIcon { display: none; }
     CommandPalette CommandInput { padding-left: 1; }
     """

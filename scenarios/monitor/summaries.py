@@ -8,6 +8,7 @@ from typing import Any
 from agents import giving_periods_s
 from broker import plural
 from scenarios.events import ACTION, action_in_words
+from scenarios.monitor.message_log import shown_agent
 from scenarios.monitor.negotiations import NOBODY
 from scenarios.zone import Zone
 
@@ -112,6 +113,10 @@ def _executed(body: Body, zone: Zone) -> str:
     return f"{at}: {body['outcome']}" if body["outcome"] else at
 
 
+def _consumer(body: Body) -> str:
+    return shown_agent(str(body["consumer"]))
+
+
 def _declined(body: Body) -> str:
     others = ", ".join(body.get("others", ()))
     return f"{body['producer']} declined; also {others}" if others else f"{body['producer']} declined"
@@ -138,7 +143,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ContractCancelled": lambda body, _: f"Cancelled: {body['reason']}",
     "ContractVoid": lambda body, _: f"Not in the ledger: {body['reason']}",
     "Promised": lambda body, zone: (
-        f"{energy(body['energy_wh'])} to {body['consumer']} at {zone.exact_clock(body['start_s'])}"
+        f"{energy(body['energy_wh'])} to {_consumer(body)} at {zone.exact_clock(body['start_s'])}"
     ),
     "PromiseWithdrawn": lambda body, _: f"No longer supplied: {body['reason']}",
     "PromiseVoid": lambda body, zone: f"Released from {zone.exact_clock(body['start_s'])}: {body['reason']}",
@@ -173,11 +178,11 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Conclude": lambda body, _: "The new share stands" if body["is_agreed"] else "The earlier share stands",
     "Shrink": lambda body, _: f"Only {_of_runs(body)} left: {body['reason']}",
     "SharePromised": lambda body, zone: (
-        f"{_of_runs(body)} to {body['consumer']}, {in_periods(body['minutes_mwh'], body['start_s'], zone)}"
+        f"{_of_runs(body)} to {_consumer(body)}, {in_periods(body['minutes_mwh'], body['start_s'], zone)}"
         if body["minutes_mwh"]
-        else f"Nothing to {body['consumer']}"
+        else f"Nothing to {_consumer(body)}"
     ),
-    "ShareDeclined": lambda body, _: f"No to {body['consumer']}: {body['reason']}",
+    "ShareDeclined": lambda body, _: f"No to {_consumer(body)}: {body['reason']}",
     "SharesAnswered": lambda body, _: _answered(body),
     "SharesAmended": lambda body, zone: f"Now {_agreed(body, zone)}",
     "ShareVoid": lambda body, _: f"Released from its share: {body['reason']}",

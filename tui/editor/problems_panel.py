@@ -15,7 +15,7 @@ from broker import plural
 from scenarios import Problem, problem_count
 from scenarios.files import Remedy, ScenarioNote
 from tui.editor import tree_model
-from tui.editor.forms import is_possible, label_of
+from tui.editor.forms import form_of, is_possible, label_of
 from tui.editor.tree_model import Tree
 from tui.widgets import Column, VirtualTable
 
@@ -121,7 +121,7 @@ class ProblemsPanel(Vertical):
         yield VirtualTable[tuple[int, Problem]](
             (
                 Column("part", lambda row: ("✗ " + self._part(row[1]), "bad"), 34, narrow=24),
-                Column("field", lambda row: _field(row[1]), 20, narrow=14),
+                Column("field", lambda row: self._field(row[1]), 20, narrow=14),
                 Column("problem", lambda row: row[1].what),
             ),
             key=lambda row: row[0],
@@ -143,12 +143,14 @@ class ProblemsPanel(Vertical):
     def _part(self, problem: Problem) -> str:
         return tree_model.title_of(self._tree, tree_model.owner_of(self._tree, problem.path))
 
+    def _field(self, problem: Problem) -> str:
+        """Return the label of the problem's field; the key if it has none of its own."""
+        form = form_of(self._tree, tree_model.owner_of(self._tree, problem.path))
+        words = [part for part in problem.path if isinstance(part, str)]
+        key = (words[-1] if words else "").replace("_", " ")
+        return next((field.label for field in form.fields if field.path == problem.path), key)
+
     @on(VirtualTable.Chosen)
     def _chosen(self, event: VirtualTable.Chosen) -> None:
         event.stop()
         self.post_message(self.Chosen(event.row[1]))
-
-
-def _field(problem: Problem) -> str:
-    words = [part for part in problem.path if isinstance(part, str)]
-    return (words[-1] if words else "").replace("_", " ")

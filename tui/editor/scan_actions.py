@@ -70,7 +70,8 @@ class ScanActions:
             return
         access = access_to(url, AccessOptions(), os.environ)
         self._user.tell(f"Listening at {access.url} ...", timeout_wall_s=LISTEN_WALL_S)
-        found = await scan_broker(MqttBroker(access.url, tls=access.tls), LISTEN_WALL_S)
+        broker = MqttBroker(access.url, tls=access.tls, lost_after_wall_s=LISTEN_WALL_S, is_patient=False)
+        found = await scan_broker(broker, LISTEN_WALL_S)
         if not found:
             raise NoDevicesError(f"No device announces itself at {access.url}; see docs/devices.md for what is found.")
         by_label = {

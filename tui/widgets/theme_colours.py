@@ -115,6 +115,8 @@ _TEXT = (
 )
 _GRAPHICS = ("production", "forecast", "committed", "own", "neighbours", "demand", "surplus", "grid-power")
 _OF_FOOTER = ("footer-key-foreground", "footer-description-foreground", "footer-foreground")
+_OVER = (("button-color-foreground", "primary"), ("block-cursor-foreground", "block-cursor-background"))
+"""Colours of text, and of what is behind it."""
 _STEP = 0.04
 
 
@@ -166,7 +168,7 @@ def rich_colour(variables: Mapping[str, str], name: str) -> str:
 def legible(variables: Mapping[str, str]) -> dict[str, str]:
     """Return a theme's variables with colours that differ enough from its background, its surface and its panel.
 
-    The keys of the footer differ from its own background.
+    The keys of the footer differ from its own background, and text on buttons and cursors from theirs.
 
     Args:
         variables: All variables of the theme. Those of themes in the terminal's own colours are returned as they are.
@@ -187,6 +189,10 @@ def legible(variables: Mapping[str, str]) -> dict[str, str]:
         colour = _colour(variables.get(name, ""))
         if colour is not None:
             found[name] = _differing(colour, ((footer, LEAST_OF_GRAPHICS),)).hex
+    for name, behind in _OVER:
+        colour, ground = _colour(found.get(name, "")), _colour(found.get(behind, ""))
+        if colour is not None and ground is not None:
+            found[name] = _differing(colour, ((ground, LEAST_OF_TEXT),)).hex
     return found
 
 

@@ -11,8 +11,9 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Input
 
+from broker.errors import BrokerUnreachableError
 from broker.servers import find_mosquitto, managed_mosquitto
-from broker.transport import MqttBroker
+from broker.transport import LOST_AFTER_WALL_S, MqttBroker
 from scenarios.files.scenario_from_text import load_text
 from scenarios.load import load_scenario
 from tests.tui.editor.test_session import Person
@@ -94,6 +95,19 @@ async def test_found_devices_go_to_the_house_that_was_chosen_or_nowhere(file: Pa
     assert session.work is not None
     (house,) = session.work.tree["houses"]
     assert (house["id"], len(house["devices"])) == (("2", 2) if removed == "1" else ("1", 2))
+
+
+async def test_a_broker_that_does_not_answer_is_reported_before_the_user_has_gone(file: Path) -> None:
+    """A minute passed, most of it without a word on the screen."""
+    session = EditSession()
+    session.open(EditedNeighbourhood.opened(file))
+    session.select(("houses", 1))
+    async with managed_mosquitto() as running:
+        url = f"mqtt://127.0.0.1:{running.url.port}"
+    person = Chooser(url)
+    with pytest.raises(BrokerUnreachableError, match="refused"):
+        async with asyncio.timeout(LOST_AFTER_WALL_S / 2):
+            await ScanActions(session, person, EditActions(session, person), lambda _: None).add_found()
 
 
 async def test_real_devices_of_the_same_name_are_all_listed_and_added(file: Path) -> None:

@@ -24,7 +24,7 @@ from scenarios.monitor.feed import BusFeed
 from scenarios.monitor.message_log import IN_MEMORY, MessageSummary, shown_agent
 from scenarios.monitor.negotiations import ObservedNegotiation
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
-from scenarios.monitor.summaries import KINDS
+from scenarios.monitor.summaries import KINDS, summarize
 from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
@@ -503,6 +503,16 @@ def test_agents_are_shown_by_the_names_that_users_gave() -> None:
     """On the wire, house and device are percent-encoded; the search finds both forms."""
     assert shown_agent("M%C3%BCller/dish%2Fwasher") == "Müller/dish/washer"
     assert shown_agent("pv-100%25") == "pv-100%25"
+    for kind in ("Promised", "SharePromised", "ShareDeclined"):
+        body = {
+            "job_id": "j",
+            "consumer": "M%C3%BCller/tv",
+            "energy_wh": 1,
+            "start_s": 0,
+            "reason": "",
+            "minutes_mwh": [],
+        }
+        assert "to Müller/tv" in summarize(kind, body, Zone())[1]
     line = MessageSummary(0, 0, 0, "M%C3%BCller/tv", 0, "manager", "Declined", "j", "pv declined")
     assert Filter(text="müller")(line)
     assert Filter(text="M%C3")(line)

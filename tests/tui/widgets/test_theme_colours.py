@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.color import Color
 
-from tests.tui.driving import until
+from tests.tui.driving import still, until
 from tui.widgets import MEANINGS
 from tui.widgets.theme_colours import contrast, legible
 
@@ -30,6 +30,27 @@ async def test_colours_differ_from_the_ground_in_every_theme(opened: Any) -> Non
                 assert {name: ratio for name, ratio in worst.items() if ratio < least} == {}, theme
             key, footer = (Color.parse(colours[f"footer-{name}"]) for name in ("key-foreground", "background"))
             assert contrast(key, footer) >= 3.0, theme
+
+
+async def test_what_applies_to_empty_fields_can_be_read_in_every_theme(opened: Any) -> None:
+    """Their hints say the default: those of *Run* had 2.5 in light themes. Text on a button had 2.6 in another."""
+    async with opened(first_area="run", size=(100, 30)) as pilot:
+        for theme in [name for name in pilot.app.available_themes if not name.startswith("ansi")]:
+            pilot.app.theme = theme
+            await still(pilot)
+            said = {text: _contrast_of(pilot, text) for text in ("until last job", "from scenario", "choose", "Start")}
+            assert {text: ratio for text, ratio in said.items() if ratio < 3.0} == {}, theme
+
+
+def _contrast_of(pilot: Any, text: str) -> float:
+    """Return the contrast of the first text on the screen that begins like this."""
+    for strip in pilot.app.screen._compositor.render_strips()[1:]:
+        for segment in strip:
+            if segment.text.strip().startswith(text):
+                return contrast(
+                    Color.from_rich_color(segment.style.color), Color.from_rich_color(segment.style.bgcolor)
+                )
+    raise LookupError(text)
 
 
 def test_colours_that_are_legible_stay_and_those_of_the_terminal_too() -> None:

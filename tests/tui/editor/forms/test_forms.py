@@ -12,6 +12,7 @@ from textual.widgets import Button, Input
 
 from tests.tui.driving import focus
 from tui.editor.tree_view import NeighbourhoodTree
+from tui.widgets.table import VirtualTable
 
 Editing = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -62,6 +63,15 @@ async def test_a_problem_in_the_field_being_edited_is_in_sight_to_its_last_line(
         height = form.region.height
         await person.pilot.resize_terminal(80, 20)
         await person.until(lambda: form.region.height < height and form.region.contains_region(line.region))
+
+
+async def test_the_list_of_problems_calls_a_field_as_its_form_does(editing: Editing, file: Path) -> None:
+    """It had the file's key, which the form does not show: `import eur per kwh` of `from the grid`."""
+    prices = "import_eur_per_kwh: dear, feed_in_eur_per_kwh: 0, neighbour_eur_per_kwh: 0, grid_kg_co2_per_kwh: 0"
+    file.write_text(f"{file.read_text()}tariff: {{{prices}}}\n")
+    async with editing(file, size=(100, 30)) as person:
+        table = person.screen.query_one("#problem-table", VirtualTable)
+        await person.until(lambda: table.rows and "from the grid" in table.render_line(1).text)
 
 
 async def test_a_letter_typed_while_the_form_is_refreshed_is_not_lost(editing: Editing, file: Path) -> None:
