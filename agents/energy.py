@@ -56,6 +56,21 @@ class CumulativeSeries(BaseModel):
             raise ValueError("; ".join(problems))
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether a series is of the same kind and has the same points.
+
+        Pydantic would also compare what is cached: arrays, which have no truth value, and the series itself, as sent.
+        """
+        if not isinstance(other, CumulativeSeries):
+            return NotImplemented
+        return self is other or (
+            type(self) is type(other) and self.times_s == other.times_s and self.cumulative_wh == other.cumulative_wh
+        )
+
+    def __hash__(self) -> int:
+        """Return the hash of the points."""
+        return hash((self.times_s, self.cumulative_wh))
+
     @property
     def start_s(self) -> int:
         """Time of the first point."""
