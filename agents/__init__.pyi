@@ -31,6 +31,7 @@ from .energy import (
     Outlook as Outlook,
     Prediction as Prediction,
     Production as Production,
+    whole_minutes_of as whole_minutes_of,
 )
 from .errors import (
     SettingsError as SettingsError,
@@ -254,4 +255,5 @@ __all__ = [
     "plugin_name",
     "shares_of",
     "unpacked",
+    "whole_minutes_of",
 ]

@@ -56,6 +56,21 @@ class CumulativeSeries(BaseModel):
             raise ValueError("; ".join(problems))
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether a series is of the same kind and has the same points.
+
+        Pydantic would also compare what is cached: arrays, which have no truth value, and the series itself, as sent.
+        """
+        if not isinstance(other, CumulativeSeries):
+            return NotImplemented
+        return self is other or (
+            type(self) is type(other) and self.times_s == other.times_s and self.cumulative_wh == other.cumulative_wh
+        )
+
+    def __hash__(self) -> int:
+        """Return the hash of the points."""
+        return hash((self.times_s, self.cumulative_wh))
+
     @property
     def start_s(self) -> int:
         """Time of the first point."""
@@ -355,14 +370,18 @@ class Production(CumulativeSeries):
         in which this series begins: what the house uses in one part of it is taken from what the other part gives.
         """
         inside = load.times_array[(load.times_array > self.start_s) & (load.times_array < self.end_s)]
-        points_s = np.union1d(self.times_array, inside)
-        is_within = points_s % _MINUTE_S > 0
-        begins_s = points_s[is_within] - points_s[is_within] % _MINUTE_S
-        edges_s = np.unique(np.concatenate([points_s[~is_within], begins_s, begins_s + _MINUTE_S]))
+        edges_s = whole_minutes_of(np.union1d(self.times_array, inside))
         left_wh = np.maximum(self.energy_per_bin_wh(edges_s) - load.energy_per_bin_wh(edges_s), 0.0)
         cumulative_wh = np.concatenate([[0.0], np.cumsum(left_wh)])
         times_s = np.clip(edges_s, self.start_s, self.end_s).astype(np.int64)
         return Production(times_s=tuple(times_s.tolist()), cumulative_wh=tuple(cumulative_wh.tolist()))
+
+
+def whole_minutes_of(times_s: FloatArray) -> FloatArray:
+    """Return the times that are whole minutes, and both ends of the minutes in which the others are, ascending."""
+    is_within = times_s % _MINUTE_S > 0
+    begins_s = times_s[is_within] - times_s[is_within] % _MINUTE_S
+    return np.unique(np.concatenate([times_s[~is_within], begins_s, begins_s + _MINUTE_S]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from agents import CumulativeSeries, Prediction, Production
+from agents import CumulativeSeries, Prediction, Production, whole_minutes_of
 from scenarios.scenario import ProducerSeries, Scenario
 
 
@@ -28,35 +28,52 @@ def own_uses(scenario: Scenario) -> dict[str, CumulativeSeries]:
     return found
 
 
-def net_of_base_loads(scenario: Scenario) -> Scenario:
+def net_of_base_loads(scenario: Scenario, end_s: int | None = None) -> Scenario:
     """Return the scenario without base loads, and with the production that its houses' base loads leave.
 
-    Contracts can get the same energy in both.
+    Contracts can get the same energy in both, minute by minute.
+
+    Args:
+        scenario: The scenario.
+        end_s: End of the run, UNIX seconds; None: the scenario's own. What is forecast later is not produced.
     """
     if not scenario.base_loads:
         return scenario
+    if end_s is None and scenario.days is not None:
+        end_s = scenario.end_s(scenario.days)
     expected = own_uses(scenario)
-    actual: dict[str, CumulativeSeries] = {}
+    left = dict(scenario.producers)
     for house in scenario.houses:
-        load = scenario.base_loads.get(house.id)
         producers = [d.id for d in house.devices if d.type == "producer" and d.id in expected]
-        if load is not None:
-            real = {producer: scenario.producers[producer].actual for producer in producers}
-            actual |= _divided(
-                load, {producer: of or _expected(scenario.producers[producer]) for producer, of in real.items()}
+        actual: dict[str, Production] = {}
+        if producers:
+            actual = _left_by(scenario.base_loads[house.id], {id_: left[id_] for id_ in producers}, end_s)
+        for producer in producers:
+            predictions = left[producer].predictions
+            net = (
+                Prediction(issued_s=p.issued_s, production=p.production.less(expected[producer])) for p in predictions
             )
-    left = {
-        producer: _net(series, expected[producer], actual[producer]) if producer in expected else series
-        for producer, series in scenario.producers.items()
-    }
+            left[producer] = ProducerSeries(tuple(net), actual.get(producer))
     return replace(scenario, producers=left, base_loads={})
 
 
-def _net(series: ProducerSeries, expected: CumulativeSeries, actual: CumulativeSeries) -> ProducerSeries:
-    return ProducerSeries(
-        tuple(Prediction(issued_s=p.issued_s, production=p.production.less(expected)) for p in series.predictions),
-        None if series.actual is None else series.actual.less(actual),
-    )
+def _left_by(
+    load: CumulativeSeries, producers: Mapping[str, ProducerSeries], end_s: int | None
+) -> dict[str, Production]:
+    """Return what the base load of a house leaves of the actual production of its producers, by producer id.
+
+    A single producer without actual production is left out: its predictions say what it produces. Of several producers,
+    the share of each depends on what the others really give, so they all have one.
+    """
+    real: dict[str, Production] = {}
+    for producer, series in producers.items():
+        known = tuple(p for p in series.predictions if end_s is None or p.issued_s <= end_s)
+        if series.actual is not None:
+            real[producer] = series.actual
+        elif len(producers) > 1 and known:
+            real[producer] = _expected(ProducerSeries(known))
+    shares = _divided(load, real, by_minute=True)
+    return {producer: production.less(shares[producer]) for producer, production in real.items()}
 
 
 def _expected(series: ProducerSeries) -> Production:
@@ -67,11 +84,15 @@ def _expected(series: ProducerSeries) -> Production:
     return first
 
 
-def _divided(load: CumulativeSeries, given: Mapping[str, Production]) -> dict[str, CumulativeSeries]:
-    """Divide a load among producers in proportion to what each gives at the time."""
+def _divided(
+    load: CumulativeSeries, given: Mapping[str, Production], *, by_minute: bool = False
+) -> dict[str, CumulativeSeries]:
+    """Divide a load among producers in proportion to what each gives at the time, or in each minute with a point."""
     if len(given) <= 1:
         return dict.fromkeys(given, load)
     times_s = np.unique(np.concatenate([load.times_array, *(of.times_array for of in given.values())]))
+    if by_minute:
+        times_s = whole_minutes_of(times_s)
     energy_wh = np.stack([of.energy_per_bin_wh(times_s) for of in given.values()])
     total_wh = energy_wh.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -14,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from agents import LoadProfile, Production
 from agents.scheduling import AlgorithmSettings
 from broker import first_few
+from broker.protocol import MAX_TIME_S
 
 HOUR_S = 3600
 MARK_STEP_S: Final = 300
 """A day's chart has 288 steps: closer events with the same words are one mark."""
+_Moment = Annotated[int, Field(ge=0, le=MAX_TIME_S)]
+_Factor = Annotated[float, Field(ge=0, le=10)]
 
 
 class _Frozen(BaseModel):
@@ -30,7 +33,7 @@ class CloudFront(_Frozen):
     do: Literal["cloud"] = "cloud"
     producers: tuple[str, ...]
     """In the order in which the front reaches them."""
-    factor: float
+    factor: _Factor
     """Share of the production that remains under the front."""
     ramp_s: int
     """How long the production takes to fall to that, and to rise again, within the duration."""
@@ -50,7 +53,7 @@ class GiveForecast(_Frozen):
     """Its id."""
     production: Production | None = None
     """The forecast; None: it follows from `factor`."""
-    factor: float | None = None
+    factor: _Factor | None = None
     """Without a production: its present forecast for the time from now on, times this factor."""
     is_derived: bool = False
     """It follows from another event, and does not change the actual production."""
@@ -237,7 +240,7 @@ Turn = Literal["agreed", "starts", "ends", "cancelled"]
 class TimelineEvent(_Frozen):
     """An action and its time: `at_s`, or when something happens to a job."""
 
-    at_s: int | None
+    at_s: _Moment | None
     """UNIX seconds; None: it waits for a job."""
     job: str | None = None
     """The job that it waits for; it takes place once, the first time that this happens."""
@@ -253,7 +256,7 @@ class RunEvent(_Frozen):
 
     n: int
     """Counts the run's events from 1."""
-    at_s: int
+    at_s: _Moment
     """Virtual time, UNIX seconds."""
     action: Action
     is_scripted: bool = False

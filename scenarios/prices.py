@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents import FloatArray
+from broker.protocol import MAX_TIME_S
 from scenarios.zone import Zone
 
 DAY_MIN = 24 * 60
@@ -95,6 +96,8 @@ def price_problem(price: Price) -> str | None:
             if np.isnan(price.week()).any():
                 return "time_of_use: a price at each time of the week is expected"
         case PriceSeries(times_s=times_s, eur_per_kwh=values):
+            if any(abs(time_s) > MAX_TIME_S for time_s in times_s):
+                return f"prices: times up to {MAX_TIME_S:,} are expected"
             if not times_s or len(times_s) != len(values) or any(b <= a for a, b in pairwise(times_s)):
                 return "prices: ascending times, each with a price, are expected"
         case _:

@@ -469,7 +469,7 @@ def _impossible_times(scenario: Scenario) -> Iterator[str]:
         last_s = MAX_TIME_S - MAX_DURATION_S
         if (
             job.load_profile.duration_s > MAX_DURATION_S
-            or not 0 <= job.earliest_start_s <= job.latest_start_s <= last_s
+            or not 0 <= min(job.registered_s, job.earliest_start_s) <= job.latest_start_s <= last_s
         ):
             yield f"job {shown(job.job_id)}: starts from 0 to {last_s:,} are expected, and at most {MAX_DURATION_S:,} s"
 

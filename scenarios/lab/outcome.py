@@ -126,7 +126,7 @@ def contracts_of(scenario: Scenario, runs: Iterable[ApplianceRun], end_s: int) -
     minutes = max(1, -((first_s - last_s) // MINUTE_S))
     edges_s = first_s + MINUTE_S * np.arange(minutes + 1, dtype=np.float64)
     # A house's own panels serve its base load before all jobs.
-    left = net_of_base_loads(scenario).producers
+    left = net_of_base_loads(scenario, end_s).producers
     room_wh = {producer: real_production_wh(of, edges_s, end_s) for producer, of in left.items()}
     house_of = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
     return [

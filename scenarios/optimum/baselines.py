@@ -75,7 +75,7 @@ def baselines(
         draws: Number of draws of each random strategy.
         end_s: End of the run, UNIX seconds; None: the scenario's own. Jobs registered later are left out.
     """
-    street = _Street(net_of_base_loads(scenario), end_s)
+    street = _Street(net_of_base_loads(scenario, end_s), end_s)
     rng = Random(f"{scenario.seed if seed is None else seed}/baselines")
     return (
         street.measured("earliest start", [street.first_fit(street.earliest_starts())]),

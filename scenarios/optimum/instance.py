@@ -94,7 +94,7 @@ def instance_of(
             way always may.
         busy: When devices are busy with jobs outside the scenario, UNIX seconds, by the agent id of the consumer.
     """
-    scenario = net_of_base_loads(scenario)
+    scenario = net_of_base_loads(scenario, end_s)
     if end_s is None and scenario.days is not None:
         end_s = scenario.end_s(scenario.days)
     jobs = [job for job in scenario.jobs if end_s is None or job.registered_s <= end_s]

@@ -121,7 +121,7 @@ def clairvoyant_optimum(
     """
     started_wall_s = time.monotonic()
     given = {job: placement for job, placement in (start_plan or {}).items() if placement[0] != GRID}
-    scenario = net_of_base_loads(scenario)
+    scenario = net_of_base_loads(scenario, end_s)
     together = overlapping_jobs(scenario, {job: start_s for job, (_, start_s) in (start_plan or {}).items()})
     extra_starts_s = {job: start_s for job, (_, start_s) in given.items()}
     instance = instance_of(scenario, end_s=end_s, extra_starts_s=extra_starts_s, together=together)

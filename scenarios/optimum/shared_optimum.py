@@ -105,7 +105,7 @@ def shared_optimum_of(
         steps: Steps of the search for prices at most.
     """
     started_wall_s = time.monotonic()
-    scenario = net_of_base_loads(scenario)
+    scenario = net_of_base_loads(scenario, end_s)
     given: dict[str, set[int]] = defaultdict(set)
     for starts_s in given_plans:
         for job_id, start_s in starts_s.items():

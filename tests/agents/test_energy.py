@@ -33,6 +33,21 @@ def test_power_is_constant_between_two_points_and_zero_outside() -> None:
     assert series.energy_until_wh([0, 100, 150, 200, 300, 400, 9999]).tolist() == [0, 0, 5, 10, 10, 10, 10]
 
 
+def test_series_are_equal_by_their_points_whatever_has_been_computed_of_them() -> None:
+    """They were compared with arrays that are kept, and with themselves (as they are sent) without an end."""
+    points = {"times_s": (0, 60, 90), "cumulative_wh": (0.0, 30.0, 31.0)}
+    first, second, longer = (
+        LoadProfile(**points),
+        LoadProfile(**points),
+        LoadProfile(**points | {"times_s": (0, 60, 95)}),
+    )
+    for series in (first, second, longer):
+        assert series.as_sent.energy_until_wh([60]).tolist() == [30]
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first not in (longer, Production(**points))
+
+
 def test_only_differences_count() -> None:
     """A counter may stand anywhere."""
     low = Production(times_s=(0, 60), cumulative_wh=(0.0, 30.0))

@@ -30,7 +30,14 @@ from scenarios.files.series.table_columns import (
     find_unit,
     find_value_column,
 )
-from scenarios.files.series.table_rows import RowTimes, check_times, parsed_rows, rows_in_order, zone_of_times
+from scenarios.files.series.table_rows import (
+    ENDS_NOTE,
+    RowTimes,
+    check_times,
+    parsed_rows,
+    rows_in_order,
+    zone_of_times,
+)
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import Table, read_table, thousands_note
 
@@ -38,7 +45,7 @@ _POWER_UNITS = ("W", "kW", "MW")
 _READINGS: dict[Reading, str] = {"power": "a power", "interval": "energy per interval", "counter": "a counter"}
 MAX_GAP_S = 86_400
 """A longer gap is an error: what happened in it would be invented."""
-_GAP_STEPS = 1.5
+GAP_STEPS = 1.5
 """A longer step, in steps that most rows have, is a gap."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _NOISE = 0.01
@@ -242,9 +249,11 @@ class _Grid:
     """Edges of the intervals, UNIX seconds, including gaps between them."""
     places: NDArray[np.int64]
     """Index of the interval of each value."""
+    are_ends: bool
+    """Whether the times are the ends of the intervals."""
 
     @classmethod
-    def of(cls, times: Sequence[int]) -> _Grid:
+    def of(cls, times: Sequence[int], *, are_ends: bool = False) -> _Grid:
         """Return the grid of at least two ascending times.
 
         A value lasts until the next one, or, if there is a gap, for the step that most of them have. A step that is
@@ -252,7 +261,7 @@ class _Grid:
         """
         steps_s = [after - before for before, after in pairwise(times)]
         step_s = Counter(steps_s).most_common(1)[0][0]
-        longest_s = step_s * _GAP_STEPS
+        longest_s = step_s * GAP_STEPS
         lengths_s = [*(each_s if each_s <= longest_s else step_s for each_s in steps_s), step_s]
         points_s, places = [times[0]], []
         for time_s, length_s in zip(times, lengths_s, strict=True):
@@ -261,7 +270,11 @@ class _Grid:
             places.append(len(points_s) - 1)
             points_s.append(time_s + length_s)
         gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > longest_s)
-        return cls(tuple(times), step_s, gaps, np.array(lengths_s), tuple(points_s), np.array(places))
+        return cls(tuple(times), step_s, gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
+
+    def of_begins(self) -> _Grid:
+        """Return the grid of the beginnings of intervals whose ends are given."""
+        return _Grid.of([time_s - self.step_s for time_s in self.times_s])
 
 
 def _grid_and_values(
@@ -278,7 +291,7 @@ def _grid_and_values(
         return grid, values
     of_time = RowTimes(table, layout.time_column, layout.zone, is_run=is_run)
     times, listed = parsed_rows(table, of_time, layout.value_column, layout.unit, notes)
-    return _Grid.of(times), np.array(listed)
+    return _Grid.of(times, are_ends=of_time.are_ends), np.array(listed)
 
 
 def _shared_grid(table: Table, time_column: int, zone: tzinfo | None, *, is_run: bool) -> _Grid | None:
@@ -301,7 +314,7 @@ def _grid_of_all(table: Table, time_column: int, zone: tzinfo | None, *, is_run:
     except (ScenarioError, ValueError):
         return None  # reading a column reports it
     is_ascending = all(before < after for before, after in pairwise(times))
-    return _Grid.of(times) if is_ascending else None
+    return _Grid.of(times, are_ends=of_time.are_ends) if is_ascending else None
 
 
 def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
@@ -345,6 +358,9 @@ def _cumulated(
     table: Table, grid: _Grid, values: NDArray[np.float64], reading: Reading, notes: list[str]
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return cumulative energy, Wh; `notes` receives gaps and resets of a counter."""
+    if grid.are_ends and reading != "counter":
+        notes.append(ENDS_NOTE)
+        grid = grid.of_begins()
     _tell_gaps(table.where, grid, reading, notes)
     if reading == "counter":
         steps = np.diff(values)
@@ -375,10 +391,20 @@ def _tell_gaps(where: str, grid: _Grid, reading: Reading, notes: list[str]) -> N
     if too_long:
         raise ScenarioError(cap_problems(too_long, where))
     if gaps:
-        longest_min = max(gap_s for _, gap_s in gaps) / 60
         how = "the energy of a gap is spread evenly over it" if reading == "counter" else "a gap counts as 0 Wh"
-        some = f"{plural(len(gaps), 'gap')} (the first from {_shown(gaps[0][0])} on, the longest {longest_min:.0f} min)"
-        notes.append(f"has {some}; {how}.")
+        notes.append(gaps_note(gaps, how))
+
+
+def gaps_note(gaps: Sequence[tuple[int, int]], how: str) -> str:
+    """Return a note on gaps.
+
+    Args:
+        gaps: Their beginnings, UNIX seconds, and lengths, seconds; at least one.
+        how: What counts in them.
+    """
+    longest_min = max(gap_s for _, gap_s in gaps) / 60
+    some = f"{plural(len(gaps), 'gap')} (the first from {_shown(gaps[0][0])} on, the longest {longest_min:.0f} min)"
+    return f"has {some}; {how}."
 
 
 def _shown(time_s: int) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.series.measured_series import GAP_STEPS, gaps_note
 from scenarios.files.series.table_columns import find_time_column, find_value_column
-from scenarios.files.series.table_rows import RowTimes, parsed_rows, zone_of_times
+from scenarios.files.series.table_rows import ENDS_NOTE, RowTimes, parsed_rows, zone_of_times
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import read_table
 from scenarios.prices import PriceSeries, price_problem
@@ -65,7 +68,15 @@ def read_prices(
         units = ", ".join(PRICE_UNITS)
         what = f"column {table.columns[value_column]!r} does not say the unit of its prices; add unit: one of {units}"
         raise ScenarioError([Problem(where, what)])
-    times, values = parsed_rows(table, RowTimes(table, time_column, zone, is_run=False), value_column, None, notes)
+    of_time = RowTimes(table, time_column, zone, is_run=False)
+    times, values = parsed_rows(table, of_time, value_column, None, notes)
+    step_s, count = Counter(after - before for before, after in pairwise(times)).most_common(1)[0]
+    if of_time.are_ends:
+        notes.append(ENDS_NOTE)
+        times = [time_s - step_s for time_s in times]
+    gaps = [(at + step_s, next_ - at - step_s) for at, next_ in pairwise(times) if next_ - at > step_s * GAP_STEPS]
+    if gaps and count > (len(times) - 1) / 2:  # otherwise prices are given when they change
+        notes.append(gaps_note(gaps, "the price before a gap holds on"))
     prices = tuple(round(price * PRICE_UNITS[named], 9) for price in values)
     if (problem := price_problem(PriceSeries(tuple(times), prices))) is not None:
         raise ScenarioError([Problem(where, f"has {problem}")])

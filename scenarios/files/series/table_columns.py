@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, Literal
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.table_times import has_moment, is_clock
 from scenarios.files.series.tables import LOOKED_AT, UNIT_IN_CELL, Table, is_number
+from scenarios.zone import zone_info
 
 Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
 Reading = Literal["power", "interval", "counter"]
@@ -26,8 +28,18 @@ _QUOTIENT = re.compile(
 )
 """Prices, emissions, irradiance and specific yield, whose units have one of power or energy as a part."""
 _UTC_IN_NAME = re.compile(
-    r"(?<![A-Za-z])UTC(?: ?([+-]) ?(\d\d?)(?::?(\d\d))?)?(?![A-Za-z0-9])(?! offset)", re.IGNORECASE
+    r"(?<![A-Za-z])(?:UTC|GMT)(?: ?([+-]) ?(\d\d?)(?::?(\d\d))?)?(?![A-Za-z0-9])(?! offset)", re.IGNORECASE
 )
+_WITH_SUMMER_TIME = {
+    "CET/CEST": "Europe/Berlin",
+    "MEZ/MESZ": "Europe/Berlin",
+    "WET/WEST": "Europe/Lisbon",
+    "EET/EEST": "Europe/Helsinki",
+}
+"""Zones that headers name by their winter time and their summer time, as `MTU (CET/CEST)` of ENTSO-E."""
+_OFFSET_OF_OPEN_METEO = "utc_offset_seconds"
+"""Name of the column, above the table of Open-Meteo, with the offset of all its times, also across clock changes."""
+_TIME_OF_PVGIS = re.compile(r"\d{8}:\d{4}")
 
 
 def find_time_column(table: Table, wanted: str | int | None, *, is_run: bool) -> int:
@@ -93,7 +105,8 @@ def find_value_column(table: Table, wanted: str | int | None, time_column: int |
         return choice[0]
     if not choice:
         raise ScenarioError([Problem(table.where, "has no column with numbers beside its times")])
-    known = ", ".join(repr(table.columns[i]) for i in choice[:8])
+    likely = [*with_unit, *(i for i in choice if i not in with_unit)]
+    known = ", ".join(repr(table.columns[i]) for i in likely[:8])
     what = f"has several columns of values; name one under columns.value: {known}"
     raise ScenarioError([Problem(table.where, what)])
 
@@ -101,6 +114,8 @@ def find_value_column(table: Table, wanted: str | int | None, time_column: int |
 def stated_unit(table: Table, column: int) -> Unit | None:
     """Return the unit that a column's name, the row of units or its first value says."""
     texts = [table.columns[column], table.units[column]] if table.has_header else []
+    if (above := _stated_above(table, column)) is not None:
+        texts.append(above)
     first = next(iter(table.cells(column, 1)), None)
     in_cell = UNIT_IN_CELL.fullmatch(first) if isinstance(first, str) else None
     for text in (_QUOTIENT.sub(" ", text.replace("_", " ")) for text in texts):
@@ -113,13 +128,48 @@ def stated_unit(table: Table, column: int) -> Unit | None:
     return None if in_cell is None else unit_named(in_cell[2])
 
 
-def stated_zone(table: Table, column: int) -> str | None:
-    """Return UTC, or the offset from it, that a column's name or the row of units says; None: neither says one."""
+def stated_zone(table: Table, column: int) -> tuple[str, str] | None:
+    """Return the zone that a table says its times have, and where it says so; None: it says none."""
     for text in (table.columns[column], table.units[column]) if table.has_header else ():
-        found = _UTC_IN_NAME.search(text.replace("_", " "))
-        if found is not None:
-            return "UTC" if found[1] is None else f"{found[1]}{int(found[2]):02}:{found[3] or '00'}"
+        if (zone := _zone_in(text)) is not None:
+            return zone, "as the header says"
+    first = next(iter(table.cells(column, 1)), None)
+    if isinstance(first, str) and _TIME_OF_PVGIS.fullmatch(first):
+        return "UTC", "as PVGIS writes them"
+    zone = _zone_above(table, column)
+    return None if zone is None else (zone, "as is said above the table")
+
+
+def _zone_above(table: Table, column: int) -> str | None:
+    """Return the zone that the lines above a table say a column of times has."""
+    stated = _stated_above(table, column)
+    if stated is not None and (zone := _zone_in(stated) or stated) and (zone[0] in "+-" or zone_info(zone)):
+        return zone
+    for names, values in pairwise(table.above):
+        if _OFFSET_OF_OPEN_METEO in names and len(names) == len(values):
+            offset = re.fullmatch(r"(-?)(\d{1,5})", values[names.index(_OFFSET_OF_OPEN_METEO)])
+            if offset is not None:
+                hours, minutes = divmod(int(offset[2]) // 60, 60)
+                return f"{offset[1] or '+'}{hours:02}:{minutes:02}"
     return None
+
+
+def _zone_in(text: str) -> str | None:
+    """Return the zone that is named in a text: UTC, an offset from it, or a zone with its summer time."""
+    with_summer_time = next((zone for name, zone in _WITH_SUMMER_TIME.items() if name in text.upper()), None)
+    found = _UTC_IN_NAME.search(text.replace("_", " "))
+    if with_summer_time is not None or found is None:
+        return with_summer_time
+    return "UTC" if found[1] is None else f"{found[1]}{int(found[2]):02}:{found[3] or '00'}"
+
+
+def _stated_above(table: Table, column: int) -> str | None:
+    """Return what the lines above a table say of a column: `UTC` in `# Units: time in UTC, electricity in kW`."""
+    if not table.has_header:
+        return None
+    of_column = re.compile(rf"(?<!\w){re.escape(table.columns[column])} in (\w[\w/+-]*)")
+    found = (of_column.search(cell) for cells in table.above for cell in cells)
+    return next((each[1] for each in found if each is not None), None)
 
 
 def unit_named(text: str) -> Unit:

@@ -10,7 +10,7 @@ from typing import Any
 
 from broker import plural
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.series.series_problems import cap_problems
+from scenarios.files.series.series_problems import MAX_PROBLEMS, cap_problems
 from scenarios.files.series.table_columns import UNITS, Unit, stated_zone, unit_named
 from scenarios.files.series.table_times import (
     EXPECTED,
@@ -38,8 +38,15 @@ from scenarios.files.series.tables import (
 )
 
 _TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3600, "h": 3600}
+ENDS_NOTE = "24:00 shows that times are the ends of intervals, so each value counts for the step before its time."
+_END_OF_DAY = re.compile(r"(?<![\d:.])24:00(?::00)?$")
+_BEGIN_OF_DAY = re.compile(r"(?<![\d:.])0?0:00(?::00)?$")
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
 """Beginnings of a last row that is not a measurement."""
+
+
+class _NotAfterError(ValueError):
+    """The time of a row is not after that of the row before."""
 
 
 class RowTimes:
@@ -67,6 +74,8 @@ class RowTimes:
         self._is_of_days = self.is_excel and all(float(self._numbers.parse(cell)).is_integer() for cell in cells)
         """Whether a spreadsheet's numbers are only dates."""
         self._order = self._order_of_dates()
+        self.are_ends = not is_run and self._are_ends()
+        """Whether each time is the end of its interval: one is 24:00, and none 00:00."""
         self._factor = 1
         if is_run and table.has_header:
             words = re.split(r"[^a-z]+", table.columns[column].casefold())
@@ -98,6 +107,12 @@ class RowTimes:
             what = f"the date {str(cells[0])!r} is ambiguous (day or month first); write dates as 2026-06-21"
             raise ScenarioError([Problem(self._table.where, what)])
         return order
+
+    def _are_ends(self) -> bool:
+        clocks = self._table.cells(self.column if self._clock is None else self._clock)
+        if not any(_END_OF_DAY.search(cell) for cell in clocks if isinstance(cell, str) and "24:00" in cell):
+            return False
+        return not any(_BEGIN_OF_DAY.search(cell) for cell in clocks if isinstance(cell, str))
 
     def text(self, cells: Sequence[Any]) -> Any:  # noqa: ANN401 - text, number or date
         """Return a row's time as written."""
@@ -167,12 +182,13 @@ def zone_of_times(
         is_run: See `RowTimes`.
     """
     stated = stated_zone(table, column)
-    name = stated or scenario_zone
+    name = stated[0] if stated else scenario_zone
     texts = table.cells(column, LOOKED_AT)
     first = next(iter(texts), None)
-    found = moment(without_end(first) if isinstance(first, str) and have_ends(texts) else first)
+    first = without_end(first) if isinstance(first, str) and have_ends(texts) else first
+    found = moment(first) or moment(first, "month")
     if name is not None and not is_run and found is not None and found.tzinfo is None:
-        why = "as the header says" if stated else "the scenario's zone"
+        why = stated[1] if stated else "the scenario's zone"
         notes.append(f"times without an offset are taken as {name}, {why}.")
     return name
 
@@ -195,7 +211,7 @@ def parsed_rows(
     problems: list[Problem] = []
     times: list[int] = []
     values: list[float] = []
-    repeated = 0
+    repeated = not_after = 0
     numbers = numbers_of(table, value_column)
     most = max(of_time.column, value_column)
     if of_time.is_excel:
@@ -211,17 +227,27 @@ def parsed_rows(
                 repeated += 1
                 continue
         except ValueError as error:
+            not_after += isinstance(error, _NotAfterError)
             problems.append(Problem(f"{table.where}:{line}", str(error)))
             continue
         times.append(time_s)
         values.append(value)
     if problems:
-        raise ScenarioError(cap_problems(problems, table.where))
+        raise ScenarioError(_not_rising(table, of_time, not_after, repeated) or cap_problems(problems, table.where))
     if len(times) < 2:
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
     if repeated:
         notes.append(f"{plural(repeated, 'row')} like the one before {'was' if repeated == 1 else 'were'} left out.")
     return times, values
+
+
+def _not_rising(table: Table, of_time: RowTimes, not_after: int, repeated: int) -> list[Problem]:
+    """Return that a column holds no times, if most times in it are not after the one before."""
+    if not_after <= MAX_PROBLEMS or not_after + repeated <= len(table.rows) / 2:
+        return []
+    what = f"column {table.columns[of_time.column]!r} has no times that rise from row to row"
+    remedy = "date and time of day are expected in one column, or in two: 2026-06-21 and 12:00"
+    return [Problem(table.where, f"{what}; {remedy}")]
 
 
 def _check_width(table: Table, cells: Sequence[Any], least: int, value_column: int) -> None:
@@ -239,7 +265,7 @@ def _is_repeated(time_s: int, value: float, times: Sequence[int], values: Sequen
         return False
     if (time_s, value) == (times[-1], values[-1]):
         return True
-    raise ValueError(f"the time {text} is not after the one before")
+    raise _NotAfterError(f"the time {text} is not after the one before")
 
 
 def rows_in_order(table: Table, of_time: RowTimes, notes: list[str]) -> Sequence[tuple[int, Sequence[Any]]]:

@@ -45,7 +45,8 @@ _MONTHS = {
 count: the Finnish `marraskuu`, which begins like March, is November."""
 _YEAR_FIRST = re.compile(r"(\d{4})[./](\d{1,2})[./](\d{1,2})")
 _OFFSET = re.compile(r"(.*\d:\d\d.*?)\s*([+-])(\d\d):?([0-5]\d)")
-_NAMED_OFFSET = re.compile(r"(.*\d)\s*(UTC|GMT|Z|WET|CET|MEZ|WEST|EET|CEST|MESZ|EEST)", re.IGNORECASE)
+_NAMES = "UTC|GMT|Z|WET|CET|MEZ|WEST|EET|CEST|MESZ|EEST"
+_NAMED_OFFSET = re.compile(rf"(.*\d)\s*(?:({_NAMES})|\(({_NAMES})\))", re.IGNORECASE)
 _HOURS = {
     "utc": 0,
     "gmt": 0,
@@ -59,7 +60,10 @@ _HOURS = {
     "mesz": 2,
     "eest": 3,
 }
-_INTERVAL = re.compile(r"(.*\d:\d\d(?::\d\d)?(?:\s*[AaPp][Mm])?)\s*(?:\u2013|\s-\s|\bto\b|\bbis\b)\s*.*\d:\d\d.*")
+_INTERVAL = re.compile(
+    rf"(.*\d:\d\d(?::\d\d)?(?:\s*[AaPp][Mm])?(?:\s*\(?(?:{_NAMES})\)?)?)\s*(?:\u2013|\s-\s|\bto\b|\bbis\b)\s*.*\d:\d\d.*",
+    re.IGNORECASE,
+)
 _CLOCKS = re.compile(r"(\d{1,2}:\d\d(?::\d\d)?)-\d{1,2}:\d\d(?::\d\d)?")
 _END_OR_OFFSET = re.compile(r"(.*[ T](\d{1,2}:\d\d)(?::\d\d)?)-(\d\d:\d\d)(?::\d\d)?")
 _ZONE_OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)")
@@ -164,7 +168,7 @@ def _written(text: str, order: DateOrder) -> datetime | None:
     zone: tzinfo | None = None
     named, offset = _NAMED_OFFSET.fullmatch(text), _OFFSET.fullmatch(text)
     if named is not None:
-        text, zone = named[1].rstrip(), timezone(timedelta(hours=_HOURS[named[2].lower()]))
+        text, zone = named[1].rstrip(), timezone(timedelta(hours=_HOURS[(named[2] or named[3]).lower()]))
     elif offset is not None:
         sign = -1 if offset[2] == "-" else 1
         text, zone = offset[1], timezone(sign * timedelta(hours=int(offset[3]), minutes=int(offset[4])))

@@ -73,6 +73,8 @@ class Table:
     """Whether a comma cannot be a separator of columns, and so is one of decimals."""
     notes: tuple[str, ...] = ()
     """Skipped parts, one sentence each."""
+    above: Sequence[Sequence[str]] = ()
+    """Cells of the lines above the table, and its comments."""
     named_columns: int | None = None
     """How many columns the header names, if commas separate them; otherwise None."""
     derived: dict[object, object] = field(default_factory=dict, repr=False)
@@ -324,6 +326,7 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
     else:
         columns = tuple(header[1]) + tuple(f"column {n}" for n in range(len(header[1]) + 1, width + 1))
         skipped = rows.index(header)
+    above = [[line] for line in lines[:LOOKED_AT] if line.startswith("#")] + [list(row[1]) for row in rows[:skipped]]
     if skipped:
         before = "1 line" if skipped == 1 else f"{skipped} lines"
         notes.append(f"{before} before the table {'was' if skipped == 1 else 'were'} left out.")
@@ -335,7 +338,9 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
     if below:
         notes.append(f"{plural(below, 'line')} below the table {'was' if below == 1 else 'were'} left out.")
         data = data[:-below]
-    return _checked(Table(where, columns, units, data, header is not None, has_decimal_comma, tuple(notes), named))
+    return _checked(
+        Table(where, columns, units, data, header is not None, has_decimal_comma, tuple(notes), above, named)
+    )
 
 
 def _counts(line: str) -> bool:

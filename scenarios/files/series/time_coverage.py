@@ -6,16 +6,21 @@ time, and suggest remedies.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 from agents import Job, Production
 from broker import first_few, plural
 from scenarios.files.problems import KeyPath
+from scenarios.prices import PriceSeries
 from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.zone import DAY_S, Zone
 
 _YEAR_S = 365 * DAY_S
+_PRICES_OF_TABLE = 24
+"""From so many prices on, a series is a table that covers a certain time, such as a day."""
 _NAMED = 3
 """Most producers that a remedy names."""
 
@@ -89,6 +94,7 @@ class _Coverage:
             *self._start(),
             *series,
             *self._base_loads(),
+            *self._prices(),
             *self._late_jobs(),
             *(self._dark_jobs() if covered else ()),
         )
@@ -154,6 +160,21 @@ class _Coverage:
             what = f"the base load of {first_few(short)} does not cover the run: it is {span}, and {self._run()}"
             houses = [house.id for house in self._scenario.houses]
             yield ScenarioNote(f"{what}; outside it counts as 0", ("houses", houses.index(short[0]), "base_load"))
+
+    def _prices(self) -> Iterable[ScenarioNote]:
+        """Note tables of prices that end before the run; a few prices may be meant to hold on."""
+        tariff, community = self._scenario.tariff, self._scenario.community
+        for of, part in (("tariff", tariff), ("community", community)):
+            for key in () if part is None else (field.name for field in fields(part)):
+                price = getattr(part, key)
+                if self._end_s is None or not isinstance(price, PriceSeries) or len(price.times_s) < _PRICES_OF_TABLE:
+                    continue
+                step_s, _ = Counter(after - before for before, after in pairwise(price.times_s)).most_common(1)[0]
+                end_s = price.times_s[-1] + step_s
+                if end_s < self._end_s:
+                    span = self._span(price.times_s[0], end_s)
+                    what = f"{of}.{key} does not cover the run: its prices are {span}, and {self._run()}"
+                    yield ScenarioNote(f"{what}; the last price holds on", (of, key))
 
     def _late_jobs(self) -> Iterable[ScenarioNote]:
         """Note jobs that start after the run is over."""

@@ -56,7 +56,7 @@ from scenarios.files.timeline.timeline_model import (
     TimelineEntry,
     WithdrawJobEntry,
 )
-from scenarios.files.times import NOT_A_TIME, parse_moment
+from scenarios.files.times import MAX_TIME_S, NOT_A_TIME, parse_moment
 from scenarios.files.validation import report_errors
 from scenarios.mistyped_names import suggest
 from scenarios.scenario import Expectation, Scenario
@@ -231,7 +231,7 @@ class _TimelineBuilder:
             next_s = first_s + every_s * len(times_s) if rest_s else known.zone.days_later_s(first_s, days)
             if entry.repeat.times is None and next_s > until_s:
                 break
-            if entry.repeat.until is not None and next_s > until_s:
+            if (entry.repeat.until is not None and next_s > until_s) or next_s > MAX_TIME_S:
                 break
             times_s.append(next_s)
         self._count += len(times_s)

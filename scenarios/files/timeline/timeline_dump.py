@@ -53,7 +53,7 @@ def _what(action: Action) -> dict[str, Any]:  # noqa: PLR0911 - one case for eac
     match action:
         case CloudFront():
             return {
-                "producers": list(action.producers),
+                "producers": list(action.producers) or None,
                 "factor": action.factor,
                 "duration": action.duration_s,
                 "ramp": action.ramp_s,
@@ -68,7 +68,7 @@ def _what(action: Action) -> dict[str, Any]:  # noqa: PLR0911 - one case for eac
             return of | {"points": [list(point) for point in points]}
         case ForecastError():
             return {
-                "producers": list(action.producers),
+                "producers": list(action.producers) or None,
                 "growth_per_h": action.growth_per_h,
                 "most": action.most,
                 "every": action.every_s,
@@ -95,6 +95,6 @@ def _what(action: Action) -> dict[str, Any]:  # noqa: PLR0911 - one case for eac
             }
         case SwitchAlgorithm():
             settings = {"penalty": action.algorithm.penalty, "node_limit": action.algorithm.node_limit}
-            return {"producers": list(action.producers), "algorithm": action.algorithm.name, **settings}
+            return {"producers": list(action.producers) or None, "algorithm": action.algorithm.name, **settings}
     plain = action.model_dump(exclude={"do"}, exclude_none=True)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}

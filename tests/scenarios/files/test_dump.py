@@ -152,6 +152,24 @@ def test_the_load_profile_of_a_job_that_only_the_timeline_adds_is_written() -> N
     assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
 
 
+def test_events_for_all_producers_are_written_where_there_are_none() -> None:
+    """An empty list of producers, which no file may have, was written for them."""
+    text = """
+        version: 1
+        name: dark
+        start: 2026-06-21T00:00:00Z
+        seed: 1
+        houses: [{id: a}]
+        timeline:
+          - {at: "10:00", do: cloud, factor: 0.3, duration: 1h}
+          - {at: "10:00", do: forecast_error}
+          - {at: "10:00", do: algorithm, algorithm: exact}
+    """
+    scenario = load_text(text, "dark.yaml", None)
+
+    assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
+
+
 def test_what_is_written_is_tidy() -> None:
     """A job a line, times after the start, what a device's jobs share said once."""
     profile = LoadProfile(times_s=(0, 60), cumulative_wh=(0, 15.5))

@@ -13,6 +13,8 @@ from hypothesis import given, settings, strategies as st
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import to_yaml
 from scenarios.files.scenario_from_text import load_text
+from scenarios.files.series.time_coverage import coverage_notes
+from scenarios.load import load
 from scenarios.metrics.community_allocation import ALLOCATION_KEYS
 from scenarios.prices import Price, PriceBand, PriceSeries, TimeOfUse
 from scenarios.scenario import SCENARIO, Community, Scenario, Tariff, scenario_of
@@ -34,9 +36,14 @@ community:
 START_S = 1_781_992_800
 
 
+def loaded_scenario(price: str, folder: Path | None = None) -> Scenario:
+    """Return the file above with another import price."""
+    return load_text(GOOD.replace("import_eur_per_kwh: 0.35", f"import_eur_per_kwh: {price}"), "s", folder)
+
+
 def loaded(price: str, folder: Path | None = None) -> Price:
     """Return the import price of the file above with another one."""
-    tariff = load_text(GOOD.replace("import_eur_per_kwh: 0.35", f"import_eur_per_kwh: {price}"), "s", folder).tariff
+    tariff = loaded_scenario(price, folder).tariff
     assert tariff is not None
     return tariff.import_eur_per_kwh
 
@@ -84,6 +91,37 @@ def test_a_price_is_read_from_a_table_of_an_exchange(tmp_path: Path) -> None:
         ScenarioError, match=r"has a price of 1e\+297 EUR/kWh; from -1,000,000 to 1,000,000 is expected"
     ):
         loaded("{file: prices.csv, zone: Europe/Berlin}", tmp_path)
+
+
+def test_a_gap_in_a_table_of_prices_is_noted(tmp_path: Path) -> None:
+    """A missing price was replaced by the one before it, without a word; prices that change now and then have no gap."""
+    hours = [f"2026-06-21 {hour:02}:00,{'' if hour in (3, 4, 20) else hour}" for hour in range(24)]
+    (tmp_path / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *hours]), encoding="utf-8")
+    (tmp_path / "s.yaml").write_text(
+        GOOD.replace("0.35", "{file: prices.csv, zone: Europe/Berlin}").replace("seed", "days: 1\nseed"),
+        encoding="utf-8",
+    )
+
+    (note,) = [note for note in load(tmp_path / "s.yaml").notes if "gap" in note]
+    assert "has 2 gaps (the first from 2026-06-21 01:00Z on, the longest 120 min); the price before a gap holds" in note
+
+    changes = ["2026-01-01 00:00,300", "2026-03-10 00:00,250", "2026-06-22 00:00,260", "2026-06-23 00:00,270"]
+    (tmp_path / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *changes]), encoding="utf-8")
+    assert not [note for note in load(tmp_path / "s.yaml").notes if "gap" in note]
+
+
+def test_prices_that_end_before_the_run_are_noted() -> None:
+    """The last price holds on, which is hardly meant of a day-ahead price; a few prices may be meant to hold on."""
+    of_a_day = loaded_scenario(f"{{start: '00:00', step_s: 3600, eur_per_kwh: {[0.3] * 24}}}")
+
+    assert [note.what for note in coverage_notes(of_a_day, days=1)] == []
+    (note,) = coverage_notes(of_a_day, days=2)
+    assert note.what == (
+        "tariff.import_eur_per_kwh does not cover the run: its prices are from 2026-06-21 00:00 to 2026-06-22 00:00 "
+        "(+02:00), and the run is from 2026-06-21 00:00 to 2026-06-23 00:00 (+02:00); the last price holds on"
+    )
+    few = loaded_scenario("{points: [['00:00', 0.3], ['12:00', 0.2]]}")
+    assert coverage_notes(few, days=2) == ()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from scenarios.metrics.community_allocation import allocate
 from scenarios.metrics.energy_split import BASE_LOAD, split_energy
 from scenarios.metrics.kpis import compute_kpis, producer_houses
 from scenarios.metrics.settlement import settle
-from scenarios.scenario import Community, Scenario
+from scenarios.scenario import Community, ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import (
     START_S,
     TARIFF,
@@ -26,6 +26,7 @@ from tests.scenarios.neighbourhoods import (
     job,
     load,
     neighbourhood,
+    producers,
     series_points,
     settled_runs,
     sun,
@@ -165,16 +166,34 @@ def test_energy_adds_up_with_base_loads(run: tuple[Scenario, list[Contract], int
 
 @settings(max_examples=15)
 @given(runs_with_base_loads())
-def test_contracts_get_no_less_where_base_loads_are_taken_from_the_roofs_before(
+def test_contracts_get_the_same_where_base_loads_are_taken_from_the_roofs_before(
     run: tuple[Scenario, list[Contract], int],
 ) -> None:
-    """So the optimum is sought without base loads; contracts get more only if power changes within a minute."""
+    """So the optimum is sought without base loads."""
     scenario, contracts, end_s = run
     settled = settle(scenario, contracts, START_S, end_s)
     beside = settle(net_of_base_loads(scenario), contracts, START_S, end_s)
 
-    assert (beside.delivered_wh >= settled.delivered_wh - EXACT_WH).all()
+    assert beside.delivered_wh == pytest.approx(settled.delivered_wh, abs=EXACT_WH)
     assert (beside.produced_wh <= settled.produced_wh + EXACT_WH).all()
+
+
+@settings(max_examples=25)
+@given(st.lists(producers(), min_size=2, max_size=3), series_points(st.integers(-600, 4000)), st.integers(0, 4000))
+def test_several_roofs_of_a_house_leave_the_same_for_contracts(
+    roofs: list[ProducerSeries], base_points: tuple[tuple[int, float], ...], start_s: int
+) -> None:
+    """Some produce as forecast and others do not, at any second: what each serves depends on what all really give."""
+    jobs = [job(f"j{i}", "a", load((0, 0), (1800, 1000), (3700, 1300))) for i in range(len(roofs))]
+    houses = {"a": {f"pv{i}": roof for i, roof in enumerate(roofs)}}
+    scenario = replace(neighbourhood(houses, jobs), base_loads={"a": draw(*base_points)})
+    contracts = [contract(each, f"pv{i}", start_s) for i, each in enumerate(jobs)]
+    end_s = START_S + 8000
+
+    settled = settle(scenario, contracts, START_S, end_s)
+    beside = settle(net_of_base_loads(scenario, end_s), contracts, START_S, end_s)
+
+    assert beside.delivered_wh == pytest.approx(settled.delivered_wh, abs=EXACT_WH)
 
 
 def test_what_is_only_a_rounding_error_is_no_energy() -> None:

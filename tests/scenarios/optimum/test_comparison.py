@@ -102,6 +102,17 @@ def test_a_job_that_was_withdrawn_counts_neither_in_the_optimum_nor_in_what_was_
     assert swept.figures["share_of_possible"] == pytest.approx(1.0)
 
 
+def test_runs_to_which_the_timeline_adds_a_job_are_compared_with_one_optimum(tmp_path: Path) -> None:
+    """Two seeds of the same day; to compare their scenarios ended in a RecursionError."""
+    scenario = scripted("{at: '07:00', do: add_job, house: a, device: washer, id: extra, latest_start: 9h}")
+    path = tmp_path / "r.sqlite"
+    simulate(Plan(scenario, (1, 2), AlgorithmSettings(), bus="memory", workers=1, out=path, folder=tmp_path))
+    compare(path, 1.0, supply="both")
+    with ResultsReader(path) as results:
+        hashes = {run.comparison["shared_optimum"]["inputs_sha256"] for run in results.runs()}
+    assert len(hashes) == 1
+
+
 def test_simulations_are_compared_with_one_best_plan_unless_they_knew_other_jobs(tmp_path: Path) -> None:
     """Each had 30 s for its own search, which ended with plans of 900 and of 1800 Wh: half as good is not equal."""
 

@@ -165,6 +165,19 @@ def test_base_loads_come_before_jobs() -> None:
     assert shared_optimum_of(scenario, rounds=1).best_wh == pytest.approx(600.0)
 
 
+def test_a_roof_that_gives_more_than_forecast_serves_more_of_its_houses_base_load() -> None:
+    """East and west give 1 kW each and serve 500 W each; by forecast, east would serve all of it, and 500 W be lost."""
+    base = CumulativeSeries(times_s=(START_S, START_S + 24 * HOUR_S), cumulative_wh=(0.0, 24 * 1000.0))
+    nothing = forecast(sun((HOUR_S, 0.0), (2 * HOUR_S, 0.0)))
+    roofs = {
+        "east": forecast(sun((HOUR_S, 0.0), (2 * HOUR_S, 1000.0))),
+        "west": replace(nothing, actual=sun((HOUR_S, 0.0), (2 * HOUR_S, 1000.0))),
+    }
+    scenario = replace(street(roofs, *at_hours((1, 1))), base_loads={"1": base})
+    found = shared_optimum_of(scenario, rounds=1)
+    assert found.best_wh == found.bound_wh == pytest.approx(900.0)
+
+
 def test_what_a_run_started_after_its_window_counts() -> None:
     """Its household was away; the sun came late."""
     late = sun((2 * HOUR_S, 0.0), (round(3.5 * HOUR_S), 0.0), (5 * HOUR_S, 1500.0))

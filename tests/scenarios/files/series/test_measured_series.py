@@ -254,6 +254,73 @@ def test_the_zone_of_a_table_is_its_headers_before_the_scenarios(
     assert said is None or any(said in note for note in loaded.notes)
 
 
+_OPEN_METEO = "latitude,longitude,utc_offset_seconds,timezone\n40.7,-74,-14400,America/New_York\n\n"
+_NINJA = "# Renewables.ninja\n# Units: time in UTC, local_time in Asia/Tokyo, electricity in kW\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "begins", "said"),
+    [
+        ("Elevation (m):\t9\n\ntime,P,T2m\n20260621:0010,1,9\n20260621:0110,2,9\n\nP: PV system power (W)\n", "{value: P}\nunit: kW", "00:10", "UTC, as PVGIS writes them"),  # noqa: E501 - a file's text
+        (f"{_NINJA}time,electricity\n2026-06-21 00:00,1\n2026-06-21 01:00,2\n", "{}", "00:00", "UTC, as is said above the table"),  # noqa: E501 - a file's text
+        (f"{_NINJA}time,local_time,electricity\n2026-06-21 00:00,2026-06-21 09:00,1\n2026-06-21 01:00,2026-06-21 10:00,2\n", "{time: local_time}", "00:00", "Asia/Tokyo, as is said above the table"),  # noqa: E501 - a file's text
+        (f"{_OPEN_METEO}time,pv (kW)\n2026-06-21T00:00,1\n2026-06-21T01:00,2\n", "{}", "04:00", "-04:00, as is said above the table"),  # noqa: E501 - a file's text
+        ("MTU (EET/EEST),kW\n21.06.2026 03:00 - 21.06.2026 04:00,1\n21.06.2026 04:00 - 21.06.2026 05:00,2\n", "{}", "00:00", "Europe/Helsinki, as the header says"),  # noqa: E501 - a file's text
+        ("Date (GMT+1),kW\n2026-06-21 01:00,1\n2026-06-21 02:00,2\n", "{}", "00:00", "+01:00, as the header says"),
+        ("MTU,kW\n21/06/2026 02:00 (CEST) - 21/06/2026 03:00 (CEST),1\n21/06/2026 03:00 (CEST) - 21/06/2026 04:00 (CEST),2\n", "{}", "00:00", None),  # noqa: E501 - a file's text
+        ("Time,Power (kW)\n06/21/2026 00:00,1\n06/21/2026 01:00,2\n", "{}", "04:00", "America/New_York, the scenario's zone"),  # noqa: E501 - a file's text
+    ],
+    ids=["PVGIS", "Renewables.ninja", "its local time", "Open-Meteo", "EET/EEST", "GMT", "(CEST)", "month first"],
+)  # fmt: skip
+def test_the_zone_of_a_service_is_known_from_what_it_writes(
+    text: str, keys: str, begins: str, said: str | None, tmp_path: Path
+) -> None:
+    """A note named the zone that was assumed, the scenario's, and all figures were off by hours."""
+    (tmp_path / "meter.csv").write_text(text, encoding="utf-8")
+    head = _HEAD.replace("+02:00", "").replace("days: 1", "days: 1\nzone: America/New_York")
+    lines = "".join(f"          {line}\n" for line in ("file: meter.csv", *f"columns: {keys}".splitlines()))
+    (tmp_path / "scenario.yaml").write_text(head + lines, encoding="utf-8")
+    loaded = load(tmp_path / "scenario.yaml")
+    assert _steps(loaded.scenario)[0] == (begins, 1000.0)
+    assert [note.split("offset are taken as ")[1] for note in loaded.notes if "taken as" in note] == (
+        [f"{said}."] if said else []
+    )
+
+
+def test_the_time_24_00_shows_that_times_are_the_ends_of_intervals(tmp_path: Path) -> None:
+    """As distributors in Spain write them; the energy of the first hour was that of the second one."""
+    rows = [f"2026/06/21;{hour:02}:00;{1 + hour % 2},5" for hour in range(1, 25)]
+    text = "\n".join(["Fecha;Hora;Consumo_kWh", *rows])
+    loaded = _load(tmp_path, text, BERLIN)
+    assert _steps(loaded.scenario)[:2] == [("22:00", 2500.0), ("23:00", 1500.0)]
+    assert len(_steps(loaded.scenario)) == 24
+    assert any("24:00 shows that times are the ends of intervals" in note for note in loaded.notes)
+
+    at_both_ends = text.replace("Consumo_kWh\n", "Consumo_kWh\n2026/06/21;00:00;7,5\n")
+    assert _steps(_load(tmp_path, at_both_ends, BERLIN).scenario)[0] == ("22:00", 7500.0)
+    counter = _load(tmp_path, text, f"{BERLIN}\nreading: counter").scenario
+    assert _steps(counter)[0][0] == "23:00"  # the reading of a counter is that of its time
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("Month,Day,Hour,AC (W)\n" + "".join(f"{1 + n // 744},1,{n % 24},{n % 24}\n" for n in range(1_000)), "Month"),
+        ("Fecha;Hora;kWh\n" + "".join(f"{20 + n // 24}/06/2026;{1 + n % 24};0,{n % 7}\n" for n in range(48)), "Fecha"),
+    ],
+    ids=["PVWatts", "hours by number"],
+)  # fmt: skip
+def test_a_table_whose_times_are_in_parts_gets_one_error(text: str, column: str, tmp_path: Path) -> None:
+    """It was one for each row, which did not say what was wrong."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, text, f"{BERLIN}\ncolumns: {{value: {'AC (W)' if column == 'Month' else 'kWh'}}}")
+    (problem,) = raised.value.problems
+    assert problem.what == (
+        f"column '{column}' has no times that rise from row to row; date and time of day are expected in one column, "
+        "or in two: 2026-06-21 and 12:00"
+    )
+
+
 @pytest.mark.parametrize(
     "column",
     ["Price [EUR/MWh]", "Spot (€ / kWh)", "radiation (W/m²)", "ghi_wh_m2", "yield kWh/kWp", "gCO2/kWh", "ct per kWh"],
