@@ -17,8 +17,7 @@ from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_after_start, format_iso
 from scenarios.mistyped_names import suggest
-from scenarios.prices import DAY_MIN, WEEKDAYS, Price, PriceBand, PriceSeries, TimeOfUse
-from scenarios.scenario import Community, Tariff
+from scenarios.prices import DAY_MIN, WEEKDAYS, Community, Price, PriceBand, PriceSeries, Tariff, TimeOfUse
 
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 _FORMS = ("time_of_use", "points", "file", "eur_per_kwh")

@@ -14,8 +14,8 @@ from scenarios.errors import ScenarioError
 from scenarios.files.dump import to_yaml
 from scenarios.files.scenario_from_text import load_text
 from scenarios.metrics.community_allocation import ALLOCATION_KEYS
-from scenarios.prices import Price, PriceBand, PriceSeries, TimeOfUse
-from scenarios.scenario import SCENARIO, Community, Scenario, Tariff, scenario_of
+from scenarios.prices import Community, Price, PriceBand, PriceSeries, Tariff, TimeOfUse
+from scenarios.scenario import SCENARIO, Scenario, scenario_of
 
 GOOD = """\
 version: 1
