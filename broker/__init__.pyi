@@ -18,6 +18,9 @@ from .errors import (
     SsmicError as SsmicError,
     UnknownCoroutineError as UnknownCoroutineError,
 )
+from .event_loop import (
+    new_loop as new_loop,
+)
 from .file_writing import (
     FILE_MODE as FILE_MODE,
     atomic_write as atomic_write,
@@ -42,6 +45,10 @@ from .journal_file import (
     JournalWriteError as JournalWriteError,
     setup_parts as setup_parts,
 )
+from .orphan_processes import (
+    end_with_parent as end_with_parent,
+    ending_with_this_process as ending_with_this_process,
+)
 from .plain_text import (
     first_few as first_few,
     plural as plural,
@@ -49,11 +56,6 @@ from .plain_text import (
     printable_json as printable_json,
     printable_line as printable_line,
     without_passwords as without_passwords,
-)
-from .process_end import (
-    end_with_parent as end_with_parent,
-    ending_with_this_process as ending_with_this_process,
-    new_loop as new_loop,
 )
 from .process_memory import (
     keep_in_large_pages as keep_in_large_pages,

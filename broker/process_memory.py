@@ -36,12 +36,12 @@ _LEAST_MIDDLE = 4
 """Minimum number of collections of the youngest generation per collection of the middle one."""
 _RECOUNT = 16
 """Objects are counted again when the number of allocated blocks of memory has changed by this fraction: 1/16."""
-LEAST_BYTES: Final = 256 * 1024**2
-"""Processes with less memory in use gain too little to be noticed."""
+LEAST_BYTES_FOR_LARGE_PAGES: Final = 256 * 1024**2
+"""Processes with less memory in use gain too little from large pages to be noticed."""
 _COLLAPSE = 25
 """`MADV_COLLAPSE` of `linux/mman.h`: merge the pages now. Linux before 6.1 does not know it, and merges them later."""
 _LOOK_EVERY_WALL_S = 5.0
-_SETTINGS = Path("/sys/kernel/mm/transparent_hugepage")
+_LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage")
 _PROCESS = Path("/proc/self")
 
 
@@ -189,7 +189,7 @@ def _unfreeze() -> None:
     gc.unfreeze()
 
 
-async def keep_in_large_pages(least_bytes: int = LEAST_BYTES) -> NoReturn:
+async def keep_in_large_pages(least_bytes: int = LEAST_BYTES_FOR_LARGE_PAGES) -> NoReturn:
     """Let Linux keep the memory of this process in large pages, unless its administrator forbids it, until cancelled.
 
     What is in use now is merged immediately, which takes 0.2 to 4 s for each gigabyte, and again whenever the process
@@ -217,9 +217,9 @@ def _used_bytes() -> int:
 
 def _merge_pages() -> None:
     try:
-        if "[never]" in (_SETTINGS / "enabled").read_text():
+        if "[never]" in (_LARGE_PAGES / "enabled").read_text():
             return
-        page_bytes = int((_SETTINGS / "hpage_pmd_size").read_text())
+        page_bytes = int((_LARGE_PAGES / "hpage_pmd_size").read_text())
         ranges = tuple(_own_memory((_PROCESS / "maps").read_text(), page_bytes))
     except OSError:
         return  # another system, a kernel without large pages, or a sandbox that shows no settings

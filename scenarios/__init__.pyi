@@ -27,9 +27,6 @@ from .figures import (
     FigureKindError as FigureKindError,
     write_figure as write_figure,
 )
-from .judgement import (
-    judge_simulation as judge_simulation,
-)
 from .mistyped_names import suggest as suggest
 from .notes import (
     job_notes as job_notes,
@@ -83,7 +80,6 @@ __all__ = [
     "asyncapi_document",
     "fingerprint",
     "job_notes",
-    "judge_simulation",
     "keys_without_effect",
     "overlap_notes",
     "planned_end_s",

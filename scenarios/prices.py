@@ -1,15 +1,17 @@
-"""Prices of energy that vary in time: time-of-use tables and series."""
+"""Prices of energy: the tariff, the fees of an energy community, and those that vary in time, as tables and series."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from agents import FloatArray
+from agents.sharing import EnergyPrices, PricesOfMinutes
 from broker.protocol import MAX_TIME_S
 from scenarios.zone import Zone
 
@@ -63,6 +65,63 @@ class PriceSeries:
 
 
 Price: TypeAlias = int | float | TimeOfUse | PriceSeries
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """Prices and emissions of energy."""
+
+    import_eur_per_kwh: Price
+    """Bought from the grid."""
+    feed_in_eur_per_kwh: Price
+    """Sold to the grid."""
+    neighbour_eur_per_kwh: Price
+    """Paid by one house to another."""
+    grid_kg_co2_per_kwh: float
+    """Emissions of energy from the grid."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether a price changes over time."""
+        prices = (self.import_eur_per_kwh, self.feed_in_eur_per_kwh, self.neighbour_eur_per_kwh)
+        return not all(isinstance(price, int | float) for price in prices)
+
+
+@dataclass(frozen=True, slots=True)
+class TariffChange:
+    """A tariff that holds from some time on."""
+
+    at_s: int
+    """UNIX seconds."""
+    tariff: Tariff
+
+
+AllocationKey = Literal["static", "proportional", "hierarchical", "negotiated"]
+VatItem = Literal["import", "grid_fee", "fixed_fee", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """How an energy community settles: its allocation key, and fees in addition to the tariff's prices."""
+
+    key: AllocationKey = "hierarchical"
+    """See `scenarios.metrics.allocate`."""
+    interval_s: int = 900
+    """Length of a settlement interval, seconds, whole minutes."""
+    coefficients: Mapping[str, float] | None = None
+    """Key `static`: each house's share of all production, 0 to 1, at most 1 together; None: equal shares."""
+    grid_fee_eur_per_kwh: Price = 0.0
+    """Paid to the grid operator for energy from the grid, on top of the import price."""
+    local_grid_fee_eur_per_kwh: Price | None = None
+    """Paid to the grid operator for energy from other houses; None: no reduction."""
+    supplier_fee_eur_per_year: float = 0.0
+    """Fixed fee of each house, with and without the community."""
+    community_fee_eur_per_year: float = 0.0
+    """Fixed fee of each house for the operation of the community."""
+    vat_percent: float = 0.0
+    """Value added tax, per cent of the amounts that `vat_on` names."""
+    vat_on: tuple[VatItem, ...] = ("import", "grid_fee", "fixed_fee")
+    """What value added tax is paid on; `local` is the price among neighbours."""
 
 
 def prices_at(price: Price, times_s: npt.NDArray[np.int64], zone: Zone) -> FloatArray:
@@ -123,3 +182,54 @@ def _minute_of_week(times_s: npt.NDArray[np.int64], zone: Zone) -> npt.NDArray[n
     starts = [zone.at(quarter * _QUARTER_S) for quarter in quarters.tolist()]
     local_min = np.asarray([(at.weekday() * 24 + at.hour) * 60 + at.minute for at in starts], dtype=np.int64)
     return (local_min[place] + times_s % _QUARTER_S // 60) % (7 * DAY_MIN)
+
+
+def supply_prices(tariff: Tariff | None, community: Community | None, zone: Zone) -> PricesOfMinutes | None:
+    """Return what energy costs a house, with grid fees and value added tax, as shared supply compares it.
+
+    For energy from its own roof, a house forgoes the feed-in price.
+
+    Args:
+        tariff: The tariff.
+        community: The energy community; None: one without fees.
+        zone: The scenario's time zone.
+
+    Returns:
+        None: there is no tariff.
+    """
+    if tariff is None:
+        return None
+    given, fees = tariff, community or Community()
+    local_fee = fees.local_grid_fee_eur_per_kwh
+    local_fee = fees.grid_fee_eur_per_kwh if local_fee is None else local_fee
+
+    def with_vat(item: VatItem) -> float:
+        return 1 + fees.vat_percent / 100 if item in fees.vat_on else 1.0
+
+    def prices(times_s: npt.NDArray[np.int64], replaced: Mapping[str, float]) -> EnergyPrices:
+        changes: dict[str, Any] = dict(replaced)
+        now = replace(given, **changes)
+        return EnergyPrices(
+            own=prices_at(now.feed_in_eur_per_kwh, times_s, zone),
+            neighbour=prices_at(now.neighbour_eur_per_kwh, times_s, zone) * with_vat("local")
+            + prices_at(local_fee, times_s, zone) * with_vat("grid_fee"),
+            grid=prices_at(now.import_eur_per_kwh, times_s, zone) * with_vat("import")
+            + prices_at(fees.grid_fee_eur_per_kwh, times_s, zone) * with_vat("grid_fee"),
+        )
+
+    return prices
+
+
+def price_settings(tariff: Tariff | None, community: Community | None, zone: Zone) -> dict[str, Any] | None:
+    """Return all that `supply_prices` depends on, fit for JSON; None: there is no tariff.
+
+    Args:
+        tariff: See `supply_prices`.
+        community: See `supply_prices`.
+        zone: See `supply_prices`.
+    """
+    if tariff is None:
+        return None
+    kept = ("grid_fee_eur_per_kwh", "local_grid_fee_eur_per_kwh", "vat_percent", "vat_on")
+    fees = {name: value for name, value in asdict(community or Community()).items() if name in kept}
+    return {"tariff": asdict(tariff), "fees": fees, "zone": asdict(zone)}

@@ -42,7 +42,7 @@ from scenarios.events import (
     TimelineEvent,
 )
 from scenarios.gateways import Gateway
-from scenarios.prices import Price, price_problem
+from scenarios.prices import Community, Price, Tariff, TariffChange, price_problem
 from scenarios.zone import DAY_S, Zone
 
 ItemT = TypeVar("ItemT")
@@ -66,63 +66,6 @@ INTERVALS_S = (300, 600, 900, 1800, 3600)
 """Possible lengths of a community's settlement interval, seconds."""
 MOST_SEED = 2**63 - 1
 """The largest integer of SQLite, in which results are stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tariff:
-    """Prices and emissions of energy."""
-
-    import_eur_per_kwh: Price
-    """Bought from the grid."""
-    feed_in_eur_per_kwh: Price
-    """Sold to the grid."""
-    neighbour_eur_per_kwh: Price
-    """Paid by one house to another."""
-    grid_kg_co2_per_kwh: float
-    """Emissions of energy from the grid."""
-
-    @property
-    def varies(self) -> bool:
-        """Whether a price changes over time."""
-        prices = (self.import_eur_per_kwh, self.feed_in_eur_per_kwh, self.neighbour_eur_per_kwh)
-        return not all(isinstance(price, int | float) for price in prices)
-
-
-@dataclass(frozen=True, slots=True)
-class TariffChange:
-    """A tariff that holds from some time on."""
-
-    at_s: int
-    """UNIX seconds."""
-    tariff: Tariff
-
-
-AllocationKey = Literal["static", "proportional", "hierarchical", "negotiated"]
-VatItem = Literal["import", "grid_fee", "fixed_fee", "local"]
-
-
-@dataclass(frozen=True, slots=True)
-class Community:
-    """How an energy community settles: its allocation key, and fees in addition to the tariff's prices."""
-
-    key: AllocationKey = "hierarchical"
-    """See `scenarios.metrics.allocate`."""
-    interval_s: int = 900
-    """Length of a settlement interval, seconds, whole minutes."""
-    coefficients: Mapping[str, float] | None = None
-    """Key `static`: each house's share of all production, 0 to 1, at most 1 together; None: equal shares."""
-    grid_fee_eur_per_kwh: Price = 0.0
-    """Paid to the grid operator for energy from the grid, on top of the import price."""
-    local_grid_fee_eur_per_kwh: Price | None = None
-    """Paid to the grid operator for energy from other houses; None: no reduction."""
-    supplier_fee_eur_per_year: float = 0.0
-    """Fixed fee of each house, with and without the community."""
-    community_fee_eur_per_year: float = 0.0
-    """Fixed fee of each house for the operation of the community."""
-    vat_percent: float = 0.0
-    """Value added tax, per cent of the amounts that `vat_on` names."""
-    vat_on: tuple[VatItem, ...] = ("import", "grid_fee", "fixed_fee")
-    """What value added tax is paid on; `local` is the price among neighbours."""
 
 
 @dataclass(frozen=True, slots=True)

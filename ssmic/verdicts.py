@@ -9,8 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from scenarios import judge_simulation
-from scenarios.expectations import Verdict, junit_xml
+from scenarios.expectations import Verdict, judge_simulation, junit_xml
 from scenarios.optimum import compare
 from scenarios.results import ResultsReader, whole_file
 from ssmic.arguments import EmulationError

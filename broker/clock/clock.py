@@ -120,7 +120,6 @@ class Clock:
             settings.timeouts,
             ran=self._possible_last_steps,
             on_missing=on_missing,
-            own_hosts=settings.indispensable,
             keep=settings.keep,
         )
         self._lost_hosts = LostHosts(settings, self.membership, self._barrier, self._admission, self._quarantine)

@@ -1,17 +1,26 @@
-"""The hosts that the run continues without: when a host counts as lost, and what becomes of the run then."""
+"""The hosts that the run continues without: when a host counts as lost, and what becomes of the run then.
+
+If the run ends, its error names the hosts, and the topics on which nothing came: a broker drops what its access rules
+forbid, and tells neither the writer nor the reader.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
+
 from broker.clock.barrier import RoundBarrier
 from broker.clock.membership import Admission, Membership
-from broker.clock.missing_hosts_error import Owed, missing_error
 from broker.clock.quarantine import Quarantine
 from broker.clock.settings import ClockSettings
 from broker.errors import AgentFailedError, HostsGoneError, HostsMissingError
-from broker.protocol import Failure, shortened
+from broker.plain_text import first_few
+from broker.protocol import MOST_NAMED, Failure, shortened, topics
 
 MOST_LIMITS = 10
 """After this many time limits, the clock gives up on a host that gives signs of life but does not answer."""
+Owed = Literal["announcement", "answer", "messages"]
+"""What hosts owe the clock: their announcement, the answer to a grant, or the messages that their answer reports."""
 
 
 class LostHosts:
@@ -71,12 +80,23 @@ class LostHosts:
         # Other hosts are informed after the step: some may have run it already, before this clock was restarted.
         self._before_the_step += self.quarantine_offenders()
 
-    def drop_missing(self, missing: tuple[str, ...]) -> bool:
-        """Drop hosts that never joined the run; return False if the run must not start without them."""
-        if self._settings.on_loss != "drop" or self._settings.indispensable.intersection(missing):
-            return False
+    def drop_missing(self, missing: tuple[str, ...]) -> None:
+        """Drop hosts that never joined the run.
+
+        Raises:
+            HostsMissingError: The run must not start without them.
+        """
+        settings = self._settings
+        if settings.on_loss != "drop" or settings.indispensable.intersection(missing):
+            raise missing_error(
+                settings.run,
+                missing,
+                settings.timeouts.limit_wall_s,
+                "announcement",
+                own=settings.indispensable,
+                refused={host: list(whys.values())[-1] for host, whys in self._members.refused.items()},
+            )
         self._before_the_step += [agent for host in missing for agent in self._drop(host)]
-        return True
 
     def drop_timed_out(self) -> list[str]:
         """If hosts were silent for too long, fail or drop them; return the agents of dropped hosts.
@@ -129,3 +149,58 @@ class LostHosts:
             why = f"its agent {failure.agent!r} failed: {shortened(failure.traceback.rstrip().rpartition(chr(10))[2])}"
             lost += self._drop(host, why, is_quarantined=True)
         return lost
+
+
+def missing_error(
+    run: str,
+    hosts: Iterable[str],
+    limit_wall_s: float,
+    owed: Owed,
+    *,
+    own: Collection[str],
+    gone: Collection[str] = (),
+    refused: Mapping[str, str] | None = None,
+) -> HostsMissingError:
+    """Return the error that names hosts that were silent for too long.
+
+    Args:
+        run: The run's id.
+        hosts: The hosts.
+        limit_wall_s: For how long the clock has waited, wall-clock seconds.
+        owed: What has not come.
+        own: The hosts of the clock's own process.
+        gone: Those that have left, or whose connection has broken.
+        refused: Those that did announce themselves, and why the clock refused them.
+    """
+    missing, reasons = sorted(hosts), refused or {}
+    what = "messages that they reported" if owed == "messages" else "answer"
+    text = f"no {what} from hosts within {limit_wall_s:g} s: {first_few(missing, MOST_NAMED, repr)}"
+    if silent := [host for host in missing if host not in reasons]:
+        where = "disconnected" if set(silent) <= set(gone) else _where(run, silent, owed)
+        text += f" ({where})"
+    if len(silent) < len(missing):
+        unwanted = (host for host in missing if host in reasons)
+        text += f"; refused: {first_few(unwanted, show=lambda host: f'{host!r} ({reasons[host]})')}"
+    if here := sorted(set(missing).intersection(own)):
+        text += (
+            f"; {here[0]!r} belongs to this process, so the broker's access rules probably do not let its login use "
+            "these topics"
+        )
+    return HostsMissingError(text)
+
+
+def _where(run: str, hosts: list[str], owed: Owed) -> str:
+    """Return on which topics nothing came; of several hosts, as filters."""
+    one = hosts[0] if len(hosts) == 1 else None
+    match owed:
+        case "announcement":
+            return f"no announcement on {topics.hosts(run) if one is None else topics.host(run, one)}"
+        case "answer":
+            if one is None:
+                asked = f"{topics.grants(run)} or {topics.grants_to_one(run)}"
+                return f"asked on {asked}, and nothing came on {topics.dones(run)}"
+            return f"asked on {topics.grant(run, one)}, and nothing came on {topics.done(run, one)}"
+        case "messages":
+            if one is None:
+                return f"they should have come on {topics.all_inboxes(run)} or {topics.all_local(run)}"
+            return f"they should have come on {topics.inboxes_from(run, one)} or {topics.local(run, one)}"

@@ -11,7 +11,6 @@ import structlog
 from pydantic_core import to_json
 
 from broker.clock.barrier import RoundBarrier
-from broker.clock.missing_hosts_error import missing_error
 from broker.errors import MalformedError, ProtocolError
 from broker.hosts import check_session
 from broker.journal_file import setup_differences, setup_parts
@@ -324,7 +323,6 @@ class Admission:
         *,
         ran: Callable[[str], frozenset[int]],
         on_missing: Callable[[tuple[str, ...]], None] | None,
-        own_hosts: frozenset[str],
         keep: bool,
     ) -> None:
         """Create it.
@@ -336,7 +334,6 @@ class Admission:
             timeouts: How long to wait for hosts, and for a sign of life from a host that another process claims to be.
             ran: Returns which steps a host may name as the last one that it ran.
             on_missing: Called with the ids of missing hosts whenever they change before the run starts.
-            own_hosts: The hosts of the clock's own process.
             keep: Whether hosts leave their retained messages at the broker.
         """
         self._keep = keep
@@ -346,7 +343,6 @@ class Admission:
         self._timeouts = timeouts
         self._ran = ran
         self._on_missing = on_missing
-        self._own_hosts = own_hosts
         self._reported_missing: tuple[str, ...] = ()
         self._is_open = False
         """Whether all hosts have been present once; from then on, every change is published at once."""
@@ -432,14 +428,14 @@ class Admission:
         self._changed.set()
 
     async def wait_for_hosts(
-        self, bus: Bus, quarantine_offenders: Callable[[], None], drop_missing: Callable[[tuple[str, ...]], bool]
+        self, bus: Bus, quarantine_offenders: Callable[[], None], drop_missing: Callable[[tuple[str, ...]], None]
     ) -> None:
         """Wait until all hosts are present, or those that are not are dropped, then publish the roster.
 
         Args:
             bus: The clock's connection.
             quarantine_offenders: Quarantines hosts that break the protocol.
-            drop_missing: Drops the hosts that are missing at the time limit; returns False if that is not wanted.
+            drop_missing: Drops the hosts that are missing at the time limit, or raises.
 
         Raises:
             HostsMissingError: Hosts were still missing at the time limit.
@@ -460,15 +456,8 @@ class Admission:
                 wake_wall_s = min(deadline.at_wall_s, soon_wall_s)
                 if await self._barrier.wait(wake_wall_s) or self._barrier.leave_out_suspension((), wake_wall_s):
                     continue
-                if wake_wall_s >= deadline.at_wall_s and not drop_missing(missing):
-                    raise missing_error(
-                        self._run,
-                        missing,
-                        self._timeouts.limit_wall_s,
-                        "announcement",
-                        own=self._own_hosts,
-                        refused={host: list(whys.values())[-1] for host, whys in self._members.refused.items()},
-                    )
+                if wake_wall_s >= deadline.at_wall_s:
+                    drop_missing(missing)
         await self.publish(bus)
 
     def changed(self) -> None:

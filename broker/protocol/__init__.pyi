@@ -7,6 +7,14 @@ from .bounds import (
     VERSION as VERSION,
     clipped as clipped,
 )
+from .decoding import (
+    ReadGrant as ReadGrant,
+    decode as decode,
+    decode_batch as decode_batch,
+    decode_grant as decode_grant,
+    first_problem as first_problem,
+    too_large as too_large,
+)
 from .envelope import (
     Envelope as Envelope,
     Envelopes as Envelopes,
@@ -14,16 +22,8 @@ from .envelope import (
     encode_journaled as encode_journaled,
     envelopes_of as envelopes_of,
 )
-from .fast_decoding import (
-    ReadGrant as ReadGrant,
-    decode_batch as decode_batch,
-    decode_grant as decode_grant,
-)
 from .rejections import (
     RejectedMessages as RejectedMessages,
-    decode as decode,
-    first_problem as first_problem,
-    too_large as too_large,
 )
 from .reorder_buffer import (
     MAX_BUFFERED_BYTES as MAX_BUFFERED_BYTES,

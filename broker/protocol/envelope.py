@@ -2,7 +2,7 @@
 
 Within a process, an envelope holds the agent's message itself, which was validated when its sender created it: it is
 neither encoded as JSON nor validated again. An envelope from another process is validated once, on receipt
-(`broker.protocol.fast_decoding`); the model of the agents' messages validates its body on delivery.
+(`broker.protocol.decoding`); the model of the agents' messages validates its body on delivery.
 """
 
 from __future__ import annotations

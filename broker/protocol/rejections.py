@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
-from pydantic import BaseModel, ValidationError
 
-from broker.errors import MalformedError, UnlistedError
+from broker.errors import UnlistedError
 from broker.protocol import topics
-from broker.protocol.bounds import MAX_PAYLOAD_BYTES, clipped
-from broker.protocol.wire import shortened
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
-ContentT = TypeVar("ContentT")
+from broker.protocol.decoding import first_problem
 
 LOGGED_AT_ONCE = 10
 """Rejected messages per sender and kind of topic that are logged in full before the rest is summarised."""
@@ -38,10 +31,6 @@ class _RateLimit:
     """Topic and error of the last message that was not logged."""
     logged_wall_s: float = 0.0
 
-
-_VERSIONS = 1_000
-"""No release will have a version of the protocol as high as this one."""
-_SAME_RELEASE = "install the same release everywhere"
 
 _FURTHER = ("", "")
 """Takes the place of kind and sender where a message has none, or too many others have."""
@@ -102,55 +91,3 @@ class RejectedMessages:
         counted = {"more": more} if more else {}
         report = log.info if isinstance(error, UnlistedError) else log.warning
         report("dropped", host=self._reader, topic=topic, reason=first_problem(error), **counted)
-
-
-def first_problem(error: Exception) -> str:
-    """Return a one-line description of a message's first problem; keys that the sender chose are shortened."""
-    if isinstance(error, ValidationError):
-        problems = error.errors(include_url=False, include_context=False)
-        first = problems[0]
-        for problem in problems:
-            if problem["loc"] == ("v",) and problem["type"] == "literal_error":
-                # Other fields may be unknown or missing for the same reason.
-                expected = problem["msg"].removeprefix("Input should be ")
-                found = problem["input"]
-                version = str(found) if type(found) is int and 0 <= found < _VERSIONS else "unknown"
-                return f"is of version {version} of the protocol, and this release has {expected}: {_SAME_RELEASE}"
-        place = ".".join(shortened(str(part)) for part in first["loc"])
-        count = error.error_count()
-        others = f"{count} problems, the first: " if count > 1 else ""
-        return clipped(first["msg"] if not place else f"{others}{place}: {first['msg']}")
-    return clipped(str(error))
-
-
-def decode(model: type[ModelT], payload: bytes) -> ModelT:
-    """Return the content of a payload: the only way from the network into the models.
-
-    Args:
-        model: The expected model.
-        payload: As it was received.
-
-    Raises:
-        MalformedError: It is something else, or a value is out of range.
-    """
-    content: ModelT = decoded(model.__pydantic_validator__.validate_json, payload)
-    return content
-
-
-def decoded(read: Callable[[bytes], ContentT], payload: bytes) -> ContentT:
-    """Return a payload as `read` parses it; see `decode`.
-
-    Raises:
-        MalformedError: `read` refuses it.
-    """
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise too_large(len(payload))
-    try:
-        return read(payload)
-    except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the payload
-        raise MalformedError(first_problem(error)) from None
-
-
-def too_large(size_bytes: int) -> MalformedError:
-    """Return the error for a payload above the limit."""
-    return MalformedError(f"a payload of {size_bytes} bytes is too large: at most {MAX_PAYLOAD_BYTES}")

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from broker.errors import BrokerLostError, BrokerUnreachableError
-from broker.process_end import ending_with_this_process
+from broker.orphan_processes import ending_with_this_process
 from broker.security import SecretWriter, password_line
 from broker.servers.own_broker import ATTEMPTS, LOOPBACK, OwnLogin, RunningBroker, free_port, port_taken
 from broker.transport import HEADROOM_BYTES, MAX_PAYLOAD_BYTES, BrokerUrl

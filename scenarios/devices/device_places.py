@@ -12,10 +12,10 @@ from typing import Any
 import structlog
 
 from agents import Announced, Device, DeviceSaid, House, Left, Prediction, Production
-from broker import printable_line
 from scenarios.devices.adapter import Guest, MessageError, UnknownLanguageError
 from scenarios.devices.adapters import guest_of
 from scenarios.devices.device_port import MAX_STRANGERS
+from scenarios.devices.payloads import MAX_TEXT_SHOWN, plain_text, shown_payload
 from scenarios.errors import Problem, ScenarioError
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.mistyped_names import suggest
@@ -23,10 +23,6 @@ from scenarios.scenario import ProducerSeries, Scenario
 
 MAX_ANSWERS_TO_STRANGER = 20
 """How many different errors an unknown device gets."""
-MAX_TEXT_SHOWN = 500
-"""Characters of a problem, or of an expectation, that an error shows; a list of 10,000 houses would be too long."""
-SHOWN_BYTES = 200
-"""Bytes of a faulty payload that an error shows."""
 log = structlog.get_logger(__name__)
 
 GUEST = "guest"
@@ -77,17 +73,6 @@ class AnsweredStrangers:
     def forget(self) -> None:
         """Forget all answers, so that each problem is answered again."""
         self._answered.clear()
-
-
-def plain_text(text: str) -> str:
-    """Return a text that may contain a device's own words as one that can be recorded and shown."""
-    return printable_line(text[:MAX_TEXT_SHOWN])[:MAX_TEXT_SHOWN]
-
-
-def shown_payload(payload: bytes) -> str:
-    """Return the beginning of a message as an error shows it."""
-    text = payload[:SHOWN_BYTES].decode(errors="replace")
-    return text + ("..." if len(payload) > SHOWN_BYTES else "")
 
 
 class DevicePlaces(Mapping[str, Gateway]):

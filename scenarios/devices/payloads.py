@@ -27,7 +27,7 @@ from agents import (
     Production,
     Reported,
 )
-from broker import MAX_CHARACTERS, character_problem, shown
+from broker import MAX_CHARACTERS, character_problem, printable_line, shown
 from scenarios.devices.adapter import MessageError
 from scenarios.devices.device_times import (
     DAY_S,
@@ -44,6 +44,10 @@ PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast"
 """Last levels of the topics that a device writes."""
 MAY_BE_RETAINED = frozenset({"announce", "availability", "forecast"})
 _LOAD_FORMS = "power_w with step_s, points, or energy_wh with duration_s"
+MAX_TEXT_SHOWN = 500
+"""Characters of a problem, or of an expectation, that an error shows; a list of 10,000 houses would be too long."""
+SHOWN_BYTES = 200
+"""Bytes of a faulty payload that an error shows."""
 MAX_BYTES = 64 * 1024
 MAX_STEPS = 10_000
 MAX_POINTS = 15_000
@@ -427,3 +431,14 @@ def problem_in_words(one: ErrorDetails) -> str:
         words = ("character is", "entry is") if is_one else ("characters are", "entries are")
         return _LIMITS[one["type"]].format(**numbers, characters=words[0], entries=words[1])
     return _EXPECTED.get(one["type"], one["msg"].removeprefix("Value error, "))
+
+
+def plain_text(text: str) -> str:
+    """Return a text that may contain a device's own words as one that can be recorded and shown."""
+    return printable_line(text[:MAX_TEXT_SHOWN])[:MAX_TEXT_SHOWN]
+
+
+def shown_payload(payload: bytes) -> str:
+    """Return the beginning of a message as an error shows it."""
+    text = payload[:SHOWN_BYTES].decode(errors="replace")
+    return text + ("..." if len(payload) > SHOWN_BYTES else "")

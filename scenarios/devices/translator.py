@@ -15,9 +15,9 @@ from agents import CommandRefused, DeviceCommand, DeviceEvent, DeviceNotice, Lef
 from broker.protocol import clipped
 from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLibraryError
 from scenarios.devices.adapters import language_for
-from scenarios.devices.device_places import DevicePlaces, plain_text, shown_payload
+from scenarios.devices.device_places import DevicePlaces
 from scenarios.devices.device_port import MAX_TOPIC_SHOWN, WaitingMessage
-from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2
+from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2, plain_text, shown_payload
 from scenarios.gateways import S2, Gateway
 from scenarios.zone import Zone
 

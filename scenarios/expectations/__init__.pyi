@@ -11,6 +11,7 @@ from .language import (
 from .verdicts import (
     Verdict as Verdict,
     judge as judge,
+    judge_simulation as judge_simulation,
     judge_so_far as judge_so_far,
     junit_xml as junit_xml,
     verdict_json as verdict_json,
@@ -25,6 +26,7 @@ __all__ = [
     "condition_notes",
     "condition_problems",
     "judge",
+    "judge_simulation",
     "judge_so_far",
     "junit_xml",
     "quoted",

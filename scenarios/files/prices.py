@@ -17,8 +17,8 @@ from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_after_start, format_iso
 from scenarios.mistyped_names import suggest
-from scenarios.prices import DAY_MIN, WEEKDAYS, Price, PriceBand, PriceSeries, TimeOfUse
-from scenarios.scenario import MAX_SUM_OF_SHARES, Community, Tariff
+from scenarios.prices import DAY_MIN, WEEKDAYS, Community, Price, PriceBand, PriceSeries, Tariff, TimeOfUse
+from scenarios.scenario import MAX_SUM_OF_SHARES
 
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 _FORMS = ("time_of_use", "points", "file", "eur_per_kwh")

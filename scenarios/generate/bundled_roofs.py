@@ -20,7 +20,8 @@ from agents import Prediction, Production
 from scenarios.appliances import steps_wh
 from scenarios.generate.solar import ClearSkyPower, Roof, Site
 from scenarios.generate.weather import FORECAST_STEP_MIN, MINUTES, CloudCover
-from scenarios.scenario import ProducerSeries, Tariff
+from scenarios.prices import Tariff
+from scenarios.scenario import ProducerSeries
 
 _EXTRATERRESTRIAL_W_PER_M2 = 1361.0
 _GROUND_REFLECTS = 0.2

@@ -23,8 +23,8 @@ from scenarios.metrics.base_load_supply import BaseLoadEnergy
 from scenarios.metrics.community_bills import CommunityAccount, community_account
 from scenarios.metrics.minute_table import IntArray, blocks_of
 from scenarios.metrics.settlement import MINUTE_S, Settlement
-from scenarios.prices import Price, prices_at
-from scenarios.scenario import Community, Scenario, Tariff, TariffChange
+from scenarios.prices import Community, Price, Tariff, TariffChange, prices_at
+from scenarios.scenario import Scenario
 from scenarios.zone import Zone
 
 WH_PER_KWH = 1000.0

@@ -17,7 +17,7 @@ from agents import FloatArray
 from scenarios.metrics.base_load_supply import BaseLoadEnergy
 from scenarios.metrics.minute_table import IntArray, MinuteTable
 from scenarios.metrics.settlement import Settlement
-from scenarios.scenario import AllocationKey
+from scenarios.prices import AllocationKey
 
 ALLOCATION_KEYS: tuple[AllocationKey, ...] = get_args(AllocationKey)
 MILLI = 1000

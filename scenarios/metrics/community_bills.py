@@ -21,8 +21,7 @@ from agents import FloatArray
 from scenarios.metrics.community_allocation import MILLI, Allocation, allocate
 from scenarios.metrics.minute_table import IntArray
 from scenarios.metrics.settlement import MINUTE_S, Settlement
-from scenarios.prices import Price, prices_at
-from scenarios.scenario import Community, Tariff, TariffChange, VatItem
+from scenarios.prices import Community, Price, Tariff, TariffChange, VatItem, prices_at
 from scenarios.zone import Zone
 
 YEAR_S = 365 * 86_400

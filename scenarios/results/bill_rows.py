@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from scenarios.metrics import Bill, CommunityAccount, Settlement, account_of, bills_of, rest_wh
+from scenarios.prices import AllocationKey, Community
 from scenarios.results.schema import BILLS_TABLE
-from scenarios.scenario import AllocationKey, Community, Scenario
+from scenarios.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)

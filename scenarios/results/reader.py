@@ -34,6 +34,7 @@ from scenarios.metrics import (
     settle,
 )
 from scenarios.mistyped_names import suggest
+from scenarios.prices import Community
 from scenarios.realised_scenario import RealisedScenario, realise
 from scenarios.results.bill_rows import BillRow, bill_rows, read_bills
 from scenarios.results.connection import DAMAGE, ResultsError, damage_of, open_for_reading, translate_read_errors
@@ -69,7 +70,7 @@ from scenarios.results.rows import (
     run_info_of,
 )
 from scenarios.results.schema import has_table
-from scenarios.scenario import Community, Scenario, contradiction, planned_end_s, scenario_digest, scenario_of
+from scenarios.scenario import Scenario, contradiction, planned_end_s, scenario_digest, scenario_of
 from scenarios.timeline import as_happened, optional_jobs
 from scenarios.zone import Zone
 

@@ -24,12 +24,12 @@ from scenarios.metrics import (
     split_energy,
     statistics_by_figure,
 )
+from scenarios.prices import TariffChange
 from scenarios.results.contract_rows import ContractRow, contract_rows
 from scenarios.results.large_run_overviews import HouseholdRow, MinuteEnergies
 from scenarios.results.power_profiles import PowerProfile, minutes_of, power_profile
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
-from scenarios.scenario import TariffChange
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,9 @@ from scenarios.base_load import own_uses
 from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
 from scenarios.gateways import Gateway
-from scenarios.prices import Price, prices_at
-from scenarios.scenario import Scenario, Tariff, jobs_end_s, planned_end_s
+from scenarios.prices import Price, Tariff, prices_at, supply_prices
+from scenarios.scenario import Scenario, jobs_end_s, planned_end_s
 from scenarios.simulation.settings import RunSettings
-from scenarios.simulation.supply_prices import supply_prices
 from scenarios.timeline import ScriptControl, TimelineAgent, absent_at_start, counters_of
 from scenarios.zone import Zone
 
@@ -206,7 +205,7 @@ class _Making:
         self._own_use_of = own_uses(scenario)
         self._counters = counters_of(scenario) if settings.supply.corrects_forecasts else {}
         self._gateways = _gateways(scenario, settings, agents)
-        self._prices = supply_prices(scenario)
+        self._prices = supply_prices(scenario.tariff, scenario.community, scenario.zone)
         self._strategy: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
         self._jobs: dict[str, list[Job]] = defaultdict(list)
         for job in scenario.jobs:

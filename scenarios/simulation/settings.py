@@ -21,8 +21,8 @@ from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
 from scenarios.events import TimelineEvent
+from scenarios.prices import price_settings
 from scenarios.scenario import MAX_DAYS, MOST_SEED, Scenario
-from scenarios.simulation.supply_prices import price_settings
 from scenarios.timeline import absent_at_start, counters_of
 
 CLOCK_JOURNAL = "clock"
@@ -222,7 +222,7 @@ def _counters_hash(scenario: Scenario) -> str:
 
 
 def _prices_json(scenario: Scenario) -> bytes:
-    return json.dumps(price_settings(scenario), sort_keys=True).encode()
+    return json.dumps(price_settings(scenario.tariff, scenario.community, scenario.zone), sort_keys=True).encode()
 
 
 def _hash_of(content: bytes) -> str:

@@ -23,7 +23,8 @@ from scenarios.events import (
     RunEvent,
     WithdrawJob,
 )
-from scenarios.scenario import ProducerSeries, Scenario, Tariff, TariffChange
+from scenarios.prices import Tariff, TariffChange
+from scenarios.scenario import ProducerSeries, Scenario
 
 MINUTE_S = 60
 HORIZON_S = 48 * 3600

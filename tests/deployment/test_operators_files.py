@@ -23,8 +23,9 @@ from broker.protocol import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.deployment import open_record
 from scenarios.load import load_scenario
+from scenarios.prices import Tariff
 from scenarios.results import ResultsError, ResultsReader
-from scenarios.scenario import Scenario, Tariff
+from scenarios.scenario import Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import RunCallbacks, run_hosts, run_scenario
 from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings

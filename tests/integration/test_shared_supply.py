@@ -30,10 +30,10 @@ from scenarios.files import save_scenario
 from scenarios.generate.one_day_neighbourhood import NeighbourhoodSpec, neighbourhood as generated, scarce
 from scenarios.load import load_scenario
 from scenarios.metrics import settle
-from scenarios.prices import PriceSeries
+from scenarios.prices import PriceSeries, Tariff
 from scenarios.results import ResultsReader
 from scenarios.results.contract_rows import share_series
-from scenarios.scenario import ProducerSeries, Scenario, Tariff
+from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings

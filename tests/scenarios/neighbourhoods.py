@@ -11,7 +11,8 @@ from agents.energy import LoadProfile, Outlook, Prediction, Production
 from agents.manager.ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract, Device, House, Job
 from agents.sharing import PastForecasts
-from scenarios.scenario import ProducerSeries, Scenario, Tariff
+from scenarios.prices import Tariff
+from scenarios.scenario import ProducerSeries, Scenario
 
 START_S = 1_466_460_000
 """A whole hour and minute: 20 June 2016, 22:00 UTC."""

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from broker import SsmicError, printable_json
-from scenarios import judge_simulation
-from scenarios.expectations import Verdict, junit_xml
+from scenarios.expectations import Verdict, judge_simulation, junit_xml
 from scenarios.files.series import forget_tables
 from scenarios.results import ResultsError, ResultsReader, simulation_json, whole_file
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison

@@ -21,8 +21,8 @@ from pathlib import Path
 from broker import SsmicError, new_loop
 from broker.protocol import Control, topics
 from broker.transport import Broker, Delivery, MemoryBroker, ReceiveQueue
-from scenarios import Scenario, judge_simulation
-from scenarios.expectations import Verdict, judge_so_far
+from scenarios import Scenario
+from scenarios.expectations import Verdict, judge_simulation, judge_so_far
 from scenarios.results import ResultsReader, simulation_json
 from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, lower_priority, read_frame

@@ -16,7 +16,8 @@ from broker.errors import MalformedError, ProtocolError
 from broker.hosts.agent import Agent
 from broker.hosts.host import Host
 from broker.protocol import topics
-from broker.protocol.rejections import _MOST_SENDERS, LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages, decode
+from broker.protocol.decoding import decode
+from broker.protocol.rejections import _MOST_SENDERS, LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages
 from broker.protocol.retry_timeouts import Timeouts
 from broker.protocol.wire import Announcement, Control
 from broker.transport.memory import MemoryBroker

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from broker.errors import MalformedError
 from broker.identifiers import character_problem
 from broker.protocol import VERSION, bounds, decode_batch, decode_grant, envelopes_of, wire
-from broker.protocol.rejections import decode
+from broker.protocol.decoding import decode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ID = st.text(

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from broker.transport.base import Delivery
-from scenarios.devices.device_places import MAX_TEXT_SHOWN, AnsweredStrangers, DevicePlaces, PlaceRefusal, named_house
+from scenarios.devices.device_places import AnsweredStrangers, DevicePlaces, PlaceRefusal, named_house
 from scenarios.devices.lost_guests import LostGuests
+from scenarios.devices.payloads import MAX_TEXT_SHOWN
 from scenarios.files.scenario_from_text import load_text
 from tests.scenarios.devices.session import RUN, STREET
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from agents import SHARED, TIMELINE, Device, Happened, JobExecuted, Share
 from agents.manager.ledger import LedgerEntry, LedgerEvent
 from agents.messages import ProducersFor
 from agents.model import GRID
+from agents.sharing import SupplySettings
 from scenarios.events import ACTION, Action, ChangeTariff, CloudFront, TimelineEvent
 from scenarios.expectations import judge
+from scenarios.expectations.verdicts import judge_simulation
 from scenarios.gateways import Gateway
 from scenarios.results import RecordedEnd, ResultsReader, RunWriter, SimulationSpec, create_results
 from scenarios.scenario import Expectation, Scenario
+from scenarios.simulation import Plan, open_simulation
 from tests.scenarios.neighbourhoods import (
     START_S,
     TARIFF,
@@ -30,6 +34,7 @@ from tests.scenarios.neighbourhoods import (
     neighbourhood,
     sun,
 )
+from tests.scenarios.timeline.two_roofs import TWO_ROOFS, scripted
 
 HOUR_S = 3600
 WASH = job("wash", "a", load((0, 0), (HOUR_S, 1000)), (0, 10 * HOUR_S))
@@ -211,3 +216,26 @@ def test_names_have_the_values_of_the_run(tmp_path: Path) -> None:
     scenario = replace(HOUSES, utc_offset_s=7200)  # it starts at midnight
     found = values_of(tmp_path, scenario, LEDGER, [], *VALUES)
     assert found == [f"{name.partition(' @ ')[0]} = {value}" for name, value in VALUES.items()]
+
+
+def test_a_comparison_run_has_all_other_settings_of_the_run(tmp_path: Path) -> None:
+    """Half a roof supplies no whole job, but two halves would supply one together."""
+    text = TWO_ROOFS.replace("[500, 1000, 1500, 2000, 2500, 3000, 3000, 2500, 2000, 1500, 1000, 500]", str([600] * 12))
+    scenario = scripted(
+        text=text, more="supply: shared\nexpect: [jobs_on_grid == 2, 'algorithm(\"exact\").jobs_on_grid == 2']\n"
+    )
+    plan = Plan(
+        scenario, (1,), bus="memory", supply=SupplySettings("whole"), start_scores={}, out=tmp_path / "r.sqlite"
+    )
+
+    async def run() -> None:
+        async with open_simulation(plan) as simulation:
+            await simulation.run()
+
+    asyncio.run(run())
+    judge_simulation(tmp_path / "r.sqlite")
+    with ResultsReader(tmp_path / "r.sqlite") as results:
+        assert [(verdict["values"], verdict["error"]) for verdict in results.verdicts(1)] == [
+            ("jobs_on_grid = 2", ""),
+            ('algorithm("exact").jobs_on_grid = 2', ""),
+        ]

@@ -17,8 +17,8 @@ from scenarios.files.dump import natural_order, save_scenario, scalar, to_yaml
 from scenarios.files.scenario_from_text import load_text
 from scenarios.files.yaml_nodes import resolve
 from scenarios.load import load_scenario
-from scenarios.prices import MAX_EUR_PER_KWH
-from scenarios.scenario import ProducerSeries, Scenario, Tariff
+from scenarios.prices import MAX_EUR_PER_KWH, Tariff
+from scenarios.scenario import ProducerSeries, Scenario
 from tests.identifiers import valid_ids
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)

@@ -8,7 +8,8 @@ import pytest
 
 from scenarios.files.scenario_from_text import load_text
 from scenarios.load import bundled_names, load_scenario
-from scenarios.scenario import Scenario, Tariff
+from scenarios.prices import Tariff
+from scenarios.scenario import Scenario
 from tests.scenarios.problems import problems_of
 
 STREET = """\

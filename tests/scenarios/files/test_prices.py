@@ -16,8 +16,8 @@ from scenarios.files.scenario_from_text import load_text
 from scenarios.files.series.time_coverage import coverage_notes
 from scenarios.load import load
 from scenarios.metrics.community_allocation import ALLOCATION_KEYS
-from scenarios.prices import Price, PriceBand, PriceSeries, TimeOfUse
-from scenarios.scenario import SCENARIO, Community, Scenario, Tariff, scenario_of
+from scenarios.prices import Community, Price, PriceBand, PriceSeries, Tariff, TimeOfUse
+from scenarios.scenario import SCENARIO, Scenario, scenario_of
 
 GOOD = """\
 version: 1

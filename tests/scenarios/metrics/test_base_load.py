@@ -16,7 +16,8 @@ from scenarios.metrics.community_allocation import allocate
 from scenarios.metrics.energy_split import BASE_LOAD, split_energy
 from scenarios.metrics.kpis import compute_kpis, producer_houses
 from scenarios.metrics.settlement import settle
-from scenarios.scenario import Community, ProducerSeries, Scenario
+from scenarios.prices import Community
+from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import (
     START_S,
     TARIFF,

@@ -11,8 +11,8 @@ from agents import CumulativeSeries
 from agents.model import GRID
 from scenarios.metrics import allocate, bills_of, producer_houses, settle
 from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
-from scenarios.prices import Price, PriceSeries
-from scenarios.scenario import Community, Scenario, TariffChange
+from scenarios.prices import Community, Price, PriceSeries, TariffChange
+from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, TARIFF, contract, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600

@@ -17,8 +17,18 @@ from scenarios.metrics.community_allocation import ALLOCATION_KEYS, LocalSupply,
 from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
 from scenarios.metrics.kpis import producer_houses
 from scenarios.metrics.settlement import Settlement, settle
-from scenarios.prices import DAY_MIN, PriceBand, PriceSeries, TimeOfUse, prices_at
-from scenarios.scenario import AllocationKey, Community, Scenario, Tariff, TariffChange
+from scenarios.prices import (
+    DAY_MIN,
+    AllocationKey,
+    Community,
+    PriceBand,
+    PriceSeries,
+    Tariff,
+    TariffChange,
+    TimeOfUse,
+    prices_at,
+)
+from scenarios.scenario import Scenario
 from scenarios.zone import Zone
 from tests.scenarios.neighbourhoods import (
     START_S,

@@ -24,7 +24,8 @@ from scenarios.metrics.kpis import (
 )
 from scenarios.metrics.settlement import settle
 from scenarios.metrics.statistics import sample_statistics, statistics_by_figure, t_quantile
-from scenarios.scenario import Scenario, Tariff
+from scenarios.prices import Tariff
+from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import (
     START_S,
     TARIFF,

@@ -21,7 +21,8 @@ from scenarios.metrics import (
     split_energy,
 )
 from scenarios.metrics.minute_table import MinuteTable
-from scenarios.scenario import Community, Scenario
+from scenarios.prices import Community
+from scenarios.scenario import Scenario
 from scenarios.zone import Zone
 from tests.scenarios.neighbourhoods import (
     START_S,

@@ -18,8 +18,8 @@ from agents.energy import CumulativeSeries, Production
 from agents.model import GRID, SHARED, Contract, Job
 from agents.shares import load_mwh, shares_of
 from scenarios.metrics import bills, producer_houses, settle
-from scenarios.prices import Price, PriceBand, PriceSeries, TimeOfUse
-from scenarios.scenario import ProducerSeries, Scenario, Tariff, TariffChange
+from scenarios.prices import Price, PriceBand, PriceSeries, Tariff, TariffChange, TimeOfUse
+from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.zone import Zone
 from tests.scenarios.neighbourhoods import START_S, load, series_points, settled_runs
 

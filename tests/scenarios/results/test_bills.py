@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agents.manager.ledger import LedgerEntry
+from scenarios.prices import Community
 from scenarios.results.bill_rows import LINES, community_with_key, total_row
 from scenarios.results.export import export_results
 from scenarios.results.files import SimulationSpec, create_results
@@ -20,7 +21,6 @@ from scenarios.results.run_end import RecordedEnd
 from scenarios.results.summary import simulation_json
 from scenarios.results.views import view_house
 from scenarios.results.writer import RunWriter
-from scenarios.scenario import Community
 from tests.scenarios.neighbourhoods import START_S
 
 COMMUNITY = Community(

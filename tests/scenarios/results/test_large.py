@@ -13,6 +13,7 @@ import pytest
 
 from agents import GRID, SHARED, LedgerEntry, LedgerEvent, Share
 from scenarios.metrics import billing, settle
+from scenarios.prices import Community
 from scenarios.results import (
     RecordedEnd,
     ResultsReader,
@@ -31,7 +32,7 @@ from scenarios.results.reader import MOST_NAMED
 from scenarios.results.report import large_runs
 from scenarios.results.report.page import build_page, report_contents
 from scenarios.results.views import view_runs
-from scenarios.scenario import Community, Scenario
+from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import (
     START_S,
     TARIFF,

@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from scenarios.prices import Community
 from scenarios.results.connection import ResultsError
 from scenarios.results.export import export_results
 from scenarios.results.files import SimulationSpec, create_results
@@ -25,7 +26,6 @@ from scenarios.results.report.page import build_page, report_contents, write_rep
 from scenarios.results.rows import DroppedHost
 from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
-from scenarios.scenario import Community
 from scenarios.zone import Zone
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.neighbourhoods import (

@@ -26,7 +26,7 @@ from agents.energy import CumulativeSeries
 from agents.manager.ledger import LedgerEntry, ledger_sha256
 from scenarios.events import Note, TimelineEvent
 from scenarios.gateways import Gateway
-from scenarios.prices import PriceBand, TimeOfUse
+from scenarios.prices import Community, PriceBand, Tariff, TimeOfUse
 from scenarios.results.connection import BUSY_WALL_S, ResultsError, ResultsWriteError, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
@@ -34,7 +34,7 @@ from scenarios.results.rows import DroppedHost, record_comparison, record_verdic
 from scenarios.results.run_end import EndState, RecordedEnd, end_without_days_s
 from scenarios.results.summary import run_json, simulation_json
 from scenarios.results.writer import RunWriter
-from scenarios.scenario import Community, Scenario, Tariff
+from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
 

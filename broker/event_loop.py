@@ -1,4 +1,4 @@
-"""The end of a process: it waits for none of its threads, and its child processes end with it, even if it is killed.
+"""The event loop of our processes: its threads are not waited for at the end, and it seldom asks for events.
 
 asyncio joins its own threads when the event loop closes and again when the interpreter exits: a signal would then end a
 run only after a solver, a name lookup or an unresponsive firewall has released its thread.
@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import selectors
-import shutil
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
@@ -104,39 +102,3 @@ def new_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop() if sys.platform == "win32" else _Loop(RareSelector())
     loop.set_default_executor(UnawaitedThreads())
     return loop
-
-
-def ending_with_this_process(command: Sequence[str]) -> list[str]:
-    """Return a command whose process gets SIGTERM when the thread that starts it ends, as by a SIGKILL to this process.
-
-    Where that is not possible, or the program is missing, the command is returned as it is. What the process has
-    started itself gets no signal.
-
-    Args:
-        command: The program and its arguments.
-    """
-    # (`preexec_fn` would be unsafe, since there are threads.)
-    guard = shutil.which("setpriv") if sys.platform == "linux" else None
-    if guard is None or shutil.which(command[0]) is None:
-        return list(command)
-    return [guard, "--pdeathsig", "TERM", "--", *command]
-
-
-def end_with_parent(grace_wall_s: float = 0.0) -> None:
-    """Let this process, a child by `multiprocessing`, end when its parent has ended: a killed parent cannot ask it to.
-
-    Args:
-        grace_wall_s: How long it may still take to end in order, wall-clock seconds.
-    """
-    import multiprocessing  # noqa: PLC0415 - takes 10 ms, and only child processes need it
-
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def end() -> None:
-        parent.join()
-        time.sleep(grace_wall_s)
-        os._exit(1)
-
-    threading.Thread(target=end, name="ssmic-parent", daemon=True).start()
