@@ -305,7 +305,7 @@ async def test_an_action_that_is_not_valid_changes_nothing(act: Callable[[Any], 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"supply": "hole"}, "supply 'hole': 'whole', 'shared' or 'both' is expected"),
+        ({"supply": "hole"}, "compare 'hole': True, False, 'whole', 'shared' or 'both' is expected"),
         ({"time_limit_wall_s": 0}, "time_limit_wall_s 0: a number of seconds above 0"),
         ({"time_limit_wall_s": math.nan}, "time_limit_wall_s nan"),
         ({"time_limit_wall_s": "5"}, "time_limit_wall_s '5'"),

@@ -176,7 +176,7 @@ def test_missing_logins_are_noted(tmp_path: Path) -> None:
     folder = tmp_path / "guard"
     adler = ("--house", "adler", "--broker", "mqtts://broker.example:8883")
     assert f"note: missing: {folder}; before `docker compose up`, create" in noted()
-    write_guard(folder, Guard(("adler", "brandt"), ("manager",)))
+    write_guard(folder, Guard(("adler", "brandt"), ("manager",), names=("broker",)))
     assert not noted(*adler)
     assert not noted("--central")
     assert "celik/ca.crt, logins/celik/password, logins/dahl/ca.crt, ...; before" in noted()
