@@ -22,7 +22,6 @@ from scenarios.expectations.language import KPIS, ConditionError, Name, Value, c
 from scenarios.metrics import Bill, Settlement, bills_of, compute_kpis, producer_houses, settle
 from scenarios.results import ResultsReader, record_verdicts, seal
 from scenarios.scenario import Expectation, Scenario
-from scenarios.simulation import Plan, open_simulation, read_recording
 
 OPTIMUM_WALL_S = 20.0
 """How long the optimum is sought where an expectation asks for it and it has not been computed, real seconds."""
@@ -387,19 +386,22 @@ def _figures(results_file: Path, run: int, name: str) -> dict[str, float | None]
             with ResultsReader(results_file) as results:
                 found = results.run(run).comparison
         return dict(found[name])
+    # Screens show verdicts without it.
+    from scenarios.simulation import open_simulation, read_recording  # noqa: PLC0415 - heavy, as above
+
     with TemporaryDirectory(prefix="ssmic-expect-") as folder:
         plan = replace(
             read_recording(results_file, run).plan(bus="memory", folder=Path(folder)),
             algorithm=AlgorithmSettings(name),
             replay=None,
         )
+
+        async def perform() -> Path:
+            async with open_simulation(plan) as simulation:
+                await simulation.run()
+                return simulation.results_file
+
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            file = runner.run(_run(plan))
+            file = runner.run(perform())
         with ResultsReader(file) as results:
             return results.kpis(1).as_dict()
-
-
-async def _run(plan: Plan) -> Path:
-    async with open_simulation(plan) as simulation:
-        await simulation.run()
-        return simulation.results_file

@@ -53,6 +53,14 @@ def test_a_run_in_memory_needs_neither_textual_nor_scipy_nor_a_second_broker(tmp
     assert not imported & {"textual", "scipy", "pandas", "amqtt"}
 
 
+def test_screens_import_nothing_that_only_runs_need() -> None:
+    """They show verdicts on runs, and the runs are done by other processes."""
+    shows = "import sys, tui.app, tui.run.screen; print('IMPORTED', *sys.modules)"
+    command = [sys.executable, "-c", shows]
+    done = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"cryptography", "multiprocessing", "scenarios.simulation.simulation"}
+
+
 @pytest.mark.long
 def test_a_worker_of_a_sweep_imports_nothing_that_reads_scenarios() -> None:
     """A run of the street takes less time than a worker's start; workers receive checked scenarios."""
