@@ -418,43 +418,38 @@ def _impossible_times(scenario: Scenario) -> Iterator[str]:
 
 
 def _impossible_series(scenario: Scenario) -> Iterator[str]:
-    for what, series in _series_of(scenario):
+    seen: set[int] = set()
+    for owner, id_, what, series in _series_of(scenario):
+        if id(series) in seen:  # the jobs of a large neighbourhood share a few load profiles
+            continue
+        seen.add(id(series))
+        named = f"{owner} {shown(str(id_))}{what and ': '}{what}"
         if not -MAX_TIME_S <= series.start_s < series.end_s <= MAX_TIME_S:
-            yield f"{what} from {series.start_s:,} to {series.end_s:,} s; times up to {MAX_TIME_S:,} are expected"
+            yield f"{named} from {series.start_s:,} to {series.end_s:,} s; times up to {MAX_TIME_S:,} are expected"
         first_wh, last_wh = series.cumulative_wh[0], series.cumulative_wh[-1]
         if not max(abs(first_wh), abs(last_wh), series.energy_wh) <= MAX_WH:
-            yield f"{what} of {series.energy_wh:g} Wh; at most {MAX_WH:g} Wh are expected"
+            yield f"{named} of {series.energy_wh:g} Wh; at most {MAX_WH:g} Wh are expected"
 
 
-def _series_of(scenario: Scenario) -> Iterator[tuple[str, CumulativeSeries]]:
-    """Yield all series of a scenario, each once, and what it is."""
-    seen: set[int] = set()
-    named = chain(
-        ((f"load profile {shown(name)}", profile) for name, profile in scenario.load_profiles.items()),
-        ((f"job {shown(job.job_id)}: a load profile", job.load_profile) for job in scenario.jobs),
-        ((f"house {shown(house)}: a base load", load) for house, load in scenario.base_loads.items()),
-        *(
-            chain(
-                ((f"producer {shown(producer)}: a forecast", each.production) for each in of.predictions),
-                [] if of.actual is None else [(f"producer {shown(producer)}: an actual production", of.actual)],
-            )
-            for producer, of in scenario.producers.items()
-        ),
-        _series_of_events(scenario.timeline),
-    )
-    for what, series in named:
-        if id(series) not in seen:
-            seen.add(id(series))
-            yield what, series
-
-
-def _series_of_events(timeline: Iterable[TimelineEvent]) -> Iterator[tuple[str, CumulativeSeries]]:
-    for number, event in enumerate(timeline, start=1):
+def _series_of(scenario: Scenario) -> Iterator[tuple[str, str | int, str, CumulativeSeries]]:
+    """Yield the series of a scenario: what has it, the id of that, what it is, and the series."""
+    for name, profile in scenario.load_profiles.items():
+        yield "load profile", name, "", profile
+    for job in scenario.jobs:
+        yield "job", job.job_id, "a load profile", job.load_profile
+    for house, load in scenario.base_loads.items():
+        yield "house", house, "a base load", load
+    for producer, of in scenario.producers.items():
+        for prediction in of.predictions:
+            yield "producer", producer, "a forecast", prediction.production
+        if of.actual is not None:
+            yield "producer", producer, "an actual production", of.actual
+    for number, event in enumerate(scenario.timeline, start=1):
         match event.action:
-            case AddJobs(load_profile=series):
-                yield f"event {number}: a load profile", series
-            case GiveForecast(production=Production() as series):
-                yield f"event {number}: a forecast", series
+            case AddJobs(load_profile=profile):
+                yield "event", number, "a load profile", profile
+            case GiveForecast(production=Production() as production):
+                yield "event", number, "a forecast", production
 
 
 def _impossible_prices(scenario: Scenario) -> Iterator[str]:

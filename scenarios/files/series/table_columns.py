@@ -28,8 +28,11 @@ _QUOTIENT = re.compile(
 )
 """Prices, emissions, irradiance and specific yield, whose units have one of power or energy as a part."""
 _UTC_IN_NAME = re.compile(
-    r"(?<![A-Za-z])(?:UTC|GMT)(?: ?([+-]) ?(\d\d?)(?::?(\d\d))?)?(?![A-Za-z0-9])(?! offset)", re.IGNORECASE
+    r"(?:(?<![A-Za-z])(?:UTC|GMT)|(?-i:(?<=[a-z])UTC))(?: ?([+-]) ?(\d\d?)(?::?(\d\d))?)?(?![A-Za-z0-9])(?! offset)",
+    re.IGNORECASE,
 )
+"""`time_utc`, `Time (UTC+1)`, `HourUTC`."""
+_IANA_NAME = re.compile(r"[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/-]+")
 _WITH_SUMMER_TIME = {
     "CET/CEST": "Europe/Berlin",
     "MEZ/MESZ": "Europe/Berlin",
@@ -155,11 +158,12 @@ def _zone_above(table: Table, column: int) -> str | None:
 
 
 def _zone_in(text: str) -> str | None:
-    """Return the zone that is named in a text: UTC, an offset from it, or a zone with its summer time."""
+    """Return the zone that is named in a text: UTC, an offset from it, a zone with its summer time, or an IANA name."""
     with_summer_time = next((zone for name, zone in _WITH_SUMMER_TIME.items() if name in text.upper()), None)
+    iana = next((name for name in _IANA_NAME.findall(text) if zone_info(name) is not None), None)
     found = _UTC_IN_NAME.search(text.replace("_", " "))
-    if with_summer_time is not None or found is None:
-        return with_summer_time
+    if with_summer_time or iana or found is None:
+        return with_summer_time or iana
     return "UTC" if found[1] is None else f"{found[1]}{int(found[2]):02}:{found[3] or '00'}"
 
 

@@ -198,7 +198,7 @@ def test_a_file_that_was_tampered_with(results_file: Path, change: str, message:
         (
             ("timeline",),
             [{"at_s": 0, "action": {"do": "forecast", "producer": "x", "production": HUGE}}],
-            "event 1: a forecast of",
+            "event '1': a forecast of",
         ),
         (("tariff", "import_eur_per_kwh"), -1e300, "a price of -1e\\+300 EUR/kWh"),
         (("tariff", "import_eur_per_kwh"), {"times_s": [0, 1], "eur_per_kwh": [0.3]}, "ascending times, each with a"),

@@ -237,6 +237,9 @@ def test_a_note_names_the_zone_of_intervals(tmp_path: Path) -> None:
         ("timestamp (UTC)", "", "00:00", "taken as UTC, as the header says"),
         ("time_utc", "", "00:00", "taken as UTC, as the header says"),
         ("Zeit [UTC+1]", "", "23:00", "taken as +01:00, as the header says"),
+        ("HourUTC", "", "00:00", "taken as UTC, as the header says"),
+        ("Zeitstempel (Asia/Tokyo)", "", "15:00", "taken as Asia/Tokyo, as the header says"),
+        ("Date/Time", "", "22:00", "taken as Europe/Berlin, the scenario's zone"),
         ("time (UTC)", "zone: +05:00", "19:00", None),
     ],
 )
