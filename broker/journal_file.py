@@ -26,7 +26,7 @@ from concurrent.futures import Executor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from filelock import FileLock, Timeout
 
@@ -45,7 +45,9 @@ COMMIT;
 """
 PROTOCOL_KEY = "protocol"
 """Key of the version of the wire protocol in the identity of a run's journals."""
-_ROUNDS, _STATE, _PROGRESS = "rounds", "state", "progress"
+_RUN = "run"
+"""Key of the run's id in it."""
+ROUNDS, STATE, _PROGRESS = "rounds", "state", "progress"
 """Names of the chains: `rounds` grows; `state` and `progress` cover the one row that is replaced."""
 _ROWS = "SELECT step, grant_json, delivered_json, digest FROM rounds ORDER BY step"
 _HEADER_BYTES = 100
@@ -69,6 +71,9 @@ class JournalWriteError(JournalError):
 class JournalFile:
     """One process's journal of one run; base of `ClockJournal` and `HostJournal`, which define the content."""
 
+    _BEGUN: ClassVar[str]
+    """The chain that is empty as long as the process has taken no part in the run."""
+
     def __init__(self, path: Path, identity: dict[str, str], threads: Executor | None = None) -> None:
         """Open a journal, or create it; until it is closed, no other process can open it.
 
@@ -84,7 +89,7 @@ class JournalFile:
         self._threads = threads
         self._writing = threading.Lock()
         """Held from the begin of a transaction to its commit, which may be in another thread."""
-        self._first = _link("", *(part for item in sorted(identity.items()) for part in item))
+        self._first = self._first_of(identity)
         """The chain of an empty journal with this identity."""
         self._lock = self._locked()
         try:
@@ -148,7 +153,11 @@ class JournalFile:
         if not all(isinstance(part, str) for row in rows for part in row):
             raise self._damaged("what it belongs to")
         stored: dict[str, str] = dict(rows)
-        if not stored and not self._chains():
+        chains = self._chains()
+        is_new = not stored and not chains
+        is_unused = chains.get(self._BEGUN) == (0, self._first_of(stored)) and stored.get(_RUN) == identity.get(_RUN)
+        if is_new or (is_unused and stored != identity):
+            # If unused, it is of a process that was started with other settings, and took no part in the run.
             self._begin(identity)
             stored = identity
         found, own = stored.get(PROTOCOL_KEY, "unknown"), identity.get(PROTOCOL_KEY, "unknown")
@@ -238,7 +247,7 @@ class JournalFile:
         """
         with self._written(waits_for_disk=waits_for_disk):
             self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?)", (state_json,))
-            self._set_chain(_STATE, 1, _link(self._first, state_json))
+            self._set_chain(STATE, 1, _link(self._first, state_json))
 
     def _load_state(self) -> str | None:
         """Return the state that was stored last; None if there is none.
@@ -246,7 +255,7 @@ class JournalFile:
         Raises:
             JournalError: The stored content was changed.
         """
-        return self._load_row(_STATE, "SELECT json FROM state", "its state")
+        return self._load_row(STATE, "SELECT json FROM state", "its state")
 
     def _append_round(self, step: int, grant_json: bytes, delivered_json: bytes, digest: str) -> None:
         """Store a round behind the others.
@@ -276,9 +285,9 @@ class JournalFile:
             raise self._error(error) from error
 
     def _insert_round(self, step: int, grant_json: bytes, delivered_json: bytes, digest: str) -> None:
-        count, head = self._chains()[_ROUNDS]
+        count, head = self._chains()[ROUNDS]
         self._connection.execute("INSERT INTO rounds VALUES (?, ?, ?, ?)", (step, grant_json, delivered_json, digest))
-        self._set_chain(_ROUNDS, count + 1, _link(head, step, grant_json, delivered_json, digest))
+        self._set_chain(ROUNDS, count + 1, _link(head, step, grant_json, delivered_json, digest))
 
     def _load_rounds(self) -> Iterator[tuple[bytes, bytes, str]]:
         """Yield grant, delivered messages and digest of each round, in order, after all of them have been checked.
@@ -290,7 +299,7 @@ class JournalFile:
             count, head = 0, self._first
             for row in self._connection.execute(_ROWS):
                 count, head = count + 1, _link(head, *row)
-            stored = self._chains()[_ROUNDS]
+            stored = self._chains()[ROUNDS]
             if (count, head) != stored:
                 which = f"{count} rounds are left of {stored[0]}" if count != stored[0] else "its rounds"
                 raise self._damaged(which)
@@ -299,10 +308,16 @@ class JournalFile:
         except sqlite3.Error as error:
             raise self._error(error) from error
 
+    @staticmethod
+    def _first_of(identity: Mapping[str, str]) -> str:
+        return _link("", *(part for item in sorted(identity.items()) for part in item))
+
     def _begin(self, identity: dict[str, str]) -> None:
         with self._written():
+            for table in ("identity", ROUNDS, STATE, _PROGRESS):
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
             self._connection.executemany("INSERT INTO identity VALUES (?, ?)", identity.items())
-            for name in (_ROUNDS, _STATE, _PROGRESS):
+            for name in (ROUNDS, STATE, _PROGRESS):
                 self._set_chain(name, 0, self._first)
 
     def _chains(self) -> dict[str, tuple[int, str]]:

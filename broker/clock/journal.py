@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from broker.clock.next_round import ScheduledRound
 from broker.clock.pacing import LOOK_EVERY_WALL_S, ControlState
 from broker.clock.quarantine import ConductCounters
-from broker.journal_file import JournalError, JournalFile
+from broker.journal_file import STATE, JournalError, JournalFile
 from broker.protocol import first_problem
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,8 @@ class ClockProgress(BaseModel):
 
 class ClockJournal(JournalFile):
     """A clock's journal of one run."""
+
+    _BEGUN = STATE
 
     def save_round(self, scheduled: ScheduledRound) -> None:
         """Store the round that is about to be granted; once this returns, the round survives the process.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from broker.hosts.rounds import Round, RoundRecord
-from broker.journal_file import JournalFile
+from broker.journal_file import ROUNDS, JournalFile
 from broker.protocol import Envelope, decode_journaled, encode_journaled
 
 
@@ -23,6 +23,8 @@ class JournaledRound:
 
 class HostJournal(JournalFile):
     """A host's journal of one run."""
+
+    _BEGUN = ROUNDS
 
     def append(self, record: RoundRecord) -> None:
         """Store a round; once this returns, the round survives the process.

@@ -73,13 +73,13 @@ def _begin(path: Path, scenario: Scenario, settings: RunSettings) -> None:
     """
     if path.is_dir():
         raise ResultsExistError(f"{path}: is a folder; a results file is expected")
-    if path.exists() and _holds_no_run(path):
-        _remove(path)
+    if path.exists() and (_holds_no_run(path) or _is_unused(path, settings)):
+        _remove(path)  # the settings may be others now
     if not path.exists():
         chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
         spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
         create_results(spec, path, is_sole_writer=True)
-    elif not _is_unused(path, settings):
+    else:
         raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
 
 
@@ -151,7 +151,8 @@ def _is_unused(path: Path, settings: RunSettings) -> bool:
 
     def is_unused(results: ResultsReader) -> bool:
         runs = results.runs()
-        return len(runs) == 1 and runs[0].run_id == settings.run_id and not results.count_messages(1)
+        is_own = len(runs) == 1 and runs[0].run_id == settings.run_id
+        return is_own and runs[0].state != "done" and not results.count_messages(1)
 
     return _found(path, is_unused, otherwise=False)
 

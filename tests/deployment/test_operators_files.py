@@ -421,6 +421,29 @@ def test_a_household_with_other_jobs_is_refused_with_the_difference(street: Scen
     quickly(main())
 
 
+def test_wrong_settings_are_corrected_as_long_as_the_process_has_taken_no_part(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """Its own empty journal refused a household that was started again with the right seed, and so did the clock's."""
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        impatient = replace(settings, seed=2, patience=Timeouts(limit_wall_s=20))
+        with pytest.raises(HostsMissingError, match="no answer from hosts within 20 s"):
+            await clock(street, impatient, broker)
+        running = asyncio.create_task(clock(street, settings, broker))
+        house = street.jobs[0].house
+        with pytest.raises(HostRefusedError, match="its settings differ from the clock's: seed '2', not '1'"):
+            await run_hosts(street, impatient, broker, [house])
+        async with households(street, settings, broker):
+            return await running
+
+    assert quickly(main()).ledger_sha256 == calm.ledger_sha256
+    with ResultsReader(tmp_path / "r.sqlite") as results:
+        assert results.info.seeds == (1,)
+        assert [run.seed for run in results.runs()] == [1]
+
+
 def test_a_clock_that_gives_up_on_a_household_says_that_it_has_refused_it(street: Scenario, tmp_path: Path) -> None:
     """It said that no announcement had come, and named its topic, as if the broker had not passed it on."""
 

@@ -13,6 +13,7 @@ import pytest
 
 from agents.model import MANAGER
 from agents.sharing import SupplySettings
+from broker.clock.next_round import first_round
 from broker.clock.pacing import Pace
 from broker.hosts.journal import HostJournal
 from broker.journal_file import JournalError
@@ -202,8 +203,14 @@ def test_the_results_of_another_run_are_not_touched(street: Scenario, tmp_path: 
     assert journal is not None
     with open_record(results_file, street, replace(settings, journals=tmp_path / "none")) as record, journal:
         record.writer.finish(RecordedEnd("done", street.start_s, wall_s=0.0))
+        journal.save_round(first_round(street.start_s, (MANAGER,)))
     before = results_file.read_bytes()
-    with pytest.raises(JournalError, match="another run"), open_record(results_file, street, replace(settings, seed=2)):
+    other = replace(settings, seed=2)
+    with pytest.raises(JournalError, match="another run"), open_record(results_file, street, other):
+        pytest.fail("opened")
+    assert results_file.read_bytes() == before
+    without_journal = replace(other, journals=tmp_path / "none")
+    with pytest.raises(ResultsError, match="exists already"), open_record(results_file, street, without_journal):
         pytest.fail("opened")
     assert results_file.read_bytes() == before
 
