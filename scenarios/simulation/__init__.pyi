@@ -8,13 +8,6 @@ from .brokers import (
 from .outcome import (
     RunOutcome as RunOutcome,
 )
-from .parallel_runs import (
-    SpawnedProcess as SpawnedProcess,
-    WorkerError as WorkerError,
-    cores as cores,
-    interrupts_blocked_in_children as interrupts_blocked_in_children,
-    picklable_error as picklable_error,
-)
 from .plan import (
     Plan as Plan,
     from_equal_scores as from_equal_scores,
@@ -49,6 +42,13 @@ from .settings import (
 from .simulation import (
     Simulation as Simulation,
     open_simulation as open_simulation,
+)
+from .worker_processes import (
+    SpawnedProcess as SpawnedProcess,
+    WorkerError as WorkerError,
+    cores as cores,
+    interrupts_blocked_in_children as interrupts_blocked_in_children,
+    picklable_error as picklable_error,
 )
 
 __all__ = [

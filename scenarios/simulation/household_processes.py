@@ -18,9 +18,9 @@ from broker import RunFailedError, RunSuspendedError, SsmicError
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import houses_by_host
 from scenarios.simulation.brokers import OpenBroker
-from scenarios.simulation.parallel_runs import SpawnedProcess, WorkerError, picklable_error, run_spawned
 from scenarios.simulation.run import run_hosts
 from scenarios.simulation.settings import RunSettings
+from scenarios.simulation.worker_processes import SpawnedProcess, WorkerError, picklable_error, run_spawned
 
 ProcessShare = Mapping[str, tuple[str, ...]]
 """By host id, the houses that live on it."""

@@ -13,11 +13,11 @@ from scenarios.results import SimulationSpec, being_written, create_results, sea
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.household_processes import household_processes, process_shares
 from scenarios.simulation.outcome import RunOutcome
-from scenarios.simulation.parallel_runs import cores, perform_all
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.recording import PlannedRun, RunRecord, record_run
 from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
 from scenarios.simulation.settings import described
+from scenarios.simulation.worker_processes import cores, perform_all
 
 
 class Simulation:

@@ -40,7 +40,7 @@ from scenarios.results import (
 )
 from scenarios.results.export import require_parquet
 from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
-from scenarios.simulation.parallel_runs import WorkerError, picklable_error
+from scenarios.simulation.worker_processes import WorkerError, picklable_error
 from tests.ended import Ssmic
 from tui.exit_codes import code_for, exit_codes, supervised
 

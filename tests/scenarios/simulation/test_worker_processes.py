@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.simulation.parallel_runs import SpawnedProcess, run_spawned
+from scenarios.simulation.worker_processes import SpawnedProcess, run_spawned
 from tests.patience import PATIENCE_WALL_S
 
 ROOT = Path(__file__).parents[3]

@@ -1,4 +1,4 @@
-"""Runs of a simulation that are carried out in parallel, on worker processes.
+"""Worker processes, which carry out the runs of a simulation in parallel.
 
 Each worker is a process (spawned, since nothing is shared) that takes tasks over a pipe and answers with progress and
 outcomes. `SpawnedProcess` is also how the households of one run, and the runs of a sweep, get processes of their own.
