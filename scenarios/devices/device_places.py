@@ -14,7 +14,7 @@ import structlog
 from agents import Announced, Device, DeviceSaid, House, Left, Prediction, Production
 from scenarios.devices.adapter import Guest, MessageError, UnknownLanguageError
 from scenarios.devices.adapters import guest_of
-from scenarios.devices.device_port import MAX_STRANGERS
+from scenarios.devices.message_limits import MAX_STRANGERS
 from scenarios.devices.payloads import MAX_TEXT_SHOWN, plain_text, shown_payload
 from scenarios.errors import Problem, ScenarioError
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem

@@ -30,7 +30,8 @@ from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefu
 from scenarios.devices.adapter import Adapter, Language, OutgoingMessage
 from scenarios.devices.adapters import address_of, languages_of
 from scenarios.devices.device_places import DevicePlaces, PlaceRefusal
-from scenarios.devices.device_port import DevicePort, WaitingMessage
+from scenarios.devices.device_port import DevicePort
+from scenarios.devices.message_limits import WaitingMessage
 from scenarios.devices.payloads import PARTS
 from scenarios.devices.switch_claims import ASK_EVERY_WALL_S, SILENT_WALL_S, ClaimOutcome, Claims, switch_id
 from scenarios.devices.translator import DeviceTranslator

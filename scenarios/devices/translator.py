@@ -16,7 +16,7 @@ from broker.protocol import clipped
 from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLibraryError
 from scenarios.devices.adapters import language_for
 from scenarios.devices.device_places import DevicePlaces
-from scenarios.devices.device_port import MAX_TOPIC_SHOWN, WaitingMessage
+from scenarios.devices.message_limits import MAX_TOPIC_SHOWN, WaitingMessage
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2, plain_text, shown_payload
 from scenarios.gateways import S2, Gateway
 from scenarios.zone import Zone

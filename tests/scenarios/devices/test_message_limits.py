@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents import DeviceSaid, Rejected
-from scenarios.devices.device_port import (
+from scenarios.devices.message_limits import (
     MAX_WAITING,
     MAX_WAITING_BYTES,
     MAX_WAITING_OF_DEVICE,
