@@ -16,6 +16,9 @@ ALIVE_FILE = "SSMIC_ALIVE_FILE"
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 """Set by systemd for services of `Type=notify`: where they report that they are ready, and alive."""
 EVERY_WALL_S = 5.0
+LAST_WORK_WALL_S = 300
+"""How long systemd is asked to wait for the end of a process whose event loop has ended: of a thousand households, it
+takes 10 s to print the results, and a process that is killed meanwhile is started again, to print them."""
 
 
 @contextmanager
@@ -43,7 +46,7 @@ def heartbeat() -> Iterator[None]:
     finally:
         timer.cancel()
         if address:
-            _notify(address, "STOPPING=1")
+            _notify(address, f"STOPPING=1\nEXTEND_TIMEOUT_USEC={LAST_WORK_WALL_S * 1_000_000}")
 
 
 def _touch(name: str, *, has_failed: bool) -> bool:

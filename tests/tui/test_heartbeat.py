@@ -94,4 +94,4 @@ def test_systemd_is_notified_that_the_process_is_ready_and_alive(
             while True:
                 heard.append(systemd.recv(100))
     assert set(heard[:3]) == {b"READY=1\nWATCHDOG=1"}
-    assert heard[-1] == b"STOPPING=1"
+    assert heard[-1] == b"STOPPING=1\nEXTEND_TIMEOUT_USEC=300000000"
