@@ -106,6 +106,7 @@ from .plugins import (
     known_strategies as known_strategies,
     load_plugin as load_plugin,
     plugin_name as plugin_name,
+    plugin_of as plugin_of,
 )
 from .possible_starts import (
     Busy as Busy,
@@ -253,6 +254,7 @@ __all__ = [
     "open_starts",
     "packed",
     "plugin_name",
+    "plugin_of",
     "shares_of",
     "unpacked",
     "whole_minutes_of",
