@@ -18,6 +18,7 @@ import tui
 from scenarios.monitor.run_state import ObservedRun
 from tests.tui.driving import click, dialog, focus, until
 from tui.app import SsmicApp
+from tui.areas import AREAS
 from tui.keys import KEYS, page, shown
 from tui.shell.footer import Footer
 from tui.shell.header import AreaTab
@@ -47,6 +48,18 @@ def _bound() -> Iterator[tuple[str, str, str]]:
             action = binding.action.partition("(")[0].rpartition(".")[2]
             for key in binding.key.split(","):
                 yield key, action, cls.__name__
+
+
+OF_WIDGETS = {"enter", "space", "up", "down", "left", "right", "pageup", "pagedown", "home", "end", "tab", "escape"}
+"""Keys that work everywhere on what has the focus."""
+
+
+@pytest.mark.parametrize("area", [area.id for area in AREAS])
+async def test_keys_that_work_everywhere_work_in_each_area(opened: Opened, area: str) -> None:
+    """The table said so of `/`, `q` and `Ctrl+O`, which have nothing to find, close or open in some areas."""
+    async with opened(first_area=area) as pilot:
+        everywhere = {key for meaning in KEYS if meaning.where == "Everywhere" for key in meaning.keys}
+        await until(pilot, lambda: everywhere - OF_WIDGETS <= set(pilot.app.screen.active_bindings))
 
 
 def test_every_key_has_one_meaning_and_the_table_holds_them_all() -> None:

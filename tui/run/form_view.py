@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.suggester import SuggestFromList
@@ -55,11 +54,6 @@ _UNTIL_LAST_JOB = "until last job"
 class RunForm(ErrorBoundary, VerticalScroll):
     """The form of a simulation."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "ctrl+o", "browse", "Open file", tooltip="Choose a scenario file, or a folder of PySSMic or GreenCharge"
-        ),
-    ]
     DEFAULT_CSS = """
     RunForm { height: 1fr; padding: 0 1; }
     RunForm .row { height: 1; margin-bottom: 0; }
@@ -123,7 +117,7 @@ class RunForm(ErrorBoundary, VerticalScroll):
             yield Label("Scenario", classes="first")
             yield Input(id="source", compact=True, placeholder="file, folder or name", suggester=SuggestFromList(names))
             yield Select[str]([(f"bundled: {n}", n) for n in names], prompt="choose", id="choices", compact=True)
-            yield Button("Open...", action="browse", compact=True)
+            yield Button("Open...", action="screen.browse", compact=True)
         yield Static("", classes="about", markup=False)
         with Horizontal(classes="row"):
             yield from self._field("days", _UNTIL_LAST_JOB, first="Days")
@@ -385,8 +379,8 @@ class RunForm(ErrorBoundary, VerticalScroll):
         self._explain()
         self.post_message(self.Changed())
 
-    def action_browse(self) -> None:
-        """Choose a scenario from the disk."""
+    def browse(self) -> None:
+        """Let the user choose a scenario from the disk."""
 
         def chosen(path: Path | None) -> None:
             if path is not None:

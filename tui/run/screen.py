@@ -87,6 +87,9 @@ Results are written during the run; if you stop it early, everything agreed so f
             "m", "algorithms", "Algorithms", tooltip="Choose several algorithms and compare them on the same seeds"
         ),
         Binding("r", "results", "Results", tooltip="Open the results of the simulation that ran last"),
+        Binding(
+            "ctrl+o", "browse", "Open file", tooltip="Choose a scenario file, or a folder of PySSMic or GreenCharge"
+        ),
         Binding("w", "watch_run", "Watch run", show=False, tooltip="Watch the run under the cursor"),
         Binding("escape", "leave_field", "Leave field", show=False),
     ]
@@ -281,6 +284,10 @@ Results are written during the run; if you stop it early, everything agreed so f
         if action == "stop":
             return self.is_busy
         return super().check_action(action, parameters)
+
+    def action_browse(self) -> None:
+        """Let the user choose a scenario from the disk."""
+        self.query_one(RunForm).browse()
 
     def action_start(self) -> None:
         """Start the simulations, if the form is valid."""

@@ -23,7 +23,7 @@ from tui.run.form_view import RunForm
 from tui.run.preview import PREVIEW_LINES, Preview, first_day
 from tui.run.progress_panel import ProgressPanel, RunProgress, _state
 from tui.run.screen import RunScreen
-from tui.shell.dialogs import AskText, Confirm
+from tui.shell.dialogs import AskText, Confirm, PickPath
 from tui.shell.navigation import RunScenario
 from tui.shell.run_controls import neighbour_pace
 from tui.widgets import Chart, FieldHelp
@@ -281,6 +281,14 @@ async def test_problems_are_shown_at_the_field(opened: Opened, tmp_path: Path) -
         await until(pilot, lambda: "start" in text(screen, ".about") and "✗" in text(screen, ".about"))
         screen.query_one("#source", Input).value = "streat"
         await until(pilot, lambda: "street" in text(screen, ".about"))
+
+
+async def test_a_file_can_be_chosen_whatever_has_the_focus(opened: Opened) -> None:
+    """`Ctrl+O` opens a file everywhere; here it did only in a field of the form."""
+    async with opened(first_area="run") as pilot:
+        pilot.app.screen.set_focus(None)
+        await pilot.press("ctrl+o")
+        await dialog(pilot, PickPath)
 
 
 async def test_settings_belong_to_their_algorithm(opened: Opened) -> None:

@@ -93,7 +93,7 @@ def span_text(seconds: int) -> str:
 
 def about(kind: str) -> str:
     """Return a sentence on a kind of event."""
-    return (EVENT_ENTRIES[kind].__doc__ or "").strip().splitlines()[0]
+    return (EVENT_ENTRIES[kind].__doc__ or "").strip().splitlines()[0].replace("`", "")
 
 
 # Words.
