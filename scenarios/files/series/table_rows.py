@@ -15,6 +15,7 @@ from scenarios.files.series.table_columns import UNITS, Unit, stated_zone, unit_
 from scenarios.files.series.table_times import (
     EXPECTED,
     DateOrder,
+    beginning,
     clock_s,
     excel_moment,
     have_ends,
@@ -109,10 +110,12 @@ class RowTimes:
         return order
 
     def _are_ends(self) -> bool:
-        clocks = self._table.cells(self.column if self._clock is None else self._clock)
-        if not any(_END_OF_DAY.search(cell) for cell in clocks if isinstance(cell, str) and "24:00" in cell):
+        clocks = self._table.cells(self.column) + ([] if self._clock is None else self._table.cells(self._clock))
+        if not any("24:00" in cell for cell in clocks if isinstance(cell, str)):
             return False
-        return not any(_BEGIN_OF_DAY.search(cell) for cell in clocks if isinstance(cell, str))
+        rows = (cells for _, cells in self._table.rows if self.column < len(cells))
+        texts = [beginning(text.strip()) for cells in rows if isinstance(text := self.text(cells), str)]
+        return any(map(_END_OF_DAY.search, texts)) and not any(map(_BEGIN_OF_DAY.search, texts))
 
     def text(self, cells: Sequence[Any]) -> Any:  # noqa: ANN401 - text, number or date
         """Return a row's time as written."""

@@ -97,10 +97,10 @@ def zone_of(name: str, where: str) -> tzinfo:
 
 def is_clock(text: str) -> bool:
     """Return whether a text is a time of day without a date, such as `12:15` or `12:15 - 12:30`."""
-    return _CLOCK.fullmatch(_beginning(text.strip())) is not None
+    return _CLOCK.fullmatch(beginning(text.strip())) is not None
 
 
-def _beginning(text: str) -> str:
+def beginning(text: str) -> str:
     """Return the beginning of an interval, or a text that is none."""
     interval = _INTERVAL.fullmatch(text) or _CLOCKS.fullmatch(text)
     return text if interval is None else interval[1].rstrip()
@@ -148,7 +148,7 @@ def moment(cell: object, order: DateOrder = "day") -> datetime | None:
         return datetime.combine(cell, time())
     if not isinstance(cell, str) or len(cell) < 6:
         return None
-    text = _beginning(cell.strip())
+    text = beginning(cell.strip())
     try:
         return _iso(text) or _written(text, order)
     except (ValueError, OverflowError):
@@ -294,7 +294,7 @@ def moment_s(
 
 def clock_s(text: str) -> int | None:
     """Return the seconds since midnight of a time of day, or of the beginning of an interval; None: it is neither."""
-    clock = _CLOCK.fullmatch(_beginning(text.strip()))
+    clock = _CLOCK.fullmatch(beginning(text.strip()))
     if clock is None or clock[4]:
         return None
     return int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3] or 0)

@@ -305,6 +305,16 @@ def test_the_time_24_00_shows_that_times_are_the_ends_of_intervals(tmp_path: Pat
     assert _steps(counter)[0][0] == "23:00"  # the reading of a counter is that of its time
 
 
+@pytest.mark.parametrize("until", ["-", " - "])
+@pytest.mark.parametrize("date", ["21.06.2026;", "21.06.2026 "])
+def test_an_interval_until_24_00_is_labelled_by_its_beginning(date: str, until: str, tmp_path: Path) -> None:
+    """As a German portal writes it: `23:00-24:00`."""
+    rows = [f"{date}{hour:02}:00{until}{hour + 1:02}:00;{1 + hour % 2},5" for hour in range(20, 24)]
+    header = "Datum;Zeit;kWh" if date.endswith(";") else "Zeit;kWh"
+    steps = _steps(_load(tmp_path, "\n".join([header, *rows]), BERLIN).scenario)
+    assert steps == [("18:00", 1500.0), ("19:00", 2500.0), ("20:00", 1500.0), ("21:00", 2500.0)]
+
+
 @pytest.mark.parametrize(
     ("text", "column"),
     [
