@@ -84,7 +84,7 @@ def run(
     """
     supply: Any = None if compare is True else compare
     limit_wall_s = TIME_LIMIT_WALL_S if time_limit_wall_s is None else time_limit_wall_s
-    if compare is None:
+    if not isinstance(compare, bool) and compare not in ("whole", "shared", "both"):
         raise EmulationError(f"compare {compare!r}: True, False, 'whole', 'shared' or 'both' is expected")
     if compare is not False:
         check_comparison(supply, limit_wall_s)

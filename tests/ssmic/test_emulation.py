@@ -305,7 +305,7 @@ async def test_an_action_that_is_not_valid_changes_nothing(act: Callable[[Any], 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"supply": "hole"}, "supply 'hole': 'whole', 'shared' or 'both' is expected"),
+        ({"supply": "hole"}, "compare 'hole': True, False, 'whole', 'shared' or 'both' is expected"),
         ({"time_limit_wall_s": 0}, "time_limit_wall_s 0: a number of seconds above 0"),
         ({"time_limit_wall_s": math.nan}, "time_limit_wall_s nan"),
         ({"time_limit_wall_s": "5"}, "time_limit_wall_s '5'"),
@@ -322,8 +322,9 @@ def test_what_only_a_comparison_uses_is_refused_without_one() -> None:
     """It would be ignored."""
     with pytest.raises(ssmic.EmulationError, match="time_limit_wall_s 3: requires compare"):
         ssmic.run("night", time_limit_wall_s=3)
-    with pytest.raises(ssmic.EmulationError, match=r"compare None: .* is expected"):
-        ssmic.run("night", compare=None)  # type: ignore[arg-type]  # as a user mistypes it
+    for compare in (None, "share", 1, ["whole"]):
+        with pytest.raises(ssmic.EmulationError, match=rf"^compare {re.escape(repr(compare))}: .* is expected"):
+            ssmic.run("night", compare=compare)  # type: ignore[arg-type]  # as a user mistypes it
     with pytest.raises(ssmic.SettingsError, match="workers 2: a Dask cluster has its own"):
         ssmic.sweep("night", workers=2, dask="tcp://127.0.0.1:1")
 
