@@ -69,6 +69,11 @@ class SimulationInfo:
         """`whole`, or `shared`: whether several producers may supply a job together."""
         return str(self.settings.get("supply", "whole"))
 
+    @property
+    def algorithm_and_supply(self) -> str:
+        """The algorithm as headings name it; with shared supply, which does not use it, that is said too."""
+        return f"{self.algorithm}, shared supply" if self.supply == "shared" else self.algorithm
+
 
 class _KeptVerdict(BaseModel):
     """A verdict as it is stored, see `scenarios.expectations.Verdict`."""

@@ -107,7 +107,7 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     if kpis["possible_wh"]:
         table.add_row("Possible given production and windows", kwh(kpis["possible_wh"]), "")
         table.add_row("  reached", kwh(kpis["delivered_wh"]), percent(kpis["share_of_possible"]))
-    table.add_row("Peak-to-average ratio", ratio(kpis["consumption_peak_to_average"]), "")
+    table.add_row("Peak-to-average ratio of consumption", ratio(kpis["consumption_peak_to_average"]), "")
     table.add_row("Jobs with a contract", str(run.get("contract_count", len(run["contracts"]))), "")
     if kpis["jobs_lost"]:
         table.add_row("Jobs lost (household offline)", str(kpis["jobs_lost"]), "")

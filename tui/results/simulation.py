@@ -230,7 +230,7 @@ class SimulationPane(FilePane):
         # Where there is no room for all, what the list of simulations says as well is cut.
         self.query_one(".title", Static).update(
             f"{'reading ... · ' if self._is_slow else ''}{info.scenario} · times {shown_zone(self, opened.zone).name}"
-            f"{'' if opened.knows_offset else ' (this file has no offset)'} · {info.algorithm} · {planned}"
+            f"{'' if opened.knows_offset else ' (this file has no offset)'} · {info.algorithm_and_supply} · {planned}"
         )
 
     def _fail(self, tab: str, error: BaseException, rest: str = "") -> None:

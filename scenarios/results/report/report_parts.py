@@ -40,7 +40,7 @@ def page_header(
     return {
         "scenario": info.scenario,
         "description": description,
-        "algorithm": info.algorithm,
+        "algorithm": info.algorithm_and_supply,
         "broker": info.broker,
         "hosts": info.hosts,
         "settings": info.settings,

@@ -204,6 +204,18 @@ def test_a_simulation_without_runs_has_nothing_to_report(tmp_path: Path, simulat
     assert not (tmp_path / "report.html").exists()
 
 
+def test_shared_supply_is_told_from_whole_jobs(results_file: Path, simulation: SimulationSpec, tmp_path: Path) -> None:
+    """Two simulations of a scenario under either rule had the same name."""
+    path = create_results(replace(simulation, settings={"supply": "shared"}), out=tmp_path / "shared.sqlite")
+    with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.finish(RecordedEnd("done", START_S + 10800, negotiations=0, wall_s=0.5))
+    page = tmp_path / "report.html"
+    with ResultsReader(results_file) as whole, ResultsReader(path) as shared:
+        write_report([whole, shared], page)
+    contents = Page(page.read_text(encoding="utf-8")).contents
+    assert [one["algorithm"] for one in contents["simulations"]] == ["insertion", "insertion, shared supply"]
+
+
 def in_browser(path: Path, address: str = "") -> str:
     """Return the page's markup once a real browser has run its script; its errors fail the test."""
     assert CHROMIUM is not None
@@ -224,6 +236,7 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
     assert "6 of 6 contracts" in drawn
     assert "To houses, kWh" in drawn, "what a producer delivered under contracts is less than this, with base loads"
     assert "Standard deviation" in drawn
+    assert "consumed = delivered + base load from panels + grid" in drawn, "base loads were left out"
     energy = drawn.partition('aria-labelledby="h-energy"')[2].partition("<section")[0]
     assert "SD 0" in energy, "how far runs differ goes by its name: ± is a confidence interval on this page"
     assert "±" not in energy

@@ -59,6 +59,16 @@ async def test_the_list_tells_shared_supply_from_whole_jobs(opened: Opened, resu
         await until(pilot, lambda: "insertion, supply shared;" in text(pilot, "#about"))
 
 
+async def test_the_heading_of_a_simulation_says_that_its_supply_is_shared(opened: Opened, results_folder: Path) -> None:
+    """It named an algorithm that such a run does not use, and nothing else."""
+    _written(results_folder / "shared.sqlite")
+    async with opened(first_area="results", size=(140, 45)) as pilot:
+        await listed(pilot, 3)
+        table(pilot, "#entries").go_to(Path("results") / "shared.sqlite")
+        await pilot.press("enter")
+        await until(pilot, lambda: "· insertion, shared supply · 1 run" in text(pilot, ".title"))
+
+
 def test_a_household_counts_only_grid_power_as_such_and_lists_what_its_panel_gives(tmp_path: Path) -> None:
     """The panel's household finds the job, also by the other panel's name."""
     with ResultsReader(_written(tmp_path / "r.sqlite")) as results:

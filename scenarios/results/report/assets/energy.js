@@ -25,7 +25,7 @@ function drawTiles() {
       figureTile("From panels", "local_wh", "wh"),
       figureTile("From the grid", "grid_wh", "wh"),
       figureTile("Produced", "produced_wh", "wh"),
-      figureTile("Peak to average", "consumption_peak_to_average", "ratio"),
+      figureTile("Peak to average, consumption", "consumption_peak_to_average", "ratio"),
       figureTile("Jobs on the grid", "jobs_on_grid", "count"),
       DATA.tariff && figureTile("Total bill", "bill_eur", "eur"),
       meantRuns().some(run => run.comparison.optimum) && optimumTile("optimum", "Share of the best plan known"),

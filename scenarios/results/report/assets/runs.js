@@ -95,6 +95,6 @@ function drawMade() {
     RUNS.length === 1 && line("Messages", `${number(RUNS[0].messages, 0)}, ${plural(RUNS[0].negotiations, "negotiation")}`),
     line("Versions", Object.entries(DATA.versions).map(([name, version]) => `${name} ${version}`).join(" · "))),
   el("p", { class: "note" }, "Energy is settled minute by minute. In a minute a panel delivers what it gives, at most what the jobs " +
-    "with its contracts draw; what it promised and did not give is grid power. So consumed = delivered + grid, and " +
-    `contracted = delivered + shortfall. Times are shown ${inZone()}${DATA.knows_offset ? "" : ", because this file was written before results kept the scenario's offset"}.`));
+    "with its contracts draw; what it promised and did not give is grid power. So consumed = delivered + base load from panels + " +
+    `grid, and contracted = delivered + shortfall. Times are shown ${inZone()}${DATA.knows_offset ? "" : ", because this file was written before results kept the scenario's offset"}.`));
 }
