@@ -47,6 +47,8 @@ class Plan:
     """`mqtt` only: processes that the households of a run are spread over; None: a run has one."""
     days: int | None = None
     """None: as the scenario says, which may be until the last job has run."""
+    until_s: int | None = None
+    """Instead of `days`, when a run ends, UNIX seconds."""
     pace: Pace = field(default_factory=Pace)
     """How fast virtual time passes at most."""
     patient: bool = True
@@ -181,6 +183,7 @@ class Plan:
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),
                 hosts=self.spread,
                 days=self.days,
+                until_s=self.until_s,
                 pace=self.pace,
                 keep=self.keep,
                 home_assistant=self.home_assistant,

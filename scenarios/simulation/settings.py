@@ -67,6 +67,8 @@ class RunSettings:
     """Folder of the journals; None: a process that dies does not come back."""
     days: int | None = None
     """Clock only. None: as the scenario says, else until the last job has run."""
+    until_s: int | None = None
+    """Clock only: instead of `days`, when the run ends, UNIX seconds."""
     pace: Pace = field(default_factory=Pace)
     """Clock only."""
     catch_up: CatchUp = field(default_factory=CatchUp)
@@ -102,7 +104,7 @@ class RunSettings:
     def end_s(self, scenario: Scenario) -> int | None:
         """Return when the run ends, in UNIX seconds; None: when the last job has run."""
         days = self.days_of(scenario)
-        return None if days is None else scenario.end_s(days)
+        return scenario.end_s(days) if self.until_s is None and days is not None else self.until_s
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
         """Return everything that a household's contracts depend on, as a setup (`broker.journal_file`).

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from broker import plural
 from scenarios.metrics import statistics_by_figure
@@ -11,8 +10,8 @@ from scenarios.results import ResultsError, SimulationInfo
 from scenarios.results.comparison import (
     ComparedSimulation,
     SimulationComparison,
-    differ_in_time,
     difference_between,
+    ended_apart,
 )
 from scenarios.sweep.results_file import MOST_PAIRED, SweepResults, pairs_of
 
@@ -84,25 +83,11 @@ def _end_warnings(simulations: Sequence[ComparedSimulation]) -> list[str]:
     differ = [
         one.label
         for one in others
-        if any(_ended_apart(first.by_seed[seed], of) for seed, of in one.by_seed.items() if seed in first.by_seed)
+        if any(ended_apart(first.by_seed[seed], of) for seed, of in one.by_seed.items() if seed in first.by_seed)
     ]
     if not differ:
         return []
     named = differ[0] if len(differ) == 1 else f"{differ[0]} and {plural(len(differ) - 1, 'other point')}"
     what = f"Runs of {named} ended at other times than those of {first.label}"
     why = "so their production or base load differs, and with it shares and bills"
-    return [f"{what}, {why}: --set days=N gives all runs the same time."]
-
-
-def _ended_apart(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
-    one_h, other_h = _span_h(one), _span_h(other)
-    if one_h is None or other_h is None or math.isclose(one_h, other_h, abs_tol=0.01):
-        return False
-    return differ_in_time(one, other)
-
-
-def _span_h(figures: Mapping[str, float | None]) -> float | None:
-    """Return how long a run was, in whole intervals: its energy by its mean power; None if it consumed nothing."""
-    energy_wh, peak_w = figures["consumed_wh"], figures["peak_consumption_w"]
-    peak_to_average = figures["consumption_peak_to_average"]
-    return energy_wh * peak_to_average / peak_w if energy_wh and peak_to_average and peak_w else None
+    return [f"{what}, {why}: --set days=N, with all jobs over by then, gives them the same time."]

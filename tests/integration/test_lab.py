@@ -88,6 +88,22 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
     assert "Verdict: 0 passed, 2 failed" in ended.out
 
 
+@pytest.mark.parametrize("end", [("--until", "03:30"), ("--days", "1")])
+def test_the_lab_and_the_negotiated_run_end_at_the_same_time(
+    ssmic: Ssmic, lane_file: Path, end: tuple[str, str]
+) -> None:
+    """The negotiated run went on to its last job or forecast, so that production and bills were of another time."""
+    later = "{issued: '20:00', start: '20:00', step_s: 3600, power_w: [9]}"
+    issued = '          - {issued: "00:00", start:'
+    lane_file.write_text(TEXT.replace(issued, f"          - {later}\n{issued}"), encoding="utf-8")
+    ended = ssmic("lab", lane_file, "--pace", "36000x", "--time-limit", "1", "--json", *end)
+    found = json.loads(ended.out)
+    ran, negotiated = (found[one]["runs"][0] for one in ("results", "negotiated"))
+    assert ran["end"] == negotiated["end"]
+    assert ran["kpis"]["produced_wh"] == pytest.approx(negotiated["kpis"]["produced_wh"])
+    assert "ended at different times" not in ended.err
+
+
 @pytest.mark.long
 def test_a_lab_and_a_run_with_shared_supply_have_the_optima_in_common(ssmic: Ssmic, lane_file: Path) -> None:
     """The lab had the share of whole jobs only, the run that of shared supply only, so nothing compared them.

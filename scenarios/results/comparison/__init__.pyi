@@ -7,8 +7,8 @@ from .comparison import (
     SimulationComparison as SimulationComparison,
     compare_simulations as compare_simulations,
     comparison_json as comparison_json,
-    differ_in_time as differ_in_time,
     difference_between as difference_between,
+    ended_apart as ended_apart,
 )
 from .figure import (
     drawn_figures as drawn_figures,
@@ -39,9 +39,9 @@ __all__ = [
     "check_files",
     "compare_simulations",
     "comparison_json",
-    "differ_in_time",
     "difference_between",
     "drawn_figures",
+    "ended_apart",
     "main_figures",
     "mean_text",
     "scaled",

@@ -7,6 +7,7 @@ than the difference of the means.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -298,18 +299,43 @@ def _end_warnings(
         differ = [
             seed
             for seed in seeds
-            if ends_s[reference][seed] != ends_s[other][seed] and differ_in_time(one.by_seed[seed], more.by_seed[seed])
+            if (
+                ended_apart(one.by_seed[seed], more.by_seed[seed])
+                or (
+                    ends_s[reference][seed] != ends_s[other][seed]
+                    and _differ_in_time(one.by_seed[seed], more.by_seed[seed])
+                )
+            )
         ]
         if differ:
             found.append(
                 f"Runs of {one.label} and {more.label} ended at different times (seed "
                 f"{', '.join(map(str, differ[:_MOST_SEEDS]))}{', ...' if len(differ) > _MOST_SEEDS else ''}), so their "
-                "production or base load differs, and with it shares and bills: --days N gives all runs the same time."
+                "production or base load differs, and with it shares and bills: --days N, with all jobs over by then, "
+                "gives them the same time."
             )
     return found
 
 
-def differ_in_time(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
+def ended_apart(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
+    """Return whether two runs cover different times and so differ in what no contract decides.
+
+    A job that runs on at a run's end counts until its own end, so even runs of as many days may.
+    """
+    one_h, other_h = _span_h(one), _span_h(other)
+    if one_h is None or other_h is None or math.isclose(one_h, other_h, abs_tol=0.01):
+        return False
+    return _differ_in_time(one, other)
+
+
+def _span_h(figures: Mapping[str, float | None]) -> float | None:
+    """Return how long a run was, in whole intervals: its energy by its mean power; None if it consumed nothing."""
+    energy_wh, peak_w = figures["consumed_wh"], figures["peak_consumption_w"]
+    peak_to_average = figures["consumption_peak_to_average"]
+    return energy_wh * peak_to_average / peak_w if energy_wh and peak_to_average and peak_w else None
+
+
+def _differ_in_time(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
     """Return whether the figures of two runs differ in an energy that grows with time, whatever the contracts are."""
     energies = ((one[name], other[name]) for name in _GROW_WITH_TIME)
     return any(a is not None and b is not None and abs(a - b) > _NOISE_WH for a, b in energies)

@@ -367,11 +367,11 @@ def test_runs_that_ended_at_different_times_are_told_apart_if_that_changes_figur
     wash = job("one", "a", load((0, 0), (3600, WH)), (0, 86_400))
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (36_000, 20_000)))}}, [wash])
 
-    def ended(name: str, hours: int) -> Path:
+    def ended(name: str, job_hours: int, hours: int | None = None) -> Path:
         path = create_results(SimulationSpec(scenario, name, (1,), "memory"), out=tmp_path / name)
         with RunWriter(path, scenario, run=1, run_id=name, seed=1, start_s=START_S) as writer:
-            writer.entry(agreed(contract(wash, GRID, hours * 3600 - 3600)))
-            writer.finish(RecordedEnd("done", START_S + hours * 3600))
+            writer.entry(agreed(contract(wash, GRID, job_hours * 3600 - 3600)))
+            writer.finish(RecordedEnd("done", START_S + (hours or job_hours) * 3600))
         return path
 
     paths = {hours: ended(name, hours) for hours, name in ((3, "TNC"), (5, "SLSQP"), (11, "exact"), (12, "insertion"))}
@@ -382,3 +382,7 @@ def test_runs_that_ended_at_different_times_are_told_apart_if_that_changes_figur
 
     assert warned(3, 5)
     assert not warned(11, 12)
+
+    # The job of one run goes on beyond the end of both, and counts in full.
+    running_on = compare_simulations([ended("running on", 5, hours=4), ended("L-BFGS-B", 3, hours=4)])
+    assert any("ended at different times (seed 1)" in warning for warning in running_on.warnings)

@@ -408,6 +408,7 @@ def _negotiated(request: _LabRequest, lab_file: Path) -> Path:
         algorithm=AlgorithmSettings(scenario.algorithm),
         bus="memory",
         workers=1,
+        until_s=request.settings.end_s,
         start_scores={},
         folder=lab_file.parent,
     )
