@@ -290,6 +290,8 @@ class _ScenarioBuilder:
             what = f"{gateway_id!r} is the id of another real device ({other}); give one of them an id of its own"
             self.collector.at((*path, "id"), what)
         self.gateway_ids.setdefault(gateway_id, path)
+        if gateway.waiting is not None and gateway.waiting.below_w <= gateway.waiting.above_w:
+            self.collector.at((*path, "waiting", "below_w"), "more than above_w is expected: no power is between them")
         if gateway.waiting is not None and isinstance(entry, ProducerEntry):
             self.collector.at((*path, "waiting"), "a producer has no programme")
         elif gateway.waiting is not None and gateway.waiting.load_profile:

@@ -13,7 +13,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from agents import Availability, DeviceCommand, DeviceEvent, Reported
 from broker.transport import MAX_PAYLOAD_BYTES
 from scenarios.devices.adapter import MessageError, OutgoingMessage
-from scenarios.devices.adapters.values import JsonPath, MeterValue, Topic, Unit, dig, either, number_of, text_of
+from scenarios.devices.adapters.values import (
+    EnergyUnit,
+    JsonPath,
+    MeterValue,
+    PowerUnit,
+    Topic,
+    dig,
+    either,
+    number_of,
+    text_of,
+)
 from scenarios.gateways import Gateway
 
 if TYPE_CHECKING:
@@ -96,12 +106,24 @@ class ValueSource(BaseModel):
 class NumberSource(ValueSource):
     """Where a reading is in the messages of a device, and its unit."""
 
-    unit: Unit
+    unit: PowerUnit | EnergyUnit
 
     @property
     def meter_value(self) -> MeterValue:
         """See `GenericOptions.meter`."""
         return MeterValue.at(self.topic, self.path)
+
+
+class PowerSource(NumberSource):
+    """Where a power is."""
+
+    unit: PowerUnit
+
+
+class EnergySource(NumberSource):
+    """Where a counter's reading is."""
+
+    unit: EnergyUnit
 
 
 class SwitchSource(ValueSource):
@@ -154,9 +176,9 @@ class GenericOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     switch: SwitchSource | None = None
-    power: NumberSource | None = None
+    power: PowerSource | None = None
     """Its power; None: it does not report any."""
-    energy: NumberSource | None = None
+    energy: EnergySource | None = None
     """Reading of its energy counter; None: it has none."""
     availability: PresenceSource | None = None
     """None: it does not report it."""

@@ -13,7 +13,9 @@ from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import MessageError
 from scenarios.whole_numbers import whole_number_of
 
-Unit = Literal["W", "kW", "mW", "0.1 W", "Wh", "kWh", "mWh", "0.1 kWh", "J", "MJ"]
+PowerUnit = Literal["W", "kW", "mW", "0.1 W"]
+EnergyUnit = Literal["Wh", "kWh", "mWh", "0.1 kWh", "J", "MJ"]
+Unit = PowerUnit | EnergyUnit
 SCALE: dict[Unit, float] = {
     "W": 1.0,
     "kW": 1000.0,

@@ -169,6 +169,19 @@ def test_a_device_that_is_neither_measured_nor_switched_is_refused() -> None:
         assert adapter_problems(gateway("generic", **{one: {"topic": "p"}})) == []
 
 
+@pytest.mark.parametrize(
+    ("reading", "unit", "expected"),
+    [
+        ("power", "kWh", "'W', 'kW', 'mW' or '0.1 W' is expected"),
+        ("energy", "W", "'Wh', 'kWh', 'mWh', '0.1 kWh', 'J' or 'MJ' is expected"),
+    ],
+)
+def test_the_unit_of_a_power_is_none_of_an_energy(reading: str, unit: str, expected: str) -> None:
+    """The two mistaken for each other, the counter was taken for the power, without a word."""
+    problems = adapter_problems(gateway("generic", **{reading: {"topic": "p", "unit": unit}}))
+    assert problems == [((reading, "unit"), expected)]
+
+
 @pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "x\x01y", "\ud800", "n" * 300, "", ["z"]])
 def test_a_bridge_cannot_rename_a_device_to_an_invalid_topic(name: Any) -> None:
     """A command would be published to a name that no broker takes, and end the connection of all devices."""

@@ -79,6 +79,7 @@ def test_the_good_file_is_good() -> None:
         (POINTS, "poitns: []", "s.yaml:6: load_profiles.dish.poitns: unknown key; did you mean 'points'?"),
         ("{import_eur", "{co2: 1, import_eur", "s.yaml:17: tariff.co2: unknown key; known: feed_in_eur_per_kwh, grid_kg_co2_per_kwh, import_eur_per_kwh, neighbour_eur_per_kwh"),
         ("type: consumer", "type: consumr", "s.yaml:10: houses[0].devices[0].type: 'consumer' or 'producer' is expected, not 'consumr'; did you mean 'consumer'?"),
+        ("type: consumer, ", "type: consumer, gateway: {adapter: tasmota, topic: t, waiting: {above_w: 8, below_w: 1, within_s: 60}}, ", "s.yaml:10: houses[0].devices[0].gateway.waiting.below_w: more than above_w is expected: no power is between them"),
         ("type: consumer, ", "", "s.yaml:10: houses[0].devices[0].type: required ('consumer' or 'producer')"),
         ("consumer, ", "consumer, predictions: [], ", "s.yaml:10: houses[0].devices[0].predictions: a consumer has no predictions; a panel is 'type: producer'"),
         ("type: producer", "type: producer\n        load_profile: dish", "s.yaml:13: houses[0].devices[1].load_profile: a producer has no load profile; a device that draws energy is 'type: consumer'"),
