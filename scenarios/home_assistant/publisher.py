@@ -226,7 +226,7 @@ class _Publisher:
         topic = f"ssmic/{encode(self._run)}/devices/{gateway}"
         match command:
             case "ready_by":
-                self._ready_by[agent] = event.payload.decode(errors="replace")[:40]
+                self._ready_by[agent] = event.payload.decode(errors="replace").strip()[:40] or _DEFAULT_READY_BY
                 self._said.pop(agent, None)
             case "start":
                 self._requests += 1

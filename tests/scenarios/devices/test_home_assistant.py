@@ -37,6 +37,8 @@ async def test_a_job_that_is_requested_there_is_negotiated_executed_and_shown(tm
 
         device.say(parts["ready_by"]["cmd_t"], "in 20 h")
         await device.until(lambda: shown().get("ready_by") == "in 20 h")
+        device.say(parts["ready_by"]["cmd_t"], " ")
+        await device.until(lambda: shown().get("ready_by") == "in 8 h")  # a field that is cleared; a job was refused
         device.say(parts["start"]["cmd_t"], "PRESS")
         command = await device.until(lambda: [text for topic, text, _ in device.heard if topic == f"{WASHER}/set"])
         job = json.loads(command[0])["id"]
