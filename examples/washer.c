@@ -54,7 +54,7 @@ static void on_message(struct mosquitto *client, void *data, const struct mosqui
     if (!strstr(content, "\"running\"") || asked) return;
     asked = 1; /* the run is under way; before that, a request is lost */
     say(client, "request",
-        "{\"id\": \"wash-1\", \"step_s\": 600, \"power_w\": [100, 2000, 150], \"ready_by\": \"in 8 h\"}", false);
+        "{\"id\": \"wash-1\", \"step_s\": 600, \"power_w\": [100, 2000, 150], \"ready_by\": \"18:00\"}", false);
     return;
   }
   printf("%s %s\n", message->topic, content);

@@ -35,7 +35,7 @@ while read -r heard content; do # one message a line: topic, blank, content
   case "$heard $content" in
     # The run is under way; before that, a request is lost.
     "$run/time "*'"running"'*)
-      [ $asked = yes ] || say request '{"id": "wash-1", "energy_wh": 375, "duration_s": 1800, "ready_by": "in 8 h"}'
+      [ $asked = yes ] || say request '{"id": "wash-1", "energy_wh": 375, "duration_s": 1800, "ready_by": "18:00"}'
       asked=yes
       ;;
     */set*'"start"'*) [ $started = yes ] || { started=yes; wash & } ;;

@@ -30,7 +30,7 @@ async def main() -> None:
         await client.subscribe([(f"{TOPIC}/set", 1), (f"{TOPIC}/job", 1), (f"{TOPIC}/error", 1), (TIME, 0)])
         await client.publish(f"{TOPIC}/availability", "online", qos=1, retain=True)
         await client.publish(f"{TOPIC}/announce", json.dumps(announcement), qos=1, retain=True)
-        request = {"id": "wash-1", "profile": "eco40", "ready_by": "in 8 h"}
+        request = {"id": "wash-1", "profile": "eco40", "ready_by": "18:00"}
         asked = started = False
         async for message in client.messages:
             content = json.loads(message.payload or b"{}")

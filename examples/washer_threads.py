@@ -44,7 +44,7 @@ def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -
     if message.topic == TIME:
         if content.get("state") == "running" and not asked.is_set():  # before that, a request is lost
             asked.set()
-            say("request", {"id": "wash-1", "step_s": 600, "power_w": [100, 2000, 150], "ready_by": "in 8 h"})
+            say("request", {"id": "wash-1", "step_s": 600, "power_w": [100, 2000, 150], "ready_by": "18:00"})
         return
     print(message.topic, content, flush=True)
     if message.topic == f"{TOPIC}/set" and content["command"] == "start":
