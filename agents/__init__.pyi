@@ -105,6 +105,7 @@ from .plugins import (
     known_strategies as known_strategies,
     load_plugin as load_plugin,
     plugin_name as plugin_name,
+    plugin_of as plugin_of,
 )
 from .possible_starts import (
     Busy as Busy,
@@ -252,6 +253,7 @@ __all__ = [
     "open_starts",
     "packed",
     "plugin_name",
+    "plugin_of",
     "shares_of",
     "unpacked",
 ]

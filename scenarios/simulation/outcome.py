@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from agents import NEW_PRODUCER, Job, LedgerEntry, ledger_sha256
+from agents import NEW_PRODUCER, Job, LedgerEntry, ledger_sha256, plugin_of
 from broker import (
     AgentFailedError,
     BrokerLostError,
@@ -132,7 +132,9 @@ class RunFinisher:
         """
         defects, disputes = _violations(self.scenario, self.agent_set, self.clock, self.observer)
         if defects:
-            violation = SsmicError("the ledger violates an invariant:\n" + "\n".join(defects))
+            strategies = {name for one in self.agent_set.consumers.values() if (name := plugin_of(type(one)))}
+            whose = f", with consumers of {', '.join(sorted(strategies))}" if strategies else ""
+            violation = SsmicError(f"the ledger violates an invariant{whose}:\n" + "\n".join(defects))
             self.finish("failed", str(violation))
             raise violation
         for dispute in disputes:

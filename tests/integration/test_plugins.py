@@ -18,7 +18,7 @@ from agents.model import MANAGER
 from agents.plugins import AGENTS, SCHEDULERS, load_plugin, plugins
 from agents.ranking import RANKINGS, NegotiationSettings, ranking_for
 from agents.scheduling import AlgorithmSettings
-from broker.errors import AgentFailedError, PluginError
+from broker.errors import AgentFailedError, PluginError, SsmicError
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.events import SwitchStrategy, TimelineEvent
@@ -178,6 +178,11 @@ class LastFirst(Consumer):
         return sorted(producers, reverse=True)
 
 
+class Idle(Consumer):
+    async def run(self):
+        pass
+
+
 def no_class():
     pass
 """
@@ -190,7 +195,7 @@ def taking_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = tmp_path / "turns_plugin-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turns-plugin\nVersion: 1.0\n")
-    names = {"turns": "TakesTurns", "last-first": "LastFirst", "no-class": "no_class"}
+    names = {"turns": "TakesTurns", "last-first": "LastFirst", "idle": "Idle", "no-class": "no_class"}
     points = "\n".join(f"{name} = turns_plugin:{what}" for name, what in names.items())
     (info / "entry_points.txt").write_text(f"[ssmic.agents]\n{points}\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -223,6 +228,18 @@ def test_an_event_changes_the_strategy() -> None:
     with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         alone = runner.run(run_scenario(scenario, RunSettings(1, "waking"), MemoryBroker()))
     assert alone.ledger == outcome.ledger
+
+
+@pytest.mark.usefixtures("taking_turns")
+def test_a_strategy_that_replaces_what_a_consumer_does_is_named() -> None:
+    """Its `run` did not call the one of `Consumer`; the ledger without contracts looked like a defect of ours."""
+    scenario = neighbourhood(
+        {"a": {"pv": forecast(sun((0, 0.0), (7200, 9000.0)))}}, [job("one", "a", load((0, 0.0), (300, 30.0)))]
+    )
+    running = run_scenario(replace(scenario, strategy="idle"), RunSettings(1, "idle"), MemoryBroker())
+    expected = r"violates an invariant, with consumers of plug-in 'idle' \(turns_plugin:Idle\):\njob 'one' has 0"
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner, pytest.raises(SsmicError, match=expected):
+        runner.run(running)
 
 
 @pytest.mark.usefixtures("taking_turns")
