@@ -181,19 +181,24 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
         "profile": [row.profile for row in rows],
         "supplier": ["\n".join(each) for each in suppliers],
     }
-    wanted = [_width([name, *cells]) for name, cells in texts.items()]
-    widths = shared_widths(wanted, (MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH), room - GAP * len(texts) + 1)
+    least = {"job": MIN_JOB_WIDTH, "profile": MIN_TEXT_WIDTH, "supplier": MIN_SUPPLIER_WIDTH}
+    wanted = {name: _width([name, *cells]) for name, cells in texts.items()}
+    if sum(min(least[name], width) + GAP for name, width in wanted.items()) > room + 1:
+        del wanted["profile"]  # of all columns, it says least; figures and suppliers would be cut
+    shared = shared_widths(list(wanted.values()), [least[name] for name in wanted], room - GAP * len(wanted) + 1)
+    widths = dict(zip(wanted, shared, strict=True))
     table = new_table(f"{title}; start times {zone.name}{on}")
     # Ids wrap, so that they can be copied; other columns stay on one line for each supplier.
-    table.add_column("job", overflow="fold", width=widths[0])
-    table.add_column("profile", no_wrap=True, width=widths[1])
-    table.add_column("supplier", no_wrap=True, width=widths[2])
+    table.add_column("job", overflow="fold", width=widths["job"])
+    if "profile" in widths:
+        table.add_column("profile", no_wrap=True, width=widths["profile"])
+    table.add_column("supplier", no_wrap=True, width=widths["supplier"])
     for name, _ in figures:
         table.add_column(name, justify="right", no_wrap=True)
     for row, names, *cells in zip(rows, suppliers, *(cells for _, cells in figures), strict=True):
-        profile = fit(row.profile, widths[1], is_id=True).rstrip()
-        supplier = "\n".join(fit(name, widths[2], is_id=True).rstrip() for name in names)
-        table.add_row(row.job_id, profile, supplier, *cells)
+        profile = [fit(row.profile, widths["profile"], is_id=True).rstrip()] if "profile" in widths else []
+        supplier = "\n".join(fit(name, widths["supplier"], is_id=True).rstrip() for name in names)
+        table.add_row(row.job_id, *profile, supplier, *cells)
     console.print(table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -74,6 +75,20 @@ def test_no_line_is_too_wide_and_no_figure_is_cut(
         assert LONG_JOB in ended.out
     # At 80 the house's id takes a second line, its figures do not.
     assert any(line.startswith(WIDE_HOUSE[:5]) and line.rstrip().endswith("-0.40") for line in lines)
+
+
+def test_no_figure_of_shared_supply_over_several_days_is_cut(ssmic: Ssmic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shares and dates left no room: starts lost their hour and percentages their sign; profiles give way to them."""
+    later = SCENARIO.replace(
+        'earliest_start: "20:00",\n     latest_start: "20:00"', 'earliest_start: "32:00",\n     latest_start: "32:00"'
+    )
+    later = later.replace("[3600, 500]", "[3600, 900]")  # more than the roof gives
+    Path("wide.yaml").write_text(f"supply: shared\n{later}", encoding="utf-8")
+    assert ssmic("run", "wide.yaml", "--bus", "memory", "--out", "wide.sqlite", "--json").code == 0
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = ssmic("results", "show", "wide.sqlite").out.partition("Contracts; ")[2]
+    assert len(re.findall(r" 2026-06-2[12] \d\d:00 +\d\.\d\d +\d+\.\d %", shown)) == 2, shown
+    assert max(map(cell_len, shown.splitlines())) <= 80
 
 
 def test_places_that_no_guest_has_taken_are_not_listed_as_suppliers(ssmic: Ssmic) -> None:
