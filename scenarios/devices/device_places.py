@@ -15,7 +15,7 @@ from agents import Announced, Device, DeviceSaid, House, Left, Prediction, Produ
 from scenarios.devices.adapter import Guest, MessageError, UnknownLanguageError
 from scenarios.devices.adapters import guest_of
 from scenarios.devices.message_limits import MAX_STRANGERS
-from scenarios.devices.payloads import MAX_TEXT_SHOWN, plain_text, shown_payload
+from scenarios.devices.payloads import MAX_TEXT_SHOWN, PARTS, plain_text, shown_payload
 from scenarios.errors import Problem, ScenarioError
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.mistyped_names import suggest
@@ -54,7 +54,10 @@ class PlaceRefusal:
 
 
 class AnsweredStrangers:
-    """Problems that were answered to unknown devices; each is answered once, because devices repeat their messages."""
+    """Problems that were answered to unknown devices, or on unknown topics.
+
+    Each is answered once, because devices repeat their messages.
+    """
 
     def __init__(self) -> None:
         self._answered: dict[str, set[str]] = {}
@@ -117,9 +120,9 @@ class DevicePlaces(Mapping[str, Gateway]):
         return any(self._free.values())
 
     @property
-    def concerns_strangers(self) -> bool:
-        """Whether devices that are not in the scenario are welcomed, or answered, here."""
-        return self._is_only_one or self.takes_guests
+    def is_only_one(self) -> bool:
+        """Whether no other process of the run has devices, so that this one answers all that belongs to none."""
+        return self._is_only_one
 
     def welcome(self, device: str, part: str, payload: bytes) -> Gateway | PlaceRefusal | None:
         """Give a device that is not in the scenario a place, if it announces itself and its house has one.
@@ -185,6 +188,17 @@ class DevicePlaces(Mapping[str, Gateway]):
         """
         is_news = self._is_only_one and self._strangers.is_news(level, problem)
         return PlaceRefusal(problem, expected) if is_news else None
+
+    def refuse_part(self, device: str, part: str) -> PlaceRefusal | None:
+        """Return what to tell a device that writes a topic which there is not; None: nothing, as in `welcome`.
+
+        Args:
+            device: The device, in the scenario or not.
+            part: Last level of the topic.
+        """
+        problem = f"there is no topic {part!r}{suggest(part, PARTS, otherwise='')}"
+        is_news = self._is_only_one and self._strangers.is_news(device, problem)
+        return PlaceRefusal(problem, f"one of: {', '.join(PARTS)}") if is_news else None
 
     def _open_houses(self) -> str:
         """Return which houses have room for a guest."""

@@ -42,6 +42,8 @@ from scenarios.zone import Zone
 log = structlog.get_logger(__name__)
 
 RETAINED_NOTICES = frozenset({"job", "state"})
+PARTS_TO_DEVICES = RETAINED_NOTICES | {"error", "set"}
+"""Last levels of the topics that a gateway writes."""
 _CLAIMS_WALL_S = 5.0
 """How long the broker may take to pass on the claims of this process, wall-clock seconds."""
 _NO_CLAIMS = "another run that commands the same devices will not be noticed"
@@ -195,14 +197,7 @@ class DeviceLink:
         }
 
     async def _subscribe(self, bus: Bus) -> None:
-        ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
-        everyone = [topics.devices(self._run, part) for part in PARTS]
-        try:
-            await bus.subscribe(*(everyone if self._devices.concerns_strangers else ours), qos=1)
-        except BrokerUnreachableError:
-            if self._devices.takes_guests:
-                raise
-            await bus.subscribe(*ours, qos=1)  # a login that may not answer strangers
+        await self._subscribe_to_ours(bus)
         claims = self._claims.filters
         try:
             if claims:
@@ -211,6 +206,24 @@ class DeviceLink:
         except BrokerUnreachableError as error:
             log.warning(_NO_CLAIMS, reason=str(error), remedy=_NEW_RULES)
             self._follow(self._claims.give_up())
+
+    async def _subscribe_to_ours(self, bus: Bus) -> None:
+        """Subscribe to our own device topics, and to as many of strangers as the login may read."""
+        ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
+        everyone = [topics.devices(self._run, part) for part in PARTS]
+        choices: list[list[str]] = []
+        if self._devices.is_only_one:
+            # It contains what is misspelt; and what this process publishes itself, which MQTT 3.1.1 cannot leave out.
+            choices += [[topics.devices(self._run)], everyone]
+        choices.append(everyone if self._devices.takes_guests else ours)
+        for filters in choices:
+            try:
+                await bus.subscribe(*filters, qos=1)
+            except BrokerUnreachableError:
+                if filters is choices[-1]:
+                    raise
+            else:
+                return
 
     async def _hear_switches(self, bus: Bus) -> None:
         """Read the makers' topics of the devices that this run commands, and ask for their states."""
@@ -318,6 +331,9 @@ class DeviceLink:
             return
         if address is not None and address.kind == "devices":
             device, part = address.ids
+            if part not in PARTS:
+                self._correct_part(device, part, delivery.payload)
+                return
             gateway = self._devices.get(device) or self._welcome(device, part, delivery.payload)
             if gateway is not None:
                 self._put(
@@ -349,14 +365,27 @@ class DeviceLink:
         """Give a device that is not in the scenario a place, or tell it why it gets none."""
         found = self._devices.welcome(device, part, payload)
         if isinstance(found, PlaceRefusal):
-            content = found.as_error(part, payload, self._now_s)
-            log.warning("device refused", device=device, topic=part, **found.in_words)
-            self._publish(DeviceNotice(part="error", device=device, content=content))
+            self._refuse(device, part, payload, found)
             return None
         return found
 
+    def _correct_part(self, device: str, part: str, payload: bytes) -> None:
+        """Tell a device, known or not, that nobody reads a topic that it writes; its agent does not hear of it."""
+        if not payload or part in PARTS_TO_DEVICES:
+            return
+        refusal = self._devices.refuse_part(device, part)
+        if refusal is not None:
+            self._refuse(device, part, payload, refusal)
+
+    def _refuse(self, device: str, part: str, payload: bytes, refusal: PlaceRefusal) -> None:
+        log.warning("device refused", device=device, topic=part, **refusal.in_words)
+        content = refusal.as_error(part, payload, self._now_s)
+        self._publish(DeviceNotice(part="error", device=device, content=content))
+
     def _correct_topic(self, misspelt: topics.MisspeltDevice, topic: str, payload: bytes) -> None:
         """Tell a device in whose topics its id is not percent-encoded how it is written there."""
+        if misspelt.part in PARTS_TO_DEVICES:
+            return
         refusal = self._devices.refuse_topic(misspelt.level, misspelt.problem, misspelt.expected)
         if refusal is not None:
             content = refusal.as_error(misspelt.part, payload, self._now_s)

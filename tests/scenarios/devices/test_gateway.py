@@ -414,6 +414,44 @@ async def test_a_device_that_a_run_without_guests_does_not_know_is_answered(
     assert (error["problem"], error["expected"]) == (problem, expected)
 
 
+@pytest.mark.parametrize("device", ["washer", "kettle"])
+@pytest.mark.parametrize(
+    ("part", "problem"),
+    [
+        ("anounce", "there is no topic 'anounce'; did you mean 'announce'?"),
+        ("Requests", "there is no topic 'Requests'; did you mean 'request'?"),
+        ("xyz", "there is no topic 'xyz'"),
+    ],
+)
+async def test_a_device_that_writes_a_topic_which_nobody_reads_is_answered_once(
+    device: str, part: str, problem: str
+) -> None:
+    """It announced itself and got no answer at all; what the gateway itself publishes is not answered."""
+    broker = MemoryBroker()
+    scenario = load_text(STREET, "test", None)
+    link = DeviceLink(RUN, broker, {"adler": list(scenario.gateways.values())}, {}, Zone(0))
+    own, port = f"ssmic/{RUN}/devices/{device}", link.port("adler")
+    assert port is not None
+    async with broker.connect("device") as bus, broker.connect("reader") as reader:
+        await reader.subscribe(f"{own}/error", f"ssmic/{RUN}/devices/my car/error")
+        async with link.connected():
+            for topic in (f"{own}/state", f"{own}/job", f"{own}/set", f"ssmic/{RUN}/devices/my car/state"):
+                await bus.publish(topic, b"{}", qos=1)
+            await bus.publish(f"{own}/xy", b"", qos=1)
+            for _ in range(2):
+                await bus.publish(f"{own}/{part}", b'{"type": "consumer"}', qos=1, retain=True)
+            await bus.publish(f"{own}/yz", b"{}", qos=1)
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            first, second = [await anext(reader.messages()) for _ in range(2)]
+    assert isinstance(first, Delivery)
+    assert isinstance(second, Delivery)
+    error = json.loads(first.payload)
+    assert (first.topic, error["topic"], error["problem"]) == (f"{own}/error", part, problem)
+    assert error["expected"] == "one of: announce, availability, request, withdraw, report, forecast"
+    assert json.loads(second.payload)["topic"] == "yz"
+    assert not port.take(NOW_S)
+
+
 async def test_a_device_that_the_scenario_simulates_does_not_join_beside_itself(tmp_path: Path) -> None:
     """A roof for which `gateway` was forgotten took the place of a guest, and the run had both."""
     roof = f"ssmic/{RUN}/devices/pv"
