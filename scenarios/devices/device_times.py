@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from pydantic_core import PydanticCustomError
 
@@ -15,6 +15,10 @@ EXPECTED_TIME = "UNIX seconds, ISO 8601 with an offset, HH:MM, or 'in 2 h', 'in 
 _IN = re.compile(r"in\s+(\d+(?:\.\d+)?)\s*(h|hours?|min|minutes?|s|seconds?)", re.IGNORECASE)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+_CLOCK_WITH_DOT = re.compile(r"([01]?\d|2[0-3])(?:\.([0-5]\d?))?")
+_FIRST_S = 100_000_000
+"""Of 1973; a job has no smaller number as its time, unless its run is as early."""
 _LAST_S = 253_402_300_799
 DAY_S = 86_400
 MAX_AHEAD_S = 31 * DAY_S
@@ -45,7 +49,7 @@ def moment_of(text: float | str, now_s: int, zone: Zone) -> int:
     Raises:
         ValueError: It is no such time; the message says why.
     """
-    if isinstance(text, str) and re.fullmatch(r"\d+(\.\d+)?", text.strip()):
+    if isinstance(text, str) and _NUMBER.fullmatch(text.strip()):
         text = float(text)
     if isinstance(text, str):
         time_s = _worded(text.strip(), now_s, zone)
@@ -101,6 +105,25 @@ def time_under(value: float | str, key: str, now_s: int, zone: Zone) -> int:
         return moment_of(value, now_s, zone)
     except ValueError as error:
         raise MessageError(f"{key}: {error}", EXPECTED_TIME) from None
+
+
+def check_is_no_clock(value: float | str, key: str, now_s: int) -> None:
+    """Raise `MessageError` if a job's time is a number that is far too small, such as 18.30, which would be in 1970.
+
+    0 passes: as the earliest start it means now.
+
+    Args:
+        value: The time as `moment_of` takes it.
+        key: Where it stands in the message.
+        now_s: Virtual time, UNIX seconds.
+    """
+    text = value.strip() if isinstance(value, str) else f"{value:.12g}"
+    if not _NUMBER.fullmatch(text) or not 0 < float(text) < _FIRST_S <= now_s:
+        return
+    found = _CLOCK_WITH_DOT.fullmatch(text)
+    meant = f"{found[1]}:{found[2] or '':0<2}" if found else "HH:MM"
+    problem = f"{key}: {text}, in UNIX seconds, is in the year {datetime.fromtimestamp(float(text), UTC).year}"
+    raise MessageError(f"{problem}; a time of day is written with a colon: {meant!r}", EXPECTED_TIME)
 
 
 def check_ahead(key: str, time_s: int, now_s: int) -> None:

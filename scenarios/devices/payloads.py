@@ -34,6 +34,7 @@ from scenarios.devices.device_times import (
     MAX_AHEAD_S,
     check_ahead,
     check_clock,
+    check_is_no_clock,
     check_is_time,
     days_between,
     time_under,
@@ -322,7 +323,9 @@ def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
         raise MessageError("latest_start and ready_by", "one of them")
     times_s: dict[str, int | None] = {}
     for key in ("earliest_start", "latest_start", "ready_by"):
-        value = getattr(said, key)
+        value: float | str | None = getattr(said, key)
+        if value is not None:
+            check_is_no_clock(value, key, now_s)
         times_s[key] = None if value is None else time_under(value, key, now_s, zone)
         check_ahead(key, times_s[key] or 0, now_s)
     return JobAsked(

@@ -394,6 +394,36 @@ def test_a_time_without_an_offset_is_refused_for_that() -> None:
         event_of("request", payload, NOW_S, Zone(7200, "Europe/Berlin"))
 
 
+@pytest.mark.parametrize("key", ["earliest_start", "latest_start", "ready_by"])
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("18.30", "18.30, in UNIX seconds, is in the year 1970; a time of day is written with a colon: '18:30'"),
+        (18.3, "18.3, in UNIX seconds, is in the year 1970; a time of day is written with a colon: '18:30'"),
+        (" 7.05 ", "7.05, in UNIX seconds, is in the year 1970; a time of day is written with a colon: '7:05'"),
+        (18, "18, in UNIX seconds, is in the year 1970; a time of day is written with a colon: '18:00'"),
+        (1830, "1830, in UNIX seconds, is in the year 1970; a time of day is written with a colon: 'HH:MM'"),
+        ("99999999", "99999999, in UNIX seconds, is in the year 1973; a time of day is written with a colon: 'HH:MM'"),
+    ],
+)
+def test_a_number_that_is_no_time_of_a_job_is_refused(key: str, value: object, problem: str) -> None:
+    """As an earliest start it counted as now, and as another time it was said to be in 1970."""
+    payload = json.dumps({"energy_wh": 5, "duration_s": 60, key: value}).encode()
+    with pytest.raises(MessageError) as refused:
+        event_of("request", payload, NOW_S, Zone(0))
+    assert refused.value.problem == f"{key}: {problem}"
+    assert refused.value.expected.startswith("UNIX seconds, ISO 8601 with an offset, HH:MM")
+
+
+def test_an_earliest_start_of_zero_is_now_and_a_run_may_be_early() -> None:
+    """Neither is a mistake."""
+    payload = b'{"energy_wh": 5, "duration_s": 60, "earliest_start": 0}'
+    assert event_of("request", payload, NOW_S, Zone(0)) == event_of("request", payload, 60, Zone(0))
+    early = event_of("request", b'{"energy_wh": 5, "duration_s": 60, "ready_by": 7200}', 60, Zone(0))
+    assert isinstance(early, JobAsked)
+    assert early.ready_by_s == 7200
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "expected"),
     [
