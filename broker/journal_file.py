@@ -49,6 +49,7 @@ _RUN = "run"
 """Key of the run's id in it."""
 ROUNDS, STATE, _PROGRESS = "rounds", "state", "progress"
 """Names of the chains: `rounds` grows; `state` and `progress` cover the one row that is replaced."""
+_LAST_GRANT = "SELECT grant_json FROM rounds ORDER BY step DESC LIMIT 1"
 _ROWS = "SELECT step, grant_json, delivered_json, digest FROM rounds ORDER BY step"
 _HEADER_BYTES = 100
 _PAGE_BYTES, _CHANGES, _PAGES, _LENGTH_IS_OF = slice(16, 18), slice(24, 28), slice(28, 32), slice(92, 96)
@@ -307,6 +308,14 @@ class JournalFile:
                 yield grant_json, delivered_json, digest
         except sqlite3.Error as error:
             raise self._error(error) from error
+
+    def _load_last_grant(self) -> bytes | None:
+        """Return the grant of the last round, unchecked: `_load_rounds` checks all of them; None if there is none."""
+        try:
+            row: tuple[bytes] | None = self._connection.execute(_LAST_GRANT).fetchone()
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        return None if row is None else row[0]
 
     @staticmethod
     def _first_of(identity: Mapping[str, str]) -> str:

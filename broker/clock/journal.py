@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -54,6 +55,34 @@ class ClockJournal(JournalFile):
             return None if state_json is None else ScheduledRound.decoded(state_json)
         except ValidationError as error:
             raise self._unreadable(f"its state ({first_problem(error)})") from None
+
+    def check_same_time(self, host: str, path: Path, granted_step: int, last_step: int) -> None:
+        """Check that this journal and a host's belong together: somebody may have put one of them back alone.
+
+        Args:
+            host: The host.
+            path: Its journal.
+            granted_step: The last step in it that the clock has granted, before which this journal stored it; -1: none.
+            last_step: The last step in it, which the host may have run without a grant; -1: none.
+
+        Raises:
+            JournalError: They do not, or the stored content was changed.
+        """
+        scheduled = self.load_round()
+        if scheduled is None:
+            return
+        ran = scheduled.ran.get(host, -1)
+        if granted_step > scheduled.step:
+            older, its_step, newer, other_step = self.path, scheduled.step, path, granted_step
+        elif ran > last_step:
+            older, its_step, newer, other_step = path, last_step, self.path, ran
+        else:
+            return
+        reached = "contains no step" if its_step < 0 else f"ends at step {its_step}"
+        raise JournalError(
+            f"journal {older} {reached}, but {newer} has step {other_step} of host {host!r}: they are of different "
+            "times; put back all files of the run from one backup"
+        )
 
     def save_progress(self, progress: ClockProgress, *, is_final: bool = True) -> None:
         """Store how far the run has come; once this returns, it survives the process.

@@ -55,6 +55,18 @@ class HostJournal(JournalFile):
                 raise self._unreadable("a round") from None
             yield journaled
 
+    def last_round(self) -> Round | None:
+        """Return the grant of the round that ran last; None if none has run. Only its replay checks the journal.
+
+        Raises:
+            JournalError: The file cannot be read, or is of another release.
+        """
+        grant = self._load_last_grant()
+        try:
+            return None if grant is None else Round.decoded(grant)
+        except (ValueError, TypeError):
+            raise self._unreadable("a round") from None
+
     def save_host_by_agent(self, host_by_agent_json: str) -> None:
         """Store which host each agent lives on; a replay routes by it before it has seen a roster.
 

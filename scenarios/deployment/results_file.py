@@ -88,6 +88,9 @@ def _reached_s(scenario: Scenario, settings: RunSettings) -> int | None:
 
     Returns:
         UNIX seconds; None: the run has not begun, or keeps no journals.
+
+    Raises:
+        JournalError: See `open_record`; or the journals are of different times.
     """
     setup = settings.fingerprint_of_all(scenario)
     journal = settings.clock_journal(setup)
@@ -96,7 +99,12 @@ def _reached_s(scenario: Scenario, settings: RunSettings) -> int | None:
         return None
     with journal, managers:
         scheduled = journal.load_round()
-        return None if scheduled is None else scheduled.time_s
+        if scheduled is None:
+            return None
+        last = managers.last_round()
+        granted_step, last_step = (-1, -1) if last is None else (last.granted_step, last.step)
+        journal.check_same_time(MANAGER, managers.path, granted_step, last_step)
+        return scheduled.time_s
 
 
 def _recorded(path: Path, scenario: Scenario, settings: RunSettings, reached_s: int) -> Scenario:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -514,3 +515,51 @@ def test_a_household_is_told_if_the_clock_has_lost_its_journal_and_comes_back_wi
             return await clock(street, settings, broker)
 
     assert quickly(main()).ledger_sha256 == calm.ledger_sha256
+
+
+@pytest.mark.parametrize("older", [CLOCK_JOURNAL, MANAGER])
+def test_a_journal_that_was_put_back_alone_is_named(street: Scenario, tmp_path: Path, older: str) -> None:
+    """The clock waited for its own manager, or refused it, and named no file.
+
+    With an older journal of the clock that ended where the manager ran alone, it blamed the broker's access rules, and
+    its supervisor started it again and again.
+    """
+
+    async def main() -> None:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        files, kept = [settings.journal_file(name) for name in (CLOCK_JOURNAL, MANAGER)], tmp_path / "kept"
+        reached = asyncio.Event()
+        kept_at: list[int] = []
+
+        def on_moment(moment: Moment) -> None:
+            if kept_at:
+                if moment.step > kept_at[0] + 2:
+                    reached.set()
+                return
+            with closing(sqlite3.connect(files[0])) as journal:
+                (state,) = journal.execute("SELECT json FROM state").fetchone()
+            if moment.step > 100 and json.loads(state)["counts"].keys() == {MANAGER}:
+                kept_at.append(moment.step)
+                kept.mkdir()
+                for file in files:
+                    with closing(sqlite3.connect(file)) as journal, closing(sqlite3.connect(kept / file.name)) as copy:
+                        journal.backup(copy)
+
+        async with households(street, settings, broker):
+            running = asyncio.create_task(clock(street, settings, broker, on_moment))
+            await asyncio.wait([running, asyncio.create_task(reached.wait())], return_when=asyncio.FIRST_COMPLETED)
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            put_back = settings.journal_file(older)
+            shutil.copy(kept / put_back.name, put_back)
+            (other,) = (file for file in files if file != put_back)
+            with pytest.raises(JournalError) as refused:
+                await clock(street, replace(settings, patience=Timeouts(limit_wall_s=60)), broker)
+        before, _, after = str(refused.value).partition(", but ")
+        assert str(put_back) in before
+        assert str(other) in after
+        assert "put back all files of the run from one backup" in after
+        assert code_for_supervisor(refused.value) == FAILED
+
+    quickly(main())
