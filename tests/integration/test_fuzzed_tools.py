@@ -65,7 +65,7 @@ DISCOVERED = [
         [
             {
                 "friendly_name": "x",
-                "ieee_address": "0x1",
+                "ieee_address": "0x0000000000000001",
                 "definition": {"exposes": [{"type": "switch", "features": []}]},
             }
         ],

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
-from broker import MAX_CHARACTERS, may_be_topic
+from broker import MAX_CHARACTERS, may_be_topic, shown
 from scenarios.devices.adapter import MessageError, OutgoingMessage
 from scenarios.devices.adapters.values import (
     MeterValue,
@@ -28,6 +29,15 @@ MAX_LIST_BYTES = 8 * 2**20
 """Largest list of a bridge's devices: some describe themselves in 20 kB, and a bridge may have hundreds."""
 MAX_TIMER_S = 6_553
 """Longest time of a radio's own timer."""
+_IEEE_ADDRESS = re.compile(r"0x[0-9a-f]{16}", re.IGNORECASE)
+
+
+def _checked_address(text: str) -> str:
+    """Refuse what Zigbee2MQTT never lists, so that the device would not be found; digits may be in any case."""
+    if text and not _IEEE_ADDRESS.fullmatch(text):
+        expected = "0x and 16 hexadecimal digits, such as 0x00158d0001a2b3c4"
+        raise ValueError(f"{shown(text)} is not the address of a Zigbee device; expected {expected}")
+    return text.lower()
 
 
 class Zigbee2MqttOptions(BaseModel):
@@ -37,7 +47,7 @@ class Zigbee2MqttOptions(BaseModel):
 
     base: Topic = "zigbee2mqtt"
     """First levels of Zigbee2MQTT's topics."""
-    ieee_address: str = ""
+    ieee_address: Annotated[str, AfterValidator(_checked_address)] = ""
     """The permanent address of the device, by which its friendly name is found."""
     name: OptionalTopic = ""
     """Its friendly name, where there is no address."""
@@ -222,7 +232,7 @@ def _named(payload: bytes) -> Mapping[str, object]:
     """
     try:
         devices = json.loads(payload)
-        named = {device["ieee_address"]: device["friendly_name"] for device in devices}
+        named = {str(device["ieee_address"]).lower(): device["friendly_name"] for device in devices}
     except (ValueError, TypeError, KeyError, RecursionError):
         named = None
     if named is None or not isinstance(devices, list):

@@ -257,7 +257,9 @@ async def test_a_zigbee_plug_is_found_in_a_list_of_a_hundred_devices(tmp_path: P
     """Lists above 512 KiB were dropped: the plug was never found, and none of its jobs ran."""
     plug = zigbee()
     text = STREET.replace("gateway: {answer_s: 3600}", f"gateway: {plug.gateway}")
-    devices = [{"ieee_address": f"0x{i}", "friendly_name": f"plug-{i}", "definition": "x" * 7_000} for i in range(99)]
+    devices = [
+        {"ieee_address": f"0x{i:016}", "friendly_name": f"plug-{i}", "definition": "x" * 7_000} for i in range(99)
+    ]
     async with (
         managed_mosquitto(extra_configuration="message_size_limit 0\n") as broker,
         session(tmp_path, text, broker=broker.url) as run,
@@ -634,6 +636,18 @@ def _problems_of(kind: str, gateways: Sequence[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    "address", ["00158d", "0x00158d", "00158d0001a2b3c4", "00:15:8d:00:01:a2:b3:c4", "0x" + "g" * 16]
+)
+def test_an_address_that_no_zigbee_device_has_is_refused(address: str) -> None:
+    """`ssmic check` passed it, and the device was never found at its bridge."""
+    (problem,) = _problems_of("consumer", [f"adapter: zigbee2mqtt, ieee_address: '{address}'"])
+    assert problem.endswith(
+        f"devices[0].gateway.ieee_address: {address!r} is not the address of a Zigbee device; expected 0x and 16 "
+        "hexadecimal digits, such as 0x00158d0001a2b3c4"
+    )
+
+
+@pytest.mark.parametrize(
     ("declared", "command", "is_refused"),
     [
         ("tasmota, topic: plug", "{topic: cmnd/plug/POWER}", True),
@@ -672,9 +686,17 @@ def test_a_device_of_any_kind_does_not_command_the_switch_of_another_one(
 def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it() -> None:
     """Every kind of discovery, once each; nonsense is passed over; the YAML can be read back."""
     zigbee = [
-        {"ieee_address": "0x01", "friend": 1},
-        {"ieee_address": "0x02", "friendly_name": "wash/er", "definition": {"exposes": [{"type": "switch"}]}},
-        {"ieee_address": "0x03", "friendly_name": "sensor", "definition": {"exposes": [{"name": "temperature"}]}},
+        {"ieee_address": "0x0000000000000001", "friend": 1},
+        {
+            "ieee_address": "0x0000000000000002",
+            "friendly_name": "wash/er",
+            "definition": {"exposes": [{"type": "switch"}]},
+        },
+        {
+            "ieee_address": "0x0000000000000003",
+            "friendly_name": "sensor",
+            "definition": {"exposes": [{"name": "temperature"}]},
+        },
     ]
     heard = {
         "tasmota/discovery/AABBCCA1B2C3/config": json.dumps(TASMOTA_CONFIG).encode(),
@@ -716,11 +738,11 @@ def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it()
 def test_devices_of_the_same_name_get_ids_that_differ() -> None:
     """Two bridges may have a plug of the same name; ssmic's own topics contain the id that the device chose."""
     switch = {"exposes": [{"type": "switch"}]}
-    plug = [{"ieee_address": "0x1", "friendly_name": "washer", "definition": switch}]
+    plug = [{"ieee_address": "0x0000000000000001", "friendly_name": "washer", "definition": switch}]
     found = found_in(
         {
             "zigbee2mqtt/bridge/devices": json.dumps(plug).encode(),
-            "cellar/bridge/devices": json.dumps([{**plug[0], "ieee_address": "0x2"}]).encode(),
+            "cellar/bridge/devices": json.dumps([{**plug[0], "ieee_address": "0x0000000000000002"}]).encode(),
             "ssmic/r/devices/washer/announce": b'{"type": "consumer", "house": "adler"}',
         }
     )
@@ -743,8 +765,8 @@ def test_a_scan_finds_every_switch_of_a_device_that_has_several() -> None:
     }
     single = {"exposes": [{"type": "switch", "endpoint": "l1"}]}
     zigbee = [
-        {"ieee_address": "0x1", "friendly_name": "double", "definition": double},
-        {"ieee_address": "0x2", "friendly_name": "single", "definition": single},
+        {"ieee_address": "0x0000000000000001", "friendly_name": "double", "definition": double},
+        {"ieee_address": "0x0000000000000002", "friendly_name": "single", "definition": single},
     ]
     heard = {
         "zigbee2mqtt/bridge/devices": json.dumps(zigbee).encode(),
@@ -758,9 +780,9 @@ def test_a_scan_finds_every_switch_of_a_device_that_has_several() -> None:
     }
     gateways = {device.id: dict(device.gateway) for device in found_in(heard)}
     assert gateways == {
-        "double-l1": {"ieee_address": "0x1", "endpoint": "l1"},
-        "double-l2": {"ieee_address": "0x1", "endpoint": "l2"},
-        "single": {"ieee_address": "0x2", "endpoint": "l1"},
+        "double-l1": {"ieee_address": "0x0000000000000001", "endpoint": "l1"},
+        "double-l2": {"ieee_address": "0x0000000000000001", "endpoint": "l2"},
+        "single": {"ieee_address": "0x0000000000000002", "endpoint": "l1"},
         "dual-1": {"topic": "dual", "relay": 1},
         "dual-2": {"topic": "dual", "relay": 2},
         "shellyplus2pm-1-0": {"prefix": "shellyplus2pm-1"},

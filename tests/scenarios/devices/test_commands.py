@@ -24,7 +24,11 @@ def commanded(adapter: str, run_s: int, what: Literal["start", "renew"] = "start
     )
     made = adapter_for(gateway)
     if adapter == "zigbee2mqtt":
-        made.take("zigbee2mqtt/bridge/devices", b'[{"ieee_address": "0x1", "friendly_name": "plug"}]', retained=True)
+        made.take(
+            "zigbee2mqtt/bridge/devices",
+            b'[{"ieee_address": "0x0000000000000001", "friendly_name": "plug"}]',
+            retained=True,
+        )
     sent = made.command(DeviceCommand(command=what, device="d", job="wash-1", time_s=0, run_s=run_s))
     return {message.topic: message.payload.decode() for message in sent}
 
@@ -61,7 +65,7 @@ def test_shellys_of_runs_whose_devices_have_the_same_id_answer_on_different_topi
 )
 def test_the_timer_of_a_zigbee_plug_is_set_for_as_long_as_it_can_last(run_s: int, timer: dict[str, int]) -> None:
     """The radio counts tenths of seconds, 65,535 at most."""
-    (payload,) = commanded("zigbee2mqtt", run_s, ieee_address="0x1").values()
+    (payload,) = commanded("zigbee2mqtt", run_s, ieee_address="0x0000000000000001").values()
     assert json.loads(payload) == {"state": "ON", **timer}
 
 
@@ -218,13 +222,13 @@ def test_no_reading_that_the_broker_has_kept_is_metered(
     assert len(adapter_for(gateway).take(topic, payload, retained=False)) == 1
 
 
-@pytest.mark.parametrize("options", [{"ieee_address": "0x1"}, {"name": "plug"}])
+@pytest.mark.parametrize("options", [{"ieee_address": "0x0000000000000001"}, {"name": "plug"}])
 def test_a_zigbee_device_that_was_removed_from_its_bridge_and_joins_again_is_available(options: dict[str, str]) -> None:
     """It stayed unavailable for the rest of the run, so that its jobs vanished."""
     gateway = Gateway(
         id="d", house="a", device="d", type="consumer", agent="a/d", adapter="zigbee2mqtt", options=options
     )
-    made, listed = adapter_for(gateway), b'[{"ieee_address": "0x1", "friendly_name": "plug"}]'
+    made, listed = adapter_for(gateway), b'[{"ieee_address": "0x0000000000000001", "friendly_name": "plug"}]'
     said = [
         event
         for devices in (listed, b"[]", b"[]", listed, listed)

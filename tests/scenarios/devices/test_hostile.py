@@ -185,11 +185,20 @@ def test_the_unit_of_a_power_is_none_of_an_energy(reading: str, unit: str, expec
 @pytest.mark.parametrize("name", ["+", "a/#", "x\0y", "x\x01y", "\ud800", "n" * 300, "", ["z"]])
 def test_a_bridge_cannot_rename_a_device_to_an_invalid_topic(name: Any) -> None:
     """A command would be published to a name that no broker takes, and end the connection of all devices."""
-    adapter = adapter_for(gateway("zigbee2mqtt", ieee_address="0x1"))
-    listed = json.dumps([{"ieee_address": "0x1", "friendly_name": name}]).encode()
+    adapter = adapter_for(gateway("zigbee2mqtt", ieee_address="0x0000000000000001"))
+    listed = json.dumps([{"ieee_address": "0x0000000000000001", "friendly_name": name}]).encode()
     with pytest.raises(MessageError):
         adapter.take("zigbee2mqtt/bridge/devices", listed, retained=True)
     assert not adapter.on_connect()
+
+
+def test_the_address_of_a_zigbee_device_may_be_in_any_case_of_letters() -> None:
+    """Zigbee2MQTT lists it in small letters, so that one in capitals was never found."""
+    adapter = adapter_for(gateway("zigbee2mqtt", ieee_address="0x00158D0001A2B3C4"))
+    for listed in ("0x00158d0001a2b3c4", "0x00158D0001A2B3C4"):
+        devices = json.dumps([{"ieee_address": listed, "friendly_name": f"plug {listed}"}]).encode()
+        assert adapter.concerns("zigbee2mqtt/bridge/devices", devices)
+        assert adapter.concerns(f"zigbee2mqtt/plug {listed}", b"{}")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +305,9 @@ def test_a_scan_finds_nothing_that_a_scenario_file_may_not_declare() -> None:
         "tasmota/discovery/1/config": {"t": "a/#", "rl": [1]},
         "tasmota/discovery/2/config": {"t": "b", "rl": [1], "tp": ["cmnd", "stat"]},
         "tasmota/discovery/3/config": {"t": "plug", "rl": [1], "fn": ["\x1b[31m"]},
-        "zigbee2mqtt/bridge/devices": [{"ieee_address": "0x1", "friendly_name": "\ud800", "definition": switch}],
+        "zigbee2mqtt/bridge/devices": [
+            {"ieee_address": "0x0000000000000001", "friendly_name": "\ud800", "definition": switch}
+        ],
         "x\x07/announce": {"id": "y", "gen": 2},
     }
     found = found_in({topic: json.dumps(said).encode() for topic, said in heard.items()})

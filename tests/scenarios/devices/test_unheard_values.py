@@ -38,7 +38,7 @@ def gateway(adapter: str, options: dict[str, Any] | None = None) -> Gateway:
             gateway("tasmota", {"topic": "plug"}),
             ["measurements on tele/plug/SENSOR or stat/plug/STATUS8 or stat/plug/STATUS10"],
         ),
-        (gateway("zigbee2mqtt", {"ieee_address": "0x1"}), ["measurements on zigbee2mqtt/#"]),
+        (gateway("zigbee2mqtt", {"ieee_address": "0x0000000000000001"}), ["measurements on zigbee2mqtt/#"]),
         (
             gateway("generic", GENERIC),
             ["switch on plug/data at on", "power on plug/data at power.w", "energy on plug/total"],

@@ -120,7 +120,7 @@ async def test_real_devices_of_the_same_name_are_all_listed_and_added(file: Path
     plug = {"friendly_name": "washer", "definition": {"exposes": [{"type": "switch"}]}}
     async with managed_mosquitto() as running, MqttBroker(running.url).connect("bridges") as bridges:
         for n, base in enumerate(("attic", "zigbee2mqtt"), start=1):
-            plugs = json.dumps([{**plug, "ieee_address": f"0x{n}"}]).encode()
+            plugs = json.dumps([{**plug, "ieee_address": f"0x{n:016}"}]).encode()
             await bridges.publish(f"{base}/bridge/devices", plugs, qos=1, retain=True)
         await bridges.flush()
         person = Chooser(f"mqtt://127.0.0.1:{running.url.port}")
@@ -128,7 +128,7 @@ async def test_real_devices_of_the_same_name_are_all_listed_and_added(file: Path
     assert session.work is not None
     added = session.work.tree["houses"][1]["devices"][1:]
     assert [(device["id"], device["gateway"]["ieee_address"]) for device in added] == [
-        ("washer-2", "0x1"),
-        ("washer-3", "0x2"),
+        ("washer-2", "0x0000000000000001"),
+        ("washer-3", "0x0000000000000002"),
     ]
     assert len(load_text(session.work.history.current.document().text, "ours", file.parent).gateways) == 3
