@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -46,7 +46,9 @@ _READINGS: dict[Reading, str] = {"power": "a power", "interval": "energy per int
 MAX_GAP_S = 86_400
 """A longer gap is an error: what happened in it would be invented."""
 GAP_STEPS = 1.5
-"""A longer step, in steps that most rows have, is a gap."""
+"""A longer step, in those of the table's resolution there, is a gap."""
+_FEWEST_EQUAL_STEPS = 4
+"""So many equal steps in a row, each of at most a day, are a resolution, also if most rows have another one."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _NOISE = 0.01
 """Values below 0 by at most this share of the highest count as 0: inverters draw a few watts at night."""
@@ -393,6 +395,41 @@ def _tell_gaps(where: str, grid: _Grid, reading: Reading, notes: list[str]) -> N
     if gaps:
         how = "the energy of a gap is spread evenly over it" if reading == "counter" else "a gap counts as 0 Wh"
         notes.append(gaps_note(gaps, how))
+
+
+def resolutions_s(times_s: Sequence[int]) -> list[int]:
+    """Return the resolution of a table at each of its times, seconds.
+
+    It is the step that most rows have, or another one where several rows have that: day-ahead prices are hourly until
+    September 2025, and quarter-hourly since.
+
+    Args:
+        times_s: At least two times, ascending.
+    """
+    steps_s = [after - before for before, after in pairwise(times_s)]
+    most_s = resolution_s = Counter(steps_s).most_common(1)[0][0]
+    found: list[int] = []
+    for step_s, equal in groupby(steps_s):
+        count = len(list(equal))
+        if most_s <= step_s * GAP_STEPS and step_s <= most_s * GAP_STEPS:
+            resolution_s = most_s
+        elif count >= _FEWEST_EQUAL_STEPS and step_s <= MAX_GAP_S:
+            resolution_s = step_s
+        elif step_s < most_s:
+            resolution_s = most_s
+        found += [resolution_s] * count
+    return [*found, resolution_s]
+
+
+def begins_of(ends_s: Sequence[int]) -> list[int]:
+    """Return when the intervals of a table begin whose ends are given: one step before, not before the last end.
+
+    Args:
+        ends_s: At least two times, ascending.
+    """
+    steps_s = resolutions_s(ends_s)
+    steps = zip(pairwise(ends_s), steps_s, strict=False)
+    return [ends_s[0] - steps_s[0], *(max(before_s, end_s - step_s) for (before_s, end_s), step_s in steps)]
 
 
 def gaps_note(gaps: Sequence[tuple[int, int]], how: str) -> str:
