@@ -241,10 +241,8 @@ class _Grid:
 
     times_s: tuple[int, ...]
     """Time of each value, UNIX seconds, ascending."""
-    step_s: int
-    """The step that most rows have, seconds."""
-    gaps: tuple[tuple[int, int], ...]
-    """After which time there is one, and how long it is until the next time, seconds."""
+    gaps: tuple[tuple[int, int, int], ...]
+    """After which time there is one, how long its value lasts, and how long it is until the next time, seconds."""
     lengths_s: NDArray[np.int64]
     """How long each value lasts."""
     points_s: tuple[int, ...]
@@ -258,25 +256,28 @@ class _Grid:
     def of(cls, times: Sequence[int], *, are_ends: bool = False) -> _Grid:
         """Return the grid of at least two ascending times.
 
-        A value lasts until the next one, or, if there is a gap, for the step that most of them have. A step that is
+        A value lasts until the next one, or, if there is a gap, for one step of the table there. A step that is
         somewhat longer is not a gap: with hourly clock times, one step lasts 1.5 h when clocks go back by half an hour.
         """
         steps_s = [after - before for before, after in pairwise(times)]
-        step_s = Counter(steps_s).most_common(1)[0][0]
-        longest_s = step_s * GAP_STEPS
-        lengths_s = [*(each_s if each_s <= longest_s else step_s for each_s in steps_s), step_s]
+        *known_s, last_s = resolutions_s(times)
+        lengths_s = [
+            each_s if each_s <= step_s * GAP_STEPS else step_s for each_s, step_s in zip(steps_s, known_s, strict=True)
+        ]
+        lengths_s.append(last_s)
         points_s, places = [times[0]], []
         for time_s, length_s in zip(times, lengths_s, strict=True):
             if points_s[-1] < time_s:  # a gap: nothing is known, and nothing counted
                 points_s.append(time_s)
             places.append(len(points_s) - 1)
             points_s.append(time_s + length_s)
-        gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > longest_s)
-        return cls(tuple(times), step_s, gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
+        rows = zip(times, lengths_s, steps_s, strict=False)
+        gaps = tuple((time_s, known_s, step_s) for time_s, known_s, step_s in rows if known_s < step_s)
+        return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
 
     def of_begins(self) -> _Grid:
         """Return the grid of the beginnings of intervals whose ends are given."""
-        return _Grid.of([time_s - self.step_s for time_s in self.times_s])
+        return _Grid.of(begins_of(self.times_s))
 
 
 def _grid_and_values(
@@ -383,8 +384,10 @@ def _summed(energies: NDArray[np.float64]) -> tuple[float, ...]:
 
 def _tell_gaps(where: str, grid: _Grid, reading: Reading, notes: list[str]) -> None:
     # A power or an energy is known for one step from its time on; of a counter, nothing until the next reading.
-    known_s = 0 if reading == "counter" else grid.step_s
-    gaps = [(time_s + known_s, length_s - known_s) for time_s, length_s in grid.gaps]
+    gaps = [
+        (time_s, step_s) if reading == "counter" else (time_s + known_s, step_s - known_s)
+        for time_s, known_s, step_s in grid.gaps
+    ]
     too_long = [
         Problem(where, f"no value for {gap_s / 3600:.1f} h from {_shown(from_s)} on; gaps of at most 24 h are bridged")
         for from_s, gap_s in gaps

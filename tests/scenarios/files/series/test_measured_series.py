@@ -148,6 +148,37 @@ def test_gaps_are_noted_and_bounded(tmp_path: Path) -> None:
         _load(tmp_path, text.replace("06-21T10", "06-23T08"))
 
 
+@pytest.mark.parametrize("unit", ["W", "Wh"])
+@pytest.mark.parametrize("are_ends", [False, True])
+@pytest.mark.parametrize("minutes", [(60, 15), (15, 60)])
+def test_a_resolution_that_changes_is_no_gap(
+    unit: Unit,
+    are_ends: bool,  # noqa: FBT001 - drawn
+    minutes: tuple[int, int],
+    tmp_path: Path,
+) -> None:
+    """Of a day by the hour before two by the quarter, three quarters of the energy were lost, with a note on gaps."""
+    begins, at = [], 0
+    for days, step in zip((1, 2), minutes, strict=True):
+        begins += [(at + n, step) for n in range(0, days * 1440, step)]
+        at += days * 1440
+    rows = []
+    for begin, step in begins:
+        days, minute = divmod(begin + step * are_ends, 1440)
+        if are_ends and not minute:
+            days, minute = days - 1, 1440
+        value = 100 if unit == "W" else 100 * step / 60
+        rows.append(f"2026-06-{21 + days} {minute // 60:02}:{minute % 60:02},{value}\n")
+    (tmp_path / "meter.csv").write_text(f"time,x [{unit}]\n{''.join(rows)}", encoding="utf-8")
+
+    wanted = MeasuredFormat(zone="UTC", reading="power" if unit == "W" else "interval")
+    measured = read_measured(tmp_path / "meter.csv", "meter.csv", wanted)
+
+    assert not [note for note in measured.notes if "gap" in note]
+    assert measured.times_s[-1] - measured.times_s[0] == 3 * 86_400
+    assert np.diff(measured.cumulative_wh) / np.diff(measured.times_s) * 3_600 == pytest.approx(100.0)
+
+
 @pytest.mark.parametrize("mark", ["", "-", "NaN", "n/a", "n/e", "unavailable"])
 def test_a_value_that_is_marked_as_missing_is_a_gap(mark: str, tmp_path: Path) -> None:
     """`n/e` is what the transparency platform of ENTSO-E writes: not expected."""
