@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -363,6 +364,39 @@ def test_a_table_whose_times_are_in_parts_gets_one_error(text: str, column: str,
         f"column '{column}' has no times that rise from row to row; date and time of day are expected in one column, "
         "or in two: 2026-06-21 and 12:00"
     )
+
+
+def _problems(folder: Path, lines: Sequence[str]) -> list[tuple[str, str]]:
+    """Return where in a table there are problems, and which."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(folder, "\n".join(lines), BERLIN)
+    return [(each.where.rpartition("meter.csv")[2], each.what) for each in raised.value.problems]
+
+
+@pytest.mark.parametrize("clock", ["%H:%M", "%H:%M:%S", "%I:%M %p"])
+def test_a_table_with_times_of_day_alone_gets_one_error_about_them(clock: str, tmp_path: Path) -> None:
+    """The daily export of Sunny Portal has no dates; there was an error for each row, also where most have no value."""
+    quarters = [datetime(2026, 6, 21, n // 4, n % 4 * 15, tzinfo=UTC) for n in range(96)]
+    rows = [f"{at:{clock}};{'' if at.hour < 15 else at.hour}" for at in quarters]
+
+    about = (
+        f"'{quarters[60]:{clock}}' is a time without a date, as in 35 other rows; date and time of day are expected in "
+        "one column, or in two: 2026-06-21 and 12:00"
+    )
+    assert _problems(tmp_path, ["Zeit;Leistung [kW]", *rows]) == [(":62", about)]
+    no_unit, of_times = _problems(tmp_path, ["Zeit;Leistung", *rows])
+    assert "has no unit" in no_unit[1]
+    assert "as in 95 other rows" in of_times[1]
+
+
+def test_rows_without_a_date_among_others_are_each_named(tmp_path: Path) -> None:
+    """They are mistakes, each in its line; so is another one beside times of day alone."""
+    rows = [f"2026-06-21 {hour:02}:00,1" for hour in range(24)]
+    rows[3] = rows[7] = "03:00,1"
+    assert [line for line, _ in _problems(tmp_path, ["time,kW", *rows])] == [":5", ":9"]
+
+    clocks = [f"{hour:02}:00,1" for hour in range(24)]
+    assert [line for line, _ in _problems(tmp_path, ["time,kW", *clocks, "lunch,1", "12:00,1"])] == [":2", ":26"]
 
 
 @pytest.mark.parametrize(
