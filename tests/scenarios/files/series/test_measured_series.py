@@ -366,6 +366,15 @@ def test_a_table_whose_times_are_in_parts_gets_one_error(text: str, column: str,
     )
 
 
+@pytest.mark.parametrize("header", [",power_kw", "Plant 7\n,Mean power [kW]", "Time,Power\n,[kW]"])
+def test_a_column_of_times_may_have_no_name(header: str, tmp_path: Path) -> None:
+    """As the index of pandas and the times of Sunny Portal: the header was left out, and kilowatts were taken as Wh."""
+    rows = [f"2026-06-21T{hour:02}:00Z,{power}" for hour, power in ((8, 1.5), (9, 2.0), (10, 4.5))]
+    for keys in ("", "columns: {time: column 1, value: column 2}"):  # as it had to be chosen until now
+        loaded = _load(tmp_path, "\n".join([header, *rows]), keys)
+        assert _steps(loaded.scenario) == [("08:00", 1500.0), ("09:00", 2000.0), ("10:00", 4500.0)]
+
+
 def _problems(folder: Path, lines: Sequence[str]) -> list[tuple[str, str]]:
     """Return where in a table there are problems, and which."""
     with pytest.raises(ScenarioError) as raised:
