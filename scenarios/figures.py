@@ -55,8 +55,8 @@ def write_figure(
     run: int = 1,
     day: int = 1,
     overwrite: bool = False,
-) -> None:
-    """Write a figure; its file's extension decides the format.
+) -> tuple[str, ...]:
+    """Write a figure; its file's extension decides the format. Return what limits a comparison, one sentence each.
 
     Args:
         files: Results files: one, several, or that of a sweep.
@@ -82,7 +82,7 @@ def write_figure(
             raise FigureKindError("name two or more simulations, or a sweep, to compare")
         comparison = compared_points(read_sweep(different[0])) if is_sweep else compare_simulations(different)
         write_comparison_figure(comparison, to)
-        return
+        return comparison.warnings
     if is_sweep or len(different) != 1:
         raise FigureKindError(f"{chosen} shows a single simulation")
     with ResultsReader(different[0]) as results:
@@ -90,6 +90,7 @@ def write_figure(
             write_day_figure(results, to, run=run, day=day, overwrite=overwrite)
         else:
             write_gantt_figure(results, to, run=run, overwrite=overwrite)
+    return ()
 
 
 def check_paper(path: Path, *, overwrite: bool) -> None:

@@ -308,6 +308,11 @@ class ResultsEntry:
     """By contract; mean of the completed runs with any consumption."""
 
     @property
+    def algorithm_and_supply(self) -> str:
+        """The algorithm, and whether supply was shared, as lists have room for."""
+        return f"{self.algorithm}, shared" if self.supply == "shared" else self.algorithm
+
+    @property
     def done_runs(self) -> int:
         """Number of completed runs."""
         return dict(self.states).get("done", 0)

@@ -98,8 +98,7 @@ def _row(name: str, entry: IndexEntry) -> tuple[str, ...]:
     share = "-" if listed.self_sufficiency is None else f"{100 * listed.self_sufficiency:.1f} %"
     is_complete = listed.done_runs == listed.planned_runs
     runs = str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
-    how = f"{listed.algorithm}, shared" if listed.supply == "shared" else listed.algorithm
-    return (name, date, listed.scenario, how, runs, _STATES[entry.state], share)
+    return (name, date, listed.scenario, listed.algorithm_and_supply, runs, _STATES[entry.state], share)
 
 
 def _file(entry: IndexEntry) -> str:

@@ -144,11 +144,13 @@ class ProblemsPanel(Vertical):
         return tree_model.title_of(self._tree, tree_model.owner_of(self._tree, problem.path))
 
     def _field(self, problem: Problem) -> str:
-        """Return the label of the problem's field; the key if it has none of its own."""
-        form = form_of(self._tree, tree_model.owner_of(self._tree, problem.path))
+        """Return the label of the problem's field, or the heading of its fields; the key if the form has neither."""
+        fields = form_of(self._tree, tree_model.owner_of(self._tree, problem.path)).fields
         words = [part for part in problem.path if isinstance(part, str)]
         key = (words[-1] if words else "").replace("_", " ")
-        return next((field.label for field in form.fields if field.path == problem.path), key)
+        together = (field for field in fields if field.path[:-1] == problem.path and problem.path in field.covers)
+        heading = next((field.heading for field in together if field.heading), key)
+        return next((field.label for field in fields if field.path == problem.path), heading)
 
     @on(VirtualTable.Chosen)
     def _chosen(self, event: VirtualTable.Chosen) -> None:

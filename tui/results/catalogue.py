@@ -90,9 +90,8 @@ class Catalogue(FilePane):
         columns: tuple[Column[IndexEntry], ...] = (
             Column(" ", lambda entry: (MARK if entry.path in self.marked else "", "accent"), 1),
             Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
-            Column("scenario", lambda entry: entry.listed.scenario or (entry.path.stem, "muted"), 16, 14, wide=28),
-            Column("algorithm", lambda entry: entry.listed.algorithm, 11),
-            Column("supply", lambda entry: (entry.listed.supply, "muted"), 6, from_width=110),
+            Column("scenario", lambda entry: entry.listed.scenario or (entry.path.stem, "muted"), 16, 12, wide=28),
+            Column("algorithm", lambda entry: entry.listed.algorithm_and_supply, 19, 14),
             Column("runs", _runs, 7, right=True, sort=lambda entry: entry.listed.planned_runs),
             Column("state", lambda entry: state_cell(entry.state), 13),
             Column(
@@ -300,7 +299,8 @@ def _problem(entry: IndexEntry) -> Text:
 
 def _names(entry: IndexEntry) -> str:
     listed = entry.listed
-    parts = (entry.path.name, listed.scenario, listed.algorithm, listed.supply, listed.broker, listed.problem)
+    how = listed.algorithm_and_supply, listed.supply
+    parts = (entry.path.name, listed.scenario, *how, listed.broker, listed.problem)
     return " ".join(parts).casefold()
 
 

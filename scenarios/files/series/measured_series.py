@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -46,7 +46,9 @@ _READINGS: dict[Reading, str] = {"power": "a power", "interval": "energy per int
 MAX_GAP_S = 86_400
 """A longer gap is an error: what happened in it would be invented."""
 GAP_STEPS = 1.5
-"""A longer step, in steps that most rows have, is a gap."""
+"""A longer step, in those of the table's resolution there, is a gap."""
+_FEWEST_EQUAL_STEPS = 4
+"""So many equal steps in a row, each of at most a day, are a resolution, also if most rows have another one."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _NOISE = 0.01
 """Values below 0 by at most this share of the highest count as 0: inverters draw a few watts at night."""
@@ -239,10 +241,8 @@ class _Grid:
 
     times_s: tuple[int, ...]
     """Time of each value, UNIX seconds, ascending."""
-    step_s: int
-    """The step that most rows have, seconds."""
-    gaps: tuple[tuple[int, int], ...]
-    """After which time there is one, and how long it is until the next time, seconds."""
+    gaps: tuple[tuple[int, int, int], ...]
+    """After which time there is one, how long its value lasts, and how long it is until the next time, seconds."""
     lengths_s: NDArray[np.int64]
     """How long each value lasts."""
     points_s: tuple[int, ...]
@@ -256,25 +256,28 @@ class _Grid:
     def of(cls, times: Sequence[int], *, are_ends: bool = False) -> _Grid:
         """Return the grid of at least two ascending times.
 
-        A value lasts until the next one, or, if there is a gap, for the step that most of them have. A step that is
+        A value lasts until the next one, or, if there is a gap, for one step of the table there. A step that is
         somewhat longer is not a gap: with hourly clock times, one step lasts 1.5 h when clocks go back by half an hour.
         """
         steps_s = [after - before for before, after in pairwise(times)]
-        step_s = Counter(steps_s).most_common(1)[0][0]
-        longest_s = step_s * GAP_STEPS
-        lengths_s = [*(each_s if each_s <= longest_s else step_s for each_s in steps_s), step_s]
+        *known_s, last_s = resolutions_s(times)
+        lengths_s = [
+            each_s if each_s <= step_s * GAP_STEPS else step_s for each_s, step_s in zip(steps_s, known_s, strict=True)
+        ]
+        lengths_s.append(last_s)
         points_s, places = [times[0]], []
         for time_s, length_s in zip(times, lengths_s, strict=True):
             if points_s[-1] < time_s:  # a gap: nothing is known, and nothing counted
                 points_s.append(time_s)
             places.append(len(points_s) - 1)
             points_s.append(time_s + length_s)
-        gaps = tuple((times[i], each_s) for i, each_s in enumerate(steps_s) if each_s > longest_s)
-        return cls(tuple(times), step_s, gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
+        rows = zip(times, lengths_s, steps_s, strict=False)
+        gaps = tuple((time_s, known_s, step_s) for time_s, known_s, step_s in rows if known_s < step_s)
+        return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
 
     def of_begins(self) -> _Grid:
         """Return the grid of the beginnings of intervals whose ends are given."""
-        return _Grid.of([time_s - self.step_s for time_s in self.times_s])
+        return _Grid.of(begins_of(self.times_s))
 
 
 def _grid_and_values(
@@ -381,8 +384,10 @@ def _summed(energies: NDArray[np.float64]) -> tuple[float, ...]:
 
 def _tell_gaps(where: str, grid: _Grid, reading: Reading, notes: list[str]) -> None:
     # A power or an energy is known for one step from its time on; of a counter, nothing until the next reading.
-    known_s = 0 if reading == "counter" else grid.step_s
-    gaps = [(time_s + known_s, length_s - known_s) for time_s, length_s in grid.gaps]
+    gaps = [
+        (time_s, step_s) if reading == "counter" else (time_s + known_s, step_s - known_s)
+        for time_s, known_s, step_s in grid.gaps
+    ]
     too_long = [
         Problem(where, f"no value for {gap_s / 3600:.1f} h from {_shown(from_s)} on; gaps of at most 24 h are bridged")
         for from_s, gap_s in gaps
@@ -393,6 +398,41 @@ def _tell_gaps(where: str, grid: _Grid, reading: Reading, notes: list[str]) -> N
     if gaps:
         how = "the energy of a gap is spread evenly over it" if reading == "counter" else "a gap counts as 0 Wh"
         notes.append(gaps_note(gaps, how))
+
+
+def resolutions_s(times_s: Sequence[int]) -> list[int]:
+    """Return the resolution of a table at each of its times, seconds.
+
+    It is the step that most rows have, or another one where several rows have that: day-ahead prices are hourly until
+    September 2025, and quarter-hourly since.
+
+    Args:
+        times_s: At least two times, ascending.
+    """
+    steps_s = [after - before for before, after in pairwise(times_s)]
+    most_s = resolution_s = Counter(steps_s).most_common(1)[0][0]
+    found: list[int] = []
+    for step_s, equal in groupby(steps_s):
+        count = len(list(equal))
+        if most_s <= step_s * GAP_STEPS and step_s <= most_s * GAP_STEPS:
+            resolution_s = most_s
+        elif count >= _FEWEST_EQUAL_STEPS and step_s <= MAX_GAP_S:
+            resolution_s = step_s
+        elif step_s < most_s:
+            resolution_s = most_s
+        found += [resolution_s] * count
+    return [*found, resolution_s]
+
+
+def begins_of(ends_s: Sequence[int]) -> list[int]:
+    """Return when the intervals of a table begin whose ends are given: one step before, not before the last end.
+
+    Args:
+        ends_s: At least two times, ascending.
+    """
+    steps_s = resolutions_s(ends_s)
+    steps = zip(pairwise(ends_s), steps_s, strict=False)
+    return [ends_s[0] - steps_s[0], *(max(before_s, end_s - step_s) for (before_s, end_s), step_s in steps)]
 
 
 def gaps_note(gaps: Sequence[tuple[int, int]], how: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.series.measured_series import GAP_STEPS, gaps_note
+from scenarios.files.series.measured_series import GAP_STEPS, begins_of, gaps_note, resolutions_s
 from scenarios.files.series.table_columns import find_time_column, find_value_column
 from scenarios.files.series.table_rows import ENDS_NOTE, RowTimes, parsed_rows, zone_of_times
 from scenarios.files.series.table_times import zone_of
@@ -70,17 +70,27 @@ def read_prices(
         raise ScenarioError([Problem(where, what)])
     of_time = RowTimes(table, time_column, zone, is_run=False)
     times, values = parsed_rows(table, of_time, value_column, None, notes)
-    step_s, count = Counter(after - before for before, after in pairwise(times)).most_common(1)[0]
     if of_time.are_ends:
         notes.append(ENDS_NOTE)
-        times = [time_s - step_s for time_s in times]
-    gaps = [(at + step_s, next_ - at - step_s) for at, next_ in pairwise(times) if next_ - at > step_s * GAP_STEPS]
-    if gaps and count > (len(times) - 1) / 2:  # otherwise prices are given when they change
+        times = begins_of(times)
+    gaps, are_regular = _gaps(times)
+    if gaps and are_regular:  # otherwise prices are given when they change
         notes.append(gaps_note(gaps, "the price before a gap holds on"))
     prices = tuple(round(price * PRICE_UNITS[named], 9) for price in values)
     if (problem := price_problem(PriceSeries(tuple(times), prices))) is not None:
         raise ScenarioError([Problem(where, f"has {problem}")])
     return PriceTable(tuple(times), prices, tuple(f"{where}: {note}" for note in notes))
+
+
+def _gaps(times_s: Sequence[int]) -> tuple[list[tuple[int, int]], bool]:
+    """Return where gaps begin and how long they are, seconds, and whether most prices hold for a step of the table."""
+    rows = list(zip(pairwise(times_s), resolutions_s(times_s), strict=False))
+    gaps = [
+        (time_s + step_s, next_s - time_s - step_s)
+        for (time_s, next_s), step_s in rows
+        if next_s - time_s > step_s * GAP_STEPS
+    ]
+    return gaps, sum(next_s - time_s == step_s for (time_s, next_s), step_s in rows) > len(rows) / 2
 
 
 def _price_unit(column: str) -> str | None:

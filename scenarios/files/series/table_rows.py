@@ -42,12 +42,17 @@ _TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3
 ENDS_NOTE = "24:00 shows that times are the ends of intervals, so each value counts for the step before its time."
 _END_OF_DAY = re.compile(r"(?<![\d:.])24:00(?::00)?$")
 _BEGIN_OF_DAY = re.compile(r"(?<![\d:.])0?0:00(?::00)?$")
+_IN_ONE_OR_TWO = "; date and time of day are expected in one column, or in two: 2026-06-21 and 12:00"
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
 """Beginnings of a last row that is not a measurement."""
 
 
 class _NotAfterError(ValueError):
     """The time of a row is not after that of the row before."""
+
+
+class _NoDateError(ValueError):
+    """The time of a row is a time of day."""
 
 
 class RowTimes:
@@ -160,8 +165,8 @@ class RowTimes:
             days_s = before_s[-1] // 86_400 * 86_400 if before_s else 0
             is_next_day = bool(before_s) and days_s + seconds <= before_s[-1]
             return days_s + seconds + (86_400 if is_next_day else 0)
-        if seconds is not None:
-            raise ValueError(f"{text!r} is a time without a date; {EXPECTED}")
+        if not self._is_run and is_clock(str(text)):
+            raise _NoDateError(f"{str(text)!r} is a time without a date{_IN_ONE_OR_TWO}")
         raise ValueError(f"{text!r} is not a time; {EXPECTED}")
 
     def _zoned_s(self, found: datetime, before_s: Sequence[int], text: object, *, is_day: bool) -> int:
@@ -212,6 +217,7 @@ def parsed_rows(
         ScenarioError: Carries the problems of all rows.
     """
     problems: list[Problem] = []
+    dateless: list[Problem] = []
     times: list[int] = []
     values: list[float] = []
     repeated = not_after = 0
@@ -232,9 +238,12 @@ def parsed_rows(
         except ValueError as error:
             not_after += isinstance(error, _NotAfterError)
             problems.append(Problem(f"{table.where}:{line}", str(error)))
+            if isinstance(error, _NoDateError):
+                dateless.append(problems[-1])
             continue
         times.append(time_s)
         values.append(value)
+    problems = _without_dates(problems, dateless, len(times))
     if problems:
         raise ScenarioError(_not_rising(table, of_time, not_after, repeated) or cap_problems(problems, table.where))
     if len(times) < 2:
@@ -244,13 +253,22 @@ def parsed_rows(
     return times, values
 
 
+def _without_dates(problems: list[Problem], dateless: list[Problem], dated: int) -> list[Problem]:
+    """Return the problems, with one for all times without a date, if more rows have none than have one."""
+    if len(dateless) <= max(1, dated):
+        return problems
+    first, others = dateless[0], plural(len(dateless) - 1, "other row")
+    of_all = Problem(first.where, f"{first.what.removesuffix(_IN_ONE_OR_TWO)}, as in {others}{_IN_ONE_OR_TWO}")
+    told = set(dateless)
+    return [of_all, *(each for each in problems if each not in told)]
+
+
 def _not_rising(table: Table, of_time: RowTimes, not_after: int, repeated: int) -> list[Problem]:
     """Return that a column holds no times, if most times in it are not after the one before."""
     if not_after <= MAX_PROBLEMS or not_after + repeated <= len(table.rows) / 2:
         return []
     what = f"column {table.columns[of_time.column]!r} has no times that rise from row to row"
-    remedy = "date and time of day are expected in one column, or in two: 2026-06-21 and 12:00"
-    return [Problem(table.where, f"{what}; {remedy}")]
+    return [Problem(table.where, f"{what}{_IN_ONE_OR_TWO}")]
 
 
 def _check_width(table: Table, cells: Sequence[Any], least: int, value_column: int) -> None:
@@ -315,6 +333,7 @@ def check_times(table: Table, of_time: RowTimes) -> None:
         ScenarioError: Carries their problems.
     """
     problems: list[Problem] = []
+    dateless: list[Problem] = []
     before_s: list[int] = []
     for line, cells in rows_in_order(table, of_time, []):
         try:
@@ -322,5 +341,8 @@ def check_times(table: Table, of_time: RowTimes) -> None:
                 before_s.append(of_time.time_s(cells, before_s))
         except ValueError as error:
             problems.append(Problem(f"{table.where}:{line}", str(error)))
+            if isinstance(error, _NoDateError):
+                dateless.append(problems[-1])
+    problems = _without_dates(problems, dateless, len(before_s))
     if problems:
         raise ScenarioError(cap_problems(problems, table.where))

@@ -51,6 +51,8 @@ _SHORT_WHOLE = re.compile(r"[-+]?\d{1,3}")
 _BETWEEN_GROUPS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3})")
 _DIGITS = re.compile(r"\d+\b")
 _UNIT = re.compile(r"[\[(]?\s*[kM]?Wh?\s*[\])]?", re.IGNORECASE)
+_NUMBERED = re.compile(r"column ([1-9]\d{0,5})")
+"""The name of a column without one, also where a header has been found since it was chosen."""
 _BESIDE_UNITS = re.compile(r"|-|UTC|[\[(].*[\])]|[YyMDdHhmSs.:/ T-]{5,}")
 """What a row of units says of other columns: nothing, something in brackets, or how dates are written."""
 
@@ -93,6 +95,8 @@ class Table:
             raise ScenarioError([Problem(self.where, what)])
         if wanted in self.columns:
             return self.columns.index(wanted)
+        if (numbered := _NUMBERED.fullmatch(wanted)) is not None:
+            return self.named(int(numbered[1]))
         raise ScenarioError([Problem(self.where, f"there is no column {wanted!r}{suggest(wanted, self.columns)}")])
 
     def cells(self, column: int, most: int | None = None) -> list[Any]:
@@ -318,13 +322,14 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
         raise ScenarioError([Problem(where, "has no line with a time and a value; at least two are expected")])
     first = _first_row(rows)
     first += _header_below(rows[first : first + LOOKED_AT])
-    header, units = _header(rows[:first])
+    header, units = _header(rows[:first], len(rows[first][1]))
     width = max(len(row[1]) for row in rows[first : first + LOOKED_AT])
     if header is None:
         columns: tuple[str, ...] = tuple(f"column {n}" for n in range(1, width + 1))
         skipped = first
     else:
-        columns = tuple(header[1]) + tuple(f"column {n}" for n in range(len(header[1]) + 1, width + 1))
+        names = [*header[1], *[""] * (width - len(header[1]))]
+        columns = tuple(name or f"column {n}" for n, name in enumerate(names, start=1))
         skipped = rows.index(header)
     above = [[line] for line in lines[:LOOKED_AT] if line.startswith("#")] + [list(row[1]) for row in rows[:skipped]]
     if skipped:
@@ -428,21 +433,23 @@ def _is_data(cells: Sequence[str]) -> bool:
     return numbers >= 2 or (moments > 0 and (numbers > 0 or any(is_nothing(cell) for cell in cells)))
 
 
-def _header(rows: Sequence[Row]) -> tuple[Row | None, tuple[str, ...]]:
-    """Return the row of names above the data, and what a row of units between them says."""
+def _header(rows: Sequence[Row], width: int) -> tuple[Row | None, tuple[str, ...]]:
+    """Return the row of names above data of so many columns, and what a row of units between them says."""
     if not rows:
         return None, ()
     last = rows[-1]
     is_units = any(map(_UNIT.fullmatch, last[1])) and all(
         _UNIT.fullmatch(cell) or _BESIDE_UNITS.fullmatch(cell) for cell in last[1]
     )
-    if is_units and len(rows) > 1 and _is_full(rows[-2]):
+    if is_units and len(rows) > 1 and _is_full(rows[-2], width):
         return rows[-2], tuple(last[1])
-    return (last, ()) if _is_full(last) else (None, ())
+    return (last, ()) if _is_full(last, width) else (None, ())
 
 
-def _is_full(row: Row) -> bool:
-    return sum(bool(cell) for cell in row[1]) >= 2
+def _is_full(row: Row, width: int) -> bool:
+    """Return whether a row has names for the columns; that of the times may be without, as an index of pandas is."""
+    named = sum(map(bool, row[1]))
+    return named >= 2 or (named == 1 and len(row[1]) == width == 2 and not row[1][0])
 
 
 def _checked(table: Table) -> Table:

@@ -6,14 +6,13 @@ time, and suggest remedies.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
 
 from agents import Job, Production
 from broker import first_few, plural
 from scenarios.files.problems import KeyPath
+from scenarios.files.series.measured_series import resolutions_s
 from scenarios.prices import PriceSeries
 from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.zone import DAY_S, Zone
@@ -169,8 +168,7 @@ class _Coverage:
                 price = getattr(part, key)
                 if self._end_s is None or not isinstance(price, PriceSeries) or len(price.times_s) < _PRICES_OF_TABLE:
                     continue
-                step_s, _ = Counter(after - before for before, after in pairwise(price.times_s)).most_common(1)[0]
-                end_s = price.times_s[-1] + step_s
+                end_s = price.times_s[-1] + resolutions_s(price.times_s)[-1]
                 if end_s < self._end_s:
                     span = self._span(price.times_s[0], end_s)
                     what = f"{of}.{key} does not cover the run: its prices are {span}, and {self._run()}"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +111,41 @@ def test_a_gap_in_a_table_of_prices_is_noted(tmp_path: Path) -> None:
     assert not [note for note in load(tmp_path / "s.yaml").notes if "gap" in note]
 
 
+def _notes_on_gaps(folder: Path, left_out: Sequence[str] = ()) -> list[str]:
+    """Return the notes on the gaps of prices by the hour for two days, and by the quarter of an hour for three."""
+    hours = [f"2026-06-{day} {hour:02}:00,{hour}" for day in (21, 22) for hour in range(24)]
+    quarters = [f"2026-06-{day} {n // 4:02}:{n % 4 * 15:02},{n}" for day in (23, 24, 25) for n in range(96)]
+    rows = [row for row in hours + quarters if not row.startswith(tuple(left_out))]
+    (folder / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *rows]), encoding="utf-8")
+    price = "{file: prices.csv, zone: Europe/Berlin}"
+    (folder / "s.yaml").write_text(GOOD.replace("0.35", price).replace("seed", "days: 5\nseed"), encoding="utf-8")
+    return [note for note in load(folder / "s.yaml").notes if "gap" in note]
+
+
+def test_a_resolution_that_changes_is_no_gap(tmp_path: Path) -> None:
+    """Hourly day-ahead prices before October 2025 had a gap of 45 min in every hour, if most rows were of later days."""
+    assert _notes_on_gaps(tmp_path) == []
+
+    (note,) = _notes_on_gaps(tmp_path, ("2026-06-22 03", "2026-06-22 04", "2026-06-24 10"))
+    assert "has 2 gaps (the first from 2026-06-22 01:00Z on, the longest 120 min); the price before a gap holds" in note
+
+
+@pytest.mark.parametrize("days", [1, 5])
+def test_prices_whose_ends_are_given_hold_for_the_step_before_also_if_the_resolution_changes(
+    days: int, tmp_path: Path
+) -> None:
+    """Where 24:00 shows that times are ends, each hourly price held from a quarter of an hour before its end on."""
+    hours = [f"2026-06-{21 + n // 24} {n % 24 + 1:02}:00,{n}" for n in range(24 * days)]
+    quarters = [f"2026-06-{21 + days} {n // 4:02}:{n % 4 * 15:02},{100 + n}" for n in range(1, 97)]
+    (tmp_path / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *hours, *quarters]), encoding="utf-8")
+
+    price = loaded("{file: prices.csv, zone: Europe/Berlin}", tmp_path)
+
+    end_s = START_S + days * 86_400
+    assert isinstance(price, PriceSeries)
+    assert price.times_s == (*range(START_S, end_s, 3_600), *range(end_s, end_s + 86_400, 900))
+
+
 def test_prices_that_end_before_the_run_are_noted() -> None:
     """The last price holds on, which is hardly meant of a day-ahead price; a few prices may be meant to hold on."""
     of_a_day = loaded_scenario(f"{{start: '00:00', step_s: 3600, eur_per_kwh: {[0.3] * 24}}}")
@@ -120,6 +156,11 @@ def test_prices_that_end_before_the_run_are_noted() -> None:
         "tariff.import_eur_per_kwh does not cover the run: its prices are from 2026-06-21 00:00 to 2026-06-22 00:00 "
         "(+02:00), and the run is from 2026-06-21 00:00 to 2026-06-23 00:00 (+02:00); the last price holds on"
     )
+    points = [*((3_600 * n, 0.3) for n in range(24)), *((86_400 + 900 * n, 0.3) for n in range(8))]
+    finer = PriceSeries(tuple(START_S + at_s for at_s, _ in points), tuple(eur for _, eur in points))
+    assert of_a_day.tariff is not None
+    (note,) = coverage_notes(replace(of_a_day, tariff=replace(of_a_day.tariff, import_eur_per_kwh=finer)), days=2)
+    assert "its prices are from 2026-06-21 00:00 to 2026-06-22 02:00" in note.what
     few = loaded_scenario("{points: [['00:00', 0.3], ['12:00', 0.2]]}")
     assert coverage_notes(few, days=2) == ()
 

@@ -133,6 +133,25 @@ def test_what_cannot_be_compared_is_one_clear_error(ssmic: Ssmic, two: tuple[Pat
     assert ssmic("results", "compare", two[0], "nowhere.sqlite").code == 3
 
 
+def test_a_figure_of_different_scenarios_is_drawn_with_the_warning_that_a_comparison_gives(
+    ssmic: Ssmic, two: tuple[Path, Path], small: Path
+) -> None:
+    """They were only at the bottom of the picture, which may be opened much later, or by others."""
+    pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")
+    other = small.with_name("other.yaml")
+    other.write_text(small.read_text(encoding="utf-8").replace("name: small", "name: other"), encoding="utf-8")
+    files = two[0], run_with(ssmic, other, "SLSQP", "--runs", "2")
+
+    ended = ssmic("results", "figure", *files, "--to", "comparison.svg")
+
+    compared = ssmic("results", "compare", *files, "--json").json["warnings"]
+    assert (ended.code, ended.out) == (0, "comparison.svg\n")
+    assert ended.err.splitlines() == [f"ssmic: note: {warning}" for warning in compared]
+    assert "The scenarios differ (small, other): compare shares and ratios only" in ended.err
+    assert "scenarios differ" not in ssmic("results", "figure", *two, "--to", "alike.svg").err
+    assert ssmic("results", "figure", two[0], "--to", "day.svg").err == ""
+
+
 @pytest.mark.long
 def test_many_simulations_are_shown_in_blocks_that_fit(ssmic: Ssmic, small: Path) -> None:
     """No column is truncated, for any number of simulations."""

@@ -59,6 +59,21 @@ async def test_the_list_tells_shared_supply_from_whole_jobs(opened: Opened, resu
         await until(pilot, lambda: "insertion, supply shared;" in text(pilot, "#about"))
 
 
+@pytest.mark.parametrize(("size", "shared"), [((80, 24), "insertion, sh…"), ((180, 45), "insertion, shared ")])
+async def test_rows_of_shared_supply_and_of_whole_jobs_look_different(
+    opened: Opened, results_folder: Path, size: tuple[int, int], shared: str
+) -> None:
+    """The column of the supply was hidden by the panel beside the list, and in a narrow terminal."""
+    _written(results_folder / "shared.sqlite")
+    async with opened(first_area="results", size=size) as pilot:
+        await listed(pilot, 3)
+        entries = table(pilot, "#entries")
+        lines = {row.path.name: entries.render_line(n).text for n, row in enumerate(entries.rows, start=1)}
+        assert shared in lines["shared.sqlite"]
+        assert "insertion " in lines[INSERTION]
+        assert "sh" not in lines[INSERTION]
+
+
 async def test_the_heading_of_a_simulation_says_that_its_supply_is_shared(opened: Opened, results_folder: Path) -> None:
     """It named an algorithm that such a run does not use, and nothing else."""
     _written(results_folder / "shared.sqlite")

@@ -484,7 +484,8 @@ def figure(
             shown = "a comparison shows all runs" if compares else "a Gantt chart shows all days"
             raise typer.BadParameter(shown, param_hint=option)
     try:
-        write_figure(paths, to, kind=kind, run=run, day=day, overwrite=force)
+        warnings = write_figure(paths, to, kind=kind, run=run, day=day, overwrite=force)
     except FigureKindError as error:
         raise typer.BadParameter(str(error), param_hint="--kind") from None
+    print_notes(warnings)
     echo(to)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -146,6 +147,37 @@ def test_gaps_are_noted_and_bounded(tmp_path: Path) -> None:
     assert any("1 gap (the first from 2026-06-21 08:30Z on, the longest 90 min)" in note for note in loaded.notes)
     with pytest.raises(ScenarioError, match=r"no value for 47\.5 h from 2026-06-21 08:30Z on"):
         _load(tmp_path, text.replace("06-21T10", "06-23T08"))
+
+
+@pytest.mark.parametrize("unit", ["W", "Wh"])
+@pytest.mark.parametrize("are_ends", [False, True])
+@pytest.mark.parametrize("minutes", [(60, 15), (15, 60)])
+def test_a_resolution_that_changes_is_no_gap(
+    unit: Unit,
+    are_ends: bool,  # noqa: FBT001 - drawn
+    minutes: tuple[int, int],
+    tmp_path: Path,
+) -> None:
+    """Of a day by the hour before two by the quarter, three quarters of the energy were lost, with a note on gaps."""
+    begins, at = [], 0
+    for days, step in zip((1, 2), minutes, strict=True):
+        begins += [(at + n, step) for n in range(0, days * 1440, step)]
+        at += days * 1440
+    rows = []
+    for begin, step in begins:
+        days, minute = divmod(begin + step * are_ends, 1440)
+        if are_ends and not minute:
+            days, minute = days - 1, 1440
+        value = 100 if unit == "W" else 100 * step / 60
+        rows.append(f"2026-06-{21 + days} {minute // 60:02}:{minute % 60:02},{value}\n")
+    (tmp_path / "meter.csv").write_text(f"time,x [{unit}]\n{''.join(rows)}", encoding="utf-8")
+
+    wanted = MeasuredFormat(zone="UTC", reading="power" if unit == "W" else "interval")
+    measured = read_measured(tmp_path / "meter.csv", "meter.csv", wanted)
+
+    assert not [note for note in measured.notes if "gap" in note]
+    assert measured.times_s[-1] - measured.times_s[0] == 3 * 86_400
+    assert np.diff(measured.cumulative_wh) / np.diff(measured.times_s) * 3_600 == pytest.approx(100.0)
 
 
 @pytest.mark.parametrize("mark", ["", "-", "NaN", "n/a", "n/e", "unavailable"])
@@ -332,6 +364,48 @@ def test_a_table_whose_times_are_in_parts_gets_one_error(text: str, column: str,
         f"column '{column}' has no times that rise from row to row; date and time of day are expected in one column, "
         "or in two: 2026-06-21 and 12:00"
     )
+
+
+@pytest.mark.parametrize("header", [",power_kw", "Plant 7\n,Mean power [kW]", "Time,Power\n,[kW]"])
+def test_a_column_of_times_may_have_no_name(header: str, tmp_path: Path) -> None:
+    """As the index of pandas and the times of Sunny Portal: the header was left out, and kilowatts were taken as Wh."""
+    rows = [f"2026-06-21T{hour:02}:00Z,{power}" for hour, power in ((8, 1.5), (9, 2.0), (10, 4.5))]
+    for keys in ("", "columns: {time: column 1, value: column 2}"):  # as it had to be chosen until now
+        loaded = _load(tmp_path, "\n".join([header, *rows]), keys)
+        assert _steps(loaded.scenario) == [("08:00", 1500.0), ("09:00", 2000.0), ("10:00", 4500.0)]
+
+
+def _problems(folder: Path, lines: Sequence[str]) -> list[tuple[str, str]]:
+    """Return where in a table there are problems, and which."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(folder, "\n".join(lines), BERLIN)
+    return [(each.where.rpartition("meter.csv")[2], each.what) for each in raised.value.problems]
+
+
+@pytest.mark.parametrize("clock", ["%H:%M", "%H:%M:%S", "%I:%M %p"])
+def test_a_table_with_times_of_day_alone_gets_one_error_about_them(clock: str, tmp_path: Path) -> None:
+    """The daily export of Sunny Portal has no dates; there was an error for each row, also where most have no value."""
+    quarters = [datetime(2026, 6, 21, n // 4, n % 4 * 15, tzinfo=UTC) for n in range(96)]
+    rows = [f"{at:{clock}};{'' if at.hour < 15 else at.hour}" for at in quarters]
+
+    about = (
+        f"'{quarters[60]:{clock}}' is a time without a date, as in 35 other rows; date and time of day are expected in "
+        "one column, or in two: 2026-06-21 and 12:00"
+    )
+    assert _problems(tmp_path, ["Zeit;Leistung [kW]", *rows]) == [(":62", about)]
+    no_unit, of_times = _problems(tmp_path, ["Zeit;Leistung", *rows])
+    assert "has no unit" in no_unit[1]
+    assert "as in 95 other rows" in of_times[1]
+
+
+def test_rows_without_a_date_among_others_are_each_named(tmp_path: Path) -> None:
+    """They are mistakes, each in its line; so is another one beside times of day alone."""
+    rows = [f"2026-06-21 {hour:02}:00,1" for hour in range(24)]
+    rows[3] = rows[7] = "03:00,1"
+    assert [line for line, _ in _problems(tmp_path, ["time,kW", *rows])] == [":5", ":9"]
+
+    clocks = [f"{hour:02}:00,1" for hour in range(24)]
+    assert [line for line, _ in _problems(tmp_path, ["time,kW", *clocks, "lunch,1", "12:00,1"])] == [":2", ":26"]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,17 @@ async def test_the_list_of_problems_calls_a_field_as_its_form_does(editing: Edit
         await person.until(lambda: table.rows and "from the grid" in table.render_line(1).text)
 
 
+async def test_the_list_of_problems_calls_the_sum_of_shares_as_its_form_does(editing: Editing, file: Path) -> None:
+    """All shares together have no field, only a heading: the list had the file's key, `coefficients`."""
+    prices = "import_eur_per_kwh: 0.3, feed_in_eur_per_kwh: 0, neighbour_eur_per_kwh: 0, grid_kg_co2_per_kwh: 0"
+    shares = "{key: static, coefficients: {'1': 0.7, '2': 0.5}}"
+    file.write_text(f"{file.read_text()}tariff: {{{prices}}}\ncommunity: {shares}\n")
+    async with editing(file, size=(100, 30)) as person:
+        table = person.screen.query_one("#problem-table", VirtualTable)
+        await person.until(lambda: table.rows and "at most 1 is expected" in table.rows[0][1].what)
+        assert "Shares of production" in table.render_line(1).text
+
+
 async def test_a_letter_typed_while_the_form_is_refreshed_is_not_lost(editing: Editing, file: Path) -> None:
     """The refresh has the neighbourhood from before the letter."""
     async with editing(file) as person:
