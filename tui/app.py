@@ -102,6 +102,7 @@ class SsmicApp(ErrorBoundary, App[None]):
     SelectCurrent .arrow { color: $text-muted; }
     SelectCurrent Static#label { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     SelectCurrent.-has-value Static#label { color: $foreground; }
+    Button:ansi.-style-default.-textual-compact:disabled { border: none !important; }
     SearchIcon { display: none; }
     CommandPalette CommandInput { padding-left: 1; }
     """

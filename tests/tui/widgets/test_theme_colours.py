@@ -58,6 +58,17 @@ async def test_descriptions_can_be_read_in_every_theme(opened: Any) -> None:
             assert {text: ratio for text, ratio in said.items() if ratio < 3.7} == {}, theme
 
 
+async def test_buttons_have_their_labels_in_the_terminals_own_colours(opened: Any) -> None:
+    """Borders of Textual's, two lines high, hid what is on buttons that cannot be pressed."""
+    async with opened(first_area="run", size=(100, 30)) as pilot:
+        for theme in [name for name in pilot.app.available_themes if name.startswith("ansi")]:
+            pilot.app.theme = theme
+            await still(pilot)
+            lines = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+            (buttons,) = (line for line in lines if "Sweep..." in line)
+            assert buttons.split() == ["Start", "Watch", "Results", "Sweep..."], theme
+
+
 def _contrast_of(pilot: Any, text: str) -> float:
     """Return the contrast of the first text on the screen that begins like this."""
     for strip in pilot.app.screen._compositor.render_strips()[1:]:
