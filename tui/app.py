@@ -23,6 +23,7 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.notifications import Notification, Notify
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
@@ -63,7 +64,7 @@ from tui.shell import (
 )
 from tui.signals import exit_code
 from tui.start import Preferences, load_preferences, load_recent, save_preferences, save_recent
-from tui.widgets import DEFAULT_VARIABLES, THEMES, legible, pasted_line
+from tui.widgets import DEFAULT_VARIABLES, THEMES, LegibleDim, legible, pasted_line
 
 make_textual_safe()
 guard_handlers()
@@ -101,6 +102,7 @@ class SsmicApp(ErrorBoundary, App[None]):
     SelectCurrent .arrow { color: $text-muted; }
     SelectCurrent Static#label { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     SelectCurrent.-has-value Static#label { color: $foreground; }
+    Button:ansi.-style-default.-textual-compact:disabled { border: none !important; }
     SearchIcon { display: none; }
     CommandPalette CommandInput { padding-left: 1; }
     """
@@ -145,6 +147,7 @@ class SsmicApp(ErrorBoundary, App[None]):
             allow_outside: Whether scenarios may refer to files outside their folder.
         """
         super().__init__()
+        self._dim = LegibleDim()
         self.stylesheet = ParsedStyles(variables=self.get_css_variables())
         self.unexpected: list[BaseException] = []
         """Errors that were shown as notices and should not have happened."""
@@ -190,6 +193,11 @@ class SsmicApp(ErrorBoundary, App[None]):
         """Return the variables of the theme; colours that would be illegible on its background are changed."""
         self.theme_variables = legible(super().get_css_variables())
         return self.theme_variables
+
+    @override
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return Textual's own, after one for dim text."""
+        return [self._dim, *super().get_line_filters()]
 
     async def on_mount(self) -> None:
         """Show the first area."""

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Static
 
 from broker import BrokerUrlError, plural
-from broker.transport import AccessOptions, MqttBroker, access_to, parse_url
+from broker.transport import Access, AccessOptions, MqttBroker, access_to, parse_url
 from scenarios.devices import FoundDevice, entries_of, scan_broker
 from scenarios.files import RESERVED
 from tui.editor import tree_changes, tree_model
@@ -16,7 +22,7 @@ from tui.editor.dialogs import ChooseSeveral
 from tui.editor.edit_history import Change, Insert
 from tui.editor.session import EditSession
 from tui.editor.tree_model import Ref, Tree, at, text
-from tui.shell import AdviceError, AskText
+from tui.shell import AdviceError, AskText, Dialog, Footer
 
 LISTEN_WALL_S = 3.0
 """How long announcements are listened to: retained ones come at once, and devices that are asked answer soon."""
@@ -25,6 +31,57 @@ _HERE = "mqtt://127.0.0.1"
 
 class NoDevicesError(AdviceError):
     """No device announces itself at a broker."""
+
+
+class Listening(Dialog[tuple[FoundDevice, ...] | None]):
+    """Listens at a broker, and returns the devices there; None on escape, and where the broker cannot be reached.
+
+    A dialog, as another one follows by itself: that one would take the keys of who went on editing.
+    """
+
+    AUTO_FOCUS = ""
+    TITLE = "Find real devices at a broker"
+    HELP = "The list of devices opens by itself. `Esc` stops listening; nothing is added."
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Stop")]
+    DEFAULT_CSS = """
+    Listening > Vertical { width: 64; padding: 1 2; }
+    Listening Static { height: auto; }
+    """
+
+    def __init__(self, access: Access) -> None:
+        """Listen.
+
+        Args:
+            access: The broker's URL and login.
+        """
+        super().__init__()
+        self._access = access
+
+    def compose(self) -> ComposeResult:
+        """Compose what it waits for."""
+        with Vertical() as box:
+            box.border_title = self.TITLE
+            yield Static(f"Listening at {self._access.url} ...", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.run_in_background(self._listen, name="scan", on_error=self._stop)
+
+    async def listen(self) -> tuple[FoundDevice, ...]:
+        """Return the devices at the broker.
+
+        Raises:
+            BrokerUnreachableError, BrokerLostError: See `broker.transport`.
+        """
+        broker = MqttBroker(self._access.url, tls=self._access.tls, lost_after_wall_s=LISTEN_WALL_S, is_patient=False)
+        return await scan_broker(broker, LISTEN_WALL_S)
+
+    async def _listen(self) -> None:
+        self.dismiss(await self.listen())
+
+    def _stop(self) -> None:
+        self.dismiss(None)
 
 
 class ScanActions:
@@ -47,11 +104,11 @@ class ScanActions:
     async def add_found(self) -> None:
         """Listen at a broker, let the user choose among the devices there, and add them to a house.
 
-        Listening takes some seconds, in which the user may move the house.
+        Listening takes some seconds, in which the house may move.
 
         Raises:
-            BrokerUnreachableError, BrokerLostError: See `broker.transport`.
             NoDevicesError: There are no devices.
+            NothingChosenError: The house is no longer there.
         """
         house = await self._edits.pick_house("Which house do the real devices belong to?")
         if house is None:
@@ -69,9 +126,9 @@ class ScanActions:
         if url is None:
             return
         access = access_to(url, AccessOptions(), os.environ)
-        self._user.tell(f"Listening at {access.url} ...", timeout_wall_s=LISTEN_WALL_S)
-        broker = MqttBroker(access.url, tls=access.tls, lost_after_wall_s=LISTEN_WALL_S, is_patient=False)
-        found = await scan_broker(broker, LISTEN_WALL_S)
+        found = await self._user.ask(Listening(access))
+        if found is None:
+            return
         if not found:
             raise NoDevicesError(f"No device announces itself at {access.url}; see docs/devices.md for what is found.")
         by_label = {

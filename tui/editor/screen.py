@@ -288,7 +288,7 @@ file.
         """Offer to find real devices, and the remedies of notes: what to move so that parts meet in time."""
         work = self.work
         if work is not None:
-            find = partial(self.workspace.begin, self.real.add_found)
+            find = partial(self._begin, self.real.add_found)
             yield PaletteEntry(
                 "Find real devices at a broker", "Add plugs and inverters that announce themselves", find
             )

@@ -40,6 +40,7 @@ from .theme_colours import (
     OWN as OWN,
     PRODUCTION as PRODUCTION,
     THEMES as THEMES,
+    LegibleDim as LegibleDim,
     legible as legible,
     rich_colour as rich_colour,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Chart",
     "Column",
     "FieldHelp",
+    "LegibleDim",
     "PathInput",
     "PlainText",
     "Series",

@@ -58,7 +58,7 @@ class SignCheckbox(Checkbox):
     """A check box whose states differ in their sign; in Textual's own they differ in colour only."""
 
     DEFAULT_CSS = """
-    SignCheckbox > .toggle--button { color: $foreground 60%; background: $surface; }
+    SignCheckbox > .toggle--button { color: $text-muted; background: $surface; }
     SignCheckbox.-on > .toggle--button { color: $success; background: $surface; text-style: bold; }
     """
 

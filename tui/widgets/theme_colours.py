@@ -7,13 +7,18 @@ light themes have signs in orange and green on white, and know nothing of the co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from rich.segment import Segment
+from rich.style import Style
 from textual.color import BLACK, WHITE, Color, ColorParseError
+from textual.filter import NO_DIM, LineFilter, dim_color
 from textual.theme import Theme
+from typing_extensions import override
 
 Look = Literal["area", "dots", "line"]
 """`area`: filled, each on top of those before it; `dots`: filled with dots, behind; `line`: drawn, in front."""
@@ -109,6 +114,8 @@ LEAST_OF_TEXT: Final = 4.5
 """Contrast ratio of text, as in WCAG 2.1, criterion 1.4.3."""
 LEAST_OF_GRAPHICS: Final = 3.0
 """Contrast ratio of parts of charts, as in its criterion 1.4.11; also of text on panels, which is short."""
+LEAST_OF_DETAILS: Final = 3.7
+"""Contrast ratio of dim text: descriptions beside what they describe."""
 _TEXT = (
     *("primary", "secondary", "accent", "success", "warning", "error", "now"),
     *("text-primary", "text-secondary", "text-accent", "text-success", "text-warning", "text-error"),
@@ -117,6 +124,7 @@ _GRAPHICS = ("production", "forecast", "committed", "own", "neighbours", "demand
 _OF_FOOTER = ("footer-key-foreground", "footer-description-foreground", "footer-foreground")
 _OVER = (("button-color-foreground", "primary"), ("block-cursor-foreground", "block-cursor-background"))
 """Colours of text, and of what is behind it."""
+_AUTO = re.compile(r"auto (\d+)%")
 _STEP = 0.04
 
 
@@ -190,10 +198,43 @@ def legible(variables: Mapping[str, str]) -> dict[str, str]:
         if colour is not None:
             found[name] = _differing(colour, ((footer, LEAST_OF_GRAPHICS),)).hex
     for name, behind in _OVER:
-        colour, ground = _colour(found.get(name, "")), _colour(found.get(behind, ""))
-        if colour is not None and ground is not None:
+        ground = _colour(found.get(behind, ""))
+        colour = None if ground is None else _colour_over(found.get(name, ""), ground)
+        if colour is not None and ground is not None and contrast(colour, ground) < LEAST_OF_TEXT:
             found[name] = _differing(colour, ((ground, LEAST_OF_TEXT),)).hex
     return found
+
+
+class LegibleDim(LineFilter):
+    """Draws dim text as Textual does, blended with what is behind it, but less where that is illegible.
+
+    Text in the terminal's own colours is left to the terminal.
+    """
+
+    @override
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments of a line, with a colour instead of each dim style.
+
+        Args:
+            segments: The segments.
+            background: What is behind those without a background of their own.
+        """
+        return [
+            Segment(segment.text, _dimmed(segment.style, background), segment.control)
+            if segment.style is not None and segment.style.dim
+            else segment
+            for segment in segments
+        ]
+
+
+@lru_cache(maxsize=1_000)
+def _dimmed(style: Style, background: Color) -> Style:
+    colour, behind = style.color, background.rich_color if style.bgcolor is None else style.bgcolor
+    if colour is None or colour.triplet is None or behind.triplet is None:
+        return style
+    dim = Color.from_rich_color(dim_color(behind, colour))
+    legible_dim = _differing(dim, ((Color.from_rich_color(behind), LEAST_OF_DETAILS),))
+    return style + Style.from_color(legible_dim.rich_color) + NO_DIM
 
 
 def contrast(first: Color, second: Color) -> float:
@@ -221,6 +262,12 @@ def _colour(value: str) -> Color | None:
     except ColorParseError:
         return None
     return None if colour.ansi is not None or colour.a < 1 else colour
+
+
+def _colour_over(value: str, ground: Color) -> Color | None:
+    """Return the same, also for black or white by what is behind it: `auto 87%`, of that much opacity."""
+    share = _AUTO.fullmatch(value)
+    return _colour(value) if share is None else ground + ground.get_contrast_text(int(share[1]) / 100)
 
 
 def _luminance(colour: Color) -> float:

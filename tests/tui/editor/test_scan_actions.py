@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from textual.command import CommandList, CommandPalette
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from broker.errors import BrokerUnreachableError
 from broker.servers import find_mosquitto, managed_mosquitto
@@ -20,7 +20,7 @@ from tests.tui.editor.test_session import Person
 from tui.editor import tree_changes
 from tui.editor.actions import EditActions, NothingChosenError
 from tui.editor.dialogs import ChooseSeveral
-from tui.editor.scan_actions import ScanActions
+from tui.editor.scan_actions import Listening, ScanActions
 from tui.editor.session import EditedNeighbourhood, EditSession
 from tui.shell.dialogs import AskText
 
@@ -51,7 +51,10 @@ async def test_a_plug_that_announces_itself_becomes_a_device_of_the_house(editin
         asked_url = f"mqtt://127.0.0.1:{running.url.port}"
         asked.query_one(Input).value = asked_url
         await person.press("enter")
+        await person.press("h", "delete")  # meant for what is on the screen, which says that it listens
+        assert isinstance(person.app.screen, Listening | ChooseSeveral)
         await person.dialog(ChooseSeveral)
+        assert (len(person.work.tree["houses"]), person.work.history.is_dirty) == (2, False)
         await person.press("down", "space", "enter")
         await person.until(lambda: len(person.work.tree["houses"][0]["devices"]) == before + 1)
         assert person.pilot.app.devices_broker == asked_url
@@ -64,11 +67,43 @@ async def test_a_plug_that_announces_itself_becomes_a_device_of_the_house(editin
     assert [gateway.adapter for gateway in load_scenario(file).gateways.values()] == ["tasmota"]
 
 
+async def test_listening_is_said_and_can_be_stopped(
+    editing: Editing, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notice said so, and whatever was typed when the list opened went to the list."""
+    monkeypatch.setattr("tui.editor.scan_actions.LISTEN_WALL_S", LOST_AFTER_WALL_S)
+    async with managed_mosquitto() as running, editing(file) as person:
+        await _listen_at(person, url := f"mqtt://127.0.0.1:{running.url.port}")
+        await person.until(lambda: isinstance(person.app.screen, Listening))
+        shown = [str(static.render()) for static in person.app.screen.query(Static)]
+        assert f"Listening at {url} ..." in shown
+        await person.press("enter", "space", "escape")
+        await person.until(lambda: person.app.screen is person.screen)
+        await person.until(lambda: all(worker.name != "scan" for worker in person.app.workers))
+        assert person.notices() == []
+    async with editing(file) as person:
+        await _listen_at(person, url)
+        await person.until(person.notices)
+        await person.until(lambda: person.app.screen is person.screen)
+        assert "refused" in person.notices()[0]
+
+
+async def _listen_at(person: Editing, url: str) -> None:
+    await person.show("houses", 0)
+    person.screen.workspace.begin(person.screen.real.add_found)
+    asked = await person.dialog(AskText)
+    asked.query_one(Input).value = url
+    await person.press("enter")
+
+
 class Chooser(Person):
     """A user who chooses all devices."""
 
     async def ask(self, dialog: Any) -> Any:
-        """Give the next answer; tick everything."""
+        """Give the next answer; wait for what is listened to; tick everything."""
+        if isinstance(dialog, Listening):
+            self.dialogs.append(type(dialog).__name__)
+            return await dialog.listen()
         return dialog._known if isinstance(dialog, ChooseSeveral) else await super().ask(dialog)
 
 
@@ -84,7 +119,7 @@ async def test_found_devices_go_to_the_house_that_was_chosen_or_nowhere(file: Pa
         person = Chooser(f"mqtt://127.0.0.1:{running.url.port}")
         edits = EditActions(session, person)
         finding = asyncio.create_task(ScanActions(session, person, edits, lambda _: None).add_found())
-        while not person.notices:
+        while "Listening" not in person.dialogs:
             await asyncio.sleep(0)
         session.apply(lambda tree: tree_changes.remove_house(tree, ("houses", int(removed) - 1)))
         if removed == "2":

@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.color import Color
 
-from tests.tui.driving import still, until
+from tests.tui.driving import focus, still, until
 from tui.widgets import MEANINGS
 from tui.widgets.theme_colours import contrast, legible
 
@@ -33,13 +33,40 @@ async def test_colours_differ_from_the_ground_in_every_theme(opened: Any) -> Non
 
 
 async def test_what_applies_to_empty_fields_can_be_read_in_every_theme(opened: Any) -> None:
-    """Their hints say the default: those of *Run* had 2.5 in light themes. Text on a button had 2.6 in another."""
+    """Their hints say the default: those of *Run* had 2.5 in light themes, and a button with the focus 2.9 in one."""
     async with opened(first_area="run", size=(100, 30)) as pilot:
+        texts = ("until last job", "from scenario", "choose", "[ ]", "Start")
+        for theme in [name for name in pilot.app.available_themes if not name.startswith("ansi")]:
+            pilot.app.theme = theme
+            pilot.app.screen.query_one("#algorithm").focus()
+            await still(pilot)
+            said = {text: _contrast_of(pilot, text) for text in texts}
+            await focus(pilot, pilot.app.screen.query_one("#start"))
+            await pilot.pause()
+            said["focused"] = _contrast_of(pilot, "Start")
+            assert {text: ratio for text, ratio in said.items() if ratio < 3.7} == {}, theme
+
+
+async def test_descriptions_can_be_read_in_every_theme(opened: Any) -> None:
+    """Those of *Start* had 2.6 to 3.5 in six themes, also under the cursor."""
+    async with opened(first_area="start", size=(100, 30)) as pilot:
+        await until(pilot, lambda: _contrast_of(pilot, "Six families"))
         for theme in [name for name in pilot.app.available_themes if not name.startswith("ansi")]:
             pilot.app.theme = theme
             await still(pilot)
-            said = {text: _contrast_of(pilot, text) for text in ("until last job", "from scenario", "choose", "Start")}
-            assert {text: ratio for text, ratio in said.items() if ratio < 3.0} == {}, theme
+            said = {text: _contrast_of(pilot, text) for text in ("Six families", "An unexpected cloud")}
+            assert {text: ratio for text, ratio in said.items() if ratio < 3.7} == {}, theme
+
+
+async def test_buttons_have_their_labels_in_the_terminals_own_colours(opened: Any) -> None:
+    """Borders of Textual's, two lines high, hid what is on buttons that cannot be pressed."""
+    async with opened(first_area="run", size=(100, 30)) as pilot:
+        for theme in [name for name in pilot.app.available_themes if name.startswith("ansi")]:
+            pilot.app.theme = theme
+            await still(pilot)
+            lines = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+            (buttons,) = (line for line in lines if "Sweep..." in line)
+            assert buttons.split() == ["Start", "Watch", "Results", "Sweep..."], theme
 
 
 def _contrast_of(pilot: Any, text: str) -> float:
