@@ -89,6 +89,7 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
 
 
 @pytest.mark.parametrize("end", [("--until", "03:30"), ("--days", "1")])
+@pytest.mark.long
 def test_the_lab_and_the_negotiated_run_end_at_the_same_time(
     ssmic: Ssmic, lane_file: Path, end: tuple[str, str]
 ) -> None:

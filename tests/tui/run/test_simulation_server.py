@@ -7,6 +7,8 @@ import os
 from asyncio.streams import FlowControlMixin
 from pathlib import Path
 
+import pytest
+
 import ssmic
 from tui.child_process import frame, read_frame_blocking
 from tui.run.simulation_messages import BusMessages, SimulationEnded
@@ -36,6 +38,7 @@ async def test_the_end_of_a_run_arrives_though_nothing_was_read_before() -> None
         transport.abort()
 
 
+@pytest.mark.long
 async def test_a_run_has_the_share_of_the_best_plan_of_its_own_rule(tmp_path: Path) -> None:
     """Under shared supply, too: the column *of best* was empty."""
     file = tmp_path / "shared.sqlite"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from textual.color import Color
 
 from tests.tui.driving import focus, still, until
@@ -32,6 +33,7 @@ async def test_colours_differ_from_the_ground_in_every_theme(opened: Any) -> Non
             assert contrast(key, footer) >= 3.0, theme
 
 
+@pytest.mark.long
 async def test_what_applies_to_empty_fields_can_be_read_in_every_theme(opened: Any) -> None:
     """Their hints say the default: those of *Run* had 2.5 in light themes, and a button with the focus 2.9 in one."""
     async with opened(first_area="run", size=(100, 30)) as pilot:
@@ -47,6 +49,7 @@ async def test_what_applies_to_empty_fields_can_be_read_in_every_theme(opened: A
             assert {text: ratio for text, ratio in said.items() if ratio < 3.7} == {}, theme
 
 
+@pytest.mark.long
 async def test_descriptions_can_be_read_in_every_theme(opened: Any) -> None:
     """Those of *Start* had 2.6 to 3.5 in six themes, also under the cursor."""
     async with opened(first_area="start", size=(100, 30)) as pilot:
