@@ -427,12 +427,12 @@ def _in_words(path: KeyPath, details: ErrorDetails) -> str:  # noqa: PLR0911 - o
 def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:  # noqa: PLR0911 - one case for each kind
     match kind:
         case "greater_than_equal":
-            return f"at least {limits['ge']:g} is expected"
+            return f"at least {limits['ge']:,.12g} is expected"
         case "greater_than":
-            return f"a number above {limits['gt']:g} is expected"
+            return f"a number above {limits['gt']:,.12g} is expected"
         case "less_than_equal":
             most = limits["le"]
-            return f"at most {most if isinstance(most, int) else f'{most:g}'} is expected"
+            return f"at most {most if isinstance(most, int) else f'{most:,.12g}'} is expected"
         case "string_too_long":
             return f"at most {limits['max_length']} characters are expected"
         case "literal_error":
