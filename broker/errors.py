@@ -92,7 +92,7 @@ class PluginError(SsmicError):
 
 
 class UnknownCoroutineError(SsmicError):
-    """A task of asyncio waits as a coroutine of an agent, which has not started it."""
+    """An asyncio task waits as if it were a coroutine of an agent, but the agent did not start it."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -56,13 +56,13 @@ class ClockJournal(JournalFile):
         except ValidationError as error:
             raise self._unreadable(f"its state ({first_problem(error)})") from None
 
-    def check_same_time(self, host: str, path: Path, granted_step: int, last_step: int) -> None:
-        """Check that this journal and a host's belong together: somebody may have put one of them back alone.
+    def check_host_journal(self, host: str, path: Path, granted_step: int, last_step: int) -> None:
+        """Check that this journal and a host's belong together: one of them may have been restored alone.
 
         Args:
             host: The host.
             path: Its journal.
-            granted_step: The last step in it that the clock has granted, before which this journal stored it; -1: none.
+            granted_step: The last step in it that the clock granted, after storing it in this journal; -1: none.
             last_step: The last step in it, which the host may have run without a grant; -1: none.
 
         Raises:

@@ -11,7 +11,7 @@ from scenarios.results.comparison import (
     ComparedSimulation,
     SimulationComparison,
     difference_between,
-    ended_apart,
+    ended_at_different_times,
 )
 from scenarios.sweep.results_file import MOST_PAIRED, SweepResults, pairs_of
 
@@ -83,7 +83,11 @@ def _end_warnings(simulations: Sequence[ComparedSimulation]) -> list[str]:
     differ = [
         one.label
         for one in others
-        if any(ended_apart(first.by_seed[seed], of) for seed, of in one.by_seed.items() if seed in first.by_seed)
+        if any(
+            ended_at_different_times(first.by_seed[seed], of)
+            for seed, of in one.by_seed.items()
+            if seed in first.by_seed
+        )
     ]
     if not differ:
         return []

@@ -19,7 +19,7 @@ from scenarios.zone import DAY_S, Zone
 
 _YEAR_S = 365 * DAY_S
 _PRICES_OF_TABLE = 24
-"""From so many prices on, a series is a table that covers a certain time, such as a day."""
+"""A series of at least this many prices is a table for a certain period, such as a day."""
 _NAMED = 3
 """Most producers that a remedy names."""
 
