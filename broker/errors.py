@@ -96,7 +96,7 @@ class UnknownCoroutineError(SsmicError):
 
     def __init__(self) -> None:
         super().__init__(
-            "a coroutine waits that the agent does not know of: start it with `self.spawn`, not with asyncio "
+            "a coroutine is waiting that the agent did not start: start it with `self.spawn`, not with asyncio "
             "(`create_task`, `gather`)"
         )
 

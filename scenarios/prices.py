@@ -56,7 +56,7 @@ class TimeOfUse:
 
 @dataclass(frozen=True, slots=True)
 class PriceSeries:
-    """Prices that each hold from a time until the next one; the last one holds on."""
+    """Prices that each hold from a time until the next one; the last one holds from then on."""
 
     times_s: tuple[int, ...]
     """UNIX seconds, strictly ascending, at least one."""

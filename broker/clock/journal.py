@@ -80,8 +80,8 @@ class ClockJournal(JournalFile):
             return
         reached = "contains no step" if its_step < 0 else f"ends at step {its_step}"
         raise JournalError(
-            f"journal {older} {reached}, but {newer} has step {other_step} of host {host!r}: they are of different "
-            "times; put back all files of the run from one backup"
+            f"journal {older} {reached}, but {newer} has step {other_step} of host {host!r}: they do not belong "
+            "together; put back all files of the run from one backup"
         )
 
     def save_progress(self, progress: ClockProgress, *, is_final: bool = True) -> None:

@@ -168,7 +168,9 @@ class DevicePlaces(Mapping[str, Gateway]):
         """Return why a device that announced itself gets no place."""
         if (said.house, device) in self._simulated:
             problem = f"device {device!r} of house {said.house!r} is simulated"
-            return PlaceRefusal(problem, "`gateway: {}` at the device in the scenario; or another id, for a guest")
+            return PlaceRefusal(
+                problem, "`gateway: {}` in the device's entry in the scenario; or another id, for a guest"
+            )
         if not self._free:
             return no_guests(device, self._holders)
         if not said.house:

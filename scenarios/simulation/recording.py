@@ -37,7 +37,7 @@ PROGRESS_EVERY_WALL_S = 0.1
 OLDER_COPY = (
     "the results file is an older copy: its contracts are complete, its messages and reports of real devices are not"
 )
-"""No other way to lack messages: `DistributedRunObserver.keep` stores those of a step before the next one begins."""
+"""The only possible reason: `DistributedRunObserver.keep` stores a step's messages before the next one begins."""
 
 log = structlog.get_logger(__name__)
 

@@ -94,4 +94,4 @@ def _end_warnings(simulations: Sequence[ComparedSimulation]) -> list[str]:
     named = differ[0] if len(differ) == 1 else f"{differ[0]} and {plural(len(differ) - 1, 'other point')}"
     what = f"Runs of {named} ended at other times than those of {first.label}"
     why = "so their production or base load differs, and with it shares and bills"
-    return [f"{what}, {why}: --set days=N, with all jobs over by then, gives them the same time."]
+    return [f"{what}, {why}: use --set days=N, with N so large that all jobs are over by then."]

@@ -276,7 +276,7 @@ class _Grid:
         return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
 
     def of_begins(self) -> _Grid:
-        """Return the grid by the beginnings of the intervals, of which this one has the ends."""
+        """Return the grid with the beginnings of the intervals; this one has their ends."""
         return _Grid.of(begins_of(self.times_s))
 
 

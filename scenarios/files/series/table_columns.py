@@ -140,7 +140,7 @@ def stated_zone(table: Table, column: int) -> tuple[str, str] | None:
     if isinstance(first, str) and _TIME_OF_PVGIS.fullmatch(first):
         return "UTC", "as PVGIS writes them"
     zone = _zone_above(table, column)
-    return None if zone is None else (zone, "as is said above the table")
+    return None if zone is None else (zone, "as stated above the table")
 
 
 def _zone_above(table: Table, column: int) -> str | None:

@@ -311,8 +311,8 @@ def _end_warnings(
             found.append(
                 f"Runs of {one.label} and {more.label} ended at different times (seed "
                 f"{', '.join(map(str, differ[:_MOST_SEEDS]))}{', ...' if len(differ) > _MOST_SEEDS else ''}), so their "
-                "production or base load differs, and with it shares and bills: --days N, with all jobs over by then, "
-                "gives them the same time."
+                "production or base load differs, and with it shares and bills: use --days N, with N so large that all "
+                "jobs are over by then."
             )
     return found
 

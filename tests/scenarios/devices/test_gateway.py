@@ -461,7 +461,7 @@ async def test_a_device_that_the_scenario_simulates_does_not_join_beside_itself(
         await run.stop()
     (error,) = device.on("error")
     assert error["problem"] == "device 'pv' of house 'adler' is simulated"
-    assert error["expected"] == "`gateway: {}` at the device in the scenario; or another id, for a guest"
+    assert error["expected"] == "`gateway: {}` in the device's entry in the scenario; or another id, for a guest"
     assert not device.on("state")
 
 

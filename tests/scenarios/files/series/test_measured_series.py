@@ -297,9 +297,9 @@ _NINJA = "# Renewables.ninja\n# Units: time in UTC, local_time in Asia/Tokyo, el
     ("text", "keys", "begins", "said"),
     [
         ("Elevation (m):\t9\n\ntime,P,T2m\n20260621:0010,1,9\n20260621:0110,2,9\n\nP: PV system power (W)\n", "{value: P}\nunit: kW", "00:10", "UTC, as PVGIS writes them"),  # noqa: E501 - a file's text
-        (f"{_NINJA}time,electricity\n2026-06-21 00:00,1\n2026-06-21 01:00,2\n", "{}", "00:00", "UTC, as is said above the table"),  # noqa: E501 - a file's text
-        (f"{_NINJA}time,local_time,electricity\n2026-06-21 00:00,2026-06-21 09:00,1\n2026-06-21 01:00,2026-06-21 10:00,2\n", "{time: local_time}", "00:00", "Asia/Tokyo, as is said above the table"),  # noqa: E501 - a file's text
-        (f"{_OPEN_METEO}time,pv (kW)\n2026-06-21T00:00,1\n2026-06-21T01:00,2\n", "{}", "04:00", "-04:00, as is said above the table"),  # noqa: E501 - a file's text
+        (f"{_NINJA}time,electricity\n2026-06-21 00:00,1\n2026-06-21 01:00,2\n", "{}", "00:00", "UTC, as stated above the table"),  # noqa: E501 - a file's text
+        (f"{_NINJA}time,local_time,electricity\n2026-06-21 00:00,2026-06-21 09:00,1\n2026-06-21 01:00,2026-06-21 10:00,2\n", "{time: local_time}", "00:00", "Asia/Tokyo, as stated above the table"),  # noqa: E501 - a file's text
+        (f"{_OPEN_METEO}time,pv (kW)\n2026-06-21T00:00,1\n2026-06-21T01:00,2\n", "{}", "04:00", "-04:00, as stated above the table"),  # noqa: E501 - a file's text
         ("MTU (EET/EEST),kW\n21.06.2026 03:00 - 21.06.2026 04:00,1\n21.06.2026 04:00 - 21.06.2026 05:00,2\n", "{}", "00:00", "Europe/Helsinki, as the header says"),  # noqa: E501 - a file's text
         ("Date (GMT+1),kW\n2026-06-21 01:00,1\n2026-06-21 02:00,2\n", "{}", "00:00", "+01:00, as the header says"),
         ("MTU,kW\n21/06/2026 02:00 (CEST) - 21/06/2026 03:00 (CEST),1\n21/06/2026 03:00 (CEST) - 21/06/2026 04:00 (CEST),2\n", "{}", "00:00", None),  # noqa: E501 - a file's text
