@@ -59,7 +59,7 @@ class CumulativeSeries(BaseModel):
     def __eq__(self, other: object) -> bool:
         """Return whether a series is of the same kind and has the same points.
 
-        Pydantic would also compare what is cached: arrays, which have no truth value, and the series itself, as sent.
+        Pydantic would also compare what is cached: arrays, whose comparison is not one bool, and the series itself.
         """
         if not isinstance(other, CumulativeSeries):
             return NotImplemented
@@ -378,7 +378,7 @@ class Production(CumulativeSeries):
 
 
 def whole_minutes_of(times_s: FloatArray) -> FloatArray:
-    """Return the times that are whole minutes, and both ends of the minutes in which the others are, ascending."""
+    """Return the times that are whole minutes and, for each other time, both edges of its minute; ascending."""
     is_within = times_s % _MINUTE_S > 0
     begins_s = times_s[is_within] - times_s[is_within] % _MINUTE_S
     return np.unique(np.concatenate([times_s[~is_within], begins_s, begins_s + _MINUTE_S]))

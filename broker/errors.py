@@ -92,11 +92,11 @@ class PluginError(SsmicError):
 
 
 class UnknownCoroutineError(SsmicError):
-    """A task of asyncio waits as a coroutine of an agent, which has not started it."""
+    """An asyncio task waits as if it were a coroutine of an agent, but the agent did not start it."""
 
     def __init__(self) -> None:
         super().__init__(
-            "a coroutine waits that the agent does not know of: start it with `self.spawn`, not with asyncio "
+            "a coroutine is waiting that the agent did not start: start it with `self.spawn`, not with asyncio "
             "(`create_task`, `gather`)"
         )
 

@@ -1,4 +1,4 @@
-"""The event loop of our processes: its threads are not waited for at the end, and it seldom asks for events.
+"""The event loop of our processes: it does not wait for its threads at the end, and seldom polls for events.
 
 asyncio joins its own threads when the event loop closes and again when the interpreter exits: a signal would then end a
 run only after a solver, a name lookup or an unresponsive firewall has released its thread.

@@ -73,7 +73,7 @@ class JournalFile:
     """One process's journal of one run; base of `ClockJournal` and `HostJournal`, which define the content."""
 
     _BEGUN: ClassVar[str]
-    """The chain that is empty as long as the process has taken no part in the run."""
+    """The chain that stays empty until the process takes part in the run."""
 
     def __init__(self, path: Path, identity: dict[str, str], threads: Executor | None = None) -> None:
         """Open a journal, or create it; until it is closed, no other process can open it.
@@ -158,7 +158,7 @@ class JournalFile:
         is_new = not stored and not chains
         is_unused = chains.get(self._BEGUN) == (0, self._first_of(stored)) and stored.get(_RUN) == identity.get(_RUN)
         if is_new or (is_unused and stored != identity):
-            # If unused, it is of a process that was started with other settings, and took no part in the run.
+            # An unused journal was left by a process that had other settings and never took part in the run.
             self._begin(identity)
             stored = identity
         found, own = stored.get(PROTOCOL_KEY, "unknown"), identity.get(PROTOCOL_KEY, "unknown")

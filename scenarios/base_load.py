@@ -31,7 +31,7 @@ def own_uses(scenario: Scenario) -> dict[str, CumulativeSeries]:
 def net_of_base_loads(scenario: Scenario, end_s: int | None = None) -> Scenario:
     """Return the scenario without base loads, and with the production that its houses' base loads leave.
 
-    Contracts can get the same energy in both, minute by minute.
+    Contracts can get the same energy in both scenarios, minute by minute.
 
     Args:
         scenario: The scenario.
@@ -62,8 +62,8 @@ def _left_by(
 ) -> dict[str, Production]:
     """Return what the base load of a house leaves of the actual production of its producers, by producer id.
 
-    A single producer without actual production is left out: its predictions say what it produces. Of several producers,
-    the share of each depends on what the others really give, so they all have one.
+    A single producer without actual production is left out: its predictions say what it produces. With several
+    producers, the share of each depends on what the others really produce, so all of them are included.
     """
     real: dict[str, Production] = {}
     for producer, series in producers.items():
@@ -87,7 +87,7 @@ def _expected(series: ProducerSeries) -> Production:
 def _divided(
     load: CumulativeSeries, given: Mapping[str, Production], *, by_minute: bool = False
 ) -> dict[str, CumulativeSeries]:
-    """Divide a load among producers in proportion to what each gives at the time, or in each minute with a point."""
+    """Divide a load among producers in proportion to what each produces between points, or between whole minutes."""
     if len(given) <= 1:
         return dict.fromkeys(given, load)
     times_s = np.unique(np.concatenate([load.times_array, *(of.times_array for of in given.values())]))

@@ -17,7 +17,7 @@ from scenarios.zone import Zone
 
 DAY_MIN = 24 * 60
 MAX_EUR_PER_KWH = 1e6
-"""Largest price, either way: far more than any energy costs, and small enough for exact bills."""
+"""Largest price, positive or negative: far more than any energy costs, and small enough for exact bills."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _QUARTER_S = 900
 """Clocks change by whole quarters of an hour, at whole quarters of an hour."""
@@ -56,7 +56,7 @@ class TimeOfUse:
 
 @dataclass(frozen=True, slots=True)
 class PriceSeries:
-    """Prices that each hold from a time until the next one; the last one holds on."""
+    """Prices that each hold from a time until the next one; the last one holds from then on."""
 
     times_s: tuple[int, ...]
     """UNIX seconds, strictly ascending, at least one."""

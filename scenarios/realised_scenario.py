@@ -38,8 +38,8 @@ IntArray = npt.NDArray[np.int64]
 
 _MINUTE_S = 60
 _MAX_BEHIND_S = 3600
-"""How much from before a series its counter may show at once, in seconds at `MAX_REAL_W`: 20 MWh, what a household uses
-in years."""
+"""A counter's first reading may include earlier energy: as much as `MAX_REAL_W` gives in this time, 20 MWh, which a
+household uses in years."""
 MAX_LATE_S = 366 * 86_400
 """The longest time from a job's latest start to its start, seconds: a run may be stopped, and a device may be slow."""
 KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})

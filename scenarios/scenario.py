@@ -432,7 +432,7 @@ def _impossible_series(scenario: Scenario) -> Iterator[str]:
 
 
 def _series_of(scenario: Scenario) -> Iterator[tuple[str, str | int, str, CumulativeSeries]]:
-    """Yield the series of a scenario: what has it, the id of that, what it is, and the series."""
+    """Yield the series of a scenario: kind and id of the owner, kind of the series, and the series."""
     for name, profile in scenario.load_profiles.items():
         yield "load profile", name, "", profile
     for job in scenario.jobs:

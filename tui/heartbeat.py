@@ -17,8 +17,8 @@ NOTIFY_SOCKET = "NOTIFY_SOCKET"
 """Set by systemd for services of `Type=notify`: where they report that they are ready, and alive."""
 EVERY_WALL_S = 5.0
 LAST_WORK_WALL_S = 300
-"""How long systemd is asked to wait for the end of a process whose event loop has ended: of a thousand households, it
-takes 10 s to print the results, and a process that is killed meanwhile is started again, to print them."""
+"""How long systemd is asked to wait for a process to end after its event loop: printing the results of a thousand
+households takes 10 s, and a process killed before it has done so would be started again, only to print them."""
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class _LogFile(logging.handlers.WatchedFileHandler):
     def _open(self) -> Any:  # noqa: ANN401 - as the standard library types it
         """Open it; a new one is readable by its owner only, like the results, whose folder may be missing still.
 
-        What an earlier process could write only in part, because the disk was full, keeps a line of its own.
+        If a full disk has cut the last line, a line break is added first, so that the next event has its own line.
         """
         make_private_folder(Path(self.baseFilename).parent)
 
@@ -107,7 +107,7 @@ class _LogFile(logging.handlers.WatchedFileHandler):
 
 
 def _is_cut(file: Path) -> bool:
-    """Return whether the last line of a file has no end."""
+    """Return whether the last line of a file lacks its line break."""
     with file.open("rb") as end:
         if not end.seek(0, os.SEEK_END):
             return False

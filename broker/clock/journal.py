@@ -56,13 +56,13 @@ class ClockJournal(JournalFile):
         except ValidationError as error:
             raise self._unreadable(f"its state ({first_problem(error)})") from None
 
-    def check_same_time(self, host: str, path: Path, granted_step: int, last_step: int) -> None:
-        """Check that this journal and a host's belong together: somebody may have put one of them back alone.
+    def check_host_journal(self, host: str, path: Path, granted_step: int, last_step: int) -> None:
+        """Check that this journal and a host's belong together: one of them may have been restored alone.
 
         Args:
             host: The host.
             path: Its journal.
-            granted_step: The last step in it that the clock has granted, before which this journal stored it; -1: none.
+            granted_step: The last step in it that the clock granted, after storing it in this journal; -1: none.
             last_step: The last step in it, which the host may have run without a grant; -1: none.
 
         Raises:
@@ -80,8 +80,8 @@ class ClockJournal(JournalFile):
             return
         reached = "contains no step" if its_step < 0 else f"ends at step {its_step}"
         raise JournalError(
-            f"journal {older} {reached}, but {newer} has step {other_step} of host {host!r}: they are of different "
-            "times; put back all files of the run from one backup"
+            f"journal {older} {reached}, but {newer} has step {other_step} of host {host!r}: they do not belong "
+            "together; put back all files of the run from one backup"
         )
 
     def save_progress(self, progress: ClockProgress, *, is_final: bool = True) -> None:

@@ -1,6 +1,6 @@
-"""Reads payloads: the only way from the network into the models, with one line for what is wrong with one.
+"""Reads payloads: the only way from the network into the models; an invalid payload gets a one-line problem.
 
-The payloads that arrive most often, grants and batches, are read without building their models: twice as fast. They are
+The payloads that arrive most often, grants and batches, are read without building their models, twice as fast. They are
 validated by the same rules as the models, with the same errors. A host reads only its own part of a grant.
 """
 

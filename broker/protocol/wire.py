@@ -289,8 +289,8 @@ class Announcement(WirePayload):
 _SHORT = 60
 """Characters of the reason for a failure in a roster that has room for no more."""
 CLOCK_IS_BEHIND = "the clock's journal is missing or older"
-"""Is in the reason for which a roster refuses a host that has run steps of which the clock does not know: it may take
-part once the clock has its journal back."""
+"""Part of a roster's reason for refusing a host that has run steps unknown to the clock. The host may take part again
+once the clock has its journal back."""
 
 
 class Member(BaseModel):

@@ -99,7 +99,7 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def server_names(file: Path) -> tuple[str, ...] | None:
-    """Return the names that a server's certificate, a file, is valid for; None if it cannot be read."""
+    """Return the names that a server's certificate file is valid for; None if it cannot be read."""
     try:
         return names_of(x509.load_pem_x509_certificates(file.read_bytes())[0])
     except (OSError, ValueError):

@@ -2,7 +2,7 @@
 
 paho 2 calls the socket for each packet, and for parts of each. Here its packets are collected until the connection
 flushes them in a single write at the end of an event-loop iteration, and what has arrived is read ahead. PUBLISH
-packets at QoS 0 need no answer and pass the client by: nearly all that a run sends and receives.
+packets at QoS 0, which are nearly all that a run sends and receives, need no answer and bypass the client.
 """
 
 from __future__ import annotations

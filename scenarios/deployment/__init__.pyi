@@ -1,7 +1,7 @@
 from .compose import (
     ComposePlan as ComposePlan,
     compose_text as compose_text,
-    is_named_otherwise as is_named_otherwise,
+    lacks_broker_name as lacks_broker_name,
     missing_secrets as missing_secrets,
     place_of as place_of,
 )
@@ -22,7 +22,7 @@ __all__ = [
     "UnknownHouseError",
     "compose_text",
     "household_text",
-    "is_named_otherwise",
+    "lacks_broker_name",
     "load_part",
     "missing_secrets",
     "open_record",

@@ -248,11 +248,11 @@ def missing_secrets(plan: ComposePlan) -> tuple[Path, ...]:
 def _is_missing(path: Path) -> bool:
     try:
         return not path.exists()
-    except OSError:  # in a folder of the user in the containers, which others cannot read
+    except OSError:  # in a folder of the containers' user, which others cannot read
         return False
 
 
-def is_named_otherwise(plan: ComposePlan) -> bool:
+def lacks_broker_name(plan: ComposePlan) -> bool:
     """Return whether the certificate that `ssmic broker init` wrote lacks the broker's name among the containers."""
     if plan.secrets is None or plan.broker is not None:
         return False

@@ -34,8 +34,8 @@ _BROKER = "mqtt"
 def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterator[RunRecord]:
     """Create the results file of a run, or continue it if the clock's journal already contains the run.
 
-    The journals are opened first, so that a start that fails leaves no results file behind. Nor does one that another
-    clock of the same run refuses.
+    The journals are opened first, so that a start that fails leaves no results file behind. Nor does a start that fails
+    because another clock of the same run is active.
 
     Args:
         path: The results file.
@@ -74,7 +74,7 @@ def _begin(path: Path, scenario: Scenario, settings: RunSettings) -> None:
     if path.is_dir():
         raise ResultsExistError(f"{path}: is a folder; a results file is expected")
     if path.exists() and (_holds_no_run(path) or _is_unused(path, settings)):
-        _remove(path)  # the settings may be others now
+        _remove(path)  # the settings may have changed
     if not path.exists():
         chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
         spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
@@ -90,7 +90,7 @@ def _reached_s(scenario: Scenario, settings: RunSettings) -> int | None:
         UNIX seconds; None: the run has not begun, or keeps no journals.
 
     Raises:
-        JournalError: See `open_record`; or the journals are of different times.
+        JournalError: See `open_record`; or the two journals do not belong together.
     """
     setup = settings.fingerprint_of_all(scenario)
     journal = settings.clock_journal(setup)
@@ -103,7 +103,7 @@ def _reached_s(scenario: Scenario, settings: RunSettings) -> int | None:
             return None
         last = managers.last_round()
         granted_step, last_step = (-1, -1) if last is None else (last.granted_step, last.step)
-        journal.check_same_time(MANAGER, managers.path, granted_step, last_step)
+        journal.check_host_journal(MANAGER, managers.path, granted_step, last_step)
         return scheduled.time_s
 
 

@@ -54,9 +54,9 @@ class PlaceRefusal:
 
 
 class AnsweredStrangers:
-    """Problems that were answered to unknown devices, or on unknown topics.
+    """Problems that were already reported to unknown devices, or on unknown topics.
 
-    Each is answered once, because devices repeat their messages.
+    Each is reported once, because devices repeat their messages.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class DevicePlaces(Mapping[str, Gateway]):
         Args:
             is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
                 run. Otherwise `lost_guests` answers what belongs to no process.
-            simulated: House and id of each device of the scenario that is not real, and is no guest.
+            simulated: House and id of each device of the scenario that is neither real nor a guest.
         """
         self._is_only_one = is_only_one
         self._simulated = simulated
@@ -121,7 +121,7 @@ class DevicePlaces(Mapping[str, Gateway]):
 
     @property
     def is_only_one(self) -> bool:
-        """Whether no other process of the run has devices, so that this one answers all that belongs to none."""
+        """Whether no other process of the run has devices, so that this one also answers unknown devices and topics."""
         return self._is_only_one
 
     def welcome(self, device: str, part: str, payload: bytes) -> Gateway | PlaceRefusal | None:
@@ -168,7 +168,9 @@ class DevicePlaces(Mapping[str, Gateway]):
         """Return why a device that announced itself gets no place."""
         if (said.house, device) in self._simulated:
             problem = f"device {device!r} of house {said.house!r} is simulated"
-            return PlaceRefusal(problem, "`gateway: {}` at the device in the scenario; or another id, for a guest")
+            return PlaceRefusal(
+                problem, "`gateway: {}` in the device's entry in the scenario; or another id, for a guest"
+            )
         if not self._free:
             return no_guests(device, self._holders)
         if not said.house:
@@ -190,7 +192,7 @@ class DevicePlaces(Mapping[str, Gateway]):
         return PlaceRefusal(problem, expected) if is_news else None
 
     def refuse_part(self, device: str, part: str) -> PlaceRefusal | None:
-        """Return what to tell a device that writes a topic which there is not; None: nothing, as in `welcome`.
+        """Return what to tell a device that writes to an unknown topic; None: nothing, as in `welcome`.
 
         Args:
             device: The device, in the scenario or not.

@@ -18,7 +18,7 @@ _SECONDS = {"h": 3600, "m": 60, "s": 1}
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _CLOCK_WITH_DOT = re.compile(r"([01]?\d|2[0-3])(?:\.([0-5]\d?))?")
 _FIRST_S = 100_000_000
-"""Of 1973; a job has no smaller number as its time, unless its run is as early."""
+"""In March 1973. A smaller number is a mistake for the time of a job, unless the run itself is that early."""
 _LAST_S = 253_402_300_799
 DAY_S = 86_400
 MAX_AHEAD_S = 31 * DAY_S
@@ -107,7 +107,7 @@ def time_under(value: float | str, key: str, now_s: int, zone: Zone) -> int:
         raise MessageError(f"{key}: {error}", EXPECTED_TIME) from None
 
 
-def check_is_no_clock(value: float | str, key: str, now_s: int) -> None:
+def check_not_time_of_day(value: float | str, key: str, now_s: int) -> None:
     """Raise `MessageError` if a job's time is a number that is far too small, such as 18.30, which would be in 1970.
 
     0 passes: as the earliest start it means now.

@@ -208,12 +208,12 @@ class DeviceLink:
             self._follow(self._claims.give_up())
 
     async def _subscribe_to_ours(self, bus: Bus) -> None:
-        """Subscribe to our own device topics, and to as many of strangers as the login may read."""
+        """Subscribe to our own device topics, and to as many topics of unknown devices as the login may read."""
         ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
         everyone = [topics.devices(self._run, part) for part in PARTS]
         choices: list[list[str]] = []
         if self._devices.is_only_one:
-            # It contains what is misspelt; and what this process publishes itself, which MQTT 3.1.1 cannot leave out.
+            # Includes misspelt topics, and our own messages: MQTT 3.1.1 has no option to leave those out.
             choices += [[topics.devices(self._run)], everyone]
         choices.append(everyone if self._devices.takes_guests else ours)
         for filters in choices:
@@ -370,7 +370,7 @@ class DeviceLink:
         return found
 
     def _correct_part(self, device: str, part: str, payload: bytes) -> None:
-        """Tell a device, known or not, that nobody reads a topic that it writes; its agent does not hear of it."""
+        """Tell a device, known or not, that it writes to an unknown topic; its agent does not get the message."""
         if not payload or part in PARTS_TO_DEVICES:
             return
         refusal = self._devices.refuse_part(device, part)

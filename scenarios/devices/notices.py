@@ -2,10 +2,10 @@
 
 `ssmic asyncapi` describes them by these models; the tests compare what is published.
 
-`DeviceState` and `DeviceJob` are `state` and `job` as read by what displays them. A household with real devices, or
+`DeviceState` and `DeviceJob` are `state` and `job` as displays read them. A household with real devices, or
 with room for guests, may publish anything on these topics (`broker.security.acl`), so displays rely only on what is
 checked here. What is written has neither bounds nor defaults, because `ssmic asyncapi` prints it, and what is read has
-both. `tests/scenarios/devices/test_notices.py` holds that keys and types are the same.
+both. `tests/scenarios/devices/test_notices.py` checks that keys and types are the same.
 """
 
 from __future__ import annotations

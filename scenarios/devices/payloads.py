@@ -34,8 +34,8 @@ from scenarios.devices.device_times import (
     MAX_AHEAD_S,
     check_ahead,
     check_clock,
-    check_is_no_clock,
     check_is_time,
+    check_not_time_of_day,
     days_between,
     time_under,
 )
@@ -325,7 +325,7 @@ def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
     for key in ("earliest_start", "latest_start", "ready_by"):
         value: float | str | None = getattr(said, key)
         if value is not None:
-            check_is_no_clock(value, key, now_s)
+            check_not_time_of_day(value, key, now_s)
         times_s[key] = None if value is None else time_under(value, key, now_s, zone)
         check_ahead(key, times_s[key] or 0, now_s)
     return JobAsked(

@@ -386,7 +386,7 @@ def _figures(results_file: Path, run: int, name: str) -> dict[str, float | None]
             with ResultsReader(results_file) as results:
                 found = results.run(run).comparison
         return dict(found[name])
-    # Screens show verdicts without it.
+    # Not at the top: screens that only show verdicts do not need it.
     from scenarios.simulation import open_simulation, read_recording  # noqa: PLC0415 - heavy, as above
 
     with TemporaryDirectory(prefix="ssmic-expect-") as folder:

@@ -309,7 +309,7 @@ class ResultsEntry:
 
     @property
     def algorithm_and_supply(self) -> str:
-        """The algorithm, and whether supply was shared, as lists have room for."""
+        """The algorithm, and whether supply was shared, in the short form of lists."""
         return f"{self.algorithm}, shared" if self.supply == "shared" else self.algorithm
 
     @property

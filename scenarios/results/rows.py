@@ -71,7 +71,7 @@ class SimulationInfo:
 
     @property
     def algorithm_and_supply(self) -> str:
-        """The algorithm as headings name it; with shared supply, which does not use it, that is said too."""
+        """The algorithm as headings name it, and whether supply was shared, because shared supply does not use it."""
         return f"{self.algorithm}, shared supply" if self.supply == "shared" else self.algorithm
 
 

@@ -37,7 +37,7 @@ PROGRESS_EVERY_WALL_S = 0.1
 OLDER_COPY = (
     "the results file is an older copy: its contracts are complete, its messages and reports of real devices are not"
 )
-"""Why a record lacks messages of earlier steps: `DistributedRunObserver.keep` lets no step begin without them."""
+"""The only possible reason: `DistributedRunObserver.keep` stores a step's messages before the next one begins."""
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from scenarios.results.comparison import (
     ComparedSimulation,
     SimulationComparison,
     difference_between,
-    ended_apart,
+    ended_at_different_times,
 )
 from scenarios.sweep.results_file import MOST_PAIRED, SweepResults, pairs_of
 
@@ -83,11 +83,15 @@ def _end_warnings(simulations: Sequence[ComparedSimulation]) -> list[str]:
     differ = [
         one.label
         for one in others
-        if any(ended_apart(first.by_seed[seed], of) for seed, of in one.by_seed.items() if seed in first.by_seed)
+        if any(
+            ended_at_different_times(first.by_seed[seed], of)
+            for seed, of in one.by_seed.items()
+            if seed in first.by_seed
+        )
     ]
     if not differ:
         return []
     named = differ[0] if len(differ) == 1 else f"{differ[0]} and {plural(len(differ) - 1, 'other point')}"
     what = f"Runs of {named} ended at other times than those of {first.label}"
     why = "so their production or base load differs, and with it shares and bills"
-    return [f"{what}, {why}: --set days=N, with all jobs over by then, gives them the same time."]
+    return [f"{what}, {why}: use --set days=N, with N so large that all jobs are over by then."]

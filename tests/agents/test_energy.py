@@ -34,7 +34,7 @@ def test_power_is_constant_between_two_points_and_zero_outside() -> None:
 
 
 def test_series_are_equal_by_their_points_whatever_has_been_computed_of_them() -> None:
-    """They were compared with arrays that are kept, and with themselves (as they are sent) without an end."""
+    """The comparison included cached arrays, and the series itself (as it is sent), without end."""
     points = {"times_s": (0, 60, 90), "cumulative_wh": (0.0, 30.0, 31.0)}
     first, second, longer = (
         LoadProfile(**points),

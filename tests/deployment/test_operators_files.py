@@ -127,9 +127,9 @@ def test_a_second_clock_is_refused_and_the_first_one_continues(
 def test_a_second_clock_with_other_files_is_told_of_the_first_one(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:
-    """It was told that its manager had been refused, of which an operator knows nothing.
+    """Its error said that its manager had been refused, which means nothing to an operator.
 
-    It left results behind, which list it as a run that failed at 0 %.
+    It left a results file, which was listed as a run that failed at 0 %.
     """
 
     async def main() -> RunOutcome:
@@ -181,7 +181,7 @@ def test_a_failed_first_start_leaves_nothing_that_blocks_the_next(
 
 
 def test_a_folder_in_place_of_the_results_is_wrong_usage(street: Scenario, tmp_path: Path) -> None:
-    """It was called results that exist already."""
+    """The error said that results exist already."""
     (tmp_path / "r.sqlite").mkdir()
     with (
         pytest.raises(ResultsError, match=r"r\.sqlite: is a folder; a results file is expected") as refused,
@@ -233,7 +233,7 @@ def test_deleted_results_are_not_replaced_by_half_of_them(street: Scenario, calm
 def test_an_older_copy_of_the_results_is_reported_when_the_run_continues_with_it(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:
-    """The messages since the copy are lost, of which nobody was told; with the newest file, nothing is."""
+    """The messages since the copy were lost without a warning. With the newest file, there is none to give."""
     times_s: list[int] = []
 
     async def main() -> RunOutcome:
@@ -425,7 +425,7 @@ def test_a_household_with_other_jobs_is_refused_with_the_difference(street: Scen
 def test_wrong_settings_are_corrected_as_long_as_the_process_has_taken_no_part(
     street: Scenario, calm: RunOutcome, tmp_path: Path
 ) -> None:
-    """Its own empty journal refused a household that was started again with the right seed, and so did the clock's."""
+    """A household started again with the right seed was refused by its own empty journal, and so was a clock."""
 
     async def main() -> RunOutcome:
         broker, settings = MemoryBroker(), settings_in(tmp_path)

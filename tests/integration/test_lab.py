@@ -93,7 +93,7 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
 def test_the_lab_and_the_negotiated_run_end_at_the_same_time(
     ssmic: Ssmic, lane_file: Path, end: tuple[str, str]
 ) -> None:
-    """The negotiated run went on to its last job or forecast, so that production and bills were of another time."""
+    """The negotiated run went on to its last job or forecast, so its production and bills covered another time."""
     later = "{issued: '20:00', start: '20:00', step_s: 3600, power_w: [9]}"
     issued = '          - {issued: "00:00", start:'
     lane_file.write_text(TEXT.replace(issued, f"          - {later}\n{issued}"), encoding="utf-8")

@@ -613,8 +613,8 @@ FAULTS = {
         "Lists": r": rank returned \[\['pv'\], .*: expected the ids that it was given, each of them once",
         "SaysText": r" failed: TypeError: send\('manager', 'hello'\): expected .* a message \(faulty_plugin",
         "Unaddressed": r" failed: TypeError: send\(None, Withdraw.*: expected an agent's id and",
-        "Gathers": r": a coroutine waits that the agent does not know of: start it with `self.spawn`",
-        "MakesTask": r": a coroutine waits that the agent does not know of: start it with `self.spawn`",
+        "Gathers": r": a coroutine is waiting that the agent did not start: start it with `self.spawn`",
+        "MakesTask": r": a coroutine is waiting that the agent did not start: start it with `self.spawn`",
         "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 63\)",
     },
     RANKINGS: {

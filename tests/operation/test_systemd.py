@@ -67,7 +67,7 @@ def test_a_unit_restarts_after_temporary_failures(unit: Path) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_what_a_unit_runs_is_ready_until_it_ends(unit: Path, tmp_path: Path) -> None:
-    """The clock said after a moment that it stopped, upon which systemd killed it 15 s later, again and again."""
+    """A moment after its start, the clock reported that it was stopping; systemd killed it 15 s later, every time."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(0.1)

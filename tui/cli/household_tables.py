@@ -184,7 +184,7 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
     least = {"job": MIN_JOB_WIDTH, "profile": MIN_TEXT_WIDTH, "supplier": MIN_SUPPLIER_WIDTH}
     wanted = {name: _width([name, *cells]) for name, cells in texts.items()}
     if sum(min(least[name], width) + GAP for name, width in wanted.items()) > room + 1:
-        del wanted["profile"]  # of all columns, it says least; figures and suppliers would be cut
+        del wanted["profile"]  # the least important column; otherwise figures and suppliers would be cut
     shared = shared_widths(list(wanted.values()), [least[name] for name in wanted], room - GAP * len(wanted) + 1)
     widths = dict(zip(wanted, shared, strict=True))
     table = new_table(f"{title}; start times {zone.name}{on}")

@@ -34,9 +34,10 @@ class NoDevicesError(AdviceError):
 
 
 class Listening(Dialog[tuple[FoundDevice, ...] | None]):
-    """Listens at a broker, and returns the devices there; None on escape, and where the broker cannot be reached.
+    """Listens at a broker and returns the devices there; None on escape, or if the broker cannot be reached.
 
-    A dialog, as another one follows by itself: that one would take the keys of who went on editing.
+    It is a dialog because the list of devices then opens by itself: the user could not go on editing in the meantime
+    without some keys going to that list.
     """
 
     AUTO_FOCUS = ""
@@ -58,7 +59,7 @@ class Listening(Dialog[tuple[FoundDevice, ...] | None]):
         self._access = access
 
     def compose(self) -> ComposeResult:
-        """Compose what it waits for."""
+        """Show at which broker it listens."""
         with Vertical() as box:
             box.border_title = self.TITLE
             yield Static(f"Listening at {self._access.url} ...", markup=False)
@@ -104,7 +105,7 @@ class ScanActions:
     async def add_found(self) -> None:
         """Listen at a broker, let the user choose among the devices there, and add them to a house.
 
-        Listening takes some seconds, in which the house may move.
+        Listening takes some seconds, during which the house may move in the file.
 
         Raises:
             NoDevicesError: There are no devices.

@@ -10,7 +10,7 @@ from pathlib import Path
 from scenarios.results import ResultsEntry, RunInfo, glance, has_writer, results_files
 
 FRESH_WALL_S = 20.0
-"""A file that was written so lately is taken for one that is still being written, if nothing else tells."""
+"""A file that was written this recently counts as still being written if it cannot be known otherwise."""
 
 Stamp = tuple[tuple[int, int], ...]
 _IN_PROGRESS = {"running": "stale", "beginning": "none"}
@@ -112,12 +112,12 @@ def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
         except ValueError:
             made_wall_s = written_wall_s
     state = _state(listed)
-    if state in _IN_PROGRESS and not _is_written(listed.path, state, stamp, now_wall_s):
+    if state in _IN_PROGRESS and not _is_being_written(listed.path, state, stamp, now_wall_s):
         state = "broken" if listed.problem else _IN_PROGRESS[state]
     return IndexEntry(listed, made_wall_s, state)
 
 
-def _is_written(path: Path, state: str, stamp: Stamp, now_wall_s: float) -> bool:
+def _is_being_written(path: Path, state: str, stamp: Stamp, now_wall_s: float) -> bool:
     writes = has_writer(path)
     if writes is None or (not writes and state == "beginning"):  # a file that is being made has no lock yet
         return _is_fresh(stamp, now_wall_s)

@@ -30,7 +30,7 @@ _BULLET = "- "
 
 def title_of(screen: Screen[Any]) -> str:
     """Return the title of a screen, or else that of a dialog's box; empty if there is neither."""
-    of_boxes = (box._border_title for box in screen.children)  # noqa: SLF001 - its markup would not give it back
+    of_boxes = (box._border_title for box in screen.children)  # noqa: SLF001 - the public property returns markup
     return screen.title or next((title.plain for title in of_boxes if title is not None), "")
 
 

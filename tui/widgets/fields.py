@@ -68,10 +68,10 @@ class SignCheckbox(Checkbox):
 
 
 class TextChoice(Select[ChoiceT]):
-    """A choice with plain text, which follows the options; that nothing is chosen yet is not one of them.
+    """A choice between options in plain text; its prompt cannot be chosen.
 
-    Textual's own takes brackets and backslashes for markup, keeps the text while the same value is chosen, and offers
-    its prompt as if it could be chosen.
+    Textual's own takes brackets and backslashes for markup, does not update the text shown when the options change but
+    the value does not, and lists its prompt as an option.
     """
 
     @override

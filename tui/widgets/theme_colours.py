@@ -115,15 +115,15 @@ LEAST_OF_TEXT: Final = 4.5
 LEAST_OF_GRAPHICS: Final = 3.0
 """Contrast ratio of parts of charts, as in its criterion 1.4.11; also of text on panels, which is short."""
 LEAST_OF_DETAILS: Final = 3.7
-"""Contrast ratio of dim text: descriptions beside what they describe."""
+"""Contrast ratio of dim text, such as descriptions beside what they describe."""
 _TEXT = (
     *("primary", "secondary", "accent", "success", "warning", "error", "now"),
     *("text-primary", "text-secondary", "text-accent", "text-success", "text-warning", "text-error"),
 )
 _GRAPHICS = ("production", "forecast", "committed", "own", "neighbours", "demand", "surplus", "grid-power")
 _OF_FOOTER = ("footer-key-foreground", "footer-description-foreground", "footer-foreground")
-_OVER = (("button-color-foreground", "primary"), ("block-cursor-foreground", "block-cursor-background"))
-"""Colours of text, and of what is behind it."""
+_TEXT_AND_GROUND = (("button-color-foreground", "primary"), ("block-cursor-foreground", "block-cursor-background"))
+"""Variables of a text's colour and of the colour behind it."""
 _AUTO = re.compile(r"auto (\d+)%")
 _STEP = 0.04
 
@@ -197,7 +197,7 @@ def legible(variables: Mapping[str, str]) -> dict[str, str]:
         colour = _colour(variables.get(name, ""))
         if colour is not None:
             found[name] = _differing(colour, ((footer, LEAST_OF_GRAPHICS),)).hex
-    for name, behind in _OVER:
+    for name, behind in _TEXT_AND_GROUND:
         ground = _colour(found.get(behind, ""))
         colour = None if ground is None else _colour_over(found.get(name, ""), ground)
         if colour is not None and ground is not None and contrast(colour, ground) < LEAST_OF_TEXT:
@@ -206,7 +206,7 @@ def legible(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 class LegibleDim(LineFilter):
-    """Draws dim text as Textual does, blended with what is behind it, but less where that is illegible.
+    """Draws dim text as Textual does, blended with what is behind it, but less so where that would be illegible.
 
     Text in the terminal's own colours is left to the terminal.
     """
@@ -265,7 +265,7 @@ def _colour(value: str) -> Color | None:
 
 
 def _colour_over(value: str, ground: Color) -> Color | None:
-    """Return the same, also for black or white by what is behind it: `auto 87%`, of that much opacity."""
+    """Return an opaque colour as `_colour` does; `auto 87%` is black or white, by the ground, with that opacity."""
     share = _AUTO.fullmatch(value)
     return _colour(value) if share is None else ground + ground.get_contrast_text(int(share[1]) / 100)
 

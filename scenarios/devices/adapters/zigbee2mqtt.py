@@ -33,7 +33,7 @@ _IEEE_ADDRESS = re.compile(r"0x[0-9a-f]{16}", re.IGNORECASE)
 
 
 def _checked_address(text: str) -> str:
-    """Refuse what Zigbee2MQTT never lists, so that the device would not be found; digits may be in any case."""
+    """Return an address in lower case; refuse one that Zigbee2MQTT never lists, so the device would not be found."""
     if text and not _IEEE_ADDRESS.fullmatch(text):
         expected = "0x and 16 hexadecimal digits, such as 0x00158d0001a2b3c4"
         raise ValueError(f"{shown(text)} is not the address of a Zigbee device; expected {expected}")

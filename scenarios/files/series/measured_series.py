@@ -46,9 +46,9 @@ _READINGS: dict[Reading, str] = {"power": "a power", "interval": "energy per int
 MAX_GAP_S = 86_400
 """A longer gap is an error: what happened in it would be invented."""
 GAP_STEPS = 1.5
-"""A longer step, in those of the table's resolution there, is a gap."""
+"""A step longer than this many of the table's steps at that time is a gap."""
 _FEWEST_EQUAL_STEPS = 4
-"""So many equal steps in a row, each of at most a day, are a resolution, also if most rows have another one."""
+"""This many equal steps in a row, each of at most a day, are a resolution even if most rows have another one."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _NOISE = 0.01
 """Values below 0 by at most this share of the highest count as 0: inverters draw a few watts at night."""
@@ -242,7 +242,7 @@ class _Grid:
     times_s: tuple[int, ...]
     """Time of each value, UNIX seconds, ascending."""
     gaps: tuple[tuple[int, int, int], ...]
-    """After which time there is one, how long its value lasts, and how long it is until the next time, seconds."""
+    """For each: the time before it (UNIX seconds), how long that value lasts, and how long until the next, seconds."""
     lengths_s: NDArray[np.int64]
     """How long each value lasts."""
     points_s: tuple[int, ...]
@@ -276,7 +276,7 @@ class _Grid:
         return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
 
     def of_begins(self) -> _Grid:
-        """Return the grid of the beginnings of intervals whose ends are given."""
+        """Return the grid with the beginnings of the intervals; this one has their ends."""
         return _Grid.of(begins_of(self.times_s))
 
 
@@ -403,8 +403,8 @@ def _tell_gaps(where: str, grid: _Grid, reading: Reading, notes: list[str]) -> N
 def resolutions_s(times_s: Sequence[int]) -> list[int]:
     """Return the resolution of a table at each of its times, seconds.
 
-    It is the step that most rows have, or another one where several rows have that: day-ahead prices are hourly until
-    September 2025, and quarter-hourly since.
+    It is the step that most rows have, or another one where several rows in a row have it: day-ahead prices were hourly
+    until September 2025, and have been quarter-hourly since.
 
     Args:
         times_s: At least two times, ascending.
@@ -425,7 +425,7 @@ def resolutions_s(times_s: Sequence[int]) -> list[int]:
 
 
 def begins_of(ends_s: Sequence[int]) -> list[int]:
-    """Return when the intervals of a table begin whose ends are given: one step before, not before the last end.
+    """Return when intervals begin, from their ends: one step before each, but not before the end of the previous one.
 
     Args:
         ends_s: At least two times, ascending.
@@ -440,7 +440,7 @@ def gaps_note(gaps: Sequence[tuple[int, int]], how: str) -> str:
 
     Args:
         gaps: Their beginnings, UNIX seconds, and lengths, seconds; at least one.
-        how: What counts in them.
+        how: Which value counts in them.
     """
     longest_min = max(gap_s for _, gap_s in gaps) / 60
     some = f"{plural(len(gaps), 'gap')} (the first from {_shown(gaps[0][0])} on, the longest {longest_min:.0f} min)"

@@ -75,7 +75,7 @@ def read_prices(
         times = begins_of(times)
     gaps, are_regular = _gaps(times)
     if gaps and are_regular:  # otherwise prices are given when they change
-        notes.append(gaps_note(gaps, "the price before a gap holds on"))
+        notes.append(gaps_note(gaps, "the price before a gap still applies"))
     prices = tuple(round(price * PRICE_UNITS[named], 9) for price in values)
     if (problem := price_problem(PriceSeries(tuple(times), prices))) is not None:
         raise ScenarioError([Problem(where, f"has {problem}")])

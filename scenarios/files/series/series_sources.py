@@ -330,7 +330,7 @@ class SeriesReader:
 CONSTANT_S = 3700 * 86_400
 """How long a constant load lasts from the start of a run on, seconds: longer than any run."""
 MAX_CONSTANT_W = 1e7
-"""Highest constant load: its energy in that time is less than `MAX_WH`."""
+"""Highest constant load: its energy in `CONSTANT_S` is less than `MAX_WH`."""
 
 
 def constant_series(start_s: int, power_w: float) -> CumulativeSeries:

@@ -39,9 +39,9 @@ _WITH_SUMMER_TIME = {
     "WET/WEST": "Europe/Lisbon",
     "EET/EEST": "Europe/Helsinki",
 }
-"""Zones that headers name by their winter time and their summer time, as `MTU (CET/CEST)` of ENTSO-E."""
+"""Zones that headers name by their winter and summer time, such as `MTU (CET/CEST)` of ENTSO-E."""
 _OFFSET_OF_OPEN_METEO = "utc_offset_seconds"
-"""Name of the column, above the table of Open-Meteo, with the offset of all its times, also across clock changes."""
+"""Column above the table of Open-Meteo with the offset of all times in it, even across clock changes."""
 _TIME_OF_PVGIS = re.compile(r"\d{8}:\d{4}")
 
 
@@ -132,7 +132,7 @@ def stated_unit(table: Table, column: int) -> Unit | None:
 
 
 def stated_zone(table: Table, column: int) -> tuple[str, str] | None:
-    """Return the zone that a table says its times have, and where it says so; None: it says none."""
+    """Return the zone that a table states for its times, and where it states it; None: nowhere."""
     for text in (table.columns[column], table.units[column]) if table.has_header else ():
         if (zone := _zone_in(text)) is not None:
             return zone, "as the header says"
@@ -140,11 +140,11 @@ def stated_zone(table: Table, column: int) -> tuple[str, str] | None:
     if isinstance(first, str) and _TIME_OF_PVGIS.fullmatch(first):
         return "UTC", "as PVGIS writes them"
     zone = _zone_above(table, column)
-    return None if zone is None else (zone, "as is said above the table")
+    return None if zone is None else (zone, "as stated above the table")
 
 
 def _zone_above(table: Table, column: int) -> str | None:
-    """Return the zone that the lines above a table say a column of times has."""
+    """Return the zone that the lines above a table state for a column of times."""
     stated = _stated_above(table, column)
     if stated is not None and (zone := _zone_in(stated) or stated) and (zone[0] in "+-" or zone_info(zone)):
         return zone
@@ -168,7 +168,7 @@ def _zone_in(text: str) -> str | None:
 
 
 def _stated_above(table: Table, column: int) -> str | None:
-    """Return what the lines above a table say of a column: `UTC` in `# Units: time in UTC, electricity in kW`."""
+    """Return what the lines above a table say about a column: `UTC` in `# Units: time in UTC, electricity in kW`."""
     if not table.has_header:
         return None
     of_column = re.compile(rf"(?<!\w){re.escape(table.columns[column])} in (\w[\w/+-]*)")

@@ -52,7 +52,7 @@ class _NotAfterError(ValueError):
 
 
 class _NoDateError(ValueError):
-    """The time of a row is a time of day."""
+    """The time of a row is a time of day without a date."""
 
 
 class RowTimes:
@@ -254,17 +254,17 @@ def parsed_rows(
 
 
 def _without_dates(problems: list[Problem], dateless: list[Problem], dated: int) -> list[Problem]:
-    """Return the problems, with one for all times without a date, if more rows have none than have one."""
+    """Return the problems; if most times have no date, only one problem for all of those."""
     if len(dateless) <= max(1, dated):
         return problems
     first, others = dateless[0], plural(len(dateless) - 1, "other row")
     of_all = Problem(first.where, f"{first.what.removesuffix(_IN_ONE_OR_TWO)}, as in {others}{_IN_ONE_OR_TWO}")
-    told = set(dateless)
-    return [of_all, *(each for each in problems if each not in told)]
+    replaced = set(dateless)
+    return [of_all, *(each for each in problems if each not in replaced)]
 
 
 def _not_rising(table: Table, of_time: RowTimes, not_after: int, repeated: int) -> list[Problem]:
-    """Return that a column holds no times, if most times in it are not after the one before."""
+    """Return one problem for the whole column of times, if most of them are not after the one before."""
     if not_after <= MAX_PROBLEMS or not_after + repeated <= len(table.rows) / 2:
         return []
     what = f"column {table.columns[of_time.column]!r} has no times that rise from row to row"

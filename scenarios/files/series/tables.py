@@ -52,7 +52,7 @@ _BETWEEN_GROUPS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3})")
 _DIGITS = re.compile(r"\d+\b")
 _UNIT = re.compile(r"[\[(]?\s*[kM]?Wh?\s*[\])]?", re.IGNORECASE)
 _NUMBERED = re.compile(r"column ([1-9]\d{0,5})")
-"""The name of a column without one, also where a header has been found since it was chosen."""
+"""Name of an unnamed column. Accepted for named ones too: earlier versions may not have found their header."""
 _BESIDE_UNITS = re.compile(r"|-|UTC|[\[(].*[\])]|[YyMDdHhmSs.:/ T-]{5,}")
 """What a row of units says of other columns: nothing, something in brackets, or how dates are written."""
 
@@ -447,7 +447,7 @@ def _header(rows: Sequence[Row], width: int) -> tuple[Row | None, tuple[str, ...
 
 
 def _is_full(row: Row, width: int) -> bool:
-    """Return whether a row has names for the columns; that of the times may be without, as an index of pandas is."""
+    """Return whether a row names the columns; the column of times may be unnamed, like the index of pandas."""
     named = sum(map(bool, row[1]))
     return named >= 2 or (named == 1 and len(row[1]) == width == 2 and not row[1][0])
 

@@ -19,7 +19,7 @@ from scenarios.zone import DAY_S, Zone
 
 _YEAR_S = 365 * DAY_S
 _PRICES_OF_TABLE = 24
-"""From so many prices on, a series is a table that covers a certain time, such as a day."""
+"""A series of at least this many prices is a table for a certain period, such as a day."""
 _NAMED = 3
 """Most producers that a remedy names."""
 
@@ -161,7 +161,7 @@ class _Coverage:
             yield ScenarioNote(f"{what}; outside it counts as 0", ("houses", houses.index(short[0]), "base_load"))
 
     def _prices(self) -> Iterable[ScenarioNote]:
-        """Note tables of prices that end before the run; a few prices may be meant to hold on."""
+        """Note tables of prices that end before the run. The last one of only a few prices may be meant to stay."""
         tariff, community = self._scenario.tariff, self._scenario.community
         for of, part in (("tariff", tariff), ("community", community)):
             for key in () if part is None else (field.name for field in fields(part)):
@@ -172,7 +172,7 @@ class _Coverage:
                 if end_s < self._end_s:
                     span = self._span(price.times_s[0], end_s)
                     what = f"{of}.{key} does not cover the run: its prices are {span}, and {self._run()}"
-                    yield ScenarioNote(f"{what}; the last price holds on", (of, key))
+                    yield ScenarioNote(f"{what}; the last price still applies", (of, key))
 
     def _late_jobs(self) -> Iterable[ScenarioNote]:
         """Note jobs that start after the run is over."""

@@ -8,7 +8,7 @@ from .comparison import (
     compare_simulations as compare_simulations,
     comparison_json as comparison_json,
     difference_between as difference_between,
-    ended_apart as ended_apart,
+    ended_at_different_times as ended_at_different_times,
 )
 from .figure import (
     drawn_figures as drawn_figures,
@@ -41,7 +41,7 @@ __all__ = [
     "comparison_json",
     "difference_between",
     "drawn_figures",
-    "ended_apart",
+    "ended_at_different_times",
     "main_figures",
     "mean_text",
     "scaled",

@@ -300,7 +300,7 @@ def _end_warnings(
             seed
             for seed in seeds
             if (
-                ended_apart(one.by_seed[seed], more.by_seed[seed])
+                ended_at_different_times(one.by_seed[seed], more.by_seed[seed])
                 or (
                     ends_s[reference][seed] != ends_s[other][seed]
                     and _differ_in_time(one.by_seed[seed], more.by_seed[seed])
@@ -311,14 +311,14 @@ def _end_warnings(
             found.append(
                 f"Runs of {one.label} and {more.label} ended at different times (seed "
                 f"{', '.join(map(str, differ[:_MOST_SEEDS]))}{', ...' if len(differ) > _MOST_SEEDS else ''}), so their "
-                "production or base load differs, and with it shares and bills: --days N, with all jobs over by then, "
-                "gives them the same time."
+                "production or base load differs, and with it shares and bills: use --days N, with N so large that all "
+                "jobs are over by then."
             )
     return found
 
 
-def ended_apart(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
-    """Return whether two runs cover different times and so differ in what no contract decides.
+def ended_at_different_times(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
+    """Return whether two runs cover different times, and for that reason differ in production or base load.
 
     A job that runs on at a run's end counts until its own end, so even runs of as many days may.
     """

@@ -728,7 +728,7 @@ def test_a_device_that_asks_for_more_than_the_neighbourhood_takes_is_told_so() -
     ],
 )
 def test_what_a_consumer_may_not_say_is_answered_with_who_may(said: DeviceEvent, expected: str) -> None:
-    """A consumer that forecast was told that `type 'consumer'` was expected."""
+    """The answer to a consumer that sent a forecast was that `type 'consumer'` is expected, which it had announced."""
     with on_stage(GatewayConsumer(AGENT, (), patient=True, gateway=GATEWAY), START_S) as stage:
         report(stage, said)
         notices = [one.content for one in stage.agent.take_instructions() if isinstance(one.content, DeviceNotice)]

@@ -399,7 +399,7 @@ async def test_an_unknown_device_gets_one_error_for_each_mistake() -> None:
 async def test_a_device_that_a_run_without_guests_does_not_know_is_answered(
     part: str, device: str, said: dict[str, str], problem: str, expected: str
 ) -> None:
-    """Nobody answered a device whose id was misspelt, or for which `--guests` was forgotten."""
+    """A device whose id was misspelt, or for which `--guests` was forgotten, got no answer."""
     broker = MemoryBroker()
     scenario = load_text(STREET.replace("    guests: 1\n", ""), "test", None)
     link = DeviceLink(RUN, broker, {"adler": list(scenario.gateways.values())}, {}, Zone(0))
@@ -423,9 +423,7 @@ async def test_a_device_that_a_run_without_guests_does_not_know_is_answered(
         ("xyz", "there is no topic 'xyz'"),
     ],
 )
-async def test_a_device_that_writes_a_topic_which_nobody_reads_is_answered_once(
-    device: str, part: str, problem: str
-) -> None:
+async def test_a_device_that_writes_to_an_unknown_topic_is_answered_once(device: str, part: str, problem: str) -> None:
     """It announced itself and got no answer at all; what the gateway itself publishes is not answered."""
     broker = MemoryBroker()
     scenario = load_text(STREET, "test", None)
@@ -461,12 +459,12 @@ async def test_a_device_that_the_scenario_simulates_does_not_join_beside_itself(
         await run.stop()
     (error,) = device.on("error")
     assert error["problem"] == "device 'pv' of house 'adler' is simulated"
-    assert error["expected"] == "`gateway: {}` at the device in the scenario; or another id, for a guest"
+    assert error["expected"] == "`gateway: {}` in the device's entry in the scenario; or another id, for a guest"
     assert not device.on("state")
 
 
 async def test_nothing_of_a_device_is_retained_when_the_run_has_ended() -> None:
-    """A request that a device had retained by mistake was an error of every later run."""
+    """A request that a device had retained by mistake caused an error in every later run."""
     broker = MemoryBroker()
     scenario = load_text(STREET, "test", None)
     link = DeviceLink(RUN, broker, {"adler": list(scenario.gateways.values())}, {}, Zone(0))

@@ -176,8 +176,8 @@ def test_a_device_that_is_neither_measured_nor_switched_is_refused() -> None:
         ("energy", "W", "'Wh', 'kWh', 'mWh', '0.1 kWh', 'J' or 'MJ' is expected"),
     ],
 )
-def test_the_unit_of_a_power_is_none_of_an_energy(reading: str, unit: str, expected: str) -> None:
-    """The two mistaken for each other, the counter was taken for the power, without a word."""
+def test_a_power_has_no_unit_of_energy_nor_an_energy_one_of_power(reading: str, unit: str, expected: str) -> None:
+    """With the two mixed up, the counter was silently taken for the power."""
     problems = adapter_problems(gateway("generic", **{reading: {"topic": "p", "unit": unit}}))
     assert problems == [((reading, "unit"), expected)]
 

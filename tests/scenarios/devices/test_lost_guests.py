@@ -44,7 +44,7 @@ def test_what_no_household_takes_for_its_own_is_answered(announced: object, prob
 
 
 def test_a_device_that_no_house_can_take_is_answered() -> None:
-    """Where no house takes guests, nobody answered a device whose id was misspelt."""
+    """Where no house takes guests, a device whose id was misspelt got no answer."""
     guests = LostGuests(load_text(STREET.replace("    guests: 1\n", ""), "test", None))
     announced = {"type": "consumer", "house": "adler"}
     found = answer(announced, f"ssmic/{RUN}/devices/wascher/announce", guests)

@@ -104,7 +104,10 @@ def test_a_gap_in_a_table_of_prices_is_noted(tmp_path: Path) -> None:
     )
 
     (note,) = [note for note in load(tmp_path / "s.yaml").notes if "gap" in note]
-    assert "has 2 gaps (the first from 2026-06-21 01:00Z on, the longest 120 min); the price before a gap holds" in note
+    assert (
+        "has 2 gaps (the first from 2026-06-21 01:00Z on, the longest 120 min); the price before a gap still applies"
+        in note
+    )
 
     changes = ["2026-01-01 00:00,300", "2026-03-10 00:00,250", "2026-06-22 00:00,260", "2026-06-23 00:00,270"]
     (tmp_path / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *changes]), encoding="utf-8")
@@ -127,7 +130,10 @@ def test_a_resolution_that_changes_is_no_gap(tmp_path: Path) -> None:
     assert _notes_on_gaps(tmp_path) == []
 
     (note,) = _notes_on_gaps(tmp_path, ("2026-06-22 03", "2026-06-22 04", "2026-06-24 10"))
-    assert "has 2 gaps (the first from 2026-06-22 01:00Z on, the longest 120 min); the price before a gap holds" in note
+    assert (
+        "has 2 gaps (the first from 2026-06-22 01:00Z on, the longest 120 min); the price before a gap still applies"
+        in note
+    )
 
 
 @pytest.mark.parametrize("days", [1, 5])
@@ -147,14 +153,14 @@ def test_prices_whose_ends_are_given_hold_for_the_step_before_also_if_the_resolu
 
 
 def test_prices_that_end_before_the_run_are_noted() -> None:
-    """The last price holds on, which is hardly meant of a day-ahead price; a few prices may be meant to hold on."""
+    """A day-ahead price is hardly meant to apply after its table; with a few prices, the last one may be."""
     of_a_day = loaded_scenario(f"{{start: '00:00', step_s: 3600, eur_per_kwh: {[0.3] * 24}}}")
 
     assert [note.what for note in coverage_notes(of_a_day, days=1)] == []
     (note,) = coverage_notes(of_a_day, days=2)
     assert note.what == (
         "tariff.import_eur_per_kwh does not cover the run: its prices are from 2026-06-21 00:00 to 2026-06-22 00:00 "
-        "(+02:00), and the run is from 2026-06-21 00:00 to 2026-06-23 00:00 (+02:00); the last price holds on"
+        "(+02:00), and the run is from 2026-06-21 00:00 to 2026-06-23 00:00 (+02:00); the last price still applies"
     )
     points = [*((3_600 * n, 0.3) for n in range(24)), *((86_400 + 900 * n, 0.3) for n in range(8))]
     finer = PriceSeries(tuple(START_S + at_s for at_s, _ in points), tuple(eur for _, eur in points))

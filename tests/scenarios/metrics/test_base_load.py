@@ -167,10 +167,10 @@ def test_energy_adds_up_with_base_loads(run: tuple[Scenario, list[Contract], int
 
 @settings(max_examples=15)
 @given(runs_with_base_loads())
-def test_contracts_get_the_same_where_base_loads_are_taken_from_the_roofs_before(
+def test_contracts_get_the_same_if_base_loads_are_taken_from_the_roofs_first(
     run: tuple[Scenario, list[Contract], int],
 ) -> None:
-    """So the optimum is sought without base loads."""
+    """This is why the optimum can be sought without base loads."""
     scenario, contracts, end_s = run
     settled = settle(scenario, contracts, START_S, end_s)
     beside = settle(net_of_base_loads(scenario), contracts, START_S, end_s)

@@ -103,7 +103,7 @@ def test_a_job_that_was_withdrawn_counts_neither_in_the_optimum_nor_in_what_was_
 
 
 def test_runs_to_which_the_timeline_adds_a_job_are_compared_with_one_optimum(tmp_path: Path) -> None:
-    """Two seeds of the same day; to compare their scenarios ended in a RecursionError."""
+    """Two seeds of the same day; comparing their scenarios ended in a RecursionError."""
     scenario = scripted("{at: '07:00', do: add_job, house: a, device: washer, id: extra, latest_start: 9h}")
     path = tmp_path / "r.sqlite"
     simulate(Plan(scenario, (1, 2), AlgorithmSettings(), bus="memory", workers=1, out=path, folder=tmp_path))

@@ -205,7 +205,7 @@ def test_a_simulation_without_runs_has_nothing_to_report(tmp_path: Path, simulat
 
 
 def test_shared_supply_is_told_from_whole_jobs(results_file: Path, simulation: SimulationSpec, tmp_path: Path) -> None:
-    """Two simulations of a scenario under either rule had the same name."""
+    """Two simulations of a scenario, one under each rule, had the same name."""
     path = create_results(replace(simulation, settings={"supply": "shared"}), out=tmp_path / "shared.sqlite")
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         writer.finish(RecordedEnd("done", START_S + 10800, negotiations=0, wall_s=0.5))

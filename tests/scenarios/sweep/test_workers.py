@@ -1,4 +1,4 @@
-"""The workers of a sweep: processes, and a Dask cluster with the same content, whoever comes and goes."""
+"""The workers of a sweep: processes, and a Dask cluster, with the same results whichever workers come and go."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_what_cannot_be_compared_is_one_clear_error(ssmic: Ssmic, two: tuple[Pat
 def test_a_figure_of_different_scenarios_is_drawn_with_the_warning_that_a_comparison_gives(
     ssmic: Ssmic, two: tuple[Path, Path], small: Path
 ) -> None:
-    """They were only at the bottom of the picture, which may be opened much later, or by others."""
+    """The warning was only at the bottom of the picture, which may be opened much later, or by others."""
     pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'ssmic[figures]'")
     other = small.with_name("other.yaml")
     other.write_text(small.read_text(encoding="utf-8").replace("name: small", "name: other"), encoding="utf-8")

@@ -51,7 +51,7 @@ async def test_a_plug_that_announces_itself_becomes_a_device_of_the_house(editin
         asked_url = f"mqtt://127.0.0.1:{running.url.port}"
         asked.query_one(Input).value = asked_url
         await person.press("enter")
-        await person.press("h", "delete")  # meant for what is on the screen, which says that it listens
+        await person.press("h", "delete")  # ignored by the dialog that says that it listens
         assert isinstance(person.app.screen, Listening | ChooseSeveral)
         await person.dialog(ChooseSeveral)
         assert (len(person.work.tree["houses"]), person.work.history.is_dirty) == (2, False)
@@ -70,7 +70,7 @@ async def test_a_plug_that_announces_itself_becomes_a_device_of_the_house(editin
 async def test_listening_is_said_and_can_be_stopped(
     editing: Editing, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A notice said so, and whatever was typed when the list opened went to the list."""
+    """There was only a notice, and whatever was typed when the list opened went to the list."""
     monkeypatch.setattr("tui.editor.scan_actions.LISTEN_WALL_S", LOST_AFTER_WALL_S)
     async with managed_mosquitto() as running, editing(file) as person:
         await _listen_at(person, url := f"mqtt://127.0.0.1:{running.url.port}")

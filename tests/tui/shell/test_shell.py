@@ -280,7 +280,7 @@ async def test_an_unfinished_text_that_is_offered_is_not_called_wrong_until_it_i
 
 @pytest.mark.parametrize("key", ["enter", "ctrl+s"])
 async def test_a_question_names_the_keys_that_answer_it(opened: Opened, key: str) -> None:
-    """The line at the bottom named only the key back; `Ctrl+S`, which accepts dialogs, did nothing."""
+    """The line at the bottom named only the key to go back; `Ctrl+S`, which accepts dialogs, did nothing."""
     async with opened() as pilot:
         answers: list[str | None] = []
         pilot.app.push_screen(AskText("Pace"), answers.append)

@@ -35,7 +35,7 @@ async def test_colours_differ_from_the_ground_in_every_theme(opened: Any) -> Non
 
 @pytest.mark.long
 async def test_what_applies_to_empty_fields_can_be_read_in_every_theme(opened: Any) -> None:
-    """Their hints say the default: those of *Run* had 2.5 in light themes, and a button with the focus 2.9 in one."""
+    """Hints show the default: those of *Run* had a contrast of 2.5 in light themes, a focused button 2.9 in one."""
     async with opened(first_area="run", size=(100, 30)) as pilot:
         texts = ("until last job", "from scenario", "choose", "[ ]", "Start")
         for theme in [name for name in pilot.app.available_themes if not name.startswith("ansi")]:
@@ -51,7 +51,7 @@ async def test_what_applies_to_empty_fields_can_be_read_in_every_theme(opened: A
 
 @pytest.mark.long
 async def test_descriptions_can_be_read_in_every_theme(opened: Any) -> None:
-    """Those of *Start* had 2.6 to 3.5 in six themes, also under the cursor."""
+    """Those of *Start* had a contrast of 2.6 to 3.5 in six themes, also under the cursor."""
     async with opened(first_area="start", size=(100, 30)) as pilot:
         await until(pilot, lambda: _contrast_of(pilot, "Six families"))
         for theme in [name for name in pilot.app.available_themes if not name.startswith("ansi")]:
@@ -62,7 +62,7 @@ async def test_descriptions_can_be_read_in_every_theme(opened: Any) -> None:
 
 
 async def test_buttons_have_their_labels_in_the_terminals_own_colours(opened: Any) -> None:
-    """Borders of Textual's, two lines high, hid what is on buttons that cannot be pressed."""
+    """Textual's borders, two lines high, hid the labels of disabled buttons."""
     async with opened(first_area="run", size=(100, 30)) as pilot:
         for theme in [name for name in pilot.app.available_themes if name.startswith("ansi")]:
             pilot.app.theme = theme

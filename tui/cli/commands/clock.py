@@ -246,7 +246,7 @@ def _keep_time(
 ) -> None:
     """Keep the time of a run until it ends, then show its results.
 
-    Everything is in one event loop: systemd takes the end of the first one for the end of the service.
+    Everything runs in one event loop: when a loop ends, systemd is notified that the service is stopping.
 
     Args:
         loaded: The scenario.
@@ -254,7 +254,7 @@ def _keep_time(
         connection: The broker.
         results_file: The run's results.
         kept: The producers' scores between runs.
-        begin: Returns those that the run begins with.
+        begin: Returns the scores that the run begins with.
         as_json: Whether the results are shown as JSON.
     """
     from agents import MANAGER
@@ -293,7 +293,7 @@ def _keep_time(
         codes.append(run_until_interrupted(keep_time()))
     code = max(codes)
     with after_failing(code, failures):
-        # Not those of another clock, which refused this one.
+        # If another clock is active, the run and its results are not ours.
         if is_ours and not any(isinstance(failure, ClockTakenError) for failure in failures):
             show_results(results_file, as_json=as_json)
     if code:

@@ -84,7 +84,7 @@ def compose(
     from scenarios.deployment import (
         ComposePlan,
         compose_text,
-        is_named_otherwise,
+        lacks_broker_name,
         missing_secrets,
         place_of,
         write_household_files,
@@ -139,7 +139,7 @@ def compose(
             "them here",
             err=True,
         )
-    if is_named_otherwise(plan):
+    if lacks_broker_name(plan):
         echo(
             "note: the broker's certificate is not valid for the name `broker`, by which containers beside it connect; "
             f"before `docker compose up`: ssmic broker init {secrets} --name broker",

@@ -210,7 +210,7 @@ header states, otherwise in the neighbourhood's; if it has none, enter a zone.
 
         Args:
             path: The file.
-            zone: The neighbourhood's zone, in which times are if nothing else says; empty: it has none.
+            zone: The neighbourhood's zone, used for times if the table states none; empty: it has none.
             is_run: Whether it is one run of a device.
         """
         super().__init__()

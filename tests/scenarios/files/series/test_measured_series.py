@@ -158,7 +158,7 @@ def test_a_resolution_that_changes_is_no_gap(
     minutes: tuple[int, int],
     tmp_path: Path,
 ) -> None:
-    """Of a day by the hour before two by the quarter, three quarters of the energy were lost, with a note on gaps."""
+    """Of an hourly day before two quarter-hourly ones, three quarters of the energy were lost, with a note on gaps."""
     begins, at = [], 0
     for days, step in zip((1, 2), minutes, strict=True):
         begins += [(at + n, step) for n in range(0, days * 1440, step)]
@@ -297,9 +297,9 @@ _NINJA = "# Renewables.ninja\n# Units: time in UTC, local_time in Asia/Tokyo, el
     ("text", "keys", "begins", "said"),
     [
         ("Elevation (m):\t9\n\ntime,P,T2m\n20260621:0010,1,9\n20260621:0110,2,9\n\nP: PV system power (W)\n", "{value: P}\nunit: kW", "00:10", "UTC, as PVGIS writes them"),  # noqa: E501 - a file's text
-        (f"{_NINJA}time,electricity\n2026-06-21 00:00,1\n2026-06-21 01:00,2\n", "{}", "00:00", "UTC, as is said above the table"),  # noqa: E501 - a file's text
-        (f"{_NINJA}time,local_time,electricity\n2026-06-21 00:00,2026-06-21 09:00,1\n2026-06-21 01:00,2026-06-21 10:00,2\n", "{time: local_time}", "00:00", "Asia/Tokyo, as is said above the table"),  # noqa: E501 - a file's text
-        (f"{_OPEN_METEO}time,pv (kW)\n2026-06-21T00:00,1\n2026-06-21T01:00,2\n", "{}", "04:00", "-04:00, as is said above the table"),  # noqa: E501 - a file's text
+        (f"{_NINJA}time,electricity\n2026-06-21 00:00,1\n2026-06-21 01:00,2\n", "{}", "00:00", "UTC, as stated above the table"),  # noqa: E501 - a file's text
+        (f"{_NINJA}time,local_time,electricity\n2026-06-21 00:00,2026-06-21 09:00,1\n2026-06-21 01:00,2026-06-21 10:00,2\n", "{time: local_time}", "00:00", "Asia/Tokyo, as stated above the table"),  # noqa: E501 - a file's text
+        (f"{_OPEN_METEO}time,pv (kW)\n2026-06-21T00:00,1\n2026-06-21T01:00,2\n", "{}", "04:00", "-04:00, as stated above the table"),  # noqa: E501 - a file's text
         ("MTU (EET/EEST),kW\n21.06.2026 03:00 - 21.06.2026 04:00,1\n21.06.2026 04:00 - 21.06.2026 05:00,2\n", "{}", "00:00", "Europe/Helsinki, as the header says"),  # noqa: E501 - a file's text
         ("Date (GMT+1),kW\n2026-06-21 01:00,1\n2026-06-21 02:00,2\n", "{}", "00:00", "+01:00, as the header says"),
         ("MTU,kW\n21/06/2026 02:00 (CEST) - 21/06/2026 03:00 (CEST),1\n21/06/2026 03:00 (CEST) - 21/06/2026 04:00 (CEST),2\n", "{}", "00:00", None),  # noqa: E501 - a file's text
@@ -323,7 +323,7 @@ def test_the_zone_of_a_service_is_known_from_what_it_writes(
 
 
 def test_the_time_24_00_shows_that_times_are_the_ends_of_intervals(tmp_path: Path) -> None:
-    """As distributors in Spain write them; the energy of the first hour was that of the second one."""
+    """As distributors in Spain write them; each hour's energy was counted an hour late."""
     rows = [f"2026/06/21;{hour:02}:00;{1 + hour % 2},5" for hour in range(1, 25)]
     text = "\n".join(["Fecha;Hora;Consumo_kWh", *rows])
     loaded = _load(tmp_path, text, BERLIN)
@@ -356,7 +356,7 @@ def test_an_interval_until_24_00_is_labelled_by_its_beginning(date: str, until: 
     ids=["PVWatts", "hours by number"],
 )  # fmt: skip
 def test_a_table_whose_times_are_in_parts_gets_one_error(text: str, column: str, tmp_path: Path) -> None:
-    """It was one for each row, which did not say what was wrong."""
+    """There was one for each row, none of which said what was wrong."""
     with pytest.raises(ScenarioError) as raised:
         _load(tmp_path, text, f"{BERLIN}\ncolumns: {{value: {'AC (W)' if column == 'Month' else 'kWh'}}}")
     (problem,) = raised.value.problems
@@ -368,7 +368,7 @@ def test_a_table_whose_times_are_in_parts_gets_one_error(text: str, column: str,
 
 @pytest.mark.parametrize("header", [",power_kw", "Plant 7\n,Mean power [kW]", "Time,Power\n,[kW]"])
 def test_a_column_of_times_may_have_no_name(header: str, tmp_path: Path) -> None:
-    """As the index of pandas and the times of Sunny Portal: the header was left out, and kilowatts were taken as Wh."""
+    """Such as the index of pandas, or the times of Sunny Portal: the header was skipped, and kW were taken for Wh."""
     rows = [f"2026-06-21T{hour:02}:00Z,{power}" for hour, power in ((8, 1.5), (9, 2.0), (10, 4.5))]
     for keys in ("", "columns: {time: column 1, value: column 2}"):  # as it had to be chosen until now
         loaded = _load(tmp_path, "\n".join([header, *rows]), keys)
@@ -399,7 +399,7 @@ def test_a_table_with_times_of_day_alone_gets_one_error_about_them(clock: str, t
 
 
 def test_rows_without_a_date_among_others_are_each_named(tmp_path: Path) -> None:
-    """They are mistakes, each in its line; so is another one beside times of day alone."""
+    """Each is a mistake in its own line; so is a wrong time in a table that otherwise has times of day only."""
     rows = [f"2026-06-21 {hour:02}:00,1" for hour in range(24)]
     rows[3] = rows[7] = "03:00,1"
     assert [line for line, _ in _problems(tmp_path, ["time,kW", *rows])] == [":5", ":9"]

@@ -65,7 +65,7 @@ async def test_a_community_is_set_up_undone_and_taken_away(editing: Editing, fil
 
 
 async def test_every_entry_of_a_choice_can_be_chosen(editing: Editing, file: Path) -> None:
-    """The prompt was one: a form then said that nothing was chosen, and the file kept the key."""
+    """The prompt was one of them: choosing it showed that nothing was chosen, but the file kept its key."""
     async with editing(file, size=WIDE) as person:
         await person.show("community")
         select = person.row("allocation key").query_one(Select)
