@@ -1,7 +1,7 @@
 from .compose import (
     ComposePlan as ComposePlan,
+    certificate_lacks_name as certificate_lacks_name,
     compose_text as compose_text,
-    lacks_broker_name as lacks_broker_name,
     missing_secrets as missing_secrets,
     place_of as place_of,
 )
@@ -20,9 +20,9 @@ from .results_file import (
 __all__ = [
     "ComposePlan",
     "UnknownHouseError",
+    "certificate_lacks_name",
     "compose_text",
     "household_text",
-    "lacks_broker_name",
     "load_part",
     "missing_secrets",
     "open_record",

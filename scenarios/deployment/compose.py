@@ -252,7 +252,7 @@ def _is_missing(path: Path) -> bool:
         return False
 
 
-def lacks_broker_name(plan: ComposePlan) -> bool:
+def certificate_lacks_name(plan: ComposePlan) -> bool:
     """Return whether the certificate that `ssmic broker init` wrote lacks the broker's name among the containers."""
     if plan.secrets is None or plan.broker is not None:
         return False

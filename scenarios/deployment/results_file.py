@@ -66,21 +66,20 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
 
 
 def _begin(path: Path, scenario: Scenario, settings: RunSettings) -> None:
-    """Create the results file of a run that has not begun, unless it is there already.
+    """Create the results file of a run that has not begun, in place of what an earlier start left of it.
 
     Raises:
         ResultsError: the file is not this run's, or cannot be written.
     """
     if path.is_dir():
         raise ResultsExistError(f"{path}: is a folder; a results file is expected")
-    if path.exists() and (_holds_no_run(path) or _is_unused(path, settings)):
+    if path.exists():
+        if not (_holds_no_run(path) or _is_unused(path, settings)):
+            raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
         _remove(path)  # the settings may have changed
-    if not path.exists():
-        chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
-        spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
-        create_results(spec, path, is_sole_writer=True)
-    else:
-        raise ResultsError(f"{path}: exists already{_whose(path, settings)}; refusing to overwrite results")
+    chosen = described(scenario, settings, "mqtt", settings.days, {settings.seed: settings.scores})
+    spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), _BROKER, settings=chosen)
+    create_results(spec, path, is_sole_writer=True)
 
 
 def _reached_s(scenario: Scenario, settings: RunSettings) -> int | None:

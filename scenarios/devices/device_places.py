@@ -116,8 +116,8 @@ class DevicePlaces(Mapping[str, Gateway]):
 
     @property
     def takes_guests(self) -> bool:
-        """Whether any place is free for a guest."""
-        return any(self._free.values())
+        """Whether this process has places for guests, free or not."""
+        return bool(self._free)
 
     @property
     def is_only_one(self) -> bool:
@@ -136,7 +136,7 @@ class DevicePlaces(Mapping[str, Gateway]):
             Its place; or what to tell it; None: nothing, as it is not ours, or has been told before.
         """
         if part == "announce" and payload:
-            if not self._is_only_one and not self._takes_guests(named_house(payload)):
+            if not self._is_only_one and not self._takes_guests_of(named_house(payload)):
                 return None  # another process welcomes it, or answers it
             answer = self._place_for(device, payload)
         elif part in {"announce", "availability"} or not self._is_only_one:
@@ -153,7 +153,7 @@ class DevicePlaces(Mapping[str, Gateway]):
             said = announced_guest(device, payload)
         except MessageError as error:
             problem, expected = error.problem, error.expected
-            if isinstance(error, UnknownLanguageError) and not self._takes_guests(house := named_house(payload)):
+            if isinstance(error, UnknownLanguageError) and not self._takes_guests_of(house := named_house(payload)):
                 problem += f", and house {house!r} takes no guests" if house else ", and names no house"
                 expected += f"; a house that is {self._open_houses()}"
             return PlaceRefusal(problem, expected)
@@ -171,7 +171,7 @@ class DevicePlaces(Mapping[str, Gateway]):
             return PlaceRefusal(
                 problem, "`gateway: {}` in the device's entry in the scenario; or another id, for a guest"
             )
-        if not self._free:
+        if not self.takes_guests:
             return no_guests(device, self._holders)
         if not said.house:
             return PlaceRefusal("the announcement names no house", f"{said.house_key}, {self._open_houses()}")
@@ -206,7 +206,7 @@ class DevicePlaces(Mapping[str, Gateway]):
         """Return which houses have room for a guest."""
         return "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places}))
 
-    def _takes_guests(self, house: str) -> bool:
+    def _takes_guests_of(self, house: str) -> bool:
         """Return whether this process has places for guests of a house, free or not."""
         return any(of_house == house for of_house, _ in self._free)
 

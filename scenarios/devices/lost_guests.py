@@ -71,7 +71,7 @@ class LostGuests:
         """Take the houses of a scenario, and its devices, which are no guests."""
         self._houses = {house.id for house in scenario.houses}
         self._declared = {gateway.id for gateway in scenario.gateways.values() if gateway.id}
-        self.open_houses = sorted({gateway.house for gateway in scenario.gateways.values() if not gateway.id})
+        self._open_houses = sorted({gateway.house for gateway in scenario.gateways.values() if not gateway.id})
         """The houses that take guests; each answers what is announced to it."""
         self._strangers = AnsweredStrangers()
 
@@ -94,7 +94,7 @@ class LostGuests:
     def refusal(self, device: str, payload: bytes) -> PlaceRefusal | None:
         """Return why no household takes an announcement for its own; None: one does."""
         house = named_house(payload)
-        if house in self.open_houses:
+        if house in self._open_houses:
             return None
         key = S2_HOUSE_KEY
         try:
@@ -104,12 +104,12 @@ class LostGuests:
             pass  # this process need not know it; the one of the right household does
         except MessageError as error:
             return PlaceRefusal(error.problem, error.expected)
-        if not self.open_houses:
+        if not self._open_houses:
             return no_guests(device, self._declared)
-        listed = f"one of: {', '.join(self.open_houses)}"
+        listed = f"one of: {', '.join(self._open_houses)}"
         if not house:
             return PlaceRefusal("the announcement names no house", f"{key}, {listed}")
         if house in self._houses:
             return PlaceRefusal(f"house {house!r} takes no guests", listed)
-        hint = suggest(house, self.open_houses, otherwise="")
+        hint = suggest(house, self._open_houses, otherwise="")
         return PlaceRefusal(f"there is no house {house!r}{hint}", listed)

@@ -68,16 +68,10 @@ class FoundDevice:
     gateway: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the adapter."""
 
-    def entry(self, id_: str | None = None) -> dict[str, Any]:
-        """Return the device as a scenario file has it.
-
-        Args:
-            id_: Its id there; default: as proposed.
-        """
+    def entry(self, id_: str) -> dict[str, Any]:
+        """Return the device as a scenario file has it, with an id of its own there."""
         gateway = {} if self.adapter == "ssmic" else {"adapter": self.adapter, **self.gateway}
-        if id_ is None:
-            id_ = self.id
-        elif id_ != self.id and not self.gateway:
+        if id_ != self.id and not self.gateway:
             gateway["id"] = self.id  # its topics contain it
         return {"id": id_, "type": self.type, **({"name": self.name} if self.name else {}), "gateway": gateway}
 

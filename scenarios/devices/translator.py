@@ -17,7 +17,7 @@ from scenarios.devices.adapter import Adapter, Language, MessageError, MissingLi
 from scenarios.devices.adapters import language_for
 from scenarios.devices.device_places import DevicePlaces
 from scenarios.devices.message_limits import MAX_TOPIC_SHOWN, WaitingMessage
-from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of, is_s2, plain_text, shown_payload
+from scenarios.devices.payloads import MAY_BE_RETAINED, announcement, event_of, is_s2, plain_text, shown_payload
 from scenarios.gateways import S2, Gateway
 from scenarios.zone import Zone
 
@@ -93,8 +93,6 @@ class DeviceTranslator:
             raise MessageError(str(error), "a message in ssmic's own form") from None
 
     def _ours(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
-        if message.topic not in PARTS:
-            raise MessageError(f"topic {message.topic!r}", f"one of: {', '.join(PARTS)}")
         if message.retained and message.topic not in MAY_BE_RETAINED:
             raise MessageError("a retained message (a leftover)", "a message that is not retained")
         gateway = message.gateway

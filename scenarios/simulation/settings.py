@@ -103,8 +103,10 @@ class RunSettings:
 
     def end_s(self, scenario: Scenario) -> int | None:
         """Return when the run ends, in UNIX seconds; None: when the last job has run."""
+        if self.until_s is not None:
+            return self.until_s
         days = self.days_of(scenario)
-        return scenario.end_s(days) if self.until_s is None and days is not None else self.until_s
+        return None if days is None else scenario.end_s(days)
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
         """Return everything that a household's contracts depend on, as a setup (`broker.journal_file`).

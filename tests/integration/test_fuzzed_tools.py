@@ -90,7 +90,7 @@ DISCOVERY = [
 def test_nothing_that_devices_announce_ends_a_scan(heard: dict[str, bytes]) -> None:
     """What is found can be written as YAML."""
     for found in found_in(heard):
-        assert found.entry()["id"]
+        assert found.entry(found.id)["id"]
 
 
 REPORT = TimeReport(time=START_S, round=1, step=1, pace="max", lag_wall_s=0.0, state="gone")

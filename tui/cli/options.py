@@ -21,32 +21,6 @@ from tui.exit_codes import print_notes
 if TYPE_CHECKING:
     from broker.transport import AccessOptions
 
-_User = Annotated[str | None, typer.Option("--user", help="Login at the broker. [default: the URL's, else SSMIC_USER]")]
-
-_PasswordFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--password-file",
-        metavar="FILE",
-        help="A file that contains the password. [default: the URL's, else SSMIC_PASSWORD_FILE or SSMIC_PASSWORD]",
-    ),
-]
-
-_CaFile = Annotated[
-    Path | None,
-    typer.Option("--ca-file", metavar="FILE", help="CA certificate for mqtts. [default: SSMIC_CA_FILE]"),
-]
-
-_CertFile = Annotated[
-    Path | None,
-    typer.Option("--cert-file", metavar="FILE", help="Client certificate for mqtts. [default: SSMIC_CERT_FILE]"),
-]
-
-_KeyFile = Annotated[
-    Path | None,
-    typer.Option("--key-file", metavar="FILE", help="Key of the client certificate. [default: SSMIC_KEY_FILE]"),
-]
-
 
 def complete_scenario(incomplete: str) -> list[str]:
     """Complete bundled scenario names; the shell completes files itself."""
@@ -314,6 +288,33 @@ def chosen_values(assignments: Sequence[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"{key.strip()!r} is given twice", param_hint="--set")
         chosen[key.strip()] = value
     return chosen
+
+
+_User = Annotated[str | None, typer.Option("--user", help="Login at the broker. [default: the URL's, else SSMIC_USER]")]
+
+_PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        help="A file that contains the password. [default: the URL's, else SSMIC_PASSWORD_FILE or SSMIC_PASSWORD]",
+    ),
+]
+
+_CaFile = Annotated[
+    Path | None,
+    typer.Option("--ca-file", metavar="FILE", help="CA certificate for mqtts. [default: SSMIC_CA_FILE]"),
+]
+
+_CertFile = Annotated[
+    Path | None,
+    typer.Option("--cert-file", metavar="FILE", help="Client certificate for mqtts. [default: SSMIC_CERT_FILE]"),
+]
+
+_KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", metavar="FILE", help="Key of the client certificate. [default: SSMIC_KEY_FILE]"),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from importlib import resources
-from itertools import count
 from pathlib import Path
 
 from broker import file_name
@@ -28,7 +27,7 @@ from tui.editor.series import SeriesImport, is_series
 from tui.editor.session import EditedNeighbourhood, EditSession, Stamp, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
 from tui.shell import Answer, Confirm, OpenNeighbourhood, PickPath
-from tui.start import is_rescued, name_in, original_of, own_folder
+from tui.start import is_rescued, new_rescued_file, original_of, rescue_folder, rescued_name
 
 LOOK_WALL_S = 2.0
 """How often the file on the disk is looked at."""
@@ -392,7 +391,7 @@ def rescued_work(path: Path) -> EditedNeighbourhood:
     """
     document = Document.open(path)
     original = original_of(path)
-    name = name_in(path)
+    name = rescued_name(path)
     stamp = None if original is None else stamp_of(original)
     if stamp is not None and stamp[0] > path.stat().st_mtime_ns:
         stamp = _OTHER_STATE
@@ -411,7 +410,7 @@ def rescue(work: EditedNeighbourhood) -> str | None:
     name = file_name(work.file_stem)
     for folder in _folders(work):
         try:
-            path = _free(folder, name)
+            path = new_rescued_file(folder, name)
             _written(history).save(path)
         except (ScenarioError, OSError):
             continue
@@ -432,14 +431,8 @@ def _date_before(work: EditedNeighbourhood, path: Path) -> None:
 
 
 def _folders(work: EditedNeighbourhood) -> list[Path]:
-    own = own_folder()
+    own = rescue_folder()
     return [own] if work.path is None else [work.path.parent, own]
-
-
-def _free(folder: Path, name: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    names = (f"{name}.rescued{'' if number == 1 else f'-{number}'}.yaml" for number in count(1))
-    return next(path for path in (folder / candidate for candidate in names) if not path.exists())
 
 
 def _written(history: History) -> Document:

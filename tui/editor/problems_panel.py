@@ -15,7 +15,7 @@ from broker import plural
 from scenarios import Problem, problem_count
 from scenarios.files import Remedy, ScenarioNote
 from tui.editor import tree_model
-from tui.editor.forms import form_of, is_possible, label_of
+from tui.editor.forms import field_for, form_of, is_possible, label_of
 from tui.editor.tree_model import Tree
 from tui.widgets import Column, VirtualTable
 
@@ -145,12 +145,14 @@ class ProblemsPanel(Vertical):
 
     def _field(self, problem: Problem) -> str:
         """Return the label of the problem's field, or the heading of its fields; the key if the form has neither."""
-        fields = form_of(self._tree, tree_model.owner_of(self._tree, problem.path)).fields
-        words = [part for part in problem.path if isinstance(part, str)]
-        key = (words[-1] if words else "").replace("_", " ")
-        together = (field for field in fields if field.path[:-1] == problem.path and problem.path in field.covers)
-        heading = next((field.heading for field in together if field.heading), key)
-        return next((field.label for field in fields if field.path == problem.path), heading)
+        path = problem.path
+        field = field_for(form_of(self._tree, tree_model.owner_of(self._tree, path)).fields, path)
+        if field is not None and field.path == path:
+            return field.label
+        if field is not None and field.heading and field.path[:-1] == path and path in field.covers:
+            return field.heading
+        words = [part for part in path if isinstance(part, str)]
+        return (words[-1] if words else "").replace("_", " ")
 
     @on(VirtualTable.Chosen)
     def _chosen(self, event: VirtualTable.Chosen) -> None:

@@ -53,12 +53,7 @@ def stamp_of(path: Path) -> Stamp:
 
 def is_in_progress(path: Path) -> bool:
     """Return whether a process may be writing a results file; False if it has ended, however it did."""
-    writes = has_writer(path)
-    return _is_fresh(stamp_of(path), time.time()) if writes is None else writes
-
-
-def _is_fresh(stamp: Stamp, now_wall_s: float) -> bool:
-    return now_wall_s - _written_wall_s(stamp) < FRESH_WALL_S
+    return _is_being_written(path, stamp_of(path), time.time())
 
 
 def _written_wall_s(stamp: Stamp) -> float:
@@ -112,15 +107,17 @@ def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
         except ValueError:
             made_wall_s = written_wall_s
     state = _state(listed)
-    if state in _IN_PROGRESS and not _is_being_written(listed.path, state, stamp, now_wall_s):
+    if state in _IN_PROGRESS and not _is_being_written(
+        listed.path, stamp, now_wall_s, is_beginning=state == "beginning"
+    ):
         state = "broken" if listed.problem else _IN_PROGRESS[state]
     return IndexEntry(listed, made_wall_s, state)
 
 
-def _is_being_written(path: Path, state: str, stamp: Stamp, now_wall_s: float) -> bool:
+def _is_being_written(path: Path, stamp: Stamp, now_wall_s: float, *, is_beginning: bool = False) -> bool:
     writes = has_writer(path)
-    if writes is None or (not writes and state == "beginning"):  # a file that is being made has no lock yet
-        return _is_fresh(stamp, now_wall_s)
+    if writes is None or (not writes and is_beginning):  # a file that is being made has no lock yet
+        return now_wall_s - _written_wall_s(stamp) < FRESH_WALL_S
     return writes
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 import platformdirs
@@ -18,7 +19,8 @@ from tui.widgets import DEFAULT_THEME
 
 MOST = 12
 """Maximum number kept per kind."""
-_NAME = re.compile(r"(?P<name>.+)\.rescued(-\d+)?\.yaml")
+_RESCUED = re.compile(r"(?P<name>.+)\.rescued(-\d+)?\.yaml")
+"""What `new_rescued_file` calls a file."""
 
 
 class Preferences(BaseModel):
@@ -105,19 +107,29 @@ def save_recent(recent: Recent) -> None:
             draft.write_text(recent.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def own_folder() -> Path:
+def rescue_folder() -> Path:
     """Return the folder for changes that cannot be saved next to their file."""
     return platformdirs.user_state_path("ssmic") / "rescued"
+
+
+def new_rescued_file(folder: Path, name: str) -> Path:
+    """Return a path for rescued changes that no file has yet; a missing folder is made.
+
+    Args:
+        folder: That of the neighbourhood's file, or `rescue_folder`.
+        name: The neighbourhood's name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = (f"{name}.rescued{'' if number == 1 else f'-{number}'}.yaml" for number in count(1))
+    return next(path for path in (folder / candidate for candidate in names) if not path.exists())
 
 
 def rescued_files(folders: Iterable[Path]) -> list[Path]:
     """Return readable files of rescued changes in some folders and our own, newest first."""
     found: dict[Path, float] = {}
-    for folder in dict.fromkeys((*folders, own_folder())):
+    for folder in dict.fromkeys((*folders, rescue_folder())):
         try:
-            found |= {
-                path: path.stat().st_mtime for path in folder.glob("*.rescued*.yaml") if _NAME.fullmatch(path.name)
-            }
+            found |= {path: path.stat().st_mtime for path in folder.glob("*.yaml") if is_rescued(path)}
         except OSError:
             continue
     return sorted(found, key=lambda path: (found[path], path.name), reverse=True)
@@ -125,18 +137,18 @@ def rescued_files(folders: Iterable[Path]) -> list[Path]:
 
 def is_rescued(path: Path) -> bool:
     """Return whether a file holds rescued changes."""
-    return _NAME.fullmatch(path.name) is not None
+    return _RESCUED.fullmatch(path.name) is not None
 
 
 def original_of(path: Path) -> Path | None:
     """Return the file that rescued changes belong to; None: never saved."""
-    found = _NAME.fullmatch(path.name)
-    if found is None or path.parent == own_folder():
+    found = _RESCUED.fullmatch(path.name)
+    if found is None or path.parent == rescue_folder():
         return None
     names = (path.with_name(f"{found['name']}{suffix}") for suffix in (".yaml", ".yml"))
     return next((name for name in names if name.exists()), path.with_name(f"{found['name']}.yaml"))
 
 
-def name_in(path: Path) -> str:
+def rescued_name(path: Path) -> str:
     """Return the neighbourhood's name in a file of rescued changes."""
-    return _NAME.sub(r"\g<name>", path.name)
+    return _RESCUED.sub(r"\g<name>", path.name)

@@ -260,9 +260,10 @@ class _Grid:
         somewhat longer is not a gap: with hourly clock times, one step lasts 1.5 h when clocks go back by half an hour.
         """
         steps_s = [after - before for before, after in pairwise(times)]
-        *known_s, last_s = resolutions_s(times)
+        *resolution_s, last_s = resolutions_s(times)
         lengths_s = [
-            each_s if each_s <= step_s * GAP_STEPS else step_s for each_s, step_s in zip(steps_s, known_s, strict=True)
+            step_s if step_s <= usual_s * GAP_STEPS else usual_s
+            for step_s, usual_s in zip(steps_s, resolution_s, strict=True)
         ]
         lengths_s.append(last_s)
         points_s, places = [times[0]], []
@@ -272,7 +273,7 @@ class _Grid:
             places.append(len(points_s) - 1)
             points_s.append(time_s + length_s)
         rows = zip(times, lengths_s, steps_s, strict=False)
-        gaps = tuple((time_s, known_s, step_s) for time_s, known_s, step_s in rows if known_s < step_s)
+        gaps = tuple((time_s, length_s, step_s) for time_s, length_s, step_s in rows if length_s < step_s)
         return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
 
     def of_begins(self) -> _Grid:

@@ -169,7 +169,7 @@ def _zone_in(text: str) -> str | None:
 
 def _stated_above(table: Table, column: int) -> str | None:
     """Return what the lines above a table say about a column: `UTC` in `# Units: time in UTC, electricity in kW`."""
-    if not table.has_header:
+    if not table.has_header or not table.above:
         return None
     of_column = re.compile(rf"(?<!\w){re.escape(table.columns[column])} in (\w[\w/+-]*)")
     found = (of_column.search(cell) for cells in table.above for cell in cells)

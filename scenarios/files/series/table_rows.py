@@ -55,6 +55,10 @@ class _NoDateError(ValueError):
     """The time of a row is a time of day without a date."""
 
 
+_Failure = tuple[type[ValueError], Problem]
+"""Why a row could not be read."""
+
+
 class RowTimes:
     """The times of a table's rows."""
 
@@ -216,11 +220,10 @@ def parsed_rows(
     Raises:
         ScenarioError: Carries the problems of all rows.
     """
-    problems: list[Problem] = []
-    dateless: list[Problem] = []
+    failures: list[_Failure] = []
     times: list[int] = []
     values: list[float] = []
-    repeated = not_after = 0
+    repeated = 0
     numbers = numbers_of(table, value_column)
     most = max(of_time.column, value_column)
     if of_time.is_excel:
@@ -236,16 +239,13 @@ def parsed_rows(
                 repeated += 1
                 continue
         except ValueError as error:
-            not_after += isinstance(error, _NotAfterError)
-            problems.append(Problem(f"{table.where}:{line}", str(error)))
-            if isinstance(error, _NoDateError):
-                dateless.append(problems[-1])
+            failures.append((type(error), Problem(f"{table.where}:{line}", str(error))))
             continue
         times.append(time_s)
         values.append(value)
-    problems = _without_dates(problems, dateless, len(times))
-    if problems:
-        raise ScenarioError(_not_rising(table, of_time, not_after, repeated) or cap_problems(problems, table.where))
+    if failures:
+        rising = _not_rising(table, of_time, failures, repeated)
+        raise ScenarioError(rising or cap_problems(_problems_of(failures, len(times)), table.where))
     if len(times) < 2:
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
     if repeated:
@@ -253,18 +253,19 @@ def parsed_rows(
     return times, values
 
 
-def _without_dates(problems: list[Problem], dateless: list[Problem], dated: int) -> list[Problem]:
-    """Return the problems; if most times have no date, only one problem for all of those."""
+def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:
+    """Return the problems of rows; if most times have no date, only one problem for all of those."""
+    dateless = [problem for kind, problem in failures if kind is _NoDateError]
     if len(dateless) <= max(1, dated):
-        return problems
+        return [problem for _, problem in failures]
     first, others = dateless[0], plural(len(dateless) - 1, "other row")
     of_all = Problem(first.where, f"{first.what.removesuffix(_IN_ONE_OR_TWO)}, as in {others}{_IN_ONE_OR_TWO}")
-    replaced = set(dateless)
-    return [of_all, *(each for each in problems if each not in replaced)]
+    return [of_all, *(problem for kind, problem in failures if kind is not _NoDateError)]
 
 
-def _not_rising(table: Table, of_time: RowTimes, not_after: int, repeated: int) -> list[Problem]:
+def _not_rising(table: Table, of_time: RowTimes, failures: Sequence[_Failure], repeated: int) -> list[Problem]:
     """Return one problem for the whole column of times, if most of them are not after the one before."""
+    not_after = sum(kind is _NotAfterError for kind, _ in failures)
     if not_after <= MAX_PROBLEMS or not_after + repeated <= len(table.rows) / 2:
         return []
     what = f"column {table.columns[of_time.column]!r} has no times that rise from row to row"
@@ -332,17 +333,13 @@ def check_times(table: Table, of_time: RowTimes) -> None:
     Raises:
         ScenarioError: Carries their problems.
     """
-    problems: list[Problem] = []
-    dateless: list[Problem] = []
+    failures: list[_Failure] = []
     before_s: list[int] = []
     for line, cells in rows_in_order(table, of_time, []):
         try:
             if len(cells) > of_time.column:
                 before_s.append(of_time.time_s(cells, before_s))
         except ValueError as error:
-            problems.append(Problem(f"{table.where}:{line}", str(error)))
-            if isinstance(error, _NoDateError):
-                dateless.append(problems[-1])
-    problems = _without_dates(problems, dateless, len(before_s))
-    if problems:
-        raise ScenarioError(cap_problems(problems, table.where))
+            failures.append((type(error), Problem(f"{table.where}:{line}", str(error))))
+    if failures:
+        raise ScenarioError(cap_problems(_problems_of(failures, len(before_s)), table.where))

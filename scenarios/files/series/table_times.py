@@ -45,8 +45,6 @@ _MONTHS = {
 count: the Finnish `marraskuu`, which begins like March, is November."""
 _YEAR_FIRST = re.compile(r"(\d{4})[./](\d{1,2})[./](\d{1,2})")
 _OFFSET = re.compile(r"(.*\d:\d\d.*?)\s*([+-])(\d\d):?([0-5]\d)")
-_NAMES = "UTC|GMT|Z|WET|CET|MEZ|WEST|EET|CEST|MESZ|EEST"
-_NAMED_OFFSET = re.compile(rf"(.*\d)\s*(?:({_NAMES})|\(({_NAMES})\))", re.IGNORECASE)
 _HOURS = {
     "utc": 0,
     "gmt": 0,
@@ -60,6 +58,8 @@ _HOURS = {
     "mesz": 2,
     "eest": 3,
 }
+_NAMES = "|".join(_HOURS)
+_NAMED_OFFSET = re.compile(rf"(.*\d)\s*(?:({_NAMES})|\(({_NAMES})\))", re.IGNORECASE)
 _INTERVAL = re.compile(
     rf"(.*\d:\d\d(?::\d\d)?(?:\s*[AaPp][Mm])?(?:\s*\(?(?:{_NAMES})\)?)?)\s*(?:\u2013|\s-\s|\bto\b|\bbis\b)\s*.*\d:\d\d.*",
     re.IGNORECASE,

@@ -299,13 +299,8 @@ def _end_warnings(
         differ = [
             seed
             for seed in seeds
-            if (
-                ended_at_different_times(one.by_seed[seed], more.by_seed[seed])
-                or (
-                    ends_s[reference][seed] != ends_s[other][seed]
-                    and _differ_in_time(one.by_seed[seed], more.by_seed[seed])
-                )
-            )
+            if (ends_s[reference][seed] != ends_s[other][seed] or _spans_differ(one.by_seed[seed], more.by_seed[seed]))
+            and _differ_in_time(one.by_seed[seed], more.by_seed[seed])
         ]
         if differ:
             found.append(
@@ -318,14 +313,17 @@ def _end_warnings(
 
 
 def ended_at_different_times(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
-    """Return whether two runs cover different times, and for that reason differ in production or base load.
+    """Return whether two runs cover different times, and for that reason differ in production or base load."""
+    return _spans_differ(one, other) and _differ_in_time(one, other)
+
+
+def _spans_differ(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
+    """Return whether the figures of two runs cover different times; False also if that cannot be known.
 
     A job that runs on at a run's end counts until its own end, so even runs of as many days may.
     """
     one_h, other_h = _span_h(one), _span_h(other)
-    if one_h is None or other_h is None or math.isclose(one_h, other_h, abs_tol=0.01):
-        return False
-    return _differ_in_time(one, other)
+    return one_h is not None and other_h is not None and not math.isclose(one_h, other_h, abs_tol=0.01)
 
 
 def _span_h(figures: Mapping[str, float | None]) -> float | None:

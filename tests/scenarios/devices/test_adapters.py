@@ -727,7 +727,7 @@ def test_a_scan_finds_what_devices_announce_and_writes_it_as_a_scenario_has_it()
         "home/solar",
         "inverter",
     }
-    devices = "\n".join(block_lines({"devices": [device.entry() for device in found]}, 4))
+    devices = "\n".join(block_lines({"devices": entries_of(found)}, 4))
     scenario = load_text(
         f"version: 1\nname: s\nstart: 2026-06-21T00:00:00Z\nseed: 1\nhouses:\n  - id: adler\n{devices}\n", "scan", None
     )

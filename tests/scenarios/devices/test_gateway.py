@@ -15,7 +15,7 @@ from broker.hosts import Incoming, Instruction
 from broker.protocol import MAX_BUFFERED_BYTES
 from broker.protocol.wire import Control
 from broker.servers.mosquitto import find_mosquitto
-from broker.transport import Delivery
+from broker.transport import Bus, Delivery
 from broker.transport.memory import MemoryBroker
 from scenarios.devices.link import DeviceLink
 from scenarios.files.scenario_from_text import load_text
@@ -52,6 +52,22 @@ async def run_washer(device: Device) -> None:
 def has_errors(device: Device, number: int) -> bool:
     """Return whether a number of errors have arrived."""
     return len(device.on("error")) >= number
+
+
+def link_of(broker: MemoryBroker, text: str = STREET, *, is_of_guests: bool = False) -> DeviceLink:
+    """Return the link of a street's household, which has all its real devices, or only room for consuming guests."""
+    gateways = list(load_text(text, "test", None).gateways.values())
+    guests = [gateway for gateway in gateways if not gateway.id and gateway.type == "consumer"]
+    return DeviceLink(RUN, broker, {"adler": guests if is_of_guests else gateways}, {}, Zone(0))
+
+
+async def next_error(bus: Bus) -> dict[str, Any]:
+    """Return the next error that is published to a device."""
+    async with asyncio.timeout(PATIENCE_WALL_S):
+        event = await anext(bus.messages())
+    assert isinstance(event, Delivery)
+    error: dict[str, Any] = json.loads(event.payload)
+    return error
 
 
 def job_state(device: Device) -> str:
@@ -343,9 +359,7 @@ async def test_a_flood_is_cut_short_and_leftovers_are_refused(tmp_path: Path) ->
 async def test_an_unknown_device_gets_one_error_for_each_mistake() -> None:
     """Who builds a device corrects one mistake and makes another; a device that repeats one is not answered again."""
     broker = MemoryBroker()
-    scenario = load_text(STREET, "test", None)
-    guests = [gateway for gateway in scenario.gateways.values() if not gateway.id and gateway.type == "consumer"]
-    link = DeviceLink(RUN, broker, {"adler": guests}, {}, Zone(0))
+    link = link_of(broker, is_of_guests=True)
     said = [
         {"type": "consumer"},
         {"type": "consumer", "house": "x"},
@@ -357,12 +371,7 @@ async def test_an_unknown_device_gets_one_error_for_each_mistake() -> None:
         async with link.connected():
             for payload in said:
                 await bus.publish(f"ssmic/{RUN}/devices/kettle/announce", json.dumps(payload).encode(), qos=1)
-        errors: list[str] = []
-        async with asyncio.timeout(PATIENCE_WALL_S):
-            while len(errors) < 3:
-                event = await anext(bus.messages())
-                assert isinstance(event, Delivery)
-                errors.append(json.loads(event.payload)["problem"])
+        errors = [(await next_error(bus))["problem"] for _ in range(3)]
     assert errors == [
         "the announcement names no house",
         "house 'x' takes no guests",
@@ -401,16 +410,12 @@ async def test_a_device_that_a_run_without_guests_does_not_know_is_answered(
 ) -> None:
     """A device whose id was misspelt, or for which `--guests` was forgotten, got no answer."""
     broker = MemoryBroker()
-    scenario = load_text(STREET.replace("    guests: 1\n", ""), "test", None)
-    link = DeviceLink(RUN, broker, {"adler": list(scenario.gateways.values())}, {}, Zone(0))
+    link = link_of(broker, STREET.replace("    guests: 1\n", ""))
     async with broker.connect("device") as bus:
         await bus.subscribe(f"ssmic/{RUN}/devices/{device}/error")
         async with link.connected():
             await bus.publish(f"ssmic/{RUN}/devices/{device}/{part}", json.dumps(said).encode(), qos=1)
-        async with asyncio.timeout(PATIENCE_WALL_S):
-            event = await anext(bus.messages())
-    assert isinstance(event, Delivery)
-    error = json.loads(event.payload)
+        error = await next_error(bus)
     assert (error["problem"], error["expected"]) == (problem, expected)
 
 
@@ -426,8 +431,7 @@ async def test_a_device_that_a_run_without_guests_does_not_know_is_answered(
 async def test_a_device_that_writes_to_an_unknown_topic_is_answered_once(device: str, part: str, problem: str) -> None:
     """It announced itself and got no answer at all; what the gateway itself publishes is not answered."""
     broker = MemoryBroker()
-    scenario = load_text(STREET, "test", None)
-    link = DeviceLink(RUN, broker, {"adler": list(scenario.gateways.values())}, {}, Zone(0))
+    link = link_of(broker)
     own, port = f"ssmic/{RUN}/devices/{device}", link.port("adler")
     assert port is not None
     async with broker.connect("device") as bus, broker.connect("reader") as reader:
@@ -466,8 +470,7 @@ async def test_a_device_that_the_scenario_simulates_does_not_join_beside_itself(
 async def test_nothing_of_a_device_is_retained_when_the_run_has_ended() -> None:
     """A request that a device had retained by mistake caused an error in every later run."""
     broker = MemoryBroker()
-    scenario = load_text(STREET, "test", None)
-    link = DeviceLink(RUN, broker, {"adler": list(scenario.gateways.values())}, {}, Zone(0))
+    link = link_of(broker)
     async with broker.connect("device") as bus:
         async with link.connected():
             for part in ("announce", "availability", "request", "withdraw", "report"):
@@ -494,27 +497,20 @@ async def test_a_device_whose_id_is_not_encoded_in_its_topics_is_told_how_it_is_
 ) -> None:
     """It announced itself and got no answer at all."""
     broker = MemoryBroker()
-    scenario = load_text(STREET, "test", None)
-    guests = [gateway for gateway in scenario.gateways.values() if not gateway.id and gateway.type == "consumer"]
-    link = DeviceLink(RUN, broker, {"adler": guests}, {}, Zone(0))
+    link = link_of(broker, is_of_guests=True)
     async with broker.connect("device") as bus:
         await bus.subscribe(f"ssmic/{RUN}/devices/{level}/error")
         async with link.connected():
             for _ in range(2):
                 await bus.publish(f"ssmic/{RUN}/devices/{level}/announce", b'{"type": "consumer"}', qos=1)
-        async with asyncio.timeout(PATIENCE_WALL_S):
-            event = await anext(bus.messages())
-    assert isinstance(event, Delivery)
-    error = json.loads(event.payload)
+        error = await next_error(bus)
     assert (error["topic"], error["expected"], error["payload"]) == ("announce", expected, '{"type": "consumer"}')
 
 
 async def test_of_too_many_announcements_the_last_one_counts() -> None:
     """A guest that comes and goes a thousand times in one second has left, and another one has its place."""
     broker, here = MemoryBroker(), b'{"type": "consumer", "house": "adler"}'
-    scenario = load_text(STREET, "test", None)
-    guests = [gateway for gateway in scenario.gateways.values() if not gateway.id and gateway.type == "consumer"]
-    link = DeviceLink(RUN, broker, {"adler": guests}, {}, Zone(0))
+    link = link_of(broker, is_of_guests=True)
     port = link.port("adler")
     assert port is not None
     async with link.connected(), broker.connect("device") as bus:

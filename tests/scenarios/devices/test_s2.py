@@ -361,7 +361,7 @@ def test_a_scan_finds_resource_managers_by_their_announcement() -> None:
         for name, role in roles.items()
     }
     assert found_in(heard) == (FoundDevice("s2", "consumer", "d", "Miele"), FoundDevice("s2", "producer", "p", "Miele"))
-    assert found_in(heard)[0].entry()["gateway"] == {"adapter": "s2"}
+    assert found_in(heard)[0].entry("d")["gateway"] == {"adapter": "s2"}
 
 
 def test_without_the_library_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,37 +135,33 @@ def test_pyssmic_folders_survive(pyssmic_inputs: Path, tmp_path: Path) -> None:
         assert load_scenario(tmp_path / "copy.yaml") == scenario
 
 
-def test_the_load_profile_of_a_job_that_only_the_timeline_adds_is_written() -> None:
-    """What `ssmic results scenario` writes can be run again."""
-    text = """
-        version: 1
-        name: added
-        start: 2026-06-21T00:00:00Z
-        seed: 1
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
         load_profiles: {wash: {step_s: 1800, power_w: [2000, 300]}}
         houses: [{id: a, devices: [{id: washer, type: consumer}]}]
         timeline:
           - {at: "07:00", do: add_job, house: a, device: washer, load_profile: wash, latest_start: 9h}
-    """
-    scenario = load_text(text, "added.yaml", None)
-
-    assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
-
-
-def test_events_for_all_producers_are_written_where_there_are_none() -> None:
-    """An empty list of producers, which no file may have, was written for them."""
-    text = """
-        version: 1
-        name: dark
-        start: 2026-06-21T00:00:00Z
-        seed: 1
+        """,
+        """
         houses: [{id: a}]
         timeline:
           - {at: "10:00", do: cloud, factor: 0.3, duration: 1h}
           - {at: "10:00", do: forecast_error}
           - {at: "10:00", do: algorithm, algorithm: exact}
-    """
-    scenario = load_text(text, "dark.yaml", None)
+        """,
+    ],
+    ids=["the load profile of a job that only the timeline adds", "events for all producers where there are none"],
+)
+def test_a_timeline_survives(text: str) -> None:
+    """What `ssmic results scenario` writes can be run again; no file may have an empty list of producers."""
+    head = """
+        version: 1
+        name: timeline
+        start: 2026-06-21T00:00:00Z
+        seed: 1"""
+    scenario = load_text(head + text, "timeline.yaml", None)
 
     assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
 

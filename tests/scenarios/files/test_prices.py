@@ -94,42 +94,37 @@ def test_a_price_is_read_from_a_table_of_an_exchange(tmp_path: Path) -> None:
         loaded("{file: prices.csv, zone: Europe/Berlin}", tmp_path)
 
 
+def notes_on_gaps(folder: Path, rows: Sequence[str], days: int) -> list[str]:
+    """Return the notes on gaps in a table of prices, of which a run has so many days."""
+    (folder / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *rows]), encoding="utf-8")
+    price = "{file: prices.csv, zone: Europe/Berlin}"
+    text = GOOD.replace("0.35", price).replace("seed", f"days: {days}\nseed")
+    (folder / "s.yaml").write_text(text, encoding="utf-8")
+    return [note for note in load(folder / "s.yaml").notes if "gap" in note]
+
+
 def test_a_gap_in_a_table_of_prices_is_noted(tmp_path: Path) -> None:
     """A missing price was replaced by the one before it, without a word; prices that change now and then have no gap."""
     hours = [f"2026-06-21 {hour:02}:00,{'' if hour in (3, 4, 20) else hour}" for hour in range(24)]
-    (tmp_path / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *hours]), encoding="utf-8")
-    (tmp_path / "s.yaml").write_text(
-        GOOD.replace("0.35", "{file: prices.csv, zone: Europe/Berlin}").replace("seed", "days: 1\nseed"),
-        encoding="utf-8",
-    )
-
-    (note,) = [note for note in load(tmp_path / "s.yaml").notes if "gap" in note]
+    (note,) = notes_on_gaps(tmp_path, hours, days=1)
     assert (
         "has 2 gaps (the first from 2026-06-21 01:00Z on, the longest 120 min); the price before a gap still applies"
         in note
     )
 
     changes = ["2026-01-01 00:00,300", "2026-03-10 00:00,250", "2026-06-22 00:00,260", "2026-06-23 00:00,270"]
-    (tmp_path / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *changes]), encoding="utf-8")
-    assert not [note for note in load(tmp_path / "s.yaml").notes if "gap" in note]
-
-
-def _notes_on_gaps(folder: Path, left_out: Sequence[str] = ()) -> list[str]:
-    """Return the notes on the gaps of prices by the hour for two days, and by the quarter of an hour for three."""
-    hours = [f"2026-06-{day} {hour:02}:00,{hour}" for day in (21, 22) for hour in range(24)]
-    quarters = [f"2026-06-{day} {n // 4:02}:{n % 4 * 15:02},{n}" for day in (23, 24, 25) for n in range(96)]
-    rows = [row for row in hours + quarters if not row.startswith(tuple(left_out))]
-    (folder / "prices.csv").write_text("\n".join(["MTU,Price [EUR/MWh]", *rows]), encoding="utf-8")
-    price = "{file: prices.csv, zone: Europe/Berlin}"
-    (folder / "s.yaml").write_text(GOOD.replace("0.35", price).replace("seed", "days: 5\nseed"), encoding="utf-8")
-    return [note for note in load(folder / "s.yaml").notes if "gap" in note]
+    assert notes_on_gaps(tmp_path, changes, days=1) == []
 
 
 def test_a_resolution_that_changes_is_no_gap(tmp_path: Path) -> None:
     """Hourly day-ahead prices before October 2025 had a gap of 45 min in every hour, if most rows were of later days."""
-    assert _notes_on_gaps(tmp_path) == []
+    hours = [f"2026-06-{day} {hour:02}:00,{hour}" for day in (21, 22) for hour in range(24)]
+    quarters = [f"2026-06-{day} {n // 4:02}:{n % 4 * 15:02},{n}" for day in (23, 24, 25) for n in range(96)]
+    rows = hours + quarters
+    assert notes_on_gaps(tmp_path, rows, days=5) == []
 
-    (note,) = _notes_on_gaps(tmp_path, ("2026-06-22 03", "2026-06-22 04", "2026-06-24 10"))
+    missing = ("2026-06-22 03", "2026-06-22 04", "2026-06-24 10")
+    (note,) = notes_on_gaps(tmp_path, [row for row in rows if not row.startswith(missing)], days=5)
     assert (
         "has 2 gaps (the first from 2026-06-22 01:00Z on, the longest 120 min); the price before a gap still applies"
         in note

@@ -9,7 +9,6 @@ import pytest
 
 from agents.energy import Prediction
 from agents.model import GRID
-from agents.scheduling.settings import AlgorithmSettings
 from agents.sharing import SupplySettings
 from scenarios.optimum import compare
 from scenarios.results import (
@@ -33,8 +32,11 @@ from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, street
 from tests.scenarios.timeline.two_roofs import scripted
 
 
-def simulate(plan: Plan) -> None:
+def simulate(
+    scenario: Scenario, path: Path, seeds: tuple[int, ...] = (1,), supply: SupplySettings | None = None
+) -> None:
     """Run a simulation to its end."""
+    plan = Plan(scenario, seeds, bus="memory", workers=1, supply=supply, out=path, folder=path.parent)
 
     async def run() -> None:
         async with open_simulation(plan) as simulation:
@@ -71,10 +73,7 @@ def test_a_lucky_baseline_is_known_beside_a_run_that_shares_supply_and_delivers_
     producer = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), sun((0, 0.0), (24 * HOUR_S, 24 * 800.0)))
     scenario = street({"pv": producer}, *at_hours((1, 1), (2, 2)))
     path = tmp_path / "r.sqlite"
-    supply = SupplySettings("shared")
-    simulate(
-        Plan(scenario, (1,), AlgorithmSettings(), bus="memory", workers=1, supply=supply, out=path, folder=tmp_path)
-    )
+    simulate(scenario, path, supply=SupplySettings("shared"))
     compare(path, 2.0, supply="both")
     with ResultsReader(path) as results:
         (run,) = results.runs()
@@ -89,7 +88,7 @@ def test_a_job_that_was_withdrawn_counts_neither_in_the_optimum_nor_in_what_was_
     """The run then reached all of the optimum, and half of what it called possible."""
     scenario = scripted("{at: '08:00', do: withdraw_job, job: wash-b}")
     path = tmp_path / "r.sqlite"
-    simulate(Plan(scenario, (1,), AlgorithmSettings(), bus="memory", workers=1, out=path, folder=tmp_path))
+    simulate(scenario, path)
     compare(path, 1.0, supply="shared")
     with ResultsReader(path) as results:
         (run,) = simulation_json(results)["runs"]
@@ -106,7 +105,7 @@ def test_runs_to_which_the_timeline_adds_a_job_are_compared_with_one_optimum(tmp
     """Two seeds of the same day; comparing their scenarios ended in a RecursionError."""
     scenario = scripted("{at: '07:00', do: add_job, house: a, device: washer, id: extra, latest_start: 9h}")
     path = tmp_path / "r.sqlite"
-    simulate(Plan(scenario, (1, 2), AlgorithmSettings(), bus="memory", workers=1, out=path, folder=tmp_path))
+    simulate(scenario, path, seeds=(1, 2))
     compare(path, 1.0, supply="both")
     with ResultsReader(path) as results:
         hashes = {run.comparison["shared_optimum"]["inputs_sha256"] for run in results.runs()}

@@ -81,7 +81,6 @@ def test_the_same_command_runs_what_failed_again(plan: SweepPlan, undisturbed: P
     assert content(path) == content(undisturbed)
 
 
-@pytest.mark.long
 def assert_is_simulated(row: SweepRow, settings: RunSettings, scenario: Scenario, out: Path) -> None:
     """Check that a simulation of a run comes to the same ledger and figures as the sweep."""
 

@@ -17,7 +17,7 @@ from tests.tui.driving import at_once, click, click_at_once, dialog, the_app, un
 from tui.editor.screen import NeighbourhoodsScreen
 from tui.shell import AreaScreen, ErrorBoundary, HelpScreen
 from tui.shell.error_notices import crash_file
-from tui.start import own_folder
+from tui.start import rescue_folder
 
 
 class View(ErrorBoundary, Vertical):
@@ -271,5 +271,5 @@ async def test_what_cannot_be_drawn_ends_the_application_with_the_work_rescued(
         screen.mount(Undrawable())
         await until(pilot, lambda: not pilot.app.is_running)
     assert pilot.app.return_code == 1
-    (rescued,) = own_folder().iterdir()
+    (rescued,) = rescue_folder().iterdir()
     assert "café" in rescued.read_text(encoding="utf-8")

@@ -83,8 +83,8 @@ def compose(
     from broker.transport import parse_url
     from scenarios.deployment import (
         ComposePlan,
+        certificate_lacks_name,
         compose_text,
-        lacks_broker_name,
         missing_secrets,
         place_of,
         write_household_files,
@@ -139,7 +139,7 @@ def compose(
             "them here",
             err=True,
         )
-    if lacks_broker_name(plan):
+    if certificate_lacks_name(plan):
         echo(
             "note: the broker's certificate is not valid for the name `broker`, by which containers beside it connect; "
             f"before `docker compose up`: ssmic broker init {secrets} --name broker",

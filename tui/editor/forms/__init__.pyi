@@ -16,6 +16,7 @@ from .form_parts import (
 from .form_view import (
     FieldRow as FieldRow,
     FormView as FormView,
+    field_for as field_for,
 )
 from .time_fields import (
     RunStart as RunStart,
@@ -38,6 +39,7 @@ __all__ = [
     "PartForm",
     "RunStart",
     "change_for",
+    "field_for",
     "form_of",
     "in_form_of",
     "in_words",

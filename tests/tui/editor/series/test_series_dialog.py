@@ -24,6 +24,20 @@ Editing = Any
 EXPORT = "Zeit;Haus [kWh];PV [kWh]\n" + "".join(f"21.06.2026 {hour:02}:00;1,5;{hour},25\n" for hour in range(12))
 
 
+async def _imported(person: Any, path: Path, *chosen: str) -> SeriesDialog:
+    """Import a file, press the keys that choose what it is for, if that is asked, and return the dialog about it."""
+    await person.press("i")
+    asking = await person.dialog(ImportDialog)
+    asking.query_one("#source", Input).value = str(path)
+    await person.pilot.press("ctrl+s")
+    if chosen:
+        await person.dialog(Picker)
+        await person.pilot.press(*chosen)
+    dialog = await person.dialog(SeriesDialog)
+    assert isinstance(dialog, SeriesDialog)
+    return dialog
+
+
 def test_assumptions_findings_and_missing_keys_are_shown(tmp_path: Path) -> None:
     """One of two columns must be named, and the zone of local times; then a gap and a reset are listed."""
     path = tmp_path / "export.csv.gz"
@@ -66,14 +80,7 @@ async def test_a_meters_file_is_imported_as_actual_production(editing: Editing, 
     (file.parent / "export.csv").write_text(EXPORT)
     async with editing(file) as person:
         await person.show()
-        await person.press("i")
-        asking = await person.dialog(ImportDialog)
-        asking.query_one("#source", Input).value = str(file.parent / "export.csv")
-        await person.pilot.press("ctrl+s")
-        await person.dialog(Picker)
-        await person.pilot.press("enter")
-        dialog = await person.dialog(SeriesDialog)
-        assert isinstance(dialog, SeriesDialog)
+        dialog = await _imported(person, file.parent / "export.csv", "enter")
         found = dialog.query_one("#found", Static)
         await person.until(lambda: "several columns of values" in str(found.content))
         dialog.query_one("#series-value", Select).value = "PV [kWh]"
@@ -95,12 +102,7 @@ async def test_a_meters_file_is_imported_as_actual_production(editing: Editing, 
         assert "actual" not in person.text
     async with editing() as person:
         (file.parent / "pv.csv").write_text("time,power_w\n2026-03-01T06:00Z,0\n2026-03-01T06:15Z,900\n")
-        await person.press("i")
-        asking = await person.dialog(ImportDialog)
-        asking.query_one("#source", Input).value = str(file.parent / "pv.csv")
-        await person.pilot.press("ctrl+s")
-        dialog = await person.dialog(SeriesDialog)
-        assert isinstance(dialog, SeriesDialog)
+        dialog = await _imported(person, file.parent / "pv.csv")
         await person.until(lambda: dialog.shown is not None and dialog.shown.measured is not None)
         await person.pilot.press("ctrl+s")
         await person.until(
@@ -117,13 +119,7 @@ async def test_times_without_an_offset_are_in_the_neighbourhoods_zone(editing: E
     (file.parent / "pv.csv").write_text("Zeit,PV [kW]\n21.06.2026 10:00,1\n21.06.2026 11:00,2\n")
     async with editing(file, size=(100, 30)) as person:
         await person.show()
-        await person.press("i")
-        asking = await person.dialog(ImportDialog)
-        asking.query_one("#source", Input).value = str(file.parent / "pv.csv")
-        await person.pilot.press("ctrl+s")
-        await person.dialog(Picker)
-        await person.pilot.press("enter")
-        dialog = await person.dialog(SeriesDialog)
+        dialog = await _imported(person, file.parent / "pv.csv", "enter")
         await person.until(lambda: "taken as Europe/Berlin" in str(dialog.query_one("#found", Static).content))
         assert dialog.query_one("#series-zone", Input).placeholder == "default: Europe/Berlin"
         chart = dialog.query_one(Chart)
@@ -142,13 +138,7 @@ async def test_a_smart_meters_file_is_imported_as_a_houses_base_load(editing: Ed
     (file.parent / "smart meter öst.csv").write_text("Zeit;Bezug [kWh]\n" + rows, encoding="cp1252")
     async with editing(file) as person:
         await person.show()
-        await person.press("i")
-        asking = await person.dialog(ImportDialog)
-        asking.query_one("#source", Input).value = str(file.parent / "smart meter öst.csv")
-        await person.pilot.press("ctrl+s")
-        await person.dialog(Picker)
-        await person.pilot.press(*"base load", "enter")
-        dialog = await person.dialog(SeriesDialog)
+        dialog = await _imported(person, file.parent / "smart meter öst.csv", *"base load", "enter")
         await person.until(lambda: dialog.shown is not None and dialog.shown.measured is not None)
         await person.pilot.press("ctrl+s")
         await person.until(lambda: "base_load" in person.work.tree["houses"][0])
