@@ -30,8 +30,8 @@ GUEST = "guest"
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceRefusal:
-    """Why a device gets no place, and what is expected of it."""
+class DeviceRefusal:
+    """Why a device gets no place, or why nobody reads what it wrote, and what is expected instead."""
 
     problem: str
     expected: str
@@ -81,15 +81,15 @@ class AnsweredStrangers:
 class DevicePlaces(Mapping[str, Gateway]):
     """The gateways of the devices that take part, by device; and the places that guests can take."""
 
-    def __init__(self, *, is_only_one: bool, simulated: Collection[tuple[str, str]] = ()) -> None:
+    def __init__(self, *, has_all_devices: bool, simulated: Collection[tuple[str, str]] = ()) -> None:
         """Create it without places.
 
         Args:
-            is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
-                run. Otherwise `lost_guests` answers what belongs to no process.
+            has_all_devices: Whether no other process of the run has devices. Then a device unknown here has no place in
+                the run. Otherwise `lost_guests` answers what belongs to no process.
             simulated: House and id of each device of the scenario that is neither real nor a guest.
         """
-        self._is_only_one = is_only_one
+        self._has_all_devices = has_all_devices
         self._simulated = simulated
         self._holders: dict[str, Gateway] = {}
         self._free: dict[tuple[str, str], list[Gateway]] = defaultdict(list)
@@ -120,11 +120,11 @@ class DevicePlaces(Mapping[str, Gateway]):
         return bool(self._free)
 
     @property
-    def is_only_one(self) -> bool:
+    def has_all_devices(self) -> bool:
         """Whether no other process of the run has devices, so that this one also answers unknown devices and topics."""
-        return self._is_only_one
+        return self._has_all_devices
 
-    def welcome(self, device: str, part: str, payload: bytes) -> Gateway | PlaceRefusal | None:
+    def welcome(self, device: str, part: str, payload: bytes) -> Gateway | DeviceRefusal | None:
         """Give a device that is not in the scenario a place, if it announces itself and its house has one.
 
         Args:
@@ -136,18 +136,18 @@ class DevicePlaces(Mapping[str, Gateway]):
             Its place; or what to tell it; None: nothing, as it is not ours, or has been told before.
         """
         if part == "announce" and payload:
-            if not self._is_only_one and not self._takes_guests_of(named_house(payload)):
+            if not self._has_all_devices and not self._takes_guests_of(named_house(payload)):
                 return None  # another process welcomes it, or answers it
             answer = self._place_for(device, payload)
-        elif part in {"announce", "availability"} or not self._is_only_one:
+        elif part in {"announce", "availability"} or not self._has_all_devices:
             return None  # it has left, or is a leftover of one that has, or belongs to another process
         else:
             hint = suggest(device, self._holders, otherwise="")
-            answer = PlaceRefusal("the device has not announced itself", f"its announcement first{hint}")
+            answer = DeviceRefusal("the device has not announced itself", f"its announcement first{hint}")
         is_news = isinstance(answer, Gateway) or self._strangers.is_news(device, answer.problem)
         return answer if is_news else None
 
-    def _place_for(self, device: str, payload: bytes) -> Gateway | PlaceRefusal:
+    def _place_for(self, device: str, payload: bytes) -> Gateway | DeviceRefusal:
         """Give a device a free place in the house that its announcement names, or say why it gets none."""
         try:
             said = announced_guest(device, payload)
@@ -156,7 +156,7 @@ class DevicePlaces(Mapping[str, Gateway]):
             if isinstance(error, UnknownLanguageError) and not self._takes_guests_of(house := named_house(payload)):
                 problem += f", and house {house!r} takes no guests" if house else ", and names no house"
                 expected += f"; a house that is {self._open_houses()}"
-            return PlaceRefusal(problem, expected)
+            return DeviceRefusal(problem, expected)
         free = self._free.get((said.house, said.type), [])
         if free and (said.house, device) not in self._simulated:
             gateway = self._holders[device] = free.pop(0)
@@ -164,23 +164,23 @@ class DevicePlaces(Mapping[str, Gateway]):
             return gateway
         return self._no_place(device, said)
 
-    def _no_place(self, device: str, said: Guest) -> PlaceRefusal:
+    def _no_place(self, device: str, said: Guest) -> DeviceRefusal:
         """Return why a device that announced itself gets no place."""
         if (said.house, device) in self._simulated:
             problem = f"device {device!r} of house {said.house!r} is simulated"
-            return PlaceRefusal(
+            return DeviceRefusal(
                 problem, "`gateway: {}` in the device's entry in the scenario; or another id, for a guest"
             )
         if not self.takes_guests:
             return no_guests(device, self._holders)
         if not said.house:
-            return PlaceRefusal("the announcement names no house", f"{said.house_key}, {self._open_houses()}")
+            return DeviceRefusal("the announcement names no house", f"{said.house_key}, {self._open_houses()}")
         if said.house in self._houses:
             problem = f"house {said.house!r} has no room for another {said.type}"
-            return PlaceRefusal(problem, "a free place: let a guest of the house leave, or raise `guests` or --guests")
-        return PlaceRefusal(f"house {said.house!r} takes no guests", self._open_houses())
+            return DeviceRefusal(problem, "a free place: let a guest of the house leave, or raise `guests` or --guests")
+        return DeviceRefusal(f"house {said.house!r} takes no guests", self._open_houses())
 
-    def refuse_topic(self, level: str, problem: str, expected: str) -> PlaceRefusal | None:
+    def refuse_topic(self, level: str, problem: str, expected: str) -> DeviceRefusal | None:
         """Return what to tell a device whose topics are not as they should be; None: nothing, as in `welcome`.
 
         Args:
@@ -188,10 +188,10 @@ class DevicePlaces(Mapping[str, Gateway]):
             problem: What is wrong with it.
             expected: How it is written.
         """
-        is_news = self._is_only_one and self._strangers.is_news(level, problem)
-        return PlaceRefusal(problem, expected) if is_news else None
+        is_news = self._has_all_devices and self._strangers.is_news(level, problem)
+        return DeviceRefusal(problem, expected) if is_news else None
 
-    def refuse_part(self, device: str, part: str) -> PlaceRefusal | None:
+    def refuse_part(self, device: str, part: str) -> DeviceRefusal | None:
         """Return what to tell a device that writes to an unknown topic; None: nothing, as in `welcome`.
 
         Args:
@@ -199,8 +199,8 @@ class DevicePlaces(Mapping[str, Gateway]):
             part: Last level of the topic.
         """
         problem = f"there is no topic {part!r}{suggest(part, PARTS, otherwise='')}"
-        is_news = self._is_only_one and self._strangers.is_news(device, problem)
-        return PlaceRefusal(problem, f"one of: {', '.join(PARTS)}") if is_news else None
+        is_news = self._has_all_devices and self._strangers.is_news(device, problem)
+        return DeviceRefusal(problem, f"one of: {', '.join(PARTS)}") if is_news else None
 
     def _open_houses(self) -> str:
         """Return which houses have room for a guest."""
@@ -255,7 +255,7 @@ class DevicePlaces(Mapping[str, Gateway]):
                 self._holders[device] = place
 
 
-def no_guests(device: str, declared: Iterable[str]) -> PlaceRefusal:
+def no_guests(device: str, declared: Iterable[str]) -> DeviceRefusal:
     """Return what to tell a device that is not in the scenario, where no house takes guests.
 
     Args:
@@ -263,7 +263,7 @@ def no_guests(device: str, declared: Iterable[str]) -> PlaceRefusal:
         declared: The real devices of the scenario.
     """
     problem = f"the device is not in the scenario, and no house takes guests{suggest(device, declared)}"
-    return PlaceRefusal(problem, "an id of the scenario; or `guests` of a house, or --guests")
+    return DeviceRefusal(problem, "an id of the scenario; or `guests` of a house, or --guests")
 
 
 def announced_guest(device: str, payload: bytes) -> Guest:

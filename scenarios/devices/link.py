@@ -29,7 +29,7 @@ from broker.protocol import topics
 from broker.transport import Broker, Bus, Delivery, Subscriptions, leave_gracefully
 from scenarios.devices.adapter import Adapter, Language, OutgoingMessage
 from scenarios.devices.adapters import address_of, languages_of
-from scenarios.devices.device_places import DevicePlaces, PlaceRefusal
+from scenarios.devices.device_places import DevicePlaces, DeviceRefusal
 from scenarios.devices.device_port import DevicePort
 from scenarios.devices.message_limits import WaitingMessage
 from scenarios.devices.payloads import PARTS
@@ -80,7 +80,7 @@ class DeviceLink:
         zone: Zone,
         *,
         keep: bool = False,
-        is_only_one: bool = True,
+        has_all_devices: bool = True,
         may_return: bool = False,
         simulated: Collection[tuple[str, str]] = (),
     ) -> None:
@@ -93,8 +93,8 @@ class DeviceLink:
             adapters: By agent id, the adapter of each device that does not use our topics.
             zone: In which `HH:MM` counts.
             keep: Whether retained messages stay when the run has ended.
-            is_only_one: Whether no other process of the run has devices. Then a device unknown here has no place in the
-                run, and receives an error.
+            has_all_devices: Whether no other process of the run has devices. Then a device unknown here has no place in
+                the run, and receives an error.
             may_return: Whether this process, once interrupted, can be started again and continue the run. Then what is
                 retained for its devices stays.
             simulated: House and id of each device of the scenario that is not real.
@@ -107,7 +107,7 @@ class DeviceLink:
         languages: dict[str, Language] = {}
         self._ports: dict[str, DevicePort] = {}
         self._port_of: dict[str, DevicePort] = {}
-        self._devices = DevicePlaces(is_only_one=is_only_one, simulated=simulated)
+        self._devices = DevicePlaces(has_all_devices=has_all_devices, simulated=simulated)
         for host, members in hosts.items():
             gateways = tuple(members)
             languages |= languages_of(gateways)
@@ -212,7 +212,7 @@ class DeviceLink:
         ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
         everyone = [topics.devices(self._run, part) for part in PARTS]
         choices: list[list[str]] = []
-        if self._devices.is_only_one:
+        if self._devices.has_all_devices:
             # Includes misspelt topics, and our own messages: MQTT 3.1.1 has no option to leave those out.
             choices += [[topics.devices(self._run)], everyone]
         choices.append(everyone if self._devices.takes_guests else ours)
@@ -364,7 +364,7 @@ class DeviceLink:
     def _welcome(self, device: str, part: str, payload: bytes) -> Gateway | None:
         """Give a device that is not in the scenario a place, or tell it why it gets none."""
         found = self._devices.welcome(device, part, payload)
-        if isinstance(found, PlaceRefusal):
+        if isinstance(found, DeviceRefusal):
             self._refuse(device, part, payload, found)
             return None
         return found
@@ -377,7 +377,7 @@ class DeviceLink:
         if refusal is not None:
             self._refuse(device, part, payload, refusal)
 
-    def _refuse(self, device: str, part: str, payload: bytes, refusal: PlaceRefusal) -> None:
+    def _refuse(self, device: str, part: str, payload: bytes, refusal: DeviceRefusal) -> None:
         log.warning("device refused", device=device, topic=part, **refusal.in_words)
         content = refusal.as_error(part, payload, self._now_s)
         self._publish(DeviceNotice(part="error", device=device, content=content))

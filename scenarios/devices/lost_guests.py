@@ -19,7 +19,7 @@ from broker import SsmicError
 from broker.protocol import topics
 from broker.transport import Broker, Delivery
 from scenarios.devices.adapter import S2_HOUSE_KEY, MessageError, UnknownLanguageError
-from scenarios.devices.device_places import AnsweredStrangers, PlaceRefusal, announced_guest, named_house, no_guests
+from scenarios.devices.device_places import AnsweredStrangers, DeviceRefusal, announced_guest, named_house, no_guests
 from scenarios.mistyped_names import suggest
 from scenarios.scenario import Scenario
 
@@ -75,7 +75,7 @@ class LostGuests:
         """The houses that take guests; each answers what is announced to it."""
         self._strangers = AnsweredStrangers()
 
-    def take(self, run: str, delivery: Delivery) -> tuple[str, PlaceRefusal] | None:
+    def take(self, run: str, delivery: Delivery) -> tuple[str, DeviceRefusal] | None:
         """Return the topic of the answer to an announcement, and the answer; None: there is none, or it was given."""
         address = topics.parse(delivery.topic)
         if not delivery.payload:
@@ -84,14 +84,14 @@ class LostGuests:
             misspelt = topics.misspelt_device(run, delivery.topic)
             if misspelt is None or not self._strangers.is_news(misspelt.level, misspelt.problem):
                 return None
-            return misspelt.error_topic, PlaceRefusal(misspelt.problem, misspelt.expected)
+            return misspelt.error_topic, DeviceRefusal(misspelt.problem, misspelt.expected)
         device, _ = address.ids
         refusal = None if device in self._declared else self.refusal(device, delivery.payload)
         if refusal is None or not self._strangers.is_news(device, refusal.problem):
             return None
         return topics.device(run, device, "error"), refusal
 
-    def refusal(self, device: str, payload: bytes) -> PlaceRefusal | None:
+    def refusal(self, device: str, payload: bytes) -> DeviceRefusal | None:
         """Return why no household takes an announcement for its own; None: one does."""
         house = named_house(payload)
         if house in self._open_houses:
@@ -103,13 +103,13 @@ class LostGuests:
         except UnknownLanguageError:
             pass  # this process need not know it; the one of the right household does
         except MessageError as error:
-            return PlaceRefusal(error.problem, error.expected)
+            return DeviceRefusal(error.problem, error.expected)
         if not self._open_houses:
             return no_guests(device, self._declared)
         listed = f"one of: {', '.join(self._open_houses)}"
         if not house:
-            return PlaceRefusal("the announcement names no house", f"{key}, {listed}")
+            return DeviceRefusal("the announcement names no house", f"{key}, {listed}")
         if house in self._houses:
-            return PlaceRefusal(f"house {house!r} takes no guests", listed)
+            return DeviceRefusal(f"house {house!r} takes no guests", listed)
         hint = suggest(house, self._open_houses, otherwise="")
-        return PlaceRefusal(f"there is no house {house!r}{hint}", listed)
+        return DeviceRefusal(f"there is no house {house!r}{hint}", listed)

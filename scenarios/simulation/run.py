@@ -468,7 +468,7 @@ class _Ports:
             adapters,
             scenario.zone,
             keep=settings.keep,
-            is_only_one=is_whole,
+            has_all_devices=is_whole,
             may_return=settings.journals is not None,
             simulated=frozenset(_simulated(scenario)) if real else (),
         )

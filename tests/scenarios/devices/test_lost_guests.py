@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from broker.transport.base import Delivery
-from scenarios.devices.device_places import AnsweredStrangers, DevicePlaces, PlaceRefusal, named_house
+from scenarios.devices.device_places import AnsweredStrangers, DevicePlaces, DeviceRefusal, named_house
 from scenarios.devices.lost_guests import LostGuests
 from scenarios.devices.payloads import MAX_TEXT_SHOWN
 from scenarios.files.scenario_from_text import load_text
@@ -67,11 +67,11 @@ def test_the_house_of_a_resource_manager_is_answered_without_the_library_of_s2(
     monkeypatch.setitem(sys.modules, "scenarios.devices.s2", None)  # as without s2-python
     announced = {"message": {"message_type": "ResourceManagerDetails"}, "metadata": {"house": house}}
     assert answer(announced) == problem
-    places = DevicePlaces(is_only_one=True)
+    places = DevicePlaces(has_all_devices=True)
     for gateway in load_text(STREET, "test", None).gateways.values():
         places.add(gateway)
     refusal = places.welcome("heat-pump", "announce", json.dumps(announced).encode())
-    assert isinstance(refusal, PlaceRefusal)
+    assert isinstance(refusal, DeviceRefusal)
     assert refusal.problem.startswith("device 'heat-pump' speaks S2, and ")
     assert refusal.expected.endswith("ssmic[s2] is not installed here; a house that is one of: adler")
 
@@ -125,11 +125,11 @@ def test_an_id_that_is_not_encoded_is_answered_on_its_own_topic() -> None:
 
 def test_a_household_among_several_answers_only_what_is_meant_for_it() -> None:
     """Each of them answered an announcement that no one could read."""
-    places = DevicePlaces(is_only_one=False)
+    places = DevicePlaces(has_all_devices=False)
     for gateway in load_text(STREET, "test", None).gateways.values():
         places.add(gateway)
     assert places.welcome("kettle", "announce", b'{"type": "toaster"}') is None
     assert places.welcome("kettle", "announce", b'{"type": "toaster", "house": "x"}') is None
     refusal = places.welcome("kettle", "announce", b'{"type": "toaster", "house": "adler"}')
-    assert isinstance(refusal, PlaceRefusal)
+    assert isinstance(refusal, DeviceRefusal)
     assert refusal.problem == "type: 'consumer' or 'producer' is expected"

@@ -209,7 +209,7 @@ async def test_a_run_that_is_interrupted_leaves_nothing_at_the_broker(*, may_ret
     broker = MemoryBroker()
     is_there = asyncio.Event()
     adapters = {AGENT: adapter_for(plug())}
-    link = DeviceLink(RUN, broker, {"adler": [plug()]}, adapters, Zone(0), is_only_one=False, may_return=may_return)
+    link = DeviceLink(RUN, broker, {"adler": [plug()]}, adapters, Zone(0), has_all_devices=False, may_return=may_return)
 
     async def run() -> None:
         async with link.connected():
