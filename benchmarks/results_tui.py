@@ -80,7 +80,7 @@ async def opened() -> tuple[KeyTime, dict[str, list[KeyTime]]]:
     """Open the only file there is by a key; return what that took until it is drawn, and what keys take then."""
     app = SsmicApp(first_area="results", remember=False, collector=IdleCollector())
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: isinstance(app.screen, ResultsScreen) and app.screen.catalogue.table.has_focus)
+        await until(lambda: isinstance(app.screen, ResultsScreen) and app.screen.simulation_list.table.has_focus)
         await pilot.pause(0.5)
         screen = app.screen
         if not isinstance(screen, ResultsScreen):

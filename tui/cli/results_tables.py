@@ -17,7 +17,7 @@ from tui.cli.figure_tables import show_figures
 from tui.formatting import number_kwh
 
 if TYPE_CHECKING:
-    from tui.results import IndexEntry
+    from tui.results import ListedSimulation
 
 _STATES = {
     "done": "done",
@@ -29,7 +29,7 @@ _STATES = {
     "broken": "unreadable",
     "none": "no run yet",
 }
-"""By state of a `IndexEntry`, in words."""
+"""By state of a `ListedSimulation`, in words."""
 _TITLES = ("", "date (UTC)", "scenario", "algorithm", "runs", "state", "self-suff.")
 _RIGHT = {4, 6}
 _GAP = "  "
@@ -55,7 +55,7 @@ _LINES = (
 )
 
 
-def show_listed(console: Console, entries: Sequence[IndexEntry]) -> None:
+def show_listed(console: Console, entries: Sequence[ListedSimulation]) -> None:
     """Print the results files with the name of each, and the file's path if there is room."""
     rows = [_row(n, entry) for n, entry in _numbered(entries)]
     widths = [max(len(row[i]) for row in (_TITLES, *rows)) for i in range(len(_TITLES))]
@@ -78,7 +78,7 @@ def _line_printer(console: Console) -> Callable[[str], None]:
     return print_line
 
 
-def _numbered(entries: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
+def _numbered(entries: Sequence[ListedSimulation]) -> list[tuple[str, ListedSimulation]]:
     """Return the entries with the names that other commands accept, which find results in the default folder only."""
     found, count, default = [], 0, DEFAULT_FOLDER.resolve()
     for entry in entries:
@@ -90,7 +90,7 @@ def _numbered(entries: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
     return found
 
 
-def _row(name: str, entry: IndexEntry) -> tuple[str, ...]:
+def _row(name: str, entry: ListedSimulation) -> tuple[str, ...]:
     listed = entry.listed
     date = f"{datetime.fromtimestamp(entry.made_wall_s, UTC):%Y-%m-%d %H:%M}"
     if listed.problem:
@@ -101,7 +101,7 @@ def _row(name: str, entry: IndexEntry) -> tuple[str, ...]:
     return (name, date, listed.scenario, listed.algorithm_and_supply, runs, _STATES[entry.state], share)
 
 
-def _file(entry: IndexEntry) -> str:
+def _file(entry: ListedSimulation) -> str:
     return f"{entry.path}: {entry.listed.problem}" if entry.listed.problem else str(entry.path)
 
 
@@ -113,7 +113,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded)
 
 
-def listed_json(entry: IndexEntry) -> dict[str, Any]:
+def listed_json(entry: ListedSimulation) -> dict[str, Any]:
     """Return a results file at a glance, fit for JSON."""
     listed = entry.listed
     about = {"file": str(listed.path), "size_bytes": listed.size_bytes, "state": _STATES[entry.state]}

@@ -1,11 +1,11 @@
-from .results_index import (
-    IndexEntry as IndexEntry,
-    ResultsIndex as ResultsIndex,
+from .simulation_states import (
+    ListedSimulation as ListedSimulation,
+    ResultsFolder as ResultsFolder,
     entry_of as entry_of,
 )
 
 __all__ = [
-    "IndexEntry",
-    "ResultsIndex",
+    "ListedSimulation",
+    "ResultsFolder",
     "entry_of",
 ]

@@ -15,7 +15,7 @@ from textual.containers import Vertical
 from scenarios import Scenario, Zone
 from scenarios.results import ResultsReader, RunInfo, SimulationInfo
 from tui.results.energy_sheet import Sheet, neighbourhood_sheet
-from tui.results.results_index import Stamp, is_in_progress, stamp_of
+from tui.results.simulation_states import Stamp, is_in_progress, stamp_of
 from tui.shell import ErrorBoundary, complain
 
 T = TypeVar("T")

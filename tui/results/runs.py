@@ -15,7 +15,7 @@ from scenarios.metrics import SampleStatistics
 from scenarios.results import AveragePowerProfile, ResultsReader, RunInfo, average_power_profile, view_runs
 from tui.formatting import column_kwh, percent, ratio, unfinished
 from tui.results.pane_parts import READING, state_cell
-from tui.results.results_index import is_in_progress, shown_state
+from tui.results.simulation_states import is_in_progress, shown_state
 from tui.shell import Days, ErrorBoundary, shown_zone
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 

@@ -15,11 +15,11 @@ from textual.widgets import ContentSwitcher
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results import ResultsError
 from tui.keys import shown
-from tui.results.catalogue import Catalogue, readable
 from tui.results.comparison import COMPARISON_TABS, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
 from tui.results.file_access import FilePane
-from tui.results.simulation import TABS, SimulationPane
+from tui.results.simulation_list import SimulationList, readable
+from tui.results.simulation_pane import TABS, SimulationPane
 from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath
 
 FOLLOW_WALL_S = 1.0
@@ -101,14 +101,14 @@ settled minute by minute; *local* is energy that panels served.
 
     def compose_body(self) -> ComposeResult:
         """The list, and a simulation in its place once one is opened."""
-        with ContentSwitcher(initial="catalogue", id="place"):
-            yield Catalogue()
+        with ContentSwitcher(initial="list", id="place"):
+            yield SimulationList()
             yield SimulationPane()
             yield ComparisonPane()
 
     def on_mount(self) -> None:
         """Start following changes of the visible files."""
-        self.catalogue.look()
+        self.simulation_list.look()
         self.set_interval(FOLLOW_WALL_S, self._follow)
         self.ssmic.before_quit.append(self._losses_by_quitting)
 
@@ -118,20 +118,20 @@ settled minute by minute; *local* is energy that panels served.
 
     def _follow(self) -> None:
         if self.is_current:
-            if self.place == "catalogue":
-                self.catalogue.look()
+            if self.place == "list":
+                self.simulation_list.look()
             elif self.place == "simulation":
                 self.simulation.follow()
 
     @property
     def place(self) -> str:
-        """The visible part: `catalogue`, `comparison` or `simulation`."""
-        return self.query_one("#place", ContentSwitcher).current or "catalogue"
+        """The visible part: `list`, `comparison` or `simulation`."""
+        return self.query_one("#place", ContentSwitcher).current or "list"
 
     @property
-    def catalogue(self) -> Catalogue:
-        """The list."""
-        return self.query_one(Catalogue)
+    def simulation_list(self) -> SimulationList:
+        """The pane with all simulations of the folder."""
+        return self.query_one(SimulationList)
 
     @property
     def comparison(self) -> ComparisonPane:
@@ -149,17 +149,17 @@ settled minute by minute; *local* is energy that panels served.
             return True
         place = self.place
         fits = {
-            **dict.fromkeys(_LIST, place == "catalogue"),
+            **dict.fromkeys(_LIST, place == "list"),
             **dict.fromkeys(_SIMULATION, place == "simulation"),
             **dict.fromkeys(_DAYS, place == "simulation" and self.simulation.has_days),
             **dict.fromkeys(_SHEET, place == "simulation" and self.simulation.sheet_pane is not None),
             "reset_scores": place == "simulation" and self.simulation.tab == "scores",
             "side": place == "comparison",
-            "next_view": place != "catalogue",
-            "find": place == "catalogue" or (place == "simulation" and self.simulation.sheet_pane is not None),
-            **dict.fromkeys(_FILES, place == "simulation" or (place == "catalogue" and bool(self.catalogue.entries))),
+            "next_view": place != "list",
+            "find": place == "list" or (place == "simulation" and self.simulation.sheet_pane is not None),
+            **dict.fromkeys(_FILES, place == "simulation" or (place == "list" and bool(self.simulation_list.entries))),
             "save": place == "comparison",
-            "leave": place != "catalogue" or self.catalogue.is_narrowed or self._is_opening,
+            "leave": place != "list" or self.simulation_list.is_narrowed or self._is_opening,
         }
         return fits[action] if action in fits else super().check_action(action, parameters)
 
@@ -176,25 +176,25 @@ settled minute by minute; *local* is energy that panels served.
         elif isinstance(intent, CompareResults):
             self._compare(intent.paths)
 
-    @on(Catalogue.Asked)
-    def _asked(self, event: Catalogue.Asked) -> None:
+    @on(SimulationList.Asked)
+    def _asked(self, event: SimulationList.Asked) -> None:
         self._open(event.path)
 
     def _open(self, path: Path) -> None:
         self.comparison.give_up("compare")
-        self.catalogue.show_operation(f"opening {path.name} ...")
+        self.simulation_list.show_operation(f"opening {path.name} ...")
         self.simulation.open(path)
         self.refresh_bindings()
 
     def _compare(self, paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> None:
         self.simulation.give_up("open")
-        self.catalogue.show_operation("comparing ...")
+        self.simulation_list.show_operation("comparing ...")
         self.comparison.open(paths, interval_s)
         self.refresh_bindings()
 
     @on(SimulationPane.Shown)
     def _shown(self) -> None:
-        self.catalogue.show_operation()
+        self.simulation_list.show_operation()
         if self.simulation.opened is None:
             return  # the user went back before it was shown
         self.ssmic.remember_results(self.simulation.opened.path)
@@ -203,7 +203,7 @@ settled minute by minute; *local* is energy that panels served.
 
     @on(SimulationPane.Failed)
     def _failed(self, event: SimulationPane.Failed) -> None:
-        self.catalogue.show_operation()
+        self.simulation_list.show_operation()
         self.complain(event.error, "Not opened")
         if self.simulation.opened is None:
             self.action_leave_simulation()
@@ -216,7 +216,7 @@ settled minute by minute; *local* is energy that panels served.
             if path is not None:
                 self._open(path)
 
-        folder = self.catalogue.results_index.folder
+        folder = self.simulation_list.folder.path
         start = folder if folder.is_dir() else Path()
         self.app.push_screen(PickPath("Open results", start, suffixes=(".sqlite",)), chosen)
 
@@ -225,14 +225,14 @@ settled minute by minute; *local* is energy that panels served.
 
         def chosen(path: Path | None) -> None:
             if path is not None:
-                self.catalogue.show_folder(path)
+                self.simulation_list.show_folder(path)
 
         self.app.push_screen(PickPath("List the results in", Path(), kind="folder"), chosen)
 
     def action_look_again(self) -> None:
         """Reload immediately."""
-        if self.place == "catalogue":
-            self.catalogue.look()
+        if self.place == "list":
+            self.simulation_list.look()
         elif not self._is_opening:
             self.simulation.reload()
 
@@ -240,10 +240,10 @@ settled minute by minute; *local* is energy that panels served.
 
     def action_leave(self) -> None:
         """Leave a field, then a search, then the simulation; in the list, stop opening what takes long."""
-        if self.place == "catalogue" and self._is_opening:
+        if self.place == "list" and self._is_opening:
             self._stop_opening()
-        elif self.place == "catalogue":
-            self.catalogue.give_way()
+        elif self.place == "list":
+            self.simulation_list.give_way()
         elif self.place == "comparison":
             self._leave_comparison()
         elif not self.simulation.give_way():
@@ -257,17 +257,17 @@ settled minute by minute; *local* is energy that panels served.
     def _stop_opening(self) -> None:
         self.simulation.give_up("open")
         self.comparison.give_up("compare")
-        self.catalogue.show_operation()
+        self.simulation_list.show_operation()
         self.refresh_bindings()
 
     def action_leave_simulation(self) -> None:
         """Go back to the list."""
         self.simulation.close()
         if not self.comparison.is_reading("compare"):
-            self.catalogue.show_operation()
-        self._go("catalogue")
-        self.catalogue.look()
-        self.call_after_refresh(self.catalogue.focus_list)
+            self.simulation_list.show_operation()
+        self._go("list")
+        self.simulation_list.look()
+        self.call_after_refresh(self.simulation_list.focus_list)
 
     def action_view(self, view: str) -> None:
         """Show a view of the opened simulation; `view` is the id of its tab."""
@@ -323,8 +323,8 @@ settled minute by minute; *local* is energy that panels served.
 
     def action_find(self) -> None:
         """Focus the search field."""
-        if self.place == "catalogue":
-            self.catalogue.find()
+        if self.place == "list":
+            self.simulation_list.find()
             return
         pane = self.simulation.sheet_pane
         if pane is not None:
@@ -332,7 +332,7 @@ settled minute by minute; *local* is energy that panels served.
 
     def action_mark(self) -> None:
         """Mark a simulation."""
-        self.catalogue.mark()
+        self.simulation_list.mark()
 
     # Comparing.
 
@@ -341,7 +341,7 @@ settled minute by minute; *local* is energy that panels served.
         if self.place == "simulation":
             self._ask_other(self.simulation.opened.path if self.simulation.opened else None)
             return
-        entry, marked = self.catalogue.entry, self.catalogue.marked
+        entry, marked = self.simulation_list.entry, self.simulation_list.marked
         if len(marked) > 1:
             self._compare(marked)
         elif entry is not None and len(marked) == 1 and marked[0] != entry.path and not entry.listed.problem:
@@ -358,18 +358,20 @@ settled minute by minute; *local* is energy that panels served.
                 self._compare((path, other), self.simulation.interval_s)
 
         itself = os.path.realpath(path)
-        entries = tuple(entry for entry in readable(self.catalogue.entries) if os.path.realpath(entry.path) != itself)
+        entries = tuple(
+            entry for entry in readable(self.simulation_list.entries) if os.path.realpath(entry.path) != itself
+        )
         self.app.push_screen(OtherChooser(entries), chosen)
 
     @on(ComparisonPane.Shown)
     def _compared(self) -> None:
-        self.catalogue.show_operation()
+        self.simulation_list.show_operation()
         self._go("comparison")
         self.call_after_refresh(self.comparison.focus_view)
 
     @on(ComparisonPane.Failed)
     def _not_compared(self, event: ComparisonPane.Failed) -> None:
-        self.catalogue.show_operation()
+        self.simulation_list.show_operation()
         self.refresh_bindings()
         self.complain(event.error, "Not compared")
 
@@ -391,7 +393,7 @@ settled minute by minute; *local* is energy that panels served.
         """The opened simulation, or the one under the cursor."""
         if self.place == "simulation":
             return self.simulation.opened.path if self.simulation.opened else None
-        entry = self.catalogue.entry
+        entry = self.simulation_list.entry
         if entry is not None and entry.listed.problem:
             raise ResultsError(f"{entry.path}: {entry.listed.problem}")
         return None if entry is None else entry.path
@@ -400,7 +402,7 @@ settled minute by minute; *local* is energy that panels served.
         """Ask for format and folder, then export."""
         path = self._file
         if path is not None:
-            Writing(self.catalogue).export(path)
+            Writing(self.simulation_list).export(path)
 
     def action_save(self) -> None:
         """Ask for files, then save the comparison."""
@@ -412,4 +414,4 @@ settled minute by minute; *local* is energy that panels served.
         """Ask for a place, write the report there, open it."""
         path = self._file
         if path is not None:
-            Writing(self.catalogue).report(path, self.simulation.interval_s)
+            Writing(self.simulation_list).report(path, self.simulation.interval_s)

@@ -185,7 +185,7 @@ class SimulationClient:
         Args:
             connected: Called when the runs can be watched, before they start.
         """
-        self._process = process = await start_process("tui.run.simulation_server")
+        self._process = process = await start_process("tui.run.simulation_process")
         assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
         assert process.stderr is not None  # noqa: S101 - for mypy: a pipe
         words = asyncio.create_task(self._keep_words(process.stderr), name="run.stderr")

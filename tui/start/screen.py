@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 from broker import SsmicError, plural
 from scenarios.load import bundled_description, bundled_names
 from scenarios.results import DEFAULT_FOLDER, results_files
-from tui.results import IndexEntry, entry_of
+from tui.results import ListedSimulation, entry_of
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
 from tui.start.remembered import load_recent, rescued_files
 from tui.widgets import looked_up
@@ -104,7 +104,7 @@ def _results(opened: Iterable[Path]) -> list[StartEntry]:
     return [_results_entry(entry_of(path)) for path in newest]
 
 
-def _results_entry(entry: IndexEntry) -> StartEntry:
+def _results_entry(entry: ListedSimulation) -> StartEntry:
     path, listed = entry.path, entry.listed
     if listed.problem:
         return StartEntry("results", str(path), path.name, f"cannot be read: {listed.problem}")

@@ -43,8 +43,8 @@ def text(pilot: Pilot[Any], selector: str) -> str:
 
 async def listed(pilot: Pilot[Any], count: int = 2) -> None:
     """Wait until the list is there."""
-    await until(pilot, lambda: the_screen(pilot).catalogue.table.has_focus)
-    await until(pilot, lambda: len(the_screen(pilot).catalogue.table.rows) == count)
+    await until(pilot, lambda: the_screen(pilot).simulation_list.table.has_focus)
+    await until(pilot, lambda: len(the_screen(pilot).simulation_list.table.rows) == count)
 
 
 async def opened_first(pilot: Pilot[Any]) -> None:

@@ -49,7 +49,7 @@ async def test_two_marked_ones_are_compared(opened: Opened, results_folder: Path
         titles = [column.title for column in table(pilot, "#differences-rows").columns]
         assert titles == ["paired by seed", "B \N{MINUS SIGN} A insertion"]
         await pilot.press("escape")
-        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+        await until(pilot, lambda: the_screen(pilot).place == "list")
 
 
 @pytest.mark.long
@@ -122,7 +122,7 @@ async def test_one_without_a_run_cannot_be_compared(opened: Opened, results_fold
         await listed(pilot)
         await pilot.press("space", "down", "v")
         await until(pilot, lambda: any("has no run yet" in message for _, message in notices(pilot)))
-        assert the_screen(pilot).place == "catalogue"
+        assert the_screen(pilot).place == "list"
 
 
 async def test_three_can_be_told_apart_in_a_small_terminal(opened: Opened, results_folder: Path) -> None:

@@ -99,7 +99,7 @@ async def test_an_export_needs_a_folder(opened: Opened, results_folder: Path) ->
         await until(pilot, lambda: "is a file: a folder is needed" in str(problem.content))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is not asked)
-        assert the_screen(pilot).place == "catalogue"
+        assert the_screen(pilot).place == "list"
     assert not list(results_folder.glob("*-csv"))
 
 

@@ -18,7 +18,7 @@ from tui.results.export_dialog import ExportDialog
 from tui.results.log_pane import log_sheet
 from tui.results.pane_parts import UNREAD
 from tui.results.scores_pane import scores_sheet
-from tui.results.simulation import SimulationPane
+from tui.results.simulation_pane import SimulationPane
 from tui.shell.dialogs import Confirm, PickPath
 
 Opened = Any
@@ -65,7 +65,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Callable[..
 
 async def test_a_defect_of_a_view_leaves_no_reading_in_the_title(opened: Opened, held: Callable[..., Held]) -> None:
     """The title said "reading ..." until something else was read; the view says now why it is empty."""
-    reading = held("tui.results.simulation.log_sheet", log_sheet)
+    reading = held("tui.results.simulation_pane.log_sheet", log_sheet)
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
@@ -81,7 +81,7 @@ async def test_a_defect_of_a_view_leaves_no_reading_in_the_title(opened: Opened,
 
 async def test_the_problem_of_a_view_is_not_shown_above_another(opened: Opened, held: Callable[..., Held]) -> None:
     """It stood above all views, also those that had been read, until the file changed."""
-    reading = held("tui.results.simulation.scores_sheet", scores_sheet)
+    reading = held("tui.results.simulation_pane.scores_sheet", scores_sheet)
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
@@ -106,7 +106,7 @@ async def test_a_reading_that_fails_after_the_user_has_left_says_nothing(
     opened: Opened, held: Callable[..., Held]
 ) -> None:
     """Neither where another view is in sight, nor in the list."""
-    reading = held("tui.results.simulation.scores_sheet", scores_sheet)
+    reading = held("tui.results.simulation_pane.scores_sheet", scores_sheet)
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
@@ -118,11 +118,11 @@ async def test_a_reading_that_fails_after_the_user_has_left_says_nothing(
         await until(pilot, lambda: not simulation.is_reading("sheet"))
         await pilot.pause()
         assert not simulation.has_class("troubled")
-        again = held("tui.results.simulation.scores_sheet", scores_sheet)
+        again = held("tui.results.simulation_pane.scores_sheet", scores_sheet)
         await pilot.press("S")
         await until(pilot, again.begun.is_set)
         await pilot.press("escape")
-        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+        await until(pilot, lambda: the_screen(pilot).place == "list")
         again.end(OSError("too late"))
         await until(pilot, lambda: not simulation.is_reading("sheet"))
         await pilot.pause()
@@ -133,14 +133,14 @@ async def test_a_negotiation_does_not_open_over_what_the_user_went_to(
     opened: Opened, held: Callable[..., Held]
 ) -> None:
     """Reading all messages takes seconds in large results; its dialog opened over the list of simulations."""
-    reading = held("tui.results.simulation.said_about", lambda *_: ())
+    reading = held("tui.results.simulation_pane.said_about", lambda *_: ())
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
         await pilot.press("enter")
         await until(pilot, reading.begun.is_set)
         await pilot.press("escape")
-        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+        await until(pilot, lambda: the_screen(pilot).place == "list")
         reading.end()
         await until(pilot, lambda: not the_screen(pilot).simulation.is_reading("said"))
         await pilot.pause()
@@ -160,7 +160,7 @@ async def test_escape_stops_the_opening_of_a_simulation(opened: Opened, held: Ca
         assert text(pilot, ".finding .count") == "1 simulation"
         reading.end(OSError("too late"))
         await pilot.pause()
-        assert the_screen(pilot).place == "catalogue"
+        assert the_screen(pilot).place == "list"
         assert notices(pilot) == []
 
 
@@ -263,7 +263,7 @@ async def test_reading_a_simulation_again_is_not_an_opening(opened: Opened) -> N
         await listed(pilot, 1)
         await opened_first(pilot)
         await pilot.press("ctrl+l", "escape")
-        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+        await until(pilot, lambda: the_screen(pilot).place == "list")
         await until(pilot, lambda: not the_screen(pilot).simulation.is_reading("open"))
         await pilot.pause()
         assert text(pilot, ".finding .count") == "1 simulation"

@@ -64,7 +64,7 @@ async def test_the_screens(
         await until(pilot, lambda: len(table(pilot, "#runs").rows) == 4)
         assert await still(pilot) == picture(name="all runs")
         await pilot.press("escape")
-        await until(pilot, lambda: the_screen(pilot).catalogue.table.has_focus)
+        await until(pilot, lambda: the_screen(pilot).simulation_list.table.has_focus)
         await pilot.press("e")
         await dialog(pilot, ExportDialog)
         assert await still(pilot) == picture(name="export")

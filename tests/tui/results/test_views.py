@@ -112,7 +112,7 @@ async def test_contracts_are_sorted_found_and_copied_by_keys(opened: Opened) -> 
         await until(pilot, lambda: len(rows.rows) == every)
         assert the_screen(pilot).place == "simulation"
         await pilot.press("escape")
-        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+        await until(pilot, lambda: the_screen(pilot).place == "list")
 
 
 @pytest.mark.long
@@ -135,7 +135,7 @@ async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
         await pilot.press("c")
         await until(pilot, lambda: pilot.app.clipboard == rows.rows[int(rows.scroll_offset.y) + 2].job_id)
         await click(pilot, pilot.app.screen.query_one("#simulation BackLink"))
-        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+        await until(pilot, lambda: the_screen(pilot).place == "list")
 
 
 @pytest.mark.long

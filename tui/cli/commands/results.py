@@ -51,9 +51,9 @@ def list_(
     from tui.cli.output import output
     from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
-    from tui.results import ResultsIndex
+    from tui.results import ResultsFolder
 
-    entries = ResultsIndex(folder).look()
+    entries = ResultsFolder(folder).look()
     sweeps = _sweeps_json(sweep_files(folder))
     if as_json:
         more = {"sweeps": sweeps} if sweeps else {}

@@ -24,11 +24,11 @@ from tui.results.comparison.comparison_model import ComparisonSheet, FigureRow, 
 from tui.results.comparison.interval_chart import Intervals
 from tui.results.file_access import FilePane
 from tui.results.pane_parts import BackLink, stamp, state_cell
-from tui.results.results_index import IndexEntry
+from tui.results.simulation_states import ListedSimulation
 from tui.shell import Dialog, Footer
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 
-_ENTRIES: tuple[Column[IndexEntry], ...] = (
+_ENTRIES: tuple[Column[ListedSimulation], ...] = (
     Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
     Column("scenario", lambda entry: entry.listed.scenario),
     Column("algorithm", lambda entry: entry.listed.algorithm, 11),
@@ -49,7 +49,7 @@ class OtherChooser(Dialog[Path | None]):
     OtherChooser VirtualTable { background: $surface; }
     """
 
-    def __init__(self, entries: tuple[IndexEntry, ...]) -> None:
+    def __init__(self, entries: tuple[ListedSimulation, ...]) -> None:
         super().__init__()
         self._books = entries
 
@@ -57,7 +57,7 @@ class OtherChooser(Dialog[Path | None]):
         """Yield the readable simulations."""
         with Vertical() as box:
             box.border_title = "Compare with"
-            yield VirtualTable[IndexEntry](
+            yield VirtualTable[ListedSimulation](
                 _ENTRIES, key=lambda entry: entry.path, empty="No other simulation to compare with yet"
             )
         yield Footer()
@@ -73,7 +73,7 @@ class OtherChooser(Dialog[Path | None]):
         self.in_order(self._choose)
 
     def _choose(self) -> None:
-        entry: IndexEntry | None = self.query_one(VirtualTable).row
+        entry: ListedSimulation | None = self.query_one(VirtualTable).row
         if entry is not None:
             self.dismiss(entry.path)
 

@@ -12,7 +12,7 @@ import pytest
 import ssmic
 from tui.child_process import frame, read_frame_blocking
 from tui.run.simulation_messages import BusMessages, SimulationEnded
-from tui.run.simulation_server import _Parent, summaries
+from tui.run.simulation_process import _Parent, summaries
 
 
 async def test_the_end_of_a_run_arrives_though_nothing_was_read_before() -> None:

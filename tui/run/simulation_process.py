@@ -1,4 +1,4 @@
-"""The process that runs a simulation for the application: `python -m tui.run.simulation_server`.
+"""The process that runs a simulation for the application: `python -m tui.run.simulation_process`.
 
 It receives tasks over its standard input, and reports over its standard output. It ends its runs, and keeps all
 contracts, on request and when its standard input ends, so it never outlives the application. It judges expectations

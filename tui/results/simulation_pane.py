@@ -28,9 +28,9 @@ from tui.results.file_access import FilePane, OpenedSimulation, open_simulation,
 from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.pane_parts import STATES, UNREAD, BackLink, notes_of
-from tui.results.results_index import is_in_progress, shown_state, stamp_of
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
+from tui.results.simulation_states import is_in_progress, shown_state, stamp_of
 from tui.shell import Answer, ChooseOne, Confirm, shown_zone
 from tui.street_groups import MOST_LISTED
 from tui.widgets import Chart, TextChoice, VirtualTable

@@ -1,4 +1,4 @@
-"""The index of a results folder: each file's state (running, done, not ended, ...), and when its simulation began."""
+"""The state of each simulation in a results folder (running, done, not ended, ...), and when it began."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _IN_PROGRESS = {"running": "stale", "beginning": "none"}
 
 
 @dataclass(frozen=True, slots=True)
-class IndexEntry:
-    """A results file in the index."""
+class ListedSimulation:
+    """A simulation in the list, read from its results file."""
 
     listed: ResultsEntry
     made_wall_s: float
@@ -70,19 +70,19 @@ def shown_state(run: RunInfo, *, in_progress: bool) -> str:
     return run.state if in_progress else _IN_PROGRESS.get(run.state, run.state)
 
 
-def entry_of(path: Path) -> IndexEntry:
+def entry_of(path: Path) -> ListedSimulation:
     """Return the entry of a results file."""
     return _entry(stamp_of(path), glance(path), time.time())
 
 
-class ResultsIndex:
-    """Index of a results folder; rereads changed files only."""
+class ResultsFolder:
+    """The simulations in a results folder; rereads changed files only."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._known: dict[Path, tuple[Stamp, ResultsEntry]] = {}
 
-    def look(self) -> tuple[IndexEntry, ...]:
+    def look(self) -> tuple[ListedSimulation, ...]:
         """Return the current entries, newest first.
 
         Raises:
@@ -90,7 +90,7 @@ class ResultsIndex:
         """
         now_wall_s = time.time()
         known = {}
-        for path in results_files(self.folder):
+        for path in results_files(self.path):
             stamp = stamp_of(path)
             before = self._known.get(path)
             known[path] = before if before is not None and before[0] == stamp else (stamp, glance(path))
@@ -99,7 +99,7 @@ class ResultsIndex:
         return tuple(sorted(entries, key=lambda entry: (entry.made_wall_s, entry.path.name), reverse=True))
 
 
-def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
+def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> ListedSimulation:
     made_wall_s = written_wall_s = _written_wall_s(stamp)
     if listed.created_utc:
         try:
@@ -111,7 +111,7 @@ def _entry(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
         listed.path, stamp, now_wall_s, is_beginning=state == "beginning"
     ):
         state = "broken" if listed.problem else _IN_PROGRESS[state]
-    return IndexEntry(listed, made_wall_s, state)
+    return ListedSimulation(listed, made_wall_s, state)
 
 
 def _is_being_written(path: Path, stamp: Stamp, now_wall_s: float, *, is_beginning: bool = False) -> bool:

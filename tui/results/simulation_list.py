@@ -20,14 +20,14 @@ from scenarios.results import DEFAULT_FOLDER
 from tui.formatting import percent
 from tui.results.file_access import FilePane
 from tui.results.pane_parts import stamp, state_cell
-from tui.results.results_index import IndexEntry, ResultsIndex
+from tui.results.simulation_states import ListedSimulation, ResultsFolder
 from tui.shell import EmptyState
 from tui.widgets import Cell, Column, VirtualTable
 
 MARK = "◆"
 
 
-class ResultsTable(VirtualTable[IndexEntry]):
+class ResultsTable(VirtualTable[ListedSimulation]):
     """The table of simulations."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,7 +36,7 @@ class ResultsTable(VirtualTable[IndexEntry]):
     ]
 
 
-def _runs(entry: IndexEntry) -> Cell:
+def _runs(entry: ListedSimulation) -> Cell:
     listed = entry.listed
     if listed.problem:
         return ""
@@ -44,26 +44,28 @@ def _runs(entry: IndexEntry) -> Cell:
     return str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
 
 
-def _about(entry: IndexEntry) -> Cell:
+def _about(entry: ListedSimulation) -> Cell:
     listed = entry.listed
     return (listed.problem, "bad") if listed.problem else (listed.path.name, "muted")
 
 
-class Catalogue(FilePane):
+class SimulationList(FilePane):
     """The list, with details of the selected simulation."""
 
     SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
-    Catalogue { height: 1fr; }
-    Catalogue ContentSwitcher { height: 1fr; }
-    Catalogue .finding { height: 1; background: $surface; }
-    Catalogue .finding .folder { width: auto; max-width: 50%; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
-    Catalogue .finding Input { width: 1fr; background: $boost; }
-    Catalogue .finding .count { width: auto; padding: 0 1; color: $text-muted; }
-    Catalogue #index { height: 1fr; }
-    Catalogue #about { width: 46; height: 1fr; padding: 1 2; border-left: solid $border; }
-    .-narrow Catalogue #index { layout: vertical; }
-    .-narrow Catalogue #about {
+    SimulationList { height: 1fr; }
+    SimulationList ContentSwitcher { height: 1fr; }
+    SimulationList .finding { height: 1; background: $surface; }
+    SimulationList .finding .folder {
+        width: auto; max-width: 50%; padding: 0 1; color: $text-muted; text-wrap: nowrap;
+    }
+    SimulationList .finding Input { width: 1fr; background: $boost; }
+    SimulationList .finding .count { width: auto; padding: 0 1; color: $text-muted; }
+    SimulationList #index { height: 1fr; }
+    SimulationList #about { width: 46; height: 1fr; padding: 1 2; border-left: solid $border; }
+    .-narrow SimulationList #index { layout: vertical; }
+    .-narrow SimulationList #about {
         width: 1fr; height: 5; padding: 0 1; border-left: none; background: $panel;
     }
     """
@@ -76,9 +78,9 @@ class Catalogue(FilePane):
             self.path = path
 
     def __init__(self) -> None:
-        super().__init__(id="catalogue")
-        self.results_index = ResultsIndex(DEFAULT_FOLDER)
-        self.entries: tuple[IndexEntry, ...] = ()
+        super().__init__(id="list")
+        self.folder = ResultsFolder(DEFAULT_FOLDER)
+        self.entries: tuple[ListedSimulation, ...] = ()
         self.marked: tuple[Path, ...] = ()
         """Those that are to be compared, in the order in which they were marked."""
         self._is_looked = False
@@ -87,7 +89,7 @@ class Catalogue(FilePane):
 
     def compose(self) -> ComposeResult:
         """The list, or what to do while there is nothing."""
-        columns: tuple[Column[IndexEntry], ...] = (
+        columns: tuple[Column[ListedSimulation], ...] = (
             Column(" ", lambda entry: (MARK if entry.path in self.marked else "", "accent"), 1),
             Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
             Column("scenario", lambda entry: entry.listed.scenario or (entry.path.stem, "muted"), 16, 12, wide=28),
@@ -125,12 +127,12 @@ class Catalogue(FilePane):
                 yield Static("", id="about")
 
     @property
-    def table(self) -> VirtualTable[IndexEntry]:
+    def table(self) -> VirtualTable[ListedSimulation]:
         """The simulations."""
         return self.query_one("#entries", VirtualTable)
 
     @property
-    def entry(self) -> IndexEntry | None:
+    def entry(self) -> ListedSimulation | None:
         """The simulation under the cursor."""
         return self.table.row
 
@@ -139,16 +141,16 @@ class Catalogue(FilePane):
     def look(self) -> None:
         """Reload the folder, unless already in progress."""
         if not self.is_reading("look"):
-            self.read("look", self.results_index.look, self._found, self._not_found)
+            self.read("look", self.folder.look, self._found, self._not_found)
 
     def show_folder(self, folder: Path) -> None:
         """Switch to another folder."""
-        self.results_index = ResultsIndex(folder)
+        self.folder = ResultsFolder(folder)
         self.marked = ()
         self._is_looked = False
-        self.read("look", self.results_index.look, self._found, self._not_found)
+        self.read("look", self.folder.look, self._found, self._not_found)
 
-    def _found(self, entries: tuple[IndexEntry, ...]) -> None:
+    def _found(self, entries: tuple[ListedSimulation, ...]) -> None:
         if self._is_looked and entries == self.entries:
             return
         self.entries = entries
@@ -173,7 +175,7 @@ class Catalogue(FilePane):
         wanted = self.query_one(Input).value.strip().casefold()
         found = [entry for entry in self.entries if wanted in _names(entry)] if wanted else self.entries
         self.table.show_rows(found)
-        self.query_one(".folder", Static).update(f"{self.results_index.folder}/")
+        self.query_one(".folder", Static).update(f"{self.folder.path}/")
         self._explain()
         self._show_count()
 
@@ -255,7 +257,7 @@ class Catalogue(FilePane):
         event.stop()
         self.post_message(self.Asked(event.row.path))
 
-    def _description(self, entry: IndexEntry, *, is_wide: bool) -> Table | Text:
+    def _description(self, entry: ListedSimulation, *, is_wide: bool) -> Table | Text:
         listed = entry.listed
         rows = [
             ("supply", listed.supply),
@@ -288,7 +290,7 @@ class Catalogue(FilePane):
         return table
 
 
-def _problem(entry: IndexEntry) -> Text:
+def _problem(entry: ListedSimulation) -> Text:
     text = Text()
     if entry.state == "beginning":
         text.append("A simulation is starting.", "bold")
@@ -297,13 +299,13 @@ def _problem(entry: IndexEntry) -> Text:
     return text.append(f"\n{entry.path}\n{entry.listed.problem}.")
 
 
-def _names(entry: IndexEntry) -> str:
+def _names(entry: ListedSimulation) -> str:
     listed = entry.listed
     how = listed.algorithm_and_supply, listed.supply
     parts = (entry.path.name, listed.scenario, *how, listed.broker, listed.problem)
     return " ".join(parts).casefold()
 
 
-def readable(entries: Sequence[IndexEntry]) -> tuple[IndexEntry, ...]:
+def readable(entries: Sequence[ListedSimulation]) -> tuple[ListedSimulation, ...]:
     """Return the simulations that can be opened."""
     return tuple(entry for entry in entries if not entry.listed.problem)

@@ -23,7 +23,7 @@ from scenarios.simulation.simulation import Simulation, open_simulation
 from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.energy_sheet_view import SheetPane
-from tui.results.results_index import entry_of
+from tui.results.simulation_states import entry_of
 from tui.shell.dialogs import PickPath
 from tui.shell.navigation import CompareResults, OpenResults
 
@@ -109,7 +109,7 @@ async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Open
             await until(pilot, partial(explained, pilot, problem))
             await pilot.press("enter")
             await until(pilot, partial(announced, pilot, problem))
-            assert the_screen(pilot).place == "catalogue"
+            assert the_screen(pilot).place == "list"
         await pilot.press("e")
         await until(pilot, lambda: notices(pilot)[-1][0] == "error")
 
@@ -120,7 +120,7 @@ async def test_a_run_in_progress_is_followed(
 ) -> None:
     """It updates in the list and when opened; a new file appears automatically."""
     monkeypatch.setattr(
-        "tui.results.results_index.FRESH_WALL_S", 3600
+        "tui.results.simulation_states.FRESH_WALL_S", 3600
     )  # a busy machine may be slower than a run that is dead
     scenario = load_scenario("street")
     async with opened(first_area="results") as pilot:
