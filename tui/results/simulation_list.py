@@ -128,7 +128,7 @@ class SimulationList(FilePane):
 
     @property
     def table(self) -> VirtualTable[ListedSimulation]:
-        """The simulations."""
+        """One row per simulation that the search leaves."""
         return self.query_one("#entries", VirtualTable)
 
     @property
