@@ -55,6 +55,13 @@ from .job_register import (
     JobRegister as JobRegister,
     addition_problem as addition_problem,
 )
+from .job_sequencing import (
+    Busy as Busy,
+    PendingRun as PendingRun,
+    can_run_in_sequence as can_run_in_sequence,
+    largest_sequence as largest_sequence,
+    open_starts as open_starts,
+)
 from .manager import (
     LedgerEntry as LedgerEntry,
     LedgerEvent as LedgerEvent,
@@ -97,7 +104,9 @@ from .model import (
     Device as Device,
     House as House,
     Job as Job,
+    Starts as Starts,
     consumer_agent as consumer_agent,
+    covers as covers,
 )
 from .plugins import (
     AGENTS as AGENTS,
@@ -107,15 +116,6 @@ from .plugins import (
     load_plugin as load_plugin,
     plugin_name as plugin_name,
     plugin_of as plugin_of,
-)
-from .possible_starts import (
-    Busy as Busy,
-    PendingRun as PendingRun,
-    Starts as Starts,
-    can_run_in_sequence as can_run_in_sequence,
-    covers as covers,
-    largest_sequence as largest_sequence,
-    open_starts as open_starts,
 )
 from .producer import (
     MakeProducerSupply as MakeProducerSupply,

@@ -51,9 +51,8 @@ from agents.messages import (
     Join,
     Leave,
 )
-from agents.model import MANAGER, TIMELINE, TOGETHER, Contract, Job
+from agents.model import MANAGER, TIMELINE, TOGETHER, Contract, Job, Starts
 from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, wrong_result
-from agents.possible_starts import Starts
 from agents.ranking import RANKED, NegotiationSettings
 from agents.whole_supply import WholeConsumerSupply
 from broker import PluginError, UnknownCoroutineError

@@ -11,8 +11,7 @@ from typing import Protocol
 
 from agents.job_lifecycle import ConsumerJob, JobNegotiation, JobOwner
 from agents.messages import AnyMessage, ChangePrices, ContractVoid
-from agents.model import Contract, Job
-from agents.possible_starts import Starts
+from agents.model import Contract, Job, Starts
 from broker.hosts import Received
 
 

@@ -11,11 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from agents.model import GRID, Contract, Job
-from agents.possible_starts import (
+from agents.job_sequencing import (
     Busy,
     PendingRun,
-    Starts,
     divide_time,
     largest_sequence,
     latest_starts_s,
@@ -23,6 +21,7 @@ from agents.possible_starts import (
     open_starts,
     overlap,
 )
+from agents.model import GRID, Contract, Job, Starts
 
 MAX_DISPLACED = 6
 """Up to this many jobs, all combinations to displace are tried; with more, each single job, then all."""

@@ -38,8 +38,7 @@ from agents.device_events import DeviceEvent, ExecutionOutcome, JobState
 from agents.energy import MAX_DURATION_S, MAX_SENT_POINTS, MAX_WH, CumulativeSeries, LoadProfile, Production
 from agents.headroom import View
 from agents.job_register import DIGEST_CHARACTERS, MAX_DIGESTS
-from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
-from agents.possible_starts import Starts
+from agents.model import AgentId, Contract, ContractId, Id, Job, Starts, TimeS
 from agents.scheduling import AlgorithmSettings
 from agents.shares import MAX_SHARES, Runs, Share
 from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S

@@ -41,6 +41,8 @@ ContractId = Annotated[str, Field(max_length=400)]
 AgentId = Annotated[str, Field(min_length=1, max_length=MAX_AGENT_CHARACTERS)]
 """Id of an agent; a consumer's is its house's and its device's id, percent-encoded."""
 DeviceType = Literal["consumer", "producer"]
+Starts = tuple[tuple[int, int], ...]
+"""Allowed starts of a job: intervals of a first and a last second, both inclusive, ascending and disjoint."""
 
 
 class Device(BaseModel):
@@ -175,3 +177,8 @@ class Contract(BaseModel):
             return (self.producer,)
         rest_wh = self.energy_wh - sum(share.energy_wh for share in self.shares)
         return (*self.producers, GRID) if rest_wh >= LEAST_REST_WH else self.producers
+
+
+def covers(starts: Starts, start_s: int) -> bool:
+    """Return whether a start is among the allowed ones."""
+    return any(first_s <= start_s <= last_s for first_s, last_s in starts)

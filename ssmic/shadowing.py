@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-_MARKS = {"agents": "possible_starts", "broker": "identifiers", "scenarios": "scenario", "tui": "exit_codes"}
+_MARKS = {"agents": "job_sequencing", "broker": "identifiers", "scenarios": "scenario", "tui": "exit_codes"}
 """By package of ssmic, a module that it contains."""
 
 

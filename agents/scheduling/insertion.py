@@ -17,7 +17,7 @@ from functools import cached_property
 from random import Random
 
 from agents.energy import FloatArray
-from agents.possible_starts import Starts
+from agents.model import Starts
 from agents.scheduling.blas_threads import one_blas_thread
 from agents.scheduling.compulsory_draw import CompulsoryDraw
 from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Task

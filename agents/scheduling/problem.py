@@ -8,7 +8,7 @@ from random import Random
 from typing import Protocol, TypeVar
 
 from agents.energy import LoadProfile, Outlook, Production
-from agents.possible_starts import Starts, covers
+from agents.model import Starts, covers
 
 _Kept = TypeVar("_Kept")
 

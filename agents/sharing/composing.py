@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, IntArray, LoadProfile
-from agents.possible_starts import Starts
+from agents.model import Starts
 from agents.shares import MINUTE_S, load_mwh
 from agents.sharing.energy_prices import EnergyPrices
 from agents.sharing.supply_settings import Preference, comes_first

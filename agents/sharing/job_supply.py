@@ -13,8 +13,7 @@ import numpy as np
 
 from agents.energy import IntArray
 from agents.messages import Offer
-from agents.model import GRID, SHARED, Job
-from agents.possible_starts import Starts
+from agents.model import GRID, SHARED, Job, Starts
 from agents.shares import MINUTE_S, Share, add_at, is_same, load_mwh, packed, shares_of, unpacked
 from agents.sharing.composing import Composition, Offers, compose, cost_of, start_on_grid
 from agents.sharing.energy_prices import EnergyPrices, PriceView

@@ -54,8 +54,7 @@ from agents.messages import (
     SharesAnswered,
     Withdraw,
 )
-from agents.model import MANAGER, Job
-from agents.possible_starts import Starts
+from agents.model import MANAGER, Job, Starts
 from agents.shares import MINUTE_S, packed, shares_of, unpacked
 from agents.sharing.job_supply import NOTHING_MWH, JobSupply, KnownOffer
 from broker.hosts import AgentLostError, Received, TimedOut

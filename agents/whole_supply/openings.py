@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from agents.headroom import uncommitted_of
 from agents.job_needs import JobNeeds
-from agents.possible_starts import Starts
+from agents.model import Starts
 from agents.scheduling import ProducerState, Scheduler, Task
 from agents.whole_supply.provisional_promises import Provisional
 

@@ -30,8 +30,7 @@ from agents.messages import (
     Release,
     Withdraw,
 )
-from agents.model import GRID, MANAGER, Contract, Job
-from agents.possible_starts import Starts, covers
+from agents.model import GRID, MANAGER, Contract, Job, Starts, covers
 from agents.whole_supply.provisional_promises import MAX_PUSHES, is_firm
 from agents.whole_supply.whole_job_negotiation import WholeJobNegotiation, WholeJobOwner
 from broker.hosts import AgentLostError, Received

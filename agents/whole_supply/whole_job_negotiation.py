@@ -31,8 +31,7 @@ from agents.messages import (
     Request,
     Withdraw,
 )
-from agents.model import MANAGER, Job
-from agents.possible_starts import Starts, covers
+from agents.model import MANAGER, Job, Starts, covers
 from agents.ranking import ROUNDS_TO_ASK, NegotiationSettings
 from broker.hosts import AgentLostError, AskLapsedError, Received, TimedOut
 

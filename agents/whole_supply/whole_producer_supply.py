@@ -34,8 +34,7 @@ from agents.messages import (
     Request,
     Withdraw,
 )
-from agents.model import MANAGER, Job
-from agents.possible_starts import Starts, covers
+from agents.model import MANAGER, Job, Starts, covers
 from agents.producer import Producer
 from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.whole_supply.openings import DeclinedJobs

@@ -132,7 +132,7 @@ class SharedSchedule:
     def best_start_beside_others(self, task: int) -> SharedStart:
         """Let a task run at the same time as others of its device from now on, and return its best start.
 
-        That there is a sequence of all jobs is known, but the search for it is limited (`agents.possible_starts`).
+        That there is a sequence of all jobs is known, but the search for it is limited (`agents.job_sequencing`).
         """
         for other in self._beside.pop(task, ()):
             self._beside[other] = [beside for beside in self._beside.get(other, ()) if beside != task]

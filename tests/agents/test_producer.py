@@ -32,8 +32,7 @@ from agents.messages import (
     Request,
     Withdraw,
 )
-from agents.model import MANAGER, TIMELINE, Job
-from agents.possible_starts import Starts
+from agents.model import MANAGER, TIMELINE, Job, Starts
 from agents.producer import Producer
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import ProducerState, Rejection, Replanning, Schedule, Task

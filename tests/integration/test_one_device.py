@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from agents import possible_starts
+from agents import job_sequencing
 from agents.model import GRID, TOGETHER, Contract, Job
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
@@ -219,7 +219,7 @@ def test_many_jobs_of_mixed_lengths_follow_one_another(
     monkeypatch: pytest.MonkeyPatch, *, patient: bool, most_sets: int
 ) -> None:
     """Twenty that could all meet: with all orders tried, and where that takes too much effort."""
-    monkeypatch.setattr(possible_starts, "MAX_SETS", most_sets)
+    monkeypatch.setattr(job_sequencing, "MAX_SETS", most_sets)
     dice = Random(20)
     jobs = []
     for i in range(20):

@@ -6,18 +6,18 @@ from itertools import combinations, pairwise, product
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from agents import possible_starts
-from agents.possible_starts import (
+from agents import job_sequencing
+from agents.job_sequencing import (
     Busy,
     PendingRun,
     can_run_in_sequence,
-    covers,
     divide_time,
     free_starts,
     largest_sequence,
     latest_starts_s,
     open_starts,
 )
+from agents.model import covers
 
 HOUR_S = 3600
 
@@ -77,7 +77,7 @@ def test_open_starts_are_those_after_which_every_other_job_finds_room(
     jobs, busy = device
     if not all(run.earliest_start_s >= 0 for run in jobs):
         return
-    group = next(group for group in possible_starts._groups(jobs) if jobs[0] in group)
+    group = next(group for group in job_sequencing._groups(jobs) if jobs[0] in group)
     expected = sorted(
         {starts_s[0] for starts_s in by_brute_force([jobs[0], *(j for j in group if j != jobs[0])], busy)}
     )
@@ -145,8 +145,8 @@ def test_results_with_limited_effort_are_still_valid(
     """Limited effort may miss starts, but never returns a wrong one."""
     jobs, busy = device
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(possible_starts, "MAX_SETS", 0)
-        group = next(group for group in possible_starts._groups(jobs) if jobs[0] in group)
+        patch.setattr(job_sequencing, "MAX_SETS", 0)
+        group = next(group for group in job_sequencing._groups(jobs) if jobs[0] in group)
         possible = by_brute_force([jobs[0], *(j for j in group if j != jobs[0])], busy)
         assert set(seconds(open_starts(jobs[0], jobs[1:], busy))) <= {starts_s[0] for starts_s in possible}
         latest_s = latest_starts_s(jobs, busy)

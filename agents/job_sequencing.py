@@ -15,8 +15,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-Starts = tuple[tuple[int, int], ...]
-"""Allowed starts: intervals of a first and a last second, both inclusive, ascending and disjoint."""
+from agents.model import Starts
+
 Busy = Sequence[tuple[int, int]]
 """Times at which a device runs: intervals from a second until just before another one, in any order."""
 
@@ -181,11 +181,6 @@ def overlap(begin_s: int, end_s: int, busy: Busy) -> bool:
         busy: The busy times.
     """
     return any(begin_s < other_end_s and other_begin_s < end_s for other_begin_s, other_end_s in busy)
-
-
-def covers(starts: Starts, start_s: int) -> bool:
-    """Return whether a start is among the allowed ones."""
-    return any(first_s <= start_s <= last_s for first_s, last_s in starts)
 
 
 @dataclass(frozen=True, slots=True)
