@@ -13,10 +13,10 @@ from .community_bills import (
     MemberBill as MemberBill,
     community_account as community_account,
 )
-from .energy_split import (
-    ConsumptionSplit as ConsumptionSplit,
-    EnergySplit as EnergySplit,
-    split_energy as split_energy,
+from .energy_breakdown import (
+    ConsumptionBreakdown as ConsumptionBreakdown,
+    EnergyBreakdown as EnergyBreakdown,
+    break_down_energy as break_down_energy,
 )
 from .kpis import (
     DEFAULT_INTERVAL_S as DEFAULT_INTERVAL_S,
@@ -57,8 +57,8 @@ __all__ = [
     "MINUTE_S",
     "Bill",
     "CommunityAccount",
-    "ConsumptionSplit",
-    "EnergySplit",
+    "ConsumptionBreakdown",
+    "EnergyBreakdown",
     "Figure",
     "IntArray",
     "IntervalError",
@@ -72,6 +72,7 @@ __all__ = [
     "averaged_over",
     "bills",
     "bills_of",
+    "break_down_energy",
     "community_account",
     "compute_kpis",
     "figures_json",
@@ -85,6 +86,5 @@ __all__ = [
     "rest_wh",
     "sample_statistics",
     "settle",
-    "split_energy",
     "statistics_by_figure",
 ]

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from agents import FloatArray
-from scenarios.metrics import Bill, ConsumptionSplit, MemberBill, Settlement
+from scenarios.metrics import Bill, ConsumptionBreakdown, MemberBill, Settlement
 from scenarios.results.schema import has_table
 from scenarios.results.untrusted_values import MOST_RUN_S, decompressed
 
@@ -78,7 +78,7 @@ class HouseholdRow:
 
     house: str
     """Id of the house; of a sum, its title."""
-    split: ConsumptionSplit
+    breakdown: ConsumptionBreakdown
     produced_wh: float
     """By the house's own panels."""
     sold_wh: float

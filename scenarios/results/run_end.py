@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from agents import SHARED, FloatArray, Job, LedgerEntry, ledger_sha256
-from scenarios.metrics import Settlement, account_of, bills_of, compute_kpis, producer_houses, settle, split_energy
+from scenarios.metrics import Settlement, account_of, bills_of, break_down_energy, compute_kpis, producer_houses, settle
 from scenarios.realised_scenario import RealisedScenario
 from scenarios.results.bill_rows import account_rows, bill_rows, write_bills
 from scenarios.results.connection import now_utc
@@ -122,7 +122,7 @@ class SettledRun:
         if minute_rows(settlement) <= most_minute_rows:
             _write_minutes(connection, run, settlement)
         else:
-            energy = split_energy(settlement, self._houses)
+            energy = break_down_energy(settlement, self._houses)
             contracts = contract_rows(settlement, self.entries, self._houses)
             members = {} if account is None else account.members
             write_overview(connection, run, settlement, households_of(energy, contracts, self._bills), members)

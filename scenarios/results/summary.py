@@ -65,7 +65,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
     """
     realised, loaded = results.realised(run.run), load_run(results, run.run)
     scenario = realised.scenario
-    settled, ledger, split = loaded.settlement, loaded.ledger, loaded.split
+    settled, ledger, breakdown = loaded.settlement, loaded.ledger, loaded.breakdown
     account = account_of(scenario, settled, loaded.producer_houses)
     billed = bills_of(scenario, settled, loaded.producer_houses, account)
     figures = compute_kpis(
@@ -95,14 +95,14 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
             {"n": one.n, "time": one.at_s, "do": one.action.do, "what": action_in_words(one.action)}
             for one in results.run_events(run.run)
         ],
-        "by_house": {house: asdict(of) for house, of in split.by_house.items()},
+        "by_house": {house: asdict(of) for house, of in breakdown.by_house.items()},
         "by_device": [
-            {"house": house, "device": device, **asdict(of)} for (house, device), of in split.by_device.items()
+            {"house": house, "device": device, **asdict(of)} for (house, device), of in breakdown.by_device.items()
         ],
         "by_producer": {
-            producer: asdict(of) for producer, of in split.by_producer.items() if producer not in empty_places
+            producer: asdict(of) for producer, of in breakdown.by_producer.items() if producer not in empty_places
         },
-        "by_hour": [asdict(hour) for hour in split.by_hour],
+        "by_hour": [asdict(hour) for hour in breakdown.by_hour],
         "bills": {house: {**asdict(bill), "saving_eur": bill.saving_eur} for house, bill in billed.items()},
         "community": None if account is None else account.as_dict(),
     }

@@ -9,19 +9,19 @@ from agents import LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     Bill,
-    ConsumptionSplit,
-    EnergySplit,
+    ConsumptionBreakdown,
+    EnergyBreakdown,
     Kpis,
     MemberBill,
     SampleStatistics,
     Settlement,
     account_of,
     bills_of,
+    break_down_energy,
     compute_kpis,
     load_factor,
     peak_to_average,
     producer_houses,
-    split_energy,
     statistics_by_figure,
 )
 from scenarios.prices import TariffChange
@@ -40,7 +40,7 @@ class NeighbourhoodView:
     covered_share: float
     """Share of the planned time that the figures cover; 1 for a completed run."""
     kpis: Kpis
-    split: EnergySplit
+    breakdown: EnergyBreakdown
     contracts: tuple[ContractRow, ...]
     """Ordered by start, then contract id."""
     day: PowerProfile
@@ -60,7 +60,7 @@ class HouseView:
     """The house's id."""
     name: str
     """The house's name for users."""
-    split: ConsumptionSplit
+    breakdown: ConsumptionBreakdown
     """Sources of the energy of its jobs and base load."""
     produced_wh: float
     """By the house's own panels."""
@@ -106,7 +106,7 @@ class RunResults:
     settlement: Settlement
     producer_houses: dict[str, str]
     """House id, by producer id."""
-    split: EnergySplit
+    breakdown: EnergyBreakdown
     contracts: tuple[ContractRow, ...]
     """The standing ones."""
     tariff_changes: tuple[TariffChange, ...] = ()
@@ -127,7 +127,7 @@ def load_run(results: ResultsReader, run: int) -> RunResults:
         ledger=ledger,
         settlement=settled,
         producer_houses=houses,
-        split=split_energy(settled, houses),
+        breakdown=break_down_energy(settled, houses),
         contracts=contract_rows(settled, ledger, houses),
         tariff_changes=results.scenario_of(run).tariff_changes,
     )
@@ -161,7 +161,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
             interval_s=interval_s,
             bills=bills,
         ),
-        split=loaded.split,
+        breakdown=loaded.breakdown,
         contracts=loaded.contracts,
         day=power_profile(minutes_of(settled), interval_s),
         bills=bills,
@@ -170,11 +170,11 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
 
 def household_rows(view: NeighbourhoodView) -> tuple[HouseholdRow, ...]:
     """Return the households side by side, in the scenario's order."""
-    return households_of(view.split, view.contracts, view.bills)
+    return households_of(view.breakdown, view.contracts, view.bills)
 
 
 def households_of(
-    energy: EnergySplit, contracts: Sequence[ContractRow], bills: Mapping[str, Bill]
+    energy: EnergyBreakdown, contracts: Sequence[ContractRow], bills: Mapping[str, Bill]
 ) -> tuple[HouseholdRow, ...]:
     """Return the households side by side, in the scenario's order.
 
@@ -194,8 +194,8 @@ def households_of(
     for producer in energy.by_producer.values():
         sold_wh[producer.house] += producer.base_load_sold_wh
     return tuple(
-        HouseholdRow(house, split, produced_wh[house], sold_wh[house], bills.get(house))
-        for house, split in energy.by_house.items()
+        HouseholdRow(house, breakdown, produced_wh[house], sold_wh[house], bills.get(house))
+        for house, breakdown in energy.by_house.items()
     )
 
 
@@ -206,12 +206,12 @@ def household_total(title: str, rows: Sequence[HouseholdRow]) -> HouseholdRow:
         title: Stands in place of the house.
         rows: At least one.
     """
-    first = rows[0].split
-    split = type(first)(**{f.name: sum(getattr(row.split, f.name) for row in rows) for f in fields(first)})
+    first = rows[0].breakdown
+    breakdown = type(first)(**{f.name: sum(getattr(row.breakdown, f.name) for row in rows) for f in fields(first)})
     bills = [row.bill for row in rows if row.bill is not None]
     bill = sum(bills[1:], start=bills[0]) if bills else None
     produced_wh, sold_wh = sum(row.produced_wh for row in rows), sum(row.sold_wh for row in rows)
-    return HouseholdRow(title, split, produced_wh, sold_wh, bill)
+    return HouseholdRow(title, breakdown, produced_wh, sold_wh, bill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +281,11 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     minutes = minutes_of(settled, house, results.producers_of(house))
     contracts = tuple(c for c in loaded.contracts if c.house == house or any(s.house == house for s in c.shares))
     by_shares_wh = sum(s.delivered_wh for c in contracts if c.house != house for s in c.shares if s.house == house)
-    of_house = (energy for energy in loaded.split.by_producer.values() if energy.house == house)
+    of_house = (energy for energy in loaded.breakdown.by_producer.values() if energy.house == house)
     account = account_of(scenario, settled, loaded.producer_houses)
     row = HouseholdRow(
         house,
-        loaded.split.by_house[house],
+        loaded.breakdown.by_house[house],
         produced_wh=float(minutes.produced_wh.sum()),
         sold_wh=by_shares_wh + sum(energy.base_load_sold_wh for energy in of_house),
         bill=bills_of(scenario, settled, loaded.producer_houses, account).get(house),
@@ -314,16 +314,18 @@ def _house_view(
         member: The lines of its bill; None without an energy community.
         interval_s: See `view_house`.
     """
-    split = row.split
+    energy = row.breakdown
     return HouseView(
         run=info,
         covered_share=results.covered_share(info),
         house=row.house,
         name=dict(results.houses)[row.house],
-        split=split,
+        breakdown=energy,
         produced_wh=row.produced_wh,
         sold_wh=row.sold_wh,
-        self_sufficiency=(split.own_wh + split.neighbours_wh) / split.consumed_wh if split.consumed_wh > 0 else None,
+        self_sufficiency=(energy.own_wh + energy.neighbours_wh) / energy.consumed_wh
+        if energy.consumed_wh > 0
+        else None,
         consumption_peak_to_average=peak_to_average(minutes.consumed_wh, interval_s),
         production_peak_to_average=peak_to_average(minutes.produced_wh, interval_s),
         load_factor=load_factor(minutes.consumed_wh, interval_s),

@@ -81,7 +81,7 @@ def _show_households(console: Console, what: str, rows: Sequence[HouseholdRow], 
 
 
 def _household_cells(row: HouseholdRow) -> list[str]:
-    split = row.split
+    split = row.breakdown
     energies_wh = (
         split.consumed_wh,
         split.own_wh,
@@ -107,7 +107,7 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     name = f'"{view.name}" (id {view.house})' if view.name and view.name != view.house else view.house
     how = unfinished(view.run.state, view.covered_share)
     table = figures_table(f"House {name}, run {view.run.run}, seed {view.run.seed}{f', {how}' if how else ''}")
-    split = view.split
+    split = view.breakdown
     for title, wh in (
         ("Energy consumed", split.consumed_wh),
         ("  from own panels", split.own_wh),
@@ -142,7 +142,7 @@ def house_json(view: HouseView) -> dict[str, Any]:
         "covered_share": view.covered_share,
         "house": view.house,
         "name": view.name,
-        **asdict(view.split),
+        **asdict(view.breakdown),
         "produced_wh": view.produced_wh,
         "sold_wh": view.sold_wh,
         "self_sufficiency": view.self_sufficiency,

@@ -81,8 +81,11 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
     """
     view = view_overview(results, run, interval_s)
     kpis = view.kpis
-    splits = [row.split for row in view.households]
-    own_wh, neighbours_wh = sum(split.own_wh for split in splits), sum(split.neighbours_wh for split in splits)
+    breakdowns = [row.breakdown for row in view.households]
+    own_wh, neighbours_wh = (
+        sum(breakdown.own_wh for breakdown in breakdowns),
+        sum(breakdown.neighbours_wh for breakdown in breakdowns),
+    )
     return Sheet(
         run=view.run,
         house=None,
@@ -113,13 +116,18 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
         IntervalError: The interval is not a positive number of whole minutes.
     """
     view = view_house(results, run, house, interval_s)
-    split = view.split
+    breakdown = view.breakdown
     contracts = tuple(sorted((*view.contracts, *view.supplied), key=lambda row: (row.start_s, row.contract_id)))
     return Sheet(
         run=view.run,
         house=house,
         wholes=_wholes(
-            split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh, view.produced_wh, view.sold_wh
+            breakdown.consumed_wh,
+            breakdown.own_wh,
+            breakdown.neighbours_wh,
+            breakdown.grid_wh,
+            view.produced_wh,
+            view.sold_wh,
         ),
         peaks=_peaks(view.consumption_peak_to_average, view.production_peak_to_average),
         figures=_house_figures(view),
@@ -235,8 +243,8 @@ def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
         ("Jobs of others served", f"{len(view.supplied):,}"),
         ("Load factor", ratio(view.load_factor)),
     ]
-    if view.split.base_load_wh:
-        figures.append(("Base load", figure_text("wh", view.split.base_load_wh)))
+    if view.breakdown.base_load_wh:
+        figures.append(("Base load", figure_text("wh", view.breakdown.base_load_wh)))
     if view.bill is not None:
         figures.append(("Bill", _with_and_without(view.bill.with_eur, view.bill.without_eur, "EUR")))
     if view.member is not None:

@@ -24,39 +24,43 @@ HouseName = tuple[str, str]
 
 
 def _share(row: HouseholdRow) -> Cell:
-    split = row.split
-    if split.consumed_wh <= 0:
+    breakdown = row.breakdown
+    if breakdown.consumed_wh <= 0:
         return "-", "muted"
-    share = (split.own_wh + split.neighbours_wh) / split.consumed_wh
+    share = (breakdown.own_wh + breakdown.neighbours_wh) / breakdown.consumed_wh
     return f"{share:.0%}", "ok" if share >= 0.995 else ""
 
 
 COLUMNS: tuple[Column[HouseholdRow], ...] = (
     Column("household", lambda row: row.house, most=24),
     Column(
-        "consumed", lambda row: column_kwh(row.split.consumed_wh), 8, right=True, sort=lambda r: r.split.consumed_wh
+        "consumed",
+        lambda row: column_kwh(row.breakdown.consumed_wh),
+        8,
+        right=True,
+        sort=lambda r: r.breakdown.consumed_wh,
     ),
-    Column("own", lambda row: column_kwh(row.split.own_wh), 7, right=True, sort=lambda r: r.split.own_wh),
+    Column("own", lambda row: column_kwh(row.breakdown.own_wh), 7, right=True, sort=lambda r: r.breakdown.own_wh),
     Column(
         "neighbours",
-        lambda row: column_kwh(row.split.neighbours_wh),
+        lambda row: column_kwh(row.breakdown.neighbours_wh),
         10,
         right=True,
-        sort=lambda r: r.split.neighbours_wh,
+        sort=lambda r: r.breakdown.neighbours_wh,
     ),
-    Column("grid", lambda row: column_kwh(row.split.grid_wh), 7, right=True, sort=lambda r: r.split.grid_wh),
+    Column("grid", lambda row: column_kwh(row.breakdown.grid_wh), 7, right=True, sort=lambda r: r.breakdown.grid_wh),
     Column(
         "local %",
         _share,
         7,
         right=True,
-        sort=lambda r: (r.split.consumed_wh - r.split.grid_wh) / (r.split.consumed_wh or 1),
+        sort=lambda r: (r.breakdown.consumed_wh - r.breakdown.grid_wh) / (r.breakdown.consumed_wh or 1),
     ),
     Column(
         "produced", lambda row: column_kwh(row.produced_wh), 8, right=True, from_width=66, sort=lambda r: r.produced_wh
     ),
     Column("sold", lambda row: column_kwh(row.sold_wh), 7, right=True, from_width=66, sort=lambda r: r.sold_wh),
-    Column("jobs", lambda row: str(row.split.jobs), 5, right=True, from_width=90, sort=lambda r: r.split.jobs),
+    Column("jobs", lambda row: str(row.breakdown.jobs), 5, right=True, from_width=90, sort=lambda r: r.breakdown.jobs),
     Column(
         "bill EUR",
         lambda row: "-" if row.bill is None else f"{row.bill.with_eur:z,.2f}",

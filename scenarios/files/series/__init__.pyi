@@ -1,3 +1,11 @@
+from .coverage_notes import (
+    MoveStart as MoveStart,
+    Remedy as Remedy,
+    RunDays as RunDays,
+    ScenarioNote as ScenarioNote,
+    ShiftForecasts as ShiftForecasts,
+    coverage_notes as coverage_notes,
+)
 from .energy_lines import (
     read_points as read_points,
     read_referred as read_referred,
@@ -28,14 +36,6 @@ from .table_times import (
 )
 from .tables import (
     forget_tables as forget_tables,
-)
-from .time_coverage import (
-    MoveStart as MoveStart,
-    Remedy as Remedy,
-    RunDays as RunDays,
-    ScenarioNote as ScenarioNote,
-    ShiftForecasts as ShiftForecasts,
-    coverage_notes as coverage_notes,
 )
 
 __all__ = [

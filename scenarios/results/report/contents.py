@@ -198,14 +198,14 @@ class _Contents:
         return {
             **run_header(info, self._start_s, self._results.covered_share(info), figures),
             "houses": self._house_rows(run),
-            "produced": [round(of.produced_wh, 3) for of in run.split.by_producer.values()],
+            "produced": [round(of.produced_wh, 3) for of in run.breakdown.by_producer.values()],
             "peaks": _peaks(run.settlement),
             "base": self._base(run.settlement),
             "given": None
             if run.settlement.base_load is None
             else [
                 [round(of.base_load_wh - of.base_load_sold_wh, 3), round(of.base_load_sold_wh, 3)]
-                for of in run.split.by_producer.values()
+                for of in run.breakdown.by_producer.values()
             ],
             "contracts": self._contract_rows(run) if detailed else None,
             "history": self._history(run) if detailed else None,
@@ -217,10 +217,10 @@ class _Contents:
         scenario = replace(self._scenario, tariff_changes=run.tariff_changes)
         billed = {row.house: row for row in bill_rows(scenario, run.settlement, run.producer_houses)}
         rows: list[list[float | int | None]] = []
-        for house, split in run.split.by_house.items():
-            energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]
+        for house, breakdown in run.breakdown.by_house.items():
+            energies = [breakdown.consumed_wh, breakdown.own_wh, breakdown.neighbours_wh, breakdown.grid_wh]
             money = bill_row(billed[house]) if billed else []
-            rows.append([*(round(wh, 3) for wh in energies), split.jobs, *money])
+            rows.append([*(round(wh, 3) for wh in energies), breakdown.jobs, *money])
         return rows
 
     def _base(self, settled: Settlement) -> dict[str, Any] | None:

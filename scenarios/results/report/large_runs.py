@@ -116,7 +116,7 @@ class _Page:
                     of.jobs,
                     *(bill_row(bills[house]) if house in bills else ()),
                 ]
-                for house, of in ((house, row.split) for house, row in rows.items())
+                for house, of in ((house, row.breakdown) for house, row in rows.items())
             ],
             "sold": [round(row.sold_wh, 3) for row in rows.values()],
             "produced": [round(rows[house].produced_wh, 3) for house in roofs],

@@ -11,7 +11,7 @@ import pytest
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import to_yaml
 from scenarios.files.scenario_from_text import load_text
-from scenarios.files.series.time_coverage import coverage_notes
+from scenarios.files.series.coverage_notes import coverage_notes
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
 
 FILE = """\

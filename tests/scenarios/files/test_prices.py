@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 from scenarios.errors import ScenarioError
 from scenarios.files.dump import to_yaml
 from scenarios.files.scenario_from_text import load_text
-from scenarios.files.series.time_coverage import coverage_notes
+from scenarios.files.series.coverage_notes import coverage_notes
 from scenarios.load import load
 from scenarios.metrics.community_allocation import ALLOCATION_KEYS
 from scenarios.prices import Community, Price, PriceBand, PriceSeries, Tariff, TimeOfUse

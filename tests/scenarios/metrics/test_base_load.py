@@ -13,7 +13,7 @@ from agents.model import Contract
 from scenarios.base_load import net_of_base_loads, own_uses
 from scenarios.metrics.billing import account_of, bills
 from scenarios.metrics.community_allocation import allocate
-from scenarios.metrics.energy_split import BASE_LOAD, split_energy
+from scenarios.metrics.energy_breakdown import BASE_LOAD, break_down_energy
 from scenarios.metrics.kpis import compute_kpis, producer_houses
 from scenarios.metrics.settlement import settle
 from scenarios.prices import Community
@@ -68,7 +68,7 @@ def test_the_own_roof_comes_first_then_contracts_then_neighbours() -> None:
     assert (figures.delivered_wh, figures.shortfall_wh, figures.base_load_local_wh) == pytest.approx((350, 50, 600))
     assert figures.self_sufficiency == pytest.approx(950 / 1300)
     assert figures.self_consumption == pytest.approx(0.95)
-    split = split_energy(settled, producer_houses(scenario))
+    split = break_down_energy(settled, producer_houses(scenario))
     assert split.by_device["b", BASE_LOAD].neighbours_wh == pytest.approx(300)
     assert split.by_house["b"].grid_wh == pytest.approx(350)
     assert [(hour.delivered_wh, hour.local_wh) for hour in split.by_hour] == [pytest.approx((350, 950))]
@@ -155,7 +155,7 @@ def test_energy_adds_up_with_base_loads(run: tuple[Scenario, list[Contract], int
     # A house that still lacks power while another one has some left would be a mistake.
     lacking_wh = (base.consumed_wh - base.own_wh - base.bought_wh).sum(axis=0)
     assert np.minimum(lacking_wh, settled.export_wh.sum(axis=0)) == pytest.approx(0, abs=EXACT_WH)
-    split = split_energy(settled, producer_houses(scenario))
+    split = break_down_energy(settled, producer_houses(scenario))
     for whole in (split.by_house, split.by_device):
         assert sum(of.consumed_wh for of in whole.values()) == pytest.approx(settled.consumed_wh.sum(), abs=EXACT_WH)
         assert sum(of.grid_wh for of in whole.values()) == pytest.approx(settled.grid_wh.sum(), abs=EXACT_WH)

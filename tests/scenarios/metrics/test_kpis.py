@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from agents.model import GRID, Contract
 from scenarios.metrics.billing import bills
-from scenarios.metrics.energy_split import split_energy
+from scenarios.metrics.energy_breakdown import break_down_energy
 from scenarios.metrics.kpis import (
     IntervalError,
     compute_kpis,
@@ -185,7 +185,7 @@ def test_energy_is_split_by_house_device_producer_and_hour() -> None:
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (7200, 120)))}, "b": {}}, [mine, other])
     contracts = [contract(mine, "pv", 0), contract(other, "pv", 1800)]
 
-    split = split_energy(settle(scenario, contracts, START_S, START_S), producer_houses(scenario))
+    split = break_down_energy(settle(scenario, contracts, START_S, START_S), producer_houses(scenario))
 
     assert {
         h: [round(x, 6) for x in (s.consumed_wh, s.own_wh, s.neighbours_wh, s.grid_wh)]
@@ -210,7 +210,7 @@ def test_every_split_adds_up_to_the_whole(run: tuple[Scenario, list[Contract], i
     scenario, contracts, end_s = run
     settled = settle(scenario, contracts, START_S, end_s)
     figures = compute_kpis(scenario, settled, map(agreed, contracts), end_s)
-    split = split_energy(settled, producer_houses(scenario))
+    split = break_down_energy(settled, producer_houses(scenario))
 
     for parts in (split.by_house.values(), split.by_device.values(), split.by_hour):
         assert sum(part.consumed_wh for part in parts) == pytest.approx(figures.consumed_wh, abs=EXACT_WH)

@@ -13,12 +13,12 @@ from scenarios.metrics import (
     Settlement,
     billing,
     bills_of,
+    break_down_energy,
     community_account,
     compute_kpis,
     minute_table,
     producer_houses,
     settle,
-    split_energy,
 )
 from scenarios.metrics.minute_table import MinuteTable
 from scenarios.prices import Community
@@ -74,7 +74,7 @@ def _figures(scenario: Scenario, settled: Settlement) -> list[object]:
     return [
         asdict(compute_kpis(scenario, settled, entries, START_S + 18000)),
         bills_of(scenario, settled, houses),
-        split_energy(settled, houses),
+        break_down_energy(settled, houses),
         account.as_dict(),
     ]
 
@@ -121,7 +121,7 @@ def test_settling_never_has_all_minutes_of_all_houses(monkeypatch: pytest.Monkey
     tracemalloc.start()
     settled = settle(scenario, [], START_S, START_S + 60 * minutes)
     compute_kpis(scenario, settled, [], START_S + 60 * minutes)
-    split_energy(settled, producer_houses(scenario))
+    break_down_energy(settled, producer_houses(scenario))
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes < 8 * houses * minutes

@@ -61,8 +61,8 @@ def test_base_loads_are_in_every_table_and_sum(base_load_file: Path) -> None:
     assert frames.consumption.consumed_wh.sum() == pytest.approx(figures.consumed_wh)
     assert view.day.local_w.sum() / 4 == pytest.approx(figures.delivered_wh + figures.base_load_local_wh)
     assert view.day.grid_w.sum() / 4 == pytest.approx(figures.grid_wh)
-    assert b.split.base_load_wh == pytest.approx(180)
-    assert next(row.sold_wh for row in household_rows(view)) == pytest.approx(b.split.neighbours_wh)
+    assert b.breakdown.base_load_wh == pytest.approx(180)
+    assert next(row.sold_wh for row in household_rows(view)) == pytest.approx(b.breakdown.neighbours_wh)
     assert run["by_house"]["b"]["base_load_wh"] == pytest.approx(180)
     assert sum(of["base_load_wh"] for of in run["by_producer"].values()) == pytest.approx(figures.base_load_local_wh)
     hours = 0.25

@@ -93,13 +93,13 @@ def test_one_household(results_file: Path) -> None:
     assert roof.name == "House a"
     assert [c.job_id for c in roof.contracts] == ["wash"]
     assert [c.house for c in roof.supplied] == ["b"]
-    assert roof.sold_wh == pytest.approx(tenant.split.neighbours_wh)
+    assert roof.sold_wh == pytest.approx(tenant.breakdown.neighbours_wh)
     assert roof.produced_wh == pytest.approx(everything.kpis.produced_wh)
     assert {c.producer for c in tenant.contracts} == {"pv", GRID}
     assert tenant.produced_wh == 0
     assert tenant.production_peak_to_average is None
     assert tenant.bill == everything.bills["b"]
-    assert tenant.split.grid_wh + roof.split.grid_wh == pytest.approx(everything.kpis.grid_wh)
+    assert tenant.breakdown.grid_wh + roof.breakdown.grid_wh == pytest.approx(everything.kpis.grid_wh)
 
 
 def test_all_runs(results_file: Path) -> None:
@@ -193,7 +193,7 @@ def test_figures_of_a_run_in_progress_are_those_so_far(tmp_path: Path, simulatio
         view = view_neighbourhood(results, 1)
 
     assert view.run.state == "running"
-    assert asdict(view.split.by_house["a"])["consumed_wh"] == pytest.approx(500)
+    assert asdict(view.breakdown.by_house["a"])["consumed_wh"] == pytest.approx(500)
 
 
 def test_a_job_without_energy_has_the_supplier_that_its_contract_names(tmp_path: Path) -> None:

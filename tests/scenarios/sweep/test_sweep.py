@@ -28,7 +28,7 @@ from scenarios.sweep import (
 )
 from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import FIGURES, SweepRow, perform
-from tests.scenarios.files.series.test_time_coverage import TEXT
+from tests.scenarios.files.series.test_coverage_notes import TEXT
 from tests.scenarios.sweep.small_sweep import REQUEST, content, sweep
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS
 

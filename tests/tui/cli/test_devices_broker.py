@@ -10,7 +10,7 @@ from broker.transport import BrokerUrl
 from scenarios.load import load_scenario
 from scenarios.simulation import Plan
 from tests.ended import Ssmic
-from tests.scenarios.files.series.test_time_coverage import TEXT
+from tests.scenarios.files.series.test_coverage_notes import TEXT
 
 WITH_A_PLUG = TEXT.replace("type: consumer", "type: consumer, gateway: {adapter: tasmota, topic: tasmota_A1}", 1)
 CANNOT = "Real devices cannot connect to this private broker"

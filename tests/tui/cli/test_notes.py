@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ended import Ssmic
-from tests.scenarios.files.series.test_time_coverage import TEXT
+from tests.scenarios.files.series.test_coverage_notes import TEXT
 
 APART = TEXT.replace("2026-06-21T06", "2027-06-21T06")
 NEIGHBOURHOOD = """\

@@ -10,9 +10,9 @@ from textual.widgets import Button, Input, Static
 
 from scenarios.files.document import Document
 from scenarios.files.scenario_from_text import load_text
-from scenarios.files.series.time_coverage import MoveStart, ShiftForecasts, coverage_notes
+from scenarios.files.series.coverage_notes import MoveStart, ShiftForecasts, coverage_notes
 from scenarios.notes import repeated_id_notes
-from tests.scenarios.files.series.test_time_coverage import SUN, TEXT
+from tests.scenarios.files.series.test_coverage_notes import SUN, TEXT
 from tests.tui.driving import click
 from tui.editor.checker import CheckRequest, check_document
 from tui.editor.dialogs import Notes

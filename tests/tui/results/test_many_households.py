@@ -64,7 +64,7 @@ async def test_streets_are_opened_households_found_and_contracts_narrowed(opened
         simulation = the_screen(pilot).simulation
         part = simulation.query_one("#tab-all Households", Households)
         assert [row.house for row in part.table.rows] == ["▸ House elm", "▸ House oak"]
-        assert [row.split.jobs for row in part.table.rows] == [11, 50]
+        assert [row.breakdown.jobs for row in part.table.rows] == [11, 50]
         assert len(cells(pilot, CONTRACTS).rows) == 61
 
         await until(pilot, lambda: cells(pilot, CONTRACTS).has_focus)

@@ -59,7 +59,7 @@ async def test_all_households_says_what_the_results_say(opened: Opened, results_
         assert f"grid {view.kpis.grid_wh / 1000:.2f}" in str(bar.render())
         assert f"used {view.kpis.consumption_peak_to_average:.2f}" in text(pilot, "#tab-all .ratios")
         assert {row.contract_id for row in table(pilot, CONTRACTS).rows} == {c.contract_id for c in view.contracts}
-        assert [row.house for row in table(pilot, "#tab-all #households").rows] == list(view.split.by_house)
+        assert [row.house for row in table(pilot, "#tab-all #households").rows] == list(view.breakdown.by_house)
 
 
 @pytest.mark.parametrize("wh", [99_999_990.0, 148_364_330.0, 12_345_678_900.0])
@@ -174,7 +174,7 @@ async def test_one_household_is_chosen_by_keys_and_by_mouse(opened: Opened, resu
         await click(pilot, table(pilot, "#tab-all #households"), offset=(2, 1 + houses.index("brandt")))
         await click(pilot, table(pilot, "#tab-all #households"), offset=(2, 1 + houses.index("brandt")), times=2)
         sheet = await drawn(pilot, lambda sheet: sheet.house == "brandt")
-        assert sheet.wholes[0].wh == pytest.approx(view.split.consumed_wh)
+        assert sheet.wholes[0].wh == pytest.approx(view.breakdown.consumed_wh)
         assert {c.contract_id for c in sheet.contracts} == {c.contract_id for c in (*view.contracts, *view.supplied)}
         await pilot.press("right_parenthesis")
         await drawn(pilot, lambda sheet: sheet.house == houses[houses.index("brandt") + 1])

@@ -15,7 +15,7 @@ from textual.widgets import Button, Checkbox, Input, Select, Static
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.load import bundled_text, load_scenario
 from scenarios.results.reader import ResultsReader
-from tests.scenarios.files.series.test_time_coverage import TEXT
+from tests.scenarios.files.series.test_coverage_notes import TEXT
 from tests.tui.driving import dialog, notices, steps, the_app, until
 from tests.tui.terminal import environment
 from tui.run.form import FormValues, about, plan_of

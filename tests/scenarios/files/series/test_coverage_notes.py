@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from scenarios.files.scenario_from_text import load_text
-from scenarios.files.series.time_coverage import MoveStart, RunDays, ShiftForecasts, coverage_notes
+from scenarios.files.series.coverage_notes import MoveStart, RunDays, ShiftForecasts, coverage_notes
 from scenarios.load import bundled_names, load_scenario
 
 TEXT = """\

@@ -1,4 +1,4 @@
-"""A run's energy split by house, device, producer and hour."""
+"""A run's energy by house, device, producer and hour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BASE_LOAD = "base_load"
 
 
 @dataclass(frozen=True, slots=True)
-class ConsumptionSplit:
+class ConsumptionBreakdown:
     """Consumption of a house or a device, and where the energy came from."""
 
     consumed_wh: float
@@ -75,12 +75,12 @@ class HourEnergy:
 
 
 @dataclass(frozen=True, slots=True)
-class EnergySplit:
+class EnergyBreakdown:
     """A run's energy, split in four ways that each add up to the same total."""
 
-    by_house: dict[str, ConsumptionSplit]
+    by_house: dict[str, ConsumptionBreakdown]
     """By house id, in the scenario's order."""
-    by_device: dict[tuple[str, str], ConsumptionSplit]
+    by_device: dict[tuple[str, str], ConsumptionBreakdown]
     """By house and device; devices that ran, and `BASE_LOAD` of houses that have one."""
     by_producer: dict[str, ProducerEnergy]
     """By producer id, in the settlement's order."""
@@ -88,7 +88,7 @@ class EnergySplit:
     """In the order of time, without gaps."""
 
 
-def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> EnergySplit:
+def break_down_energy(settlement: Settlement, producer_house: dict[str, str]) -> EnergyBreakdown:
     """Split a run's energy by house, device, producer and hour.
 
     Args:
@@ -134,9 +134,9 @@ def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> Ener
         )
         for i, producer in enumerate(settlement.producers)
     }
-    return EnergySplit(
-        by_house={house: total.split() for house, total in by_house.items()},
-        by_device={key: total.split() for key, total in sorted(by_device.items())},
+    return EnergyBreakdown(
+        by_house={house: total.breakdown() for house, total in by_house.items()},
+        by_device={key: total.breakdown() for key, total in sorted(by_device.items())},
         by_producer=by_producer,
         by_hour=_by_hour(settlement),
     )
@@ -162,9 +162,9 @@ class _Sum:
         self.own_wh += own_wh
         self.neighbours_wh += neighbours_wh
 
-    def split(self) -> ConsumptionSplit:
+    def breakdown(self) -> ConsumptionBreakdown:
         grid_wh = rest_wh(self.consumed_wh, self.own_wh + self.neighbours_wh)
-        return ConsumptionSplit(
+        return ConsumptionBreakdown(
             self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs, self.base_load_wh
         )
 
