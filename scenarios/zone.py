@@ -153,5 +153,26 @@ class Zone:
         return f"{self.at(time_s):%d %b}"
 
 
+def shown_at_s(local: datetime, zone: ZoneInfo, start_s: int = 0) -> int:
+    """Return when the clocks of a zone show a time, UNIX seconds.
+
+    Args:
+        local: The time, without a zone.
+        zone: The zone.
+        start_s: If the clocks show it twice, the first time from then on is meant, UNIX seconds.
+
+    Raises:
+        ValueError: The clocks skip it.
+    """
+    time_s = int(local.replace(tzinfo=zone).timestamp())
+    if time_s < start_s:
+        time_s = int(local.replace(tzinfo=zone, fold=1).timestamp())
+    if datetime.fromtimestamp(time_s, zone).replace(tzinfo=None) != local:
+        raise ValueError(
+            f"{local:%H:%M} does not exist on {local.day} {local:%B %Y} in {zone.key}: the clocks go forward"
+        )
+    return time_s
+
+
 def _occurs_twice(at: datetime) -> bool:
     return at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()

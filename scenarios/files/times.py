@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from scenarios.scenario import MAX_DAYS
-from scenarios.zone import Zone, iso_datetime
+from scenarios.zone import Zone, iso_datetime, shown_at_s
 
 MAX_TIME_S = 253_402_300_799
 """The end of the year 9999."""
@@ -68,7 +68,7 @@ def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = No
             time_s = start_s + int(after.total_seconds())
         else:
             begin = _clock_time(start_s, zone, value)
-            time_s = _local_s(_later(begin, after, value), zone, start_s)
+            time_s = shown_at_s(_later(begin, after, value), zone, start_s)
     elif (after_s := _after_start_s(value)) is not None:
         if start_s is None:
             raise ValueError(f'"{value}" counts from the start, which itself needs a date')
@@ -114,7 +114,9 @@ def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:
         midnight = datetime.combine(zone.at(start_s).date(), datetime.min.time())
         after = timedelta(days=max(day, 1) - 1, hours=hours, minutes=minutes, seconds=seconds)
         local = _later(midnight, after, value)
-        time_s = int(local.replace(tzinfo=zone.tzinfo).timestamp()) if info is None else _local_s(local, info, start_s)
+        time_s = (
+            int(local.replace(tzinfo=zone.tzinfo).timestamp()) if info is None else shown_at_s(local, info, start_s)
+        )
     else:
         time_s = value if isinstance(value, int) else _parse_iso(value, info, _MOMENTS)
     _check_range(value, time_s)
@@ -156,22 +158,6 @@ def _out_of_range(value: int | str) -> str:
     return f"{value!r} is not a time between the years 1970 and 9999"
 
 
-def _local_s(local: datetime, zone: ZoneInfo, start_s: int = 0) -> int:
-    """Return a time of the clock in UNIX seconds; the first one from `start_s` where the clock shows it twice.
-
-    Raises:
-        ValueError: The clock skips it.
-    """
-    time_s = int(local.replace(tzinfo=zone).timestamp())
-    if time_s < start_s:
-        time_s = int(local.replace(tzinfo=zone, fold=1).timestamp())
-    if datetime.fromtimestamp(time_s, zone).replace(tzinfo=None) != local:
-        raise ValueError(
-            f"{local:%H:%M} does not exist on {local.day} {local:%B %Y} in {zone.key}: the clocks go forward"
-        )
-    return time_s
-
-
 def counts_from_start(value: int | str) -> bool:
     """Return whether a time counts from the start: `HH:MM[:SS]`, `2d HH:MM` or `+2h`."""
     return isinstance(value, str) and (_AFTER_START.fullmatch(value) is not None or _after_start_s(value) is not None)
@@ -203,7 +189,7 @@ def _parse_iso(value: str, zone: ZoneInfo | None, forms: str = _FORMS) -> int:
         raise ValueError(_out_of_range(value))
     if moment.tzinfo is None and zone is not None:
         both = {moment.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)}
-        time_s = _local_s(moment, zone)
+        time_s = shown_at_s(moment, zone)
         if len(both) > 1:
             earlier, later = (moment.replace(tzinfo=timezone(offset)).isoformat() for offset in sorted(both)[::-1])
             raise ValueError(f"{value!r} occurs twice (the clocks go back); write {earlier} or {later}")
