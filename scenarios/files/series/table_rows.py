@@ -54,8 +54,20 @@ class _NotAfterError(ValueError):
     """The time of a row is not after that of the row before."""
 
 
-class _NoDateError(ValueError):
+class _UnreadableTimeError(ValueError):
+    """The time of a row cannot be read."""
+
+    expected = f"; {EXPECTED}"
+    """What its message ends with."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}{self.expected}")
+
+
+class _NoDateError(_UnreadableTimeError):
     """The time of a row is a time of day without a date."""
+
+    expected = _IN_ONE_OR_TWO
 
 
 _Failure = tuple[type[ValueError], Problem]
@@ -204,12 +216,14 @@ class RowTimes:
             return self._zoned_s(found, before_s, text, is_day=self._is_of_days or is_date_only(text))
         seconds = clock_s(text) if isinstance(text, str) else None
         if seconds is not None and self._is_run:
-            days_s = before_s[-1] // 86_400 * 86_400 if before_s else 0
-            is_next_day = bool(before_s) and days_s + seconds <= before_s[-1]
+            if seconds > 86_400 or not before_s:
+                return seconds
+            days_s = before_s[-1] // 86_400 * 86_400
+            is_next_day = days_s + seconds < before_s[-1]
             return days_s + seconds + (86_400 if is_next_day else 0)
         if not self._is_run and is_clock(str(text)):
-            raise _NoDateError(f"{str(text)!r} is a time without a date{_IN_ONE_OR_TWO}")
-        raise ValueError(f"{text!r} is not a time; {EXPECTED}")
+            raise _NoDateError(f"{str(text)!r} is a time without a date")
+        raise _UnreadableTimeError(f"{text!r} is not a time")
 
     def _zoned_s(self, found: datetime, before_s: Sequence[int], text: object, *, is_day: bool) -> int:
         try:
@@ -302,13 +316,14 @@ def parsed_rows(
 
 
 def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:
-    """Return the problems of rows; if most times have no date, only one problem for all of those."""
-    dateless = [problem for kind, problem in failures if kind is _NoDateError]
-    if len(dateless) <= max(1, dated):
-        return [problem for _, problem in failures]
-    first, others = dateless[0], plural(len(dateless) - 1, "other row")
-    of_all = Problem(first.where, f"{first.what.removesuffix(_IN_ONE_OR_TWO)}, as in {others}{_IN_ONE_OR_TWO}")
-    return [of_all, *(problem for kind, problem in failures if kind is not _NoDateError)]
+    """Return the problems of rows; if most times cannot be read for the same reason, only one for all of those."""
+    for reason in (_NoDateError, _UnreadableTimeError):
+        alike = [problem for kind, problem in failures if kind is reason]
+        if len(alike) > max(1, dated):
+            first, others = alike[0], plural(len(alike) - 1, "other row")
+            what = f"{first.what.removesuffix(reason.expected)}, as in {others}{reason.expected}"
+            return [Problem(first.where, what), *(problem for kind, problem in failures if kind is not reason)]
+    return [problem for _, problem in failures]
 
 
 def _not_rising(table: Table, of_time: RowTimes, failures: Sequence[_Failure], repeated: int) -> list[Problem]:

@@ -65,7 +65,7 @@ _HELP = {
     "value": "The column with the values.",
     "unit": "Unit of the values.",
     "reading": "Mean power of each step, energy of each interval, or a meter's counter, which may reset.",
-    "labels": "Whether each time is when its interval starts or ends; of a counter, it is that of the reading.",
+    "labels": "Starts or ends of the intervals of values; without effect on a counter.",
     "zone": "Zone of times without an offset: Europe/Berlin, UTC or +02:00.",
 }
 _WIDEST = 24

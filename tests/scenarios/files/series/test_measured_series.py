@@ -477,6 +477,52 @@ def test_a_table_with_times_of_day_alone_gets_one_error_about_them(clock: str, t
     assert "as in 95 other rows" in of_times[1]
 
 
+def _powers_of_run(folder: Path, clocks: Sequence[str]) -> list[tuple[int, float]]:
+    """Return the load profile of a device with these times of day, which draws 100, 200, ... W."""
+    text = "\n".join(["time,W", *(f"{clock},{100 * n}" for n, clock in enumerate(clocks, start=1))])
+    (folder / "run.csv").write_text(text, encoding="utf-8")
+    found = read_measured(folder / "run.csv", "run.csv", MeasuredFormat(), is_run=True)
+    powers_w = np.diff(found.cumulative_wh) * 3600 / np.diff(found.times_s)
+    return list(zip((time_s - found.times_s[0] for time_s in found.times_s), powers_w.tolist(), strict=False))
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        ("02:30 PM", "02:45 PM", "03:00 PM"),
+        ("11:45 AM", "12:00 PM", "12:15 PM"),
+        ("11:45:00 p.m.", "12:00:00 a.m.", "12:15:00 a.m."),
+        ("11:45PM - 12:00AM", "12:00AM - 12:15AM", "12:15AM - 12:30AM"),
+        ("23:45", "24:00", "24:15"),
+        ("25:00", "25:15", "25:30"),
+    ],
+)
+def test_a_run_of_a_device_may_have_times_of_day_with_am_and_pm_or_past_midnight(
+    clocks: Sequence[str], tmp_path: Path
+) -> None:
+    """AM and PM were an error in each row, and 24:15 after 24:00 was a day later."""
+    assert _powers_of_run(tmp_path, clocks) == [(0, 100), (900, 200), (1800, 300)]
+
+
+@pytest.mark.parametrize("clock", ["13:{:02} PM", "00:{:02} AM", "12:{}"])
+def test_a_table_without_any_time_that_exists_gets_one_error_about_them(clock: str, tmp_path: Path) -> None:
+    """There was one for each row, up to ten."""
+    clocks = [clock.format(minute) for minute in range(60, 90) if "{}" in clock] or [
+        clock.format(minute) for minute in range(30, 60)
+    ]
+    with pytest.raises(ScenarioError) as raised:
+        _powers_of_run(tmp_path, clocks)
+    (problem,) = raised.value.problems
+    assert problem.where == "run.csv:2"
+    assert f"{clocks[0]!r} is not a time, as in 29 other rows; expected ISO 8601" in problem.what
+
+
+def test_a_time_of_day_that_repeats_is_no_day_later(tmp_path: Path) -> None:
+    """The second row of a minute, and all after it, were moved to the next day."""
+    with pytest.raises(ScenarioError, match="the time 14:31 is not after the one before"):
+        _powers_of_run(tmp_path, ["14:30", "14:31", "14:31", "14:32"])
+
+
 def test_rows_without_a_date_among_others_are_each_named(tmp_path: Path) -> None:
     """Each is a mistake in its own line; so is a wrong time in a table that otherwise has times of day only."""
     rows = [f"2026-06-21 {hour:02}:00,1" for hour in range(24)]
