@@ -118,6 +118,15 @@ ZoneOfTimes = Annotated[
     str | None, Field(min_length=1, description="Zone of times without an offset: Europe/Berlin, UTC or +02:00")
 ]
 
+LabelsOfTimes = Annotated[
+    Literal["start", "end"] | None,
+    WrapValidator(_or_stand_in),
+    Field(
+        description="Whether the times are the starts or the ends of the intervals of the values; default: start, "
+        "unless the table shows ends"
+    ),
+]
+
 
 class ProductionEntry(FileEntry):
     """Energy that a panel gives, in exactly one of three forms: `points`, `file`, or `start`, `step_s`, `power_w`."""
@@ -133,6 +142,7 @@ class ProductionEntry(FileEntry):
     unit: Unit = None
     reading: Reading = None
     zone: ZoneOfTimes = None
+    labels: LabelsOfTimes = None
     start: Time | None = Field(None, description="When the first step of power_w begins")
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")

@@ -97,6 +97,7 @@ _OF_SERIES: dict[KeyPath, Any] = {
     ("unit",): UNKNOWN,
     ("reading",): UNKNOWN,
     ("zone",): UNKNOWN,
+    ("labels",): UNKNOWN,
     ("start",): UNKNOWN,
     ("step_s",): 3600,
     ("power_w",): [1.0],

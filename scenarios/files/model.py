@@ -21,6 +21,7 @@ from scenarios.files.entries import (
     Finite,
     Id,
     KgCo2PerKwh,
+    LabelsOfTimes,
     LoadPoint,
     Power,
     ProductionEntry,
@@ -56,6 +57,7 @@ class LoadProfileEntry(FileEntry):
     unit: Unit = None
     reading: Reading = None
     zone: ZoneOfTimes = None
+    labels: LabelsOfTimes = None
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 
@@ -164,6 +166,7 @@ class VaryingPriceEntry(FileEntry):
     columns: ColumnsEntry | None = Field(None, description="Columns of the table")
     unit: PriceUnit | None = Field(None, description="Unit of its values; default: as the column's name says")
     zone: str | None = Field(None, min_length=1, description="Zone of times without an offset")
+    labels: LabelsOfTimes = None
     start: Time | None = Field(None, description="When the first step of eur_per_kwh begins")
     step_s: int | None = Field(None, ge=60, le=86_400 * 366, description="Length of each step of eur_per_kwh, seconds")
     eur_per_kwh: list[EurPerKwh] | None = Field(None, min_length=1, description="Price of each step")

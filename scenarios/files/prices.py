@@ -110,7 +110,7 @@ def _form(entry: VaryingPriceEntry, path: KeyPath, collector: ProblemCollector) 
         choice = "'time_of_use', 'points', 'file', or 'eur_per_kwh' with 'start' and 'step_s'"
         collector.at(path, f"exactly one of {choice} is expected; found {found}")
         return None
-    for form, keys in (("file", ("columns", "unit", "zone")), ("eur_per_kwh", ("start", "step_s"))):
+    for form, keys in (("file", ("columns", "unit", "zone", "labels")), ("eur_per_kwh", ("start", "step_s"))):
         for key in keys:
             if getattr(entry, key) is not None and form != forms[0]:
                 collector.at((*path, key), f"is only valid with {form!r}")
@@ -191,7 +191,7 @@ def _minutes(text: str, path: KeyPath, collector: ProblemCollector, latest: int)
 
 def _from_file(entry: VaryingPriceEntry, path: KeyPath, series: SeriesReader) -> PriceSeries | None:
     columns = entry.columns or ColumnsEntry()
-    found = series.prices(entry.file or "", columns, entry.unit, entry.zone, path)
+    found = series.prices(entry.file or "", columns, entry.unit, entry.zone, entry.labels, path)
     return None if found is None else _series(found.times_s, found.eur_per_kwh, (*path, "file"), series)
 
 

@@ -24,6 +24,7 @@ from scenarios.files.problems import UNKNOWN
 from scenarios.files.series.series_problems import cap_problems
 from scenarios.files.series.table_columns import (
     UNITS,
+    Labels,
     Reading,
     Unit,
     find_time_column,
@@ -31,7 +32,6 @@ from scenarios.files.series.table_columns import (
     find_value_column,
 )
 from scenarios.files.series.table_rows import (
-    ENDS_NOTE,
     RowTimes,
     check_times,
     parsed_rows,
@@ -68,6 +68,8 @@ class MeasuredFormat:
     """Whether a value is a power, the energy of an interval, or a counter."""
     zone: str | None = None
     """IANA name or offset, for times that say none; None: as the header says, else the scenario's."""
+    labels: Labels | None = None
+    """Whether times are the starts or the ends of intervals. The reading of a counter is that of its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,15 @@ def read_measured(
         grid, values = _grid_and_values(table, found, notes, is_run=is_run)
     except ScenarioError as error:
         raise ScenarioError([*problems, *error.problems]) from None
-    if problems or wanted.zone == UNKNOWN:
+    if problems or UNKNOWN in (wanted.zone, wanted.labels):
         raise ScenarioError(problems)
     if (note := thousands_note(table, found.value_column)) is not None:
         notes.append(note)
     reading = wanted.reading or _reading(found.unit, values.tolist(), notes)
     times_s, energy_wh = _cumulated(table, grid, values * UNITS[found.unit], reading, notes)
     columns = table.columns[found.time_column], table.columns[found.value_column]
-    done = MeasuredFormat(*columns, found.unit, reading, found.zone_name)
+    labels: Labels = "end" if grid.are_ends else "start"
+    done = MeasuredFormat(*columns, found.unit, reading, found.zone_name, None if reading == "counter" else labels)
     return MeasuredSeries(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
 
 
@@ -137,6 +140,8 @@ class _Layout:
     """Zone of times that state none; None: all times state one, or count from the start."""
     zone_name: str | None
     unit: Unit
+    labels: Labels | None
+    """Whether times are starts or ends of intervals; None: to be found out."""
 
 
 def _find_layout(
@@ -176,10 +181,12 @@ def _find_layout(
         zone = _found(zone_name, lambda: zone_of(zone_name, table.where), problems) or UTC
     unit = _find_unit(table, value_column, wanted, notes, problems)
     if time_column is not None and value_column is not None and unit is not None:
-        return _Layout(time_column, value_column, zone, zone_name, unit)
+        labels = None if wanted.labels == UNKNOWN else wanted.labels
+        return _Layout(time_column, value_column, zone, zone_name, unit, labels)
     if time_column is not None:
         try:
-            check_times(table, RowTimes(table, time_column, zone, is_run=is_run))
+            labels = None if wanted.labels == UNKNOWN else wanted.labels
+            check_times(table, RowTimes(table, time_column, zone, is_run=is_run, labels=labels))
         except ScenarioError as error:
             problems += error.problems
     return None
@@ -251,9 +258,11 @@ class _Grid:
     """Index of the interval of each value."""
     are_ends: bool
     """Whether the times are the ends of the intervals."""
+    labels_note: str
+    """What shows whether they are, if the values are no readings of a counter; empty: nothing is assumed."""
 
     @classmethod
-    def of(cls, times: Sequence[int], *, are_ends: bool = False) -> _Grid:
+    def of(cls, times: Sequence[int], *, are_ends: bool = False, labels_note: str = "") -> _Grid:
         """Return the grid of at least two ascending times.
 
         A value lasts until the next one, or, if there is a gap, for one step of the table there. A step that is
@@ -274,7 +283,8 @@ class _Grid:
             points_s.append(time_s + length_s)
         rows = zip(times, lengths_s, steps_s, strict=False)
         gaps = tuple((time_s, length_s, step_s) for time_s, length_s, step_s in rows if length_s < step_s)
-        return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places), are_ends)
+        lengths, indices = np.array(lengths_s), np.array(places)
+        return cls(tuple(times), gaps, lengths, tuple(points_s), indices, are_ends, labels_note)
 
     def of_begins(self) -> _Grid:
         """Return the grid with the beginnings of the intervals; this one has their ends."""
@@ -290,35 +300,36 @@ def _grid_and_values(
     times, which are read once.
     """
     values = table.plain_column(layout.value_column)
-    grid = None if values is None else _shared_grid(table, layout.time_column, layout.zone, is_run=is_run)
+    grid = None if values is None else _shared_grid(table, layout, is_run=is_run)
     if grid is not None and values is not None:
         return grid, values
-    of_time = RowTimes(table, layout.time_column, layout.zone, is_run=is_run)
+    of_time = RowTimes(table, layout.time_column, layout.zone, is_run=is_run, labels=layout.labels)
     times, listed = parsed_rows(table, of_time, layout.value_column, layout.unit, notes)
-    return _Grid.of(times, are_ends=of_time.are_ends), np.array(listed)
+    return _Grid.of(times, are_ends=of_time.are_ends, labels_note=of_time.labels_note(times)), np.array(listed)
 
 
-def _shared_grid(table: Table, time_column: int, zone: tzinfo | None, *, is_run: bool) -> _Grid | None:
+def _shared_grid(table: Table, layout: _Layout, *, is_run: bool) -> _Grid | None:
     """Return the grid of all rows of a table; None if a row requires a note or is left out."""
-    key = "grid", time_column, zone, is_run
+    key = "grid", layout.time_column, layout.zone, layout.labels, is_run
     if key not in table.derived:
-        table.derived[key] = _grid_of_all(table, time_column, zone, is_run=is_run)
+        table.derived[key] = _grid_of_all(table, layout, is_run=is_run)
     return cast("_Grid | None", table.derived[key])
 
 
-def _grid_of_all(table: Table, time_column: int, zone: tzinfo | None, *, is_run: bool) -> _Grid | None:
+def _grid_of_all(table: Table, layout: _Layout, *, is_run: bool) -> _Grid | None:
     notes: list[str] = []
     times: list[int] = []
     try:
-        of_time = RowTimes(table, time_column, zone, is_run=is_run)
+        of_time = RowTimes(table, layout.time_column, layout.zone, is_run=is_run, labels=layout.labels)
         if rows_in_order(table, of_time, notes) is not table.rows or notes or of_time.is_excel:
             return None
         for _, cells in table.rows:
             times.append(of_time.time_s(cells, times))
     except (ScenarioError, ValueError):
         return None  # reading a column reports it
-    is_ascending = all(before < after for before, after in pairwise(times))
-    return _Grid.of(times, are_ends=of_time.are_ends) if is_ascending else None
+    if not all(before < after for before, after in pairwise(times)):
+        return None
+    return _Grid.of(times, are_ends=of_time.are_ends, labels_note=of_time.labels_note(times))
 
 
 def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
@@ -362,9 +373,9 @@ def _cumulated(
     table: Table, grid: _Grid, values: NDArray[np.float64], reading: Reading, notes: list[str]
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return cumulative energy, Wh; `notes` receives gaps and resets of a counter."""
-    if grid.are_ends and reading != "counter":
-        notes.append(ENDS_NOTE)
-        grid = grid.of_begins()
+    if reading != "counter":
+        notes += [grid.labels_note] if grid.labels_note else []
+        grid = grid.of_begins() if grid.are_ends else grid
     _tell_gaps(table.where, grid, reading, notes)
     if reading == "counter":
         steps = np.diff(values)

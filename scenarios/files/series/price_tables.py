@@ -11,8 +11,8 @@ from typing import Final
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.measured_series import GAP_STEPS, begins_of, gaps_note, resolutions_s
-from scenarios.files.series.table_columns import find_time_column, find_value_column
-from scenarios.files.series.table_rows import ENDS_NOTE, RowTimes, parsed_rows, zone_of_times
+from scenarios.files.series.table_columns import Labels, find_time_column, find_value_column
+from scenarios.files.series.table_rows import RowTimes, parsed_rows, zone_of_times
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import read_table
 from scenarios.prices import PriceSeries, price_problem
@@ -40,6 +40,7 @@ def read_prices(
     value: str | int | None,
     unit: str | None,
     zone_name: str | None,
+    labels: Labels | None,
     *,
     scenario_zone: str | None,
 ) -> PriceTable:
@@ -52,6 +53,7 @@ def read_prices(
         value: Name or number of the column of prices; None: to be guessed.
         unit: One of `PRICE_UNITS`; None: as the column's name says.
         zone_name: IANA name or offset, for times that say none; None: as the header says, else the scenario's.
+        labels: Whether times are the starts or the ends of intervals; None: to be found out.
         scenario_zone: See `read_measured`.
 
     Raises:
@@ -68,10 +70,11 @@ def read_prices(
         units = ", ".join(PRICE_UNITS)
         what = f"column {table.columns[value_column]!r} does not say the unit of its prices; add unit: one of {units}"
         raise ScenarioError([Problem(where, what)])
-    of_time = RowTimes(table, time_column, zone, is_run=False)
+    of_time = RowTimes(table, time_column, zone, is_run=False, labels=labels)
     times, values = parsed_rows(table, of_time, value_column, None, notes)
+    if (note := of_time.labels_note(times)) != "":
+        notes.append(note)
     if of_time.are_ends:
-        notes.append(ENDS_NOTE)
         times = begins_of(times)
     gaps, are_regular = _gaps(times)
     if gaps and are_regular:  # otherwise prices are given when they change

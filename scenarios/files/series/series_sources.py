@@ -24,6 +24,7 @@ from scenarios.files.series.measured_series import (
 )
 from scenarios.files.series.price_tables import PriceTable, read_prices
 from scenarios.files.series.series_problems import and_more, cap_problems, known, problems_of_series
+from scenarios.files.series.table_columns import Labels
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import is_number, read_table
 from scenarios.files.times import counts_from_start, parse_time
@@ -154,7 +155,7 @@ class SeriesReader:
     ) -> _Series | None:
         """Return the series in a file: lines of 'seconds Wh', or a table of measurements."""
         columns = entry.columns or ColumnsEntry()
-        wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone)
+        wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone, entry.labels)
         if name == UNKNOWN:
             if wanted.zone not in (None, UNKNOWN):
                 self._report_zone(wanted.zone, path)
@@ -232,11 +233,17 @@ class SeriesReader:
         return self._outside[name]
 
     def prices(
-        self, name: str, columns: ColumnsEntry, unit: str | None, zone: str | None, path: KeyPath
+        self,
+        name: str,
+        columns: ColumnsEntry,
+        unit: str | None,
+        zone: str | None,
+        labels: Labels | None,
+        path: KeyPath,
     ) -> PriceTable | None:
         """Return the prices in the table `name`; None after reporting its problems.
 
-        The keys `columns`, `unit` and `zone` of the entry at `path` describe the table.
+        The keys `columns`, `unit`, `zone` and `labels` of the entry at `path` describe the table.
         """
         return self._of_table(
             name,
@@ -248,6 +255,7 @@ class SeriesReader:
                 columns.value,
                 unit,
                 zone,
+                labels,
                 scenario_zone=None if self.zone is None else self.zone.key,
             ),
         )
@@ -295,7 +303,7 @@ class SeriesReader:
 
     def _tell_of_file_keys(self, entry: LoadProfileEntry | ProductionEntry, path: KeyPath) -> None:
         """Report keys that describe a file if there is no file."""
-        for key in ("columns", "unit", "reading", "zone"):
+        for key in ("columns", "unit", "reading", "zone", "labels"):
             if getattr(entry, key) is not None:
                 self.collector.at((*path, key), "describes a table of measurements; only valid with 'file'")
 

@@ -15,11 +15,18 @@ from scenarios.zone import zone_info
 Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
 Reading = Literal["power", "interval", "counter"]
 """Whether values are powers, energies of each interval, or readings of a counter."""
+Labels = Literal["start", "end"]
+"""Whether the time of a row is the start or the end of the interval of its value."""
 
 UNITS: Final[dict[Unit, float]] = {"W": 1.0, "kW": 1e3, "MW": 1e6, "Wh": 1.0, "kWh": 1e3, "MWh": 1e6}
 """By unit, the factor to W or Wh."""
 _TIME_NAMES = ("time", "date", "zeit", "datum", "timestamp", "start", "utc", "moment", "last_changed")
 _RELATIVE_NAMES = ("second", "sekunde", "minute", "hour", "stunde", "elapsed", "sec", "min", "s", "h", "t")
+_CAMEL_CASE = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
+_END_NAMES = re.compile(
+    r"\b(?:end(?:s|ing|time|date)?|to|until|till|ende|endzeit|enddatum|bis|fin|hasta|fine|fim|eind|tot|slut)\b"
+)
+_START_NAMES = re.compile(r"\b(?:start|begin(?:n|ning)?|from|anfang|von|d[eé]but|in[ií]cio|inizio|desde)\b")
 _UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(MWh|kWh|Wh|MW|kW|W)(?![A-Za-z])", re.IGNORECASE)
 _WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
 _MONEY = r"€|\$|£|(?<![A-Za-z])(?:EUR|USD|GBP|NOK|SEK|DKK|CHF|PLN|cents?|ct|p|g|kg|t)(?![A-Za-z])|CO2[a-z]*"
@@ -60,15 +67,27 @@ def find_time_column(table: Table, wanted: str | int | None, *, is_run: bool) ->
         return table.named(wanted)
     samples = [next(iter(table.cells(i, LOOKED_AT)), None) for i in range(len(table.columns))]
     with_moments = [i for i, cell in enumerate(samples) if not is_number(cell) and _is_time(cell)]
+    ends = {i for i in with_moments if names_ends(table.columns[i])}
+    if len(ends) < len(with_moments):  # where there are both, the starts count
+        with_moments = [i for i in with_moments if i not in ends]
+    else:
+        ends = set()
     if table.has_header:
         names = (*_TIME_NAMES, *(name for name in _RELATIVE_NAMES if is_run))
-        named = [i for i, name in enumerate(table.columns) if _has_name(name, names) and samples[i] is not None]
+        found = [i for i, name in enumerate(table.columns) if _has_name(name, names) and samples[i] is not None]
+        named = [i for i in found if i not in ends]
         for i in named:
             if i in with_moments or is_number(samples[i]):
                 return i
         if named and not with_moments:
             return named[0]
     return with_moments[0] if with_moments else 0
+
+
+def names_ends(column: str) -> bool:
+    """Return whether a column of times is named after the ends of intervals, such as `period_end` or `Zeit bis`."""
+    words = _CAMEL_CASE.sub(" ", column).replace("_", " ").casefold()
+    return _END_NAMES.search(words) is not None and _START_NAMES.search(words) is None
 
 
 def _has_name(column: str, names: Sequence[str]) -> bool:

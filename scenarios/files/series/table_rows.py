@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
-from typing import Any
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Any, cast
 
 from broker import plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.series_problems import MAX_PROBLEMS, cap_problems
-from scenarios.files.series.table_columns import UNITS, Unit, stated_zone, unit_named
+from scenarios.files.series.table_columns import UNITS, Labels, Unit, names_ends, stated_zone, unit_named
 from scenarios.files.series.table_times import (
     EXPECTED,
     DateOrder,
@@ -39,7 +39,10 @@ from scenarios.files.series.tables import (
 )
 
 _TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3600, "h": 3600}
-ENDS_NOTE = "24:00 shows that times are the ends of intervals, so each value counts for the step before its time."
+_ENDS = "shows that times are the ends of intervals, so each value counts for the step before its time."
+_MAY_BE_ENDS = "look as if times were the ends of intervals (labels: end); they are taken as starts."
+_LONGEST_STEP_S = 3600
+_SECOND = timedelta(seconds=1)
 _END_OF_DAY = re.compile(r"(?<![\d:.])24:00(?::00)?$")
 _BEGIN_OF_DAY = re.compile(r"(?<![\d:.])0?0:00(?::00)?$")
 _IN_ONE_OR_TWO = "; date and time of day are expected in one column, or in two: 2026-06-21 and 12:00"
@@ -51,8 +54,20 @@ class _NotAfterError(ValueError):
     """The time of a row is not after that of the row before."""
 
 
-class _NoDateError(ValueError):
+class _UnreadableTimeError(ValueError):
+    """The time of a row cannot be read."""
+
+    expected = f"; {EXPECTED}"
+    """What its message ends with."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}{self.expected}")
+
+
+class _NoDateError(_UnreadableTimeError):
     """The time of a row is a time of day without a date."""
+
+    expected = _IN_ONE_OR_TWO
 
 
 _Failure = tuple[type[ValueError], Problem]
@@ -62,7 +77,9 @@ _Failure = tuple[type[ValueError], Problem]
 class RowTimes:
     """The times of a table's rows."""
 
-    def __init__(self, table: Table, column: int, zone: tzinfo | None, *, is_run: bool) -> None:
+    def __init__(
+        self, table: Table, column: int, zone: tzinfo | None, *, is_run: bool, labels: Labels | None = None
+    ) -> None:
         """Find out how the times are written.
 
         Args:
@@ -70,6 +87,7 @@ class RowTimes:
             column: Index of the column with the times, or with the dates if the time of day has its own column.
             zone: Zone of times without an offset; None: it is not known.
             is_run: Whether the table is the load of one run of a device, of which only time differences count.
+            labels: Whether times are starts or ends of intervals; None: to be found out.
         """
         self.column = column
         self._table = table
@@ -84,8 +102,11 @@ class RowTimes:
         self._is_of_days = self.is_excel and all(float(self._numbers.parse(cell)).is_integer() for cell in cells)
         """Whether a spreadsheet's numbers are only dates."""
         self._order = self._order_of_dates()
-        self.are_ends = not is_run and self._are_ends()
-        """Whether each time is the end of its interval: one is 24:00, and none 00:00."""
+        shown_by = "" if labels else self._shown_ends()
+        self.are_ends = labels == "end" or bool(shown_by)
+        """Whether each time is the end of its interval."""
+        self._labels = labels
+        self._shown_by = shown_by
         self._factor = 1
         if is_run and table.has_header:
             words = re.split(r"[^a-z]+", table.columns[column].casefold())
@@ -98,7 +119,8 @@ class RowTimes:
         is_date = is_date_only(cells[0])
         if not is_date and not (is_clock(str(cells[0])) and not self._is_run):
             return None
-        for i in range(len(self._table.columns)):
+        columns = self._table.columns
+        for i in sorted(range(len(columns)), key=lambda i: names_ends(columns[i])):  # starts first
             other = next(iter(self._table.cells(i, 1)), None)
             if i != column and isinstance(other, str) and (is_clock(other) if is_date else is_date_only(other)):
                 return i
@@ -118,7 +140,35 @@ class RowTimes:
             raise ScenarioError([Problem(self._table.where, what)])
         return order
 
-    def _are_ends(self) -> bool:
+    def _shown_ends(self) -> str:
+        """Return what shows that times are the ends of intervals; empty: nothing does."""
+        for column in (self.column, self._clock):
+            if self._table.has_header and column is not None and names_ends(self._table.columns[column]):
+                return f"the column's name {self._table.columns[column]!r}"
+        return "24:00" if not self._is_run and self._has_ends_of_days() else ""
+
+    def labels_note(self, times_s: Sequence[int]) -> str:
+        """Return a note on whether times are starts or ends of intervals; empty: nothing is assumed.
+
+        A day of a meter from 00:15 to 00:00 is most likely labelled by ends, but it may also be read a step too late.
+
+        Args:
+            times_s: The times of the rows, UNIX seconds.
+        """
+        if self._shown_by:
+            return f"{self._shown_by} {_ENDS}"
+        rows = [cells for _, cells in (self._table.rows[0], self._table.rows[-1]) if self.column < len(cells)]
+        found = [moment(self.text(cells), self._order) for cells in rows]
+        if self._labels or self._is_run or None in found or len(found) < 2:
+            return ""
+        first, last = sorted(cast("list[datetime]", found), key=lambda at: at.replace(tzinfo=None))
+        begin = first.replace(hour=0, minute=0, second=0)
+        step_s = times_s[1] - times_s[0]
+        if last.time() != time() or step_s > _LONGEST_STEP_S or first - begin != timedelta(seconds=step_s):
+            return ""
+        return f"{first:%H:%M} at the beginning and 00:00 at the end {_MAY_BE_ENDS}"
+
+    def _has_ends_of_days(self) -> bool:
         clocks = self._table.cells(self.column) + ([] if self._clock is None else self._table.cells(self._clock))
         if not any("24:00" in cell for cell in clocks if isinstance(cell, str)):
             return False
@@ -166,16 +216,28 @@ class RowTimes:
             return self._zoned_s(found, before_s, text, is_day=self._is_of_days or is_date_only(text))
         seconds = clock_s(text) if isinstance(text, str) else None
         if seconds is not None and self._is_run:
-            days_s = before_s[-1] // 86_400 * 86_400 if before_s else 0
-            is_next_day = bool(before_s) and days_s + seconds <= before_s[-1]
+            if seconds > 86_400 or not before_s:
+                return seconds
+            days_s = before_s[-1] // 86_400 * 86_400
+            is_next_day = days_s + seconds < before_s[-1]
             return days_s + seconds + (86_400 if is_next_day else 0)
         if not self._is_run and is_clock(str(text)):
-            raise _NoDateError(f"{str(text)!r} is a time without a date{_IN_ONE_OR_TWO}")
-        raise ValueError(f"{text!r} is not a time; {EXPECTED}")
+            raise _NoDateError(f"{str(text)!r} is a time without a date")
+        raise _UnreadableTimeError(f"{text!r} is not a time")
 
     def _zoned_s(self, found: datetime, before_s: Sequence[int], text: object, *, is_day: bool) -> int:
         try:
-            return moment_s(found, self._zone, before_s, text, is_day=is_day)
+            time_s = moment_s(found, self._zone, before_s, text, is_day=is_day)
+            if self.are_ends and found.time() == time() and before_s and time_s < before_s[-1]:
+                # The midnight at the end of a day, with the date of that day.
+                return moment_s(found + timedelta(days=1), self._zone, before_s, text)
+        except ValueError:
+            if not self.are_ends:
+                raise
+            # An end may be the moment at which clocks go forward, which is no time of that day.
+            return moment_s(found - _SECOND, self._zone, before_s, text) + 1
+        else:
+            return time_s
         finally:
             if self._zone is None and found.tzinfo is None:
                 self._zone = UTC  # a stand-in: the missing zone is reported once, and the rest is checked too
@@ -254,13 +316,14 @@ def parsed_rows(
 
 
 def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:
-    """Return the problems of rows; if most times have no date, only one problem for all of those."""
-    dateless = [problem for kind, problem in failures if kind is _NoDateError]
-    if len(dateless) <= max(1, dated):
-        return [problem for _, problem in failures]
-    first, others = dateless[0], plural(len(dateless) - 1, "other row")
-    of_all = Problem(first.where, f"{first.what.removesuffix(_IN_ONE_OR_TWO)}, as in {others}{_IN_ONE_OR_TWO}")
-    return [of_all, *(problem for kind, problem in failures if kind is not _NoDateError)]
+    """Return the problems of rows; if most times cannot be read for the same reason, only one for all of those."""
+    for reason in (_NoDateError, _UnreadableTimeError):
+        alike = [problem for kind, problem in failures if kind is reason]
+        if len(alike) > max(1, dated):
+            first, others = alike[0], plural(len(alike) - 1, "other row")
+            what = f"{first.what.removesuffix(reason.expected)}, as in {others}{reason.expected}"
+            return [Problem(first.where, what), *(problem for kind, problem in failures if kind is not reason)]
+    return [problem for _, problem in failures]
 
 
 def _not_rising(table: Table, of_time: RowTimes, failures: Sequence[_Failure], repeated: int) -> list[Problem]:

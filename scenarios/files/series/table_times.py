@@ -181,14 +181,21 @@ def _written(text: str, order: DateOrder) -> datetime | None:
     clock = _CLOCK.fullmatch(rest)
     if clock is None:
         return None
-    hour, minute, second = int(clock[1]), int(clock[2]), int(clock[3] or 0)
-    if clock[4]:
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if clock[4].lower() == "p" else 0)
-    elif (hour, minute, second) == (24, 0, 0):  # the midnight at the end of a day
+    hour = _hour(clock)
+    if hour is None:
+        return None
+    minute, second = int(clock[2]), int(clock[3] or 0)
+    if (hour, minute, second) == (24, 0, 0):  # the midnight at the end of a day
         day, hour = day + timedelta(days=1), 0
     return datetime.combine(day, time(hour, minute, second), zone)
+
+
+def _hour(clock: re.Match[str]) -> int | None:
+    """Return the hour of a time of day, counted from midnight also if it is one of AM or PM; None: there is none."""
+    hour = int(clock[1])
+    if not clock[4]:
+        return hour
+    return hour % 12 + (12 if clock[4].lower() == "p" else 0) if 1 <= hour <= 12 else None
 
 
 def _date(text: str, order: DateOrder) -> tuple[date | None, str]:
@@ -293,8 +300,12 @@ def moment_s(
 
 
 def clock_s(text: str) -> int | None:
-    """Return the seconds since midnight of a time of day, or of the beginning of an interval; None: it is neither."""
+    """Return the seconds since midnight of a time of day, or of the beginning of an interval; None: it is neither.
+
+    The hours may also be more than 24: those since the first midnight.
+    """
     clock = _CLOCK.fullmatch(beginning(text.strip()))
-    if clock is None or clock[4]:
+    hour = None if clock is None else _hour(clock)
+    if clock is None or hour is None or int(clock[2]) > 59 or int(clock[3] or 0) > 59:
         return None
-    return int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3] or 0)
+    return hour * 3600 + int(clock[2]) * 60 + int(clock[3] or 0)

@@ -147,6 +147,21 @@ def test_prices_whose_ends_are_given_hold_for_the_step_before_also_if_the_resolu
     assert price.times_s == (*range(START_S, end_s, 3_600), *range(end_s, end_s + 86_400, 900))
 
 
+@pytest.mark.parametrize(("header", "keys"), [("MTU", ", labels: end"), ("Period end", "")])
+def test_a_price_holds_for_the_step_before_its_time_if_its_times_are_ends(
+    header: str, keys: str, tmp_path: Path
+) -> None:
+    """It held for the step after it; the first hour had no price, which was an error."""
+    rows = "2026-06-21 01:00,84.1\n2026-06-21 02:00,-5\n2026-06-21 03:00,120\n"
+    (tmp_path / "prices.csv").write_text(f"{header},Price [EUR/MWh]\n{rows}", encoding="utf-8")
+
+    price = loaded(f"{{file: prices.csv, zone: Europe/Berlin{keys}}}", tmp_path)
+
+    assert price == PriceSeries((START_S, START_S + 3600, START_S + 7200), (0.0841, -0.005, 0.12))
+    with pytest.raises(ScenarioError, match=r"labels: is only valid with 'file'"):
+        loaded('{points: [["00:00", 0.3], ["01:00", 0.2]], labels: end}', tmp_path)
+
+
 def test_prices_that_end_before_the_run_are_noted() -> None:
     """A day-ahead price is hardly meant to apply after its table; with a few prices, the last one may be."""
     of_a_day = loaded_scenario(f"{{start: '00:00', step_s: 3600, eur_per_kwh: {[0.3] * 24}}}")

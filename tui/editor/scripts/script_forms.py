@@ -173,7 +173,9 @@ def _series_field(ref: Ref, entry: dict[str, Any]) -> Field:
         (*ref, "*series"),
         {key: entry[key] for key in ("file", "power_w", "points", "step_s") if key in entry} or None,
         "none: the factor is used",
-        covers=tuple((*ref, key) for key in ("file", "columns", "unit", "reading", "zone", "points", "power_w")),
+        covers=tuple(
+            (*ref, key) for key in ("file", "columns", "unit", "reading", "zone", "labels", "points", "power_w")
+        ),
         help="Instead of a factor: production from a file, or under a clear sky.",
     )
 

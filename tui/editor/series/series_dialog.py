@@ -36,24 +36,36 @@ from tui.formatting import fit, hours_and_minutes
 from tui.shell import Dialog, Footer
 from tui.widgets import PRODUCTION, Chart, FieldHelp, TextChoice, TimeAxis, drawn, update_if_changed
 
-PARTS = ("time", "value", "unit", "reading", "zone")
+PARTS = ("time", "value", "unit", "reading", "labels", "zone")
 """Properties that can be assumed or given: fields of `MeasuredFormat`."""
 READINGS: Mapping[str, str] = {
     "power": "power: mean of each step",
     "interval": "energy of each interval",
     "counter": "counter: cumulative energy",
 }
+LABELS: Mapping[str, str] = {
+    "start": "starts of intervals",
+    "end": "ends of intervals",
+}
 ROWS = 4
 STEPS = 400
 MOST_DRAWN_S = 7 * 86_400
 _NUMBERED = re.compile(r"column (\d+)")
 _PAUSE_WALL_S = 0.2
-_LABELS = {"time": "Times", "value": "Values", "unit": "Unit", "reading": "Reading", "zone": "Zone"}
+_LABELS = {
+    "time": "Times",
+    "value": "Values",
+    "unit": "Unit",
+    "reading": "Reading",
+    "labels": "Times are",
+    "zone": "Zone",
+}
 _HELP = {
     "time": "The column with the times.",
     "value": "The column with the values.",
     "unit": "Unit of the values.",
     "reading": "Mean power of each step, energy of each interval, or a meter's counter, which may reset.",
+    "labels": "Starts or ends of the intervals of values; without effect on a counter.",
     "zone": "Zone of times without an offset: Europe/Berlin, UTC or +02:00.",
 }
 _WIDEST = 24
@@ -140,6 +152,8 @@ def assumed(measured: MeasuredSeries, given: Mapping[str, Any], name: str) -> tu
         "unit": f"unit {measured.format.unit}",
         "reading": f"each value is {READINGS[measured.format.reading or 'power']}",
     }
+    if measured.format.labels is not None:
+        guesses["labels"] = f"times are {LABELS[measured.format.labels]}"
     guessed = [said for part, said in guesses.items() if part not in given]
     found = [note.removeprefix(f"{name}: ") for note in measured.notes]
     first = [f"Guessed: {'; '.join(guessed)}."] if guessed else []
@@ -160,6 +174,7 @@ def entry_of(file: str, measured: MeasuredSeries) -> dict[str, Any]:
         "unit": wanted.unit,
         "reading": wanted.reading,
     }
+    entry |= {"labels": wanted.labels} if wanted.labels else {}
     return entry | ({"zone": wanted.zone} if wanted.zone else {})
 
 
@@ -173,10 +188,11 @@ class SeriesDialog(Dialog[MeasuredSeries | None]):
 
     TITLE = "Import a series"
     HELP = """
-The fields show how the file is read: its columns, the unit, and whether a value is a power, the energy of an interval
-or the reading of a counter. What the file does not state is guessed; every guess can be changed. Below are the
-assumptions and findings (gaps, resets), the first rows and the curve. Times without an offset are in the zone that the
-header states, otherwise in the neighbourhood's; if it has none, enter a zone.
+The fields show how the file is read: its columns, the unit, whether a value is a power, the energy of an interval or
+the reading of a counter, and whether times are the starts or the ends of intervals. What the file does not state is
+guessed; every guess can be changed. Below are the assumptions and findings (gaps, resets), the first rows and the
+curve. Times without an offset are in the zone that the header states, otherwise in the neighbourhood's; if it has none,
+enter a zone.
 
 `Ctrl+S` imports the series. The neighbourhood's file records how it is read, so nothing is guessed again.
 """
@@ -234,6 +250,8 @@ header states, otherwise in the neighbourhood's; if it has none, enter a zone.
             with Horizontal(classes="line"):
                 yield from self._choice("unit", {unit: unit for unit in UNITS})
                 yield from self._choice("reading", READINGS)
+            with Horizontal(classes="line"):
+                yield from self._choice("labels", LABELS)
                 with Horizontal(classes="part", id="of-zone"):
                     yield Label(_LABELS["zone"])
                     yield Input(

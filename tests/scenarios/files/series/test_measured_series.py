@@ -337,6 +337,85 @@ def test_the_time_24_00_shows_that_times_are_the_ends_of_intervals(tmp_path: Pat
     assert _steps(counter)[0][0] == "23:00"  # the reading of a counter is that of its time
 
 
+_ENDS = "2026-06-21 00:15;1,5\n2026-06-21 00:30;2\n2026-06-21 00:45;2,5\n2026-06-21 01:00;0,5\n"
+_BEGINS = [("22:00", 1500.0), ("22:15", 2000.0), ("22:30", 2500.0), ("22:45", 500.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("Horodate;kWh\n" + _ENDS, "labels: end"),
+        ("Horodate;kW\n" + _ENDS.replace("1,5", "6").replace(";2,5", ";10").replace(";2\n", ";8\n").replace("0,5", "2"), "labels: end"),  # noqa: E501 - a file's text
+        ("Horodate;kWh\n" + _ENDS, "labels: end\nreading: interval"),
+        ("period_end;kWh\n" + _ENDS, ""),
+        ("PeriodEnd;kWh\n" + _ENDS, ""),
+        ("Zeit bis;kWh\n" + _ENDS, ""),
+        ("Bis;kWh;Von\n" + _ENDS.replace("\n", ";2026-06-21 00:00\n", 1).replace("2\n", "2;2026-06-21 00:15\n").replace("2,5\n", "2,5;2026-06-21 00:30\n").replace("0,5\n", "0,5;2026-06-21 00:45\n"), ""),  # noqa: E501 - a file's text
+        ("Bis;kWh;Von\n" + _ENDS.replace("\n", ";-\n"), "columns: {time: Bis, value: kWh}"),
+        ("from;to;kWh\n" + "".join(f"21.06.2026 00:{15 * n:02};{line.replace('2026-06-21', '21.06.2026')}\n" for n, line in enumerate(_ENDS.splitlines())), ""),  # noqa: E501 - a file's text
+        ("Datum;bis;von;kWh\n" + "".join(f"21.06.2026;{line[11:16]};00:{15 * n:02};{line[17:]}\n" for n, line in enumerate(_ENDS.splitlines())), ""),  # noqa: E501 - a file's text
+    ],
+    ids=["key", "of power", "of energy", "period_end", "PeriodEnd", "bis", "Bis and Von", "Bis given", "to", "Datum"],
+)  # fmt: skip
+def test_times_that_are_the_ends_of_intervals_are_known_from_a_key_or_their_column(
+    text: str, keys: str, tmp_path: Path
+) -> None:
+    """Of such a table without 24:00, every value counted for the step after its own."""
+    loaded = _load(tmp_path, text, f"{BERLIN}\n{keys}")
+    assert _steps(loaded.scenario) == _BEGINS
+    is_named = "labels" not in keys and "from" not in text and "von" not in text and (keys or "Von" not in text)
+    assert any("column's name" in note for note in loaded.notes) == bool(is_named)
+    if is_named:
+        as_starts = _load(tmp_path, text, f"{BERLIN}\n{keys}\nlabels: start")
+        assert _steps(as_starts.scenario)[0] == ("22:15", 1500.0)
+        assert not any("ends of intervals" in note for note in as_starts.notes)
+
+
+def test_a_day_from_its_first_step_until_midnight_looks_like_ends_and_is_noted(tmp_path: Path) -> None:
+    """Nothing else shows that all is read one step late: a portal that labels by starts begins a day at 00:00."""
+    quarters = [datetime(2026, 6, 21) + timedelta(minutes=15 * n) for n in range(1, 97)]  # noqa: DTZ001 - local times
+    rows = [f"{at:%d.%m.%Y %H:%M};{at.hour % 3},5" for at in quarters]
+    for lines in (rows, rows[::-1]):
+        text = "\n".join(["Zeit;kWh", *lines])
+        (note,) = [note for note in _load(tmp_path, text, BERLIN).notes if "labels: end" in note]
+        assert "00:15 at the beginning and 00:00 at the end" in note
+        for keys in ("labels: end", "labels: start", "reading: counter"):
+            assert not any("labels" in note for note in _load(tmp_path, text, f"{BERLIN}\n{keys}").notes)
+    assert not any("labels" in note for note in _load(tmp_path, "\n".join(["Zeit;kWh", *rows[:-1]]), BERLIN).notes)
+
+
+@pytest.mark.parametrize(
+    ("ends", "begins"),
+    [
+        (["2026-06-20 23:00", "2026-06-20 00:00", "2026-06-21 01:00"], ["20:00", "21:00", "22:00"]),
+        (["2026-03-29 01:00", "2026-03-29 02:00", "2026-03-29 04:00"], ["23:00", "00:00", "01:00"]),
+        (["2026-03-29 01:00", "2026-03-29 03:00", "2026-03-29 04:00"], ["23:00", "00:00", "01:00"]),
+        (["2026-10-25 02:00", "2026-10-25 02:00", "2026-10-25 03:00"], ["23:00", "00:00", "01:00"]),
+    ],
+    ids=["midnight of the day that it ends", "clocks go forward", "shown after that", "clocks go back"],
+)
+def test_ends_of_intervals_at_midnight_and_at_clock_changes(ends: list[str], begins: list[str], tmp_path: Path) -> None:
+    """There, an end is written in another way than the start of the next interval, or not at all."""
+    rows = [f"{end};{energy}" for end, energy in zip(ends, ("1,5", "0,5", "2,5"), strict=True)]
+    loaded = _load(tmp_path, "\n".join(["Zeit;kWh", *rows]), f"{BERLIN}\nlabels: end")
+    assert _steps(loaded.scenario) == list(zip(begins, (1500.0, 500.0, 2500.0), strict=True))
+
+
+def test_labels_are_start_or_end_and_describe_a_table(tmp_path: Path) -> None:
+    """Anything else is an error at its line, and what else is wrong with the table is said as well."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, "Zeit;kWh\n21.06.2026 25:00;1\n21.06.2026 02:00;2\n", f"{BERLIN}\nlabels: right")
+    of_row, of_key = raised.value.problems
+    assert "25:00" in of_row.what
+    assert "actual.labels: 'start' or 'end' is expected, not 'right'" in str(of_key)
+    text = (tmp_path / "scenario.yaml").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if "file:" not in line and "zone:" not in line]
+    inline = ['          points: [["00:00", 0], ["01:00", 5]]', "          labels: end"]
+    (tmp_path / "scenario.yaml").write_text("\n".join([*lines[:-1], *inline]), encoding="utf-8")
+    with pytest.raises(ScenarioError, match="labels: describes a table of measurements; only valid with 'file'"):
+        load(tmp_path / "scenario.yaml")
+
+
 @pytest.mark.parametrize("until", ["-", " - "])
 @pytest.mark.parametrize("date", ["21.06.2026;", "21.06.2026 "])
 def test_an_interval_until_24_00_is_labelled_by_its_beginning(date: str, until: str, tmp_path: Path) -> None:
@@ -396,6 +475,52 @@ def test_a_table_with_times_of_day_alone_gets_one_error_about_them(clock: str, t
     no_unit, of_times = _problems(tmp_path, ["Zeit;Leistung", *rows])
     assert "has no unit" in no_unit[1]
     assert "as in 95 other rows" in of_times[1]
+
+
+def _powers_of_run(folder: Path, clocks: Sequence[str]) -> list[tuple[int, float]]:
+    """Return the load profile of a device with these times of day, which draws 100, 200, ... W."""
+    text = "\n".join(["time,W", *(f"{clock},{100 * n}" for n, clock in enumerate(clocks, start=1))])
+    (folder / "run.csv").write_text(text, encoding="utf-8")
+    found = read_measured(folder / "run.csv", "run.csv", MeasuredFormat(), is_run=True)
+    powers_w = np.diff(found.cumulative_wh) * 3600 / np.diff(found.times_s)
+    return list(zip((time_s - found.times_s[0] for time_s in found.times_s), powers_w.tolist(), strict=False))
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        ("02:30 PM", "02:45 PM", "03:00 PM"),
+        ("11:45 AM", "12:00 PM", "12:15 PM"),
+        ("11:45:00 p.m.", "12:00:00 a.m.", "12:15:00 a.m."),
+        ("11:45PM - 12:00AM", "12:00AM - 12:15AM", "12:15AM - 12:30AM"),
+        ("23:45", "24:00", "24:15"),
+        ("25:00", "25:15", "25:30"),
+    ],
+)
+def test_a_run_of_a_device_may_have_times_of_day_with_am_and_pm_or_past_midnight(
+    clocks: Sequence[str], tmp_path: Path
+) -> None:
+    """AM and PM were an error in each row, and 24:15 after 24:00 was a day later."""
+    assert _powers_of_run(tmp_path, clocks) == [(0, 100), (900, 200), (1800, 300)]
+
+
+@pytest.mark.parametrize("clock", ["13:{:02} PM", "00:{:02} AM", "12:{}"])
+def test_a_table_without_any_time_that_exists_gets_one_error_about_them(clock: str, tmp_path: Path) -> None:
+    """There was one for each row, up to ten."""
+    clocks = [clock.format(minute) for minute in range(60, 90) if "{}" in clock] or [
+        clock.format(minute) for minute in range(30, 60)
+    ]
+    with pytest.raises(ScenarioError) as raised:
+        _powers_of_run(tmp_path, clocks)
+    (problem,) = raised.value.problems
+    assert problem.where == "run.csv:2"
+    assert f"{clocks[0]!r} is not a time, as in 29 other rows; expected ISO 8601" in problem.what
+
+
+def test_a_time_of_day_that_repeats_is_no_day_later(tmp_path: Path) -> None:
+    """The second row of a minute, and all after it, were moved to the next day."""
+    with pytest.raises(ScenarioError, match="the time 14:31 is not after the one before"):
+        _powers_of_run(tmp_path, ["14:30", "14:31", "14:31", "14:32"])
 
 
 def test_rows_without_a_date_among_others_are_each_named(tmp_path: Path) -> None:

@@ -53,15 +53,23 @@ def test_assumptions_findings_and_missing_keys_are_shown(tmp_path: Path) -> None
     given = {"value": "PV [kWh]", "zone": "Europe/Berlin", "reading": "interval"}
     whole = opened(path, given, is_run=False)
     assert whole.measured is not None
-    assert assumed(whole.measured, given, path.name)[0] == "Guessed: times in 'Zeit'; unit kWh."
+    assert (
+        assumed(whole.measured, given, path.name)[0]
+        == "Guessed: times in 'Zeit'; unit kWh; times are starts of intervals."
+    )
     assert round(float(whole.power_w.max())) == 11_250
     assert entry_of("export.csv.gz", whole.measured) == {
         "file": "export.csv.gz",
         "columns": {"time": "Zeit", "value": "PV [kWh]"},
         "unit": "kWh",
         "reading": "interval",
+        "labels": "start",
         "zone": "Europe/Berlin",
     }
+    of_ends = opened(path, given | {"labels": "end"}, is_run=False).measured
+    assert of_ends is not None
+    assert whole.measured.times_s[0] - of_ends.times_s[0] == 3600
+    assert entry_of("export.csv.gz", of_ends)["labels"] == "end"
     counter = tmp_path / "meter.csv"
     rows = [
         f"2026-06-21T{hour:02}:00Z,{reading}" for hour, reading in enumerate((100, 101, 102, 0.5, 1.5)) if hour != 1
@@ -69,6 +77,7 @@ def test_assumptions_findings_and_missing_keys_are_shown(tmp_path: Path) -> None
     counter.write_text("time,total_kwh\n" + "\n".join(rows) + "\n")
     found = opened(counter, {"reading": "counter"}, is_run=False)
     assert found.measured is not None
+    assert "labels" not in entry_of("meter.csv", found.measured)
     said = " ".join(assumed(found.measured, {"reading": "counter"}, counter.name))
     assert "reset" in said or "begins anew" in said
     assert "missing" in said or "gap" in said
@@ -90,7 +99,7 @@ async def test_a_meters_file_is_imported_as_actual_production(editing: Editing, 
         await person.until(lambda: dialog.shown is not None and dialog.shown.measured is not None)
         assert "21.06.2026 03:00" in str(dialog.query_one("#rows", Static).content)
         dialog.query_one("#series-reading", Select).value = "interval"
-        await person.until(lambda: "Guessed: times in 'Zeit'; unit kWh." in str(found.content))
+        await person.until(lambda: "Guessed: times in 'Zeit'; unit kWh; times are starts" in str(found.content))
         await person.pilot.press("ctrl+s")
         await person.until(lambda: "actual" in person.work.tree["houses"][0]["devices"][1])
         await person.settle()
@@ -149,6 +158,7 @@ async def test_a_smart_meters_file_is_imported_as_a_houses_base_load(editing: Ed
             "columns": {"time": "Zeit", "value": "Bezug [kWh]"},
             "unit": "kWh",
             "reading": "interval",
+            "labels": "start",
         }
 
 
