@@ -64,11 +64,13 @@ from tui.shell import (
 )
 from tui.signals import exit_code
 from tui.start import Preferences, load_preferences, load_recent, save_preferences, save_recent
-from tui.widgets import DEFAULT_VARIABLES, THEMES, LegibleDim, legible, pasted_line
+from tui.widgets import DEFAULT_VARIABLES, THEMES, FewColours, LegibleDim, legible, pasted_line
 
 make_textual_safe()
 guard_handlers()
 
+_NUMBERS_OF_COLOURS = {"standard": 16, "windows": 16, "256": 256}
+"""By Rich's names of what terminals have; all others have all colours."""
 LEAST_SIZE = (80, 24)
 """Columns and lines that the screens need."""
 
@@ -102,7 +104,23 @@ class SsmicApp(ErrorBoundary, App[None]):
     SelectCurrent .arrow { color: $text-muted; }
     SelectCurrent Static#label { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     SelectCurrent.-has-value Static#label { color: $foreground; }
+    Input:focus, Select:focus > SelectCurrent { background: $primary 28%; }
     Button:ansi.-style-default.-textual-compact:disabled { border: none !important; }
+    Button:disabled { color: $label-disabled; background: $surface; text-opacity: 100%; opacity: 100%; }
+    OptionList > .option-list--option-disabled { color: $text-muted; }
+    .-few-colours Input, .-few-colours SelectCurrent, .-few-colours PickButton { text-style: underline; }
+    .-few-colours Input:focus { text-style: bold underline; }
+    .-few-colours Select:focus > SelectCurrent, .-few-colours PickButton:focus { text-style: reverse; }
+    .-few-colours AreaTab.shown, .-few-colours Tab.-active { text-style: bold reverse; }
+    .-few-colours Button { background: $background; text-style: bold underline; }
+    .-few-colours Button.-primary { color: $primary; background: $background; }
+    .-few-colours Button.-error { color: $error; background: $background; }
+    .-few-colours Button:focus { text-style: bold reverse; }
+    .-few-colours Button:disabled { text-style: none; }
+    .-few-colours OptionList > .option-list--option-highlighted, .-few-colours Tree > .tree--cursor,
+    .-few-colours VirtualTable > .table--cursor { text-style: underline; }
+    .-few-colours OptionList:focus > .option-list--option-highlighted, .-few-colours Tree:focus > .tree--cursor,
+    .-few-colours VirtualTable:focus > .table--cursor { text-style: bold; }
     SearchIcon { display: none; }
     CommandPalette CommandInput { padding-left: 1; }
     """
@@ -148,6 +166,7 @@ class SsmicApp(ErrorBoundary, App[None]):
         """
         super().__init__()
         self._dim = LegibleDim()
+        self._few_colours: FewColours | None = None
         self.stylesheet = ParsedStyles(variables=self.get_css_variables())
         self.unexpected: list[BaseException] = []
         """Errors that were shown as notices and should not have happened."""
@@ -196,8 +215,16 @@ class SsmicApp(ErrorBoundary, App[None]):
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return Textual's own, after one for dim text."""
-        return [self._dim, *super().get_line_filters()]
+        """Return Textual's own, after one for dim text, and before one for terminals with few colours."""
+        few = [] if self._few_colours is None else [self._few_colours]
+        return [self._dim, *super().get_line_filters(), *few]
+
+    def watch_theme(self) -> None:
+        """Draw with the colours that the terminal has, or with the 16 of its own that the theme asks for."""
+        theme = self.current_theme
+        number = 16 if theme.ansi else _NUMBERS_OF_COLOURS.get(self.console.color_system or "")
+        self._few_colours = None if number is None else FewColours(number, is_dark=theme.dark)
+        self.set_class(number == 16, "-few-colours", update=False)
 
     async def on_mount(self) -> None:
         """Show the first area."""

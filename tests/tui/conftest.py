@@ -28,6 +28,14 @@ def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _terminal_with_all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw alike, whatever the terminal is that the tests run in."""
+    for variable, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor")):
+        monkeypatch.setenv(variable, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _waits_until_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """After each key, wait until the application is idle, however busy the machine is."""
     for module in ("textual.app", "textual.pilot"):

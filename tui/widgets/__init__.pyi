@@ -4,6 +4,7 @@ from .chart import (
     TimeAxis as TimeAxis,
     drawn as drawn,
 )
+from .few_colours import FewColours as FewColours
 from .fields import (
     FieldHelp as FieldHelp,
     LookedUp as LookedUp,
@@ -60,6 +61,7 @@ __all__ = [
     "CellTable",
     "Chart",
     "Column",
+    "FewColours",
     "FieldHelp",
     "LegibleDim",
     "PathInput",

@@ -187,7 +187,8 @@ class Painter:
         if style is None:
             style = self.base
             if ground:
-                style += Style(bgcolor=self._style_of(f"table--{ground}").bgcolor)
+                found = self._style_of(f"table--{ground}")
+                style += Style(bgcolor=found.bgcolor, bold=found.bold, underline=found.underline)
             if look:
                 found = self._style_of(f"table--{look}", partial=True)
                 style += Style(color=found.color if look != "strong" else None, bold=found.bold)

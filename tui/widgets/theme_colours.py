@@ -107,13 +107,14 @@ DEFAULT_VARIABLES = {
     "surplus": "#8a8f96",
     "now": "#e05a5d",
     "grid-power": "#9b7bd0",
+    "label-disabled": "ansi_bright_black",
 }
 """Defaults for Textual's own themes."""
 
 LEAST_OF_TEXT: Final = 4.5
 """Contrast ratio of text, as in WCAG 2.1, criterion 1.4.3."""
 LEAST_OF_GRAPHICS: Final = 3.0
-"""Contrast ratio of parts of charts, as in its criterion 1.4.11; also of text on panels, which is short."""
+"""Contrast ratio of parts of charts, as in its criterion 1.4.11; also of the labels of disabled buttons."""
 LEAST_OF_DETAILS: Final = 3.7
 """Contrast ratio of dim text, such as descriptions beside what they describe."""
 _TEXT = (
@@ -124,6 +125,8 @@ _GRAPHICS = ("production", "forecast", "committed", "own", "neighbours", "demand
 _OF_FOOTER = ("footer-key-foreground", "footer-description-foreground", "footer-foreground")
 _TEXT_AND_GROUND = (("button-color-foreground", "primary"), ("block-cursor-foreground", "block-cursor-background"))
 """Variables of a text's colour and of the colour behind it."""
+_SHARE_OF_DISABLED = 0.4
+"""How much of the colour of text the labels of disabled buttons have."""
 _AUTO = re.compile(r"auto (\d+)%")
 _STEP = 0.04
 
@@ -187,7 +190,7 @@ def legible(variables: Mapping[str, str]) -> dict[str, str]:
     if background is None or surface is None or panel is None:
         return found
     for names, least in ((_TEXT, LEAST_OF_TEXT), (_GRAPHICS, LEAST_OF_GRAPHICS)):
-        wanted = ((background, least), (surface, least), (panel, min(least, LEAST_OF_GRAPHICS)))
+        wanted = ((background, least), (surface, least), (panel, least))
         for name in names:
             colour = _colour(variables.get(name, ""))
             if colour is not None:
@@ -196,7 +199,11 @@ def legible(variables: Mapping[str, str]) -> dict[str, str]:
     for name in _OF_FOOTER:
         colour = _colour(variables.get(name, ""))
         if colour is not None:
-            found[name] = _differing(colour, ((footer, LEAST_OF_GRAPHICS),)).hex
+            found[name] = _differing(colour, ((footer, LEAST_OF_TEXT),)).hex
+    foreground = _colour(variables.get("foreground", ""))
+    if foreground is not None:
+        faint = surface.blend(foreground, _SHARE_OF_DISABLED, alpha=1)
+        found["label-disabled"] = _differing(faint, ((surface, LEAST_OF_GRAPHICS),)).hex
     for name, behind in _TEXT_AND_GROUND:
         ground = _colour(found.get(behind, ""))
         colour = None if ground is None else _colour_over(found.get(name, ""), ground)
