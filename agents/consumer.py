@@ -16,11 +16,12 @@ A device runs one job at a time. Its jobs look for suppliers in turn, each among
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import structlog
 from typing_extensions import override
@@ -55,7 +56,7 @@ from agents.model import MANAGER, TIMELINE, TOGETHER, Contract, Job, Starts
 from agents.plugins import AGENTS, calling, failure_of, load_plugin, plugin_of, wrong_result
 from agents.ranking import RANKED, NegotiationSettings
 from agents.whole_supply import WholeConsumerSupply
-from broker import PluginError, UnknownCoroutineError
+from broker import CoroutineCancelledError, PluginError, UnknownCoroutineError
 from broker.hosts import Agent, Channel, Received
 
 log = structlog.get_logger(__name__)
@@ -208,10 +209,23 @@ class Consumer(Agent[AnyMessage]):
         return tuple(ranked)
 
     @override
-    def describe_failure(self, error: Exception) -> str:
+    def live(self) -> Coroutine[Any, Any, None]:
+        """See `Agent.live`; what a plug-in's `run` does instead of returning a coroutine is a failure of the agent."""
+        plugin = plugin_of(type(self))
+        return super().live() if plugin is None else self.coroutines.live(self._run_plugin(plugin))
+
+    async def _run_plugin(self, plugin: str) -> None:
+        run: object = self.run()
+        if not asyncio.iscoroutine(run):
+            raise wrong_result(plugin, "run", f"{run!r:.40}: expected a coroutine, as an `async def` does")
+        await run
+
+    @override
+    def describe_failure(self, error: BaseException) -> str:
         """See `Agent.describe_failure`."""
         plugin = plugin_of(type(self))
-        if plugin is not None and isinstance(error, UnknownCoroutineError):  # which any coroutine may have met
+        met_by_any = UnknownCoroutineError | CoroutineCancelledError  # of its coroutines
+        if plugin is not None and isinstance(error, met_by_any):
             return f"{plugin}: {error}"
         return (plugin is not None and failure_of(plugin, type(self), error)) or super().describe_failure(error)
 

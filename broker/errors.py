@@ -101,6 +101,13 @@ class UnknownCoroutineError(SsmicError):
         )
 
 
+class CoroutineCancelledError(SsmicError):
+    """A coroutine of an agent was cancelled, but not by its host."""
+
+    def __init__(self) -> None:
+        super().__init__("one of its coroutines was cancelled while the run goes on")
+
+
 class AgentFailedError(SsmicError):
     """A host reports that one of its agents raised an exception, which ends the run: a bug, of ours or of a plug-in."""
 

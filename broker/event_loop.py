@@ -14,9 +14,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Semaphore, Thread
+from traceback import walk_tb
 from typing import Any, ParamSpec, TypeVar
+
+from typing_extensions import override
+
+from broker.errors import SsmicError
 
 Parameters = ParamSpec("Parameters")
 ResultT = TypeVar("ResultT")
@@ -94,6 +100,22 @@ class _Loop(asyncio.SelectorEventLoop):
     """
 
     time = staticmethod(time.monotonic)
+
+    @override
+    def run_forever(self) -> None:
+        """Run until the loop is stopped.
+
+        Raises:
+            SsmicError: A task or callback that a plug-in has made called `sys.exit`: asyncio would end the process with
+                that exit code, even 0, in the middle of a run.
+        """
+        try:
+            super().run_forever()
+        except SystemExit as ended:
+            file, line = [(frame.f_code.co_filename, line) for frame, line in walk_tb(ended.__traceback__)][-1]
+            raise SsmicError(
+                f"a task or callback of a plug-in ended the run: SystemExit: {ended} ({Path(file).name}, line {line})"
+            ) from ended
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

@@ -342,7 +342,13 @@ class Agent(Generic[MessageT]):
             name: Last level of the topic: a contract's or a producer's id.
             content: The content to publish.
             subject: Determines the topic.
+
+        Raises:
+            TypeError: An agent of another package publishes something else.
         """
+        given: tuple[object, object] = (name, content)
+        if not (isinstance(given[0], str) and isinstance(given[1], BaseModel)):
+            raise TypeError(f"publish({name!r:.40}, {content!r:.40}): expected a name and a message")
         self._outbox.publications.append(RetainedPublication(name, content, subject))
 
     def instruct(self, content: BaseModel) -> None:
@@ -358,7 +364,13 @@ class Agent(Generic[MessageT]):
 
         Raises:
             SsmicError: The agent is not running.
+            TypeError: An agent of another package starts something else.
         """
+        given: object = coroutine
+        if not asyncio.iscoroutine(given):
+            raise TypeError(
+                f"spawn({coroutine!r:.40}): expected a coroutine, as an `async def` returns when it is called"
+            )
         if not self.coroutines.spawn(coroutine, f"{self.id}.{name}"):
             coroutine.close()
             raise SsmicError(f"agent {self.id!r} is not running")
@@ -475,7 +487,7 @@ class Agent(Generic[MessageT]):
             self._outbox.instructions = []
         return instructions
 
-    def describe_failure(self, error: Exception) -> str:
+    def describe_failure(self, error: BaseException) -> str:
         """Return what is reported of an exception that ends the run: the traceback, or the message of a plug-in's."""
         return str(error) if isinstance(error, PluginError) else "".join(traceback.format_exception(error))
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from broker.errors import SsmicError, UnknownCoroutineError
+from broker.errors import CoroutineCancelledError, SsmicError, UnknownCoroutineError
 
 if TYPE_CHECKING:
     from broker.hosts.agent import Agent
@@ -30,15 +32,21 @@ def new_future() -> asyncio.Future[Any]:
 
 
 class AgentCoroutines:
-    """The coroutines of one agent, with the timers that they have set."""
+    """The coroutines of one agent, with the timers that they have set.
+
+    A plug-in may also have asyncio make tasks. They are not coroutines of the agent, and nothing waits for them; but
+    what one of them raises is the agent's failure, unless the agent has caught it by the end of the round.
+    """
 
     __slots__ = (
         "_all_blocked",
         "_busy",
         "_computing",
+        "_is_spawning",
         "_order",
         "_resumptions",
         "_tasks",
+        "_tasks_of_asyncio",
         "_timers",
         "failure",
         "step",
@@ -46,7 +54,7 @@ class AgentCoroutines:
     )
 
     def __init__(self) -> None:
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         """What one of the coroutines raised; None: no failure."""
         self.step = 0
         """The step of the round that runs."""
@@ -58,6 +66,10 @@ class AgentCoroutines:
         """Done once all coroutines are blocked, or one has failed; None: the host does not wait for it."""
         self._tasks: asyncio.TaskGroup | None = None
         """None: the agent is not running."""
+        self._is_spawning = False
+        """Whether the task that is being made is one of the agent's coroutines."""
+        self._tasks_of_asyncio: list[asyncio.Task[Any]] = []
+        """Made by the agent without `spawn`, in this order."""
         self._order = 0
         """Counts timers and skipped rounds, so that those of the same moment fire in the order in which they were set.
         """
@@ -73,6 +85,7 @@ class AgentCoroutines:
     def prepare(self) -> None:
         """Count the first coroutine as active before its task exists."""
         self._busy = 1
+        self.failure = None
 
     async def live(self, first: Coroutine[Any, Any, None]) -> None:
         """Run all coroutines, the first one in the present task."""
@@ -81,8 +94,9 @@ class AgentCoroutines:
                 self._tasks = tasks
                 await self._guard(first)
         except asyncio.CancelledError as cancelled:
-            # It refers to frames that refer to it: they would stay in memory until they are collected.
-            cancelled.__traceback__ = None
+            if cancelled is not self.failure:
+                # It refers to frames that refer to it: they would stay in memory until they are collected.
+                cancelled.__traceback__ = None
             raise
         finally:
             self._tasks = None
@@ -97,8 +111,15 @@ class AgentCoroutines:
         if self._tasks is None:
             return False
         self._busy += 1
+        self._is_spawning = True
         self._tasks.create_task(self._guard(coroutine), name=name)
+        self._is_spawning = False
         return True
+
+    def add_task_of_asyncio(self, task: asyncio.Task[Any]) -> None:
+        """Note a task that a coroutine of the agent has made, unless `spawn` makes it."""
+        if not self._is_spawning:
+            self._tasks_of_asyncio.append(task)
 
     async def compute(self, function: Callable[..., ResultT], args: tuple[object, ...], name: str) -> ResultT:
         """See `Agent.compute` for `function` and `args`; `name` is that of the task."""
@@ -114,23 +135,46 @@ class AgentCoroutines:
     async def wait_all_blocked(self) -> None:
         """Wait until all coroutines are blocked, or one has failed."""
         while True:
-            while self._busy and not self.failure:
+            while self._busy and self.failure is None:
                 self._all_blocked = new_future()
                 await self._all_blocked
-            if self.failure or not self._computing:
+            if self.failure is not None or not self._computing:
+                self._note_failed_tasks()
                 return
             task, turn = self._computing.pop(0)
             await asyncio.wait([task])
             self.wake(turn)
 
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        if _acting.get() is not self:
+            _acting.set(self)
         try:
             await coroutine
-        except Exception as error:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
-            self.failure = error
-            self._note_blocked()
+        except asyncio.CancelledError as error:
+            # Matters only if a plug-in has done it, and not the host: what the others wait for would never come.
+            self._fail(CoroutineCancelledError() if _is_cancelling() else error)
+            raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
+            self._fail(error)
         finally:
             self._mark_blocked()
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = error
+        self._note_blocked()
+
+    def _note_failed_tasks(self) -> None:
+        """Take what tasks of asyncio have raised for the agent's failure, unless it was caught: now all others wait."""
+        if not self._tasks_of_asyncio:
+            return
+        ended = [task for task in self._tasks_of_asyncio if task.done()]
+        self._tasks_of_asyncio = [task for task in self._tasks_of_asyncio if not task.done()]
+        for task in ended:
+            # Otherwise asyncio would log it once the task is deleted, in a round that depends on who refers to it.
+            if task._log_traceback and self.failure is None:  # noqa: SLF001 - nothing else says that it was not caught
+                self.failure = task.exception()
 
     # Blocking and waking.
 
@@ -215,6 +259,48 @@ class AgentCoroutines:
     def next_step(self) -> int | None:
         """The earliest step in which a coroutine that skips rounds continues; None: there is none."""
         return self._resumptions[0][0] if self._resumptions else None
+
+
+_acting: ContextVar[AgentCoroutines | None] = ContextVar("acting", default=None)
+"""Whose coroutine the present task is. Tasks inherit it."""
+
+
+def _is_cancelling() -> bool:
+    """Return whether somebody cancels the present task."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+class _TaskFactory:
+    """Makes the tasks of an event loop, and tells agents which of them they have made."""
+
+    def __init__(self, previous: Callable[..., Any] | None) -> None:
+        self.previous = previous
+        self.users = 0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **how: Any) -> Any:  # noqa: ANN401 - as asyncio has it
+        make = self.previous
+        task = asyncio.Task(coroutine, loop=loop, **how) if make is None else make(loop, coroutine, **how)
+        if (coroutines := _acting.get()) is not None:
+            coroutines.add_task_of_asyncio(task)
+        return task
+
+
+@contextmanager
+def noting_tasks() -> Iterator[None]:
+    """Have the running event loop tell agents which tasks they make; their host uses it while it has agents."""
+    loop = asyncio.get_running_loop()
+    previous: Any = loop.get_task_factory()
+    factory = previous if isinstance(previous, _TaskFactory) else _TaskFactory(previous)
+    if factory is not previous:
+        loop.set_task_factory(factory)
+    factory.users += 1
+    try:
+        yield
+    finally:
+        factory.users -= 1
+        if not factory.users and loop.get_task_factory() is factory:
+            loop.set_task_factory(factory.previous)
 
 
 class TimedOut:

@@ -25,6 +25,7 @@ from broker.errors import (
 from broker.hosts.agent import Agent, MessageRejection
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.clock_watch import HINT, NOT_HEARD, ClockLiveness, ClockWatch
+from broker.hosts.coroutines import noting_tasks
 from broker.hosts.directory import Directory, read_rosters
 from broker.hosts.external_port import ExternalInput, Port
 from broker.hosts.journal import HostJournal
@@ -151,6 +152,7 @@ class Host:
             JournalError: The journal cannot be used or does not replay.
         """
         async with AsyncExitStack() as leaving, asyncio.TaskGroup() as tasks:
+            leaving.enter_context(noting_tasks())
             replayed = await self._replay(tasks)
             # A broker ends a client's connection when another one takes its id, so the id must stay secret, unlike the
             # session, which is in the roster.

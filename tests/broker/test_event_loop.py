@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 
-from broker import new_loop
+import pytest
+
+from broker import SsmicError, new_loop
 
 
 def test_a_busy_loop_reads_its_sockets() -> None:
@@ -28,3 +31,17 @@ def test_a_busy_loop_reads_its_sockets() -> None:
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         assert runner.run(main()) == b"here"
+
+
+def test_a_callback_that_exits_is_an_error() -> None:
+    """Otherwise its exit code, even 0, would be that of a run which it ends half-way."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(sys.exit, 0)
+        await asyncio.Event().wait()
+
+    with (
+        asyncio.Runner(loop_factory=new_loop) as runner,
+        pytest.raises(SsmicError, match=r"callback of a plug-in ended the run: SystemExit: 0 \(events.py, line \d+\)"),
+    ):
+        runner.run(main())

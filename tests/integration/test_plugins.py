@@ -448,6 +448,76 @@ class MakesTask(Consumer):
         await super().run()
 
 
+async def fail_later():
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return 1 / 0
+
+
+class TaskRaises(Consumer):
+    async def run(self):
+        asyncio.create_task(fail_later())
+        await super().run()
+
+
+class KeepsTask(Consumer):
+    async def run(self):
+        self.mine = asyncio.create_task(fail_later())
+        await super().run()
+
+
+class CatchesTask(Consumer):
+    async def run(self):
+        failed = await asyncio.gather(fail_later(), fail_later(), return_exceptions=True)
+        assert [type(error) for error in failed] == [ZeroDivisionError] * 2
+        await super().run()
+
+
+class Exits(Consumer):
+    async def run(self):
+        raise SystemExit(0)
+
+
+class Cancelled(Consumer):
+    async def run(self):
+        self.spawn(self.give_up(), "giving up")
+        await super().run()
+
+    async def give_up(self):
+        raise asyncio.CancelledError
+
+
+class CancelsItself(Consumer):
+    async def run(self):
+        asyncio.current_task().cancel()
+        await super().run()
+
+
+class Groups(Consumer):
+    async def run(self):
+        raise BaseExceptionGroup("both", [GeneratorExit(), ValueError()])
+
+
+class RunsDry(Consumer):
+    async def run(self):
+        next(iter(()))
+
+
+class NoCoroutine(Consumer):
+    def run(self):
+        self.spawn(self.until, "waiting")
+
+
+class RunsNothing(Consumer):
+    def run(self):
+        pass
+
+
+class SaysNothing(Consumer):
+    async def run(self):
+        self.publish("one", None)
+
+
 class Clears:
     def keys(self, question):
         question.producers.clear()
@@ -615,6 +685,16 @@ FAULTS = {
         "Unaddressed": r" failed: TypeError: send\(None, Withdraw.*: expected an agent's id and",
         "Gathers": r": a coroutine is waiting that the agent did not start: start it with `self.spawn`",
         "MakesTask": r": a coroutine is waiting that the agent did not start: start it with `self.spawn`",
+        "TaskRaises": r" failed: ZeroDivisionError: division by zero \(faulty_plugin.py, line 100\)",
+        "KeepsTask": r" failed: ZeroDivisionError: division by zero \(faulty_plugin.py, line 100\)",
+        "Exits": r" failed: SystemExit: 0 \(faulty_plugin.py, line 124\)",
+        "Cancelled": r" failed: CancelledError:  \(faulty_plugin.py, line 133\)",
+        "CancelsItself": r": one of its coroutines was cancelled while the run goes on",
+        "Groups": r" failed: BaseExceptionGroup: both \(2 sub-exceptions\) \(faulty_plugin.py, line 144\)",
+        "RunsDry": r" failed: StopIteration:  \(faulty_plugin.py, line 149\)",
+        "NoCoroutine": r" failed: TypeError: spawn\(<bound method.*: expected a coroutine, .* line 154\)",
+        "RunsNothing": ": run returned None: expected a coroutine, as an `async def` does",
+        "SaysNothing": r" failed: TypeError: publish\('one', None\): expected a name and a message \(faulty_",
         "Restless": r" failed: OSError: no price today \(faulty_plugin.py, line 63\)",
     },
     RANKINGS: {
@@ -632,7 +712,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have plug-ins installed that fail, or return what they must not; one has the name of another package's."""
     (tmp_path / "faulty_plugin.py").write_text(FAULTY)
     groups = {group: [*names] for group, names in FAULTS.items()}
-    groups[AGENTS] += ["Unborn", "NeedsMore"]
+    groups[AGENTS] += ["Unborn", "NeedsMore", "CatchesTask"]
     groups[RANKINGS] += ["Shapeless"]
     groups[SCHEDULERS] += ["Twice", "Unsettled", "Unready", "Stillborn"]
     for package, provided in (("faulty-plugin", groups), ("other", {SCHEDULERS: ["Twice"]})):
@@ -678,6 +758,12 @@ def test_a_plugin_that_fails_during_a_run_is_named_in_one_line(group: str, name:
         run_with(group, name)
     expected = rf"agent '\S+' on host '\S+' failed: plug-in '{name}' \(faulty_plugin:{name}\){problem}.*"
     assert re.fullmatch(expected, str(caught.value)), caught.value
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_strategy_may_catch_what_its_tasks_raise() -> None:
+    """The run goes on to its end."""
+    run_with(AGENTS, "CatchesTask")
 
 
 @pytest.mark.usefixtures("faulty")
