@@ -180,9 +180,10 @@ KEYS: tuple[KeyMeaning, ...] = (
 _HEAD = """\
 # Keys
 
-One key means the same wherever it works. The line at the bottom of each screen shows the keys that work there now.
-While you type in a field, letters are text, so the line shows only keys that work in fields. `F1` lists every key of
-the screen, and the palette (`Ctrl+P`) finds everything by what it does. Capital letters are typed with Shift.
+This page lists the keys of the terminal application (`ssmic`). A key means the same wherever it works. The line at the
+bottom of each screen shows the keys that work there now. While you type in a field, letters are text, so the line shows
+only keys that work in fields. `F1` lists every key of the screen, and the palette (`Ctrl+P`) finds everything by what
+it does. Capital letters are typed with Shift.
 
 | Key | What it does | Where |
 | --- | --- | --- |
