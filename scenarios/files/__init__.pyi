@@ -72,7 +72,6 @@ from .series import (
     problems_of_series as problems_of_series,
     read_measured as read_measured,
     read_points as read_points,
-    read_referred as read_referred,
     read_series as read_series,
     zone_of as zone_of,
 )
@@ -166,7 +165,6 @@ __all__ = [
     "read_bytes",
     "read_measured",
     "read_points",
-    "read_referred",
     "read_series",
     "read_text",
     "save_scenario",

@@ -8,7 +8,6 @@ from .coverage_notes import (
 )
 from .energy_lines import (
     read_points as read_points,
-    read_referred as read_referred,
     read_series as read_series,
 )
 from .measured_series import (
@@ -59,7 +58,6 @@ __all__ = [
     "problems_of_series",
     "read_measured",
     "read_points",
-    "read_referred",
     "read_series",
     "zone_of",
 ]

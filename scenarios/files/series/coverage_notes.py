@@ -28,10 +28,8 @@ _NAMED = 3
 class MoveStart:
     """Remedy: start the run on another day."""
 
-    days: int
-    """Number of days to move by; the time of day is kept."""
     start_s: int
-    """The new start, UNIX seconds."""
+    """The new start, UNIX seconds; the time of day is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +222,7 @@ class _Coverage:
         return self._zone.full_days(self._start_s, time_s) - self._zone.full_days(self._start_s, first_s)
 
     def _move(self, days: int) -> MoveStart:
-        return MoveStart(days, self._zone.days_later_s(self._start_s, days))
+        return MoveStart(self._zone.days_later_s(self._start_s, days))
 
     def _in_words(self, remedies: Sequence[Remedy]) -> str:
         return ", or ".join(remedy_text(remedy, self._zone) for remedy in remedies)
@@ -264,7 +262,7 @@ class _Coverage:
 def remedy_text(remedy: Remedy, zone: Zone) -> str:
     """Return a remedy as an instruction."""
     match remedy:
-        case MoveStart(start_s=start_s):
+        case MoveStart(start_s):
             return f"move the start to {zone.iso(start_s)} (times written as HH:MM move with it)"
         case ShiftForecasts(producers, days):
             whose = f" of {first_few(producers)}" if len(producers) <= _NAMED else ""

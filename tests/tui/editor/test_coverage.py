@@ -17,7 +17,7 @@ from tests.tui.driving import click
 from tui.editor.checker import CheckRequest, check_document
 from tui.editor.dialogs import Notes
 from tui.editor.edit_history import written
-from tui.editor.forms.time_repairs import change_for, is_possible
+from tui.editor.forms.time_repairs import change_for, is_possible, label_of
 from tui.editor.problems_panel import CoveragePanel
 from tui.editor.workspace import Headline
 from tui.shell.dialogs import PickPath
@@ -74,12 +74,15 @@ def brought_together(text: str, folder: Path) -> str:
         '{issued: "00:00", points: [["2016-06-21T06:00:00+02:00", 0], ["2016-06-21T10:00:00+02:00", 7000]]}',
         '{issued: "00:00", points: [[1466481600, 0], [1466496000, 7000]]}',
         '{issued: "00:00", file: sun.csv}',
+        '{issued: "00:00", file: table.csv, columns: {value: Sun}, unit: W, reading: power, zone: UTC}',
         '{issued: "2026-06-21T00:00:00+02:00", start: "2016-06-21T04:00:00Z", step_s: 7200, power_w: [500, 3000]}',
     ],
 )
 def test_forecasts_are_shifted_in_every_form(tmp_path: Path, sun: str) -> None:
     """The energy is unchanged, and so is a named file."""
     (tmp_path / "sun.csv").write_text("1466481600 0\n1466496000 7000\n", encoding="utf-8")
+    rows = "time;Sun;Rain\n2016-06-21T04:00;500;0\n2016-06-21T06:00;3000;0\n"
+    (tmp_path / "table.csv").write_text(rows, encoding="utf-8")
     text = TEXT.replace(SUN, sun)
 
     after = load_text(brought_together(text, tmp_path), "s.yaml", tmp_path)
@@ -88,6 +91,37 @@ def test_forecasts_are_shifted_in_every_form(tmp_path: Path, sun: str) -> None:
     production = after.producers["pv"].predictions[0].production
     assert (production.start_s - after.start_s, production.energy_wh) == (6 * 3600, 7000)
     assert (tmp_path / "sun.csv").read_text(encoding="utf-8").startswith("1466481600 0")
+
+
+@pytest.mark.parametrize(
+    ("start", "sun"),
+    [
+        ('"2026-06-21T00:00"', '{issued: "00:00", start: "2026-12-21T09:00", step_s: 3600, power_w: [500, 3000]}'),
+        ('"2026-06-21T00:00"', '{issued: "2026-12-21T00:00", points: [["2026-12-21T09:00", 0], [1797847200, 7000]]}'),
+        (
+            "2026-06-21T00:00:00+02:00",
+            '{issued: "00:00", start: "2026-12-21T08:00:00Z", step_s: 3600, power_w: [3000]}',
+        ),
+        ("1781992800", '{issued: "00:00", points: [["4401:00", 0], ["4402:00", 7000]]}'),
+    ],
+)
+def test_times_in_a_zone_stay_the_same_by_its_clocks(tmp_path: Path, start: str, sun: str) -> None:
+    """A start or a forecast that is moved from summer to winter, or the reverse, is not moved by an hour, too."""
+    text = TEXT.replace("start: 2026-06-21T00:00:00+02:00", f"start: {start}\nzone: Europe/Berlin").replace(SUN, sun)
+    document = Document(text)
+    (note,) = check_document(CheckRequest(document, (), "s.yaml", tmp_path)).notes
+    move, _ = note.remedies
+    assert isinstance(move, MoveStart)
+    assert label_of(move, document.value()) == "Move the start to 2026-12-21"
+    change = change_for(move, document.value(), tmp_path)
+    assert change is not None
+
+    later = load_text(written(document, change.steps).text, "s.yaml", tmp_path)
+    after = load_text(brought_together(text, tmp_path), "s.yaml", tmp_path)
+
+    assert later.zone.iso(later.start_s) == "2026-12-21T00:00:00+01:00"
+    assert after.zone.iso(after.producers["pv"].predictions[0].production.start_s) == "2026-06-21T09:00:00+02:00"
+    assert after.producers["pv"].predictions[0].issued_s == after.start_s
 
 
 def test_a_start_is_not_moved_away_from_its_jobs(tmp_path: Path) -> None:
@@ -102,6 +136,8 @@ def test_a_start_is_not_moved_away_from_its_jobs(tmp_path: Path) -> None:
     assert not is_possible(move, document.value())
     assert is_possible(shift, document.value())
     assert is_possible(move, Document(APART).value())
+    earlier = text.replace("start: 2026-06-21T00:00:00+02:00", "start: 2028-06-21T00:00\nzone: Europe/Berlin")
+    assert is_possible(move, Document(earlier.replace("2026-06-21T", "2028-06-21T").replace(":00+02:00", "")).value())
 
 
 async def test_an_xml_is_opened_by_importing_it(editing: Editing, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_forecasts_are_brought_to_the_jobs_and_not_to_an_empty_first_day() -> No
     text = TEXT.replace(A_JOB, late).replace("2026-06-21T06", "2026-06-30T06")
     (note,) = (note for note in coverage_notes(load_text(text, "s.yaml", None)) if "forecast reaches" in note.what)
     assert note.remedies == (
-        MoveStart(7, load_text(text, "s.yaml", None).start_s + 7 * 86_400),
+        MoveStart(load_text(text, "s.yaml", None).start_s + 7 * 86_400),
         ShiftForecasts(("pv",), -7),
     )
     shifted = notes_on(text.replace("2026-06-30T06", "2026-06-23T06"))
