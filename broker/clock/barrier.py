@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from math import inf
+from collections.abc import Collection, Iterable, Mapping
 
+from broker.clock.host_silence import HostSilence
 from broker.clock.next_round import Counts, ScheduledRound
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import ContradictionError, MalformedError
 from broker.protocol import (
     MAX_PASSED_ROUNDS,
     MOST_ROUNDS_A_GRANT,
-    Deadline,
     Done,
     Envelope,
     ReorderBuffer,
@@ -116,25 +114,8 @@ class RoundBarrier:
         self._quiet_since_wall_s: float | None = None
         """The time of the sign of life that the present wait for answers is counted from, loop time; None: the wait has
         just begun."""
-        self._last_sign_wall_s: dict[str, float] = {}
-        self._excused: set[str] = set()
-        """Hosts whose silence was counted from the beginning again because the clock could not hear them, or because
-        they announced themselves, and that have not answered since."""
-        self._away_in_step_wall_s = 0.0
-        """For how long the clock could hear nothing in the step."""
-        self._left_out_until_wall_s = -inf
-        """The end of the last time in which it could hear nothing, loop time."""
-        self._deadline: Deadline | None = None
-        """The end of a wait for anything other than answers; None: there is no such wait."""
-        self._asked_wall_s: dict[str, float] = {}
-        """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
-        self._asked_again_wall_s: dict[str, float] = {}
-        """By awaited host, when it was last asked again in the step, loop time."""
-        self._busy: set[str] = set()
-        """Hosts that have answered that they still run the step."""
-        self._begun_wall_s = 0.0
-        self._away_wall_s: list[tuple[float, float]] = []
-        """Times in which an awaited host was away in the step, loop time."""
+        self.silence = HostSilence()
+        """For how long each host has been silent."""
 
     def begin(self, step: int, hosts: Collection[str], *, is_alone: bool = False) -> None:
         """Reset for a new step.
@@ -151,20 +132,8 @@ class RoundBarrier:
         self._local.clear()
         self._arrived = {host: {} for host in hosts}
         self._returned.clear()
-        self._busy.clear()
-        self._away_wall_s = []
-        self._begun_wall_s = asyncio.get_running_loop().time()
         self._is_alerted, self._quiet_since_wall_s = False, None
-        self._excused.clear()
-        self._away_in_step_wall_s = 0.0
-        self._asked_again_wall_s.clear()
-        self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
-
-    def mark_asked_again(self, host: str) -> None:
-        """Record that a host was granted the step again."""
-        now_wall_s = asyncio.get_running_loop().time()
-        self._asked_wall_s.setdefault(host, now_wall_s)
-        self._asked_again_wall_s[host] = now_wall_s
+        self.silence.begin(hosts)
 
     def record_answer(self, host: str, done: Done) -> bool:
         """Record a host's answer; answers to another step and repeated answers are ignored.
@@ -178,7 +147,7 @@ class RoundBarrier:
         """
         if done.step != self.step or done.busy:
             if done.step == self.step and host in self.awaited:
-                self._busy.add(host)
+                self.silence.note_busy(host)
                 self.mark_alive(host)
             return False
         if host in self.dones:
@@ -231,8 +200,8 @@ class RoundBarrier:
     def record_return(self, host: str) -> None:
         """Record that a host has restarted and may have missed its grant."""
         self._returned.add(host)
-        self._busy.discard(host)
-        self.mark_present(host)
+        self.silence.note_restart(host)
+        self.mark_alive(host, is_announcement=True)
         self.alert()
 
     def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> bool:
@@ -270,43 +239,19 @@ class RoundBarrier:
         self.activity.set()
         return True
 
-    def mark_alive(self, host: str) -> None:
-        """Record a sign of life from a host."""
-        now_wall_s = asyncio.get_running_loop().time()
-        asked_wall_s = self._asked_wall_s.pop(host, now_wall_s)
-        if now_wall_s - asked_wall_s >= AWAY_AFTER_WALL_S:
-            self._away_wall_s.append((asked_wall_s, now_wall_s))
-        self._last_sign_wall_s[host] = self._sign_wall_s = now_wall_s
-        self._excused.discard(host)
+    def mark_alive(self, host: str, *, is_announcement: bool = False) -> None:
+        """Record a sign of life from a host.
+
+        Args:
+            host: The host.
+            is_announcement: Whether it only says that it is there.
+        """
+        silence = self.silence
+        self._sign_wall_s = silence.note_announcement(host) if is_announcement else silence.note_sign(host)
         if not self.activity.is_set():
             self.activity.set()
         if not self.awaited:
             self._alarm.ring()
-
-    def mark_present(self, host: str) -> None:
-        """Record that a host has announced itself.
-
-        Its silence starts again, but only once until it answers: a host that is restarted again and again, or only says
-        that it is there, does not keep the run waiting.
-        """
-        now_wall_s = asyncio.get_running_loop().time()
-        since_wall_s = self._silent_since_wall_s(host) if host in self._excused else now_wall_s
-        self.mark_alive(host)
-        self._last_sign_wall_s[host] = since_wall_s
-        self._excused.add(host)
-
-    @contextmanager
-    def limited_wait(self, limit_wall_s: float) -> Iterator[Deadline]:
-        """Limit a wait for anything other than answers; times in which the clock can hear nothing are left out of it.
-
-        Args:
-            limit_wall_s: How long it may take, wall-clock seconds.
-        """
-        self._deadline = deadline = Deadline(limit_wall_s)
-        try:
-            yield deadline
-        finally:
-            self._deadline = None
 
     def leave_out_suspension(self, hosts: Iterable[str], wake_wall_s: float) -> bool:
         """Return whether this process was suspended while it waited, and received nothing; if so, leave that time out.
@@ -321,28 +266,9 @@ class RoundBarrier:
         self.leave_out(hosts, late_wall_s)
         return True
 
-    def leave_out(self, hosts: Iterable[str], away_wall_s: float) -> None:
-        """Do not count as silence that this process could receive nothing until now.
-
-        The silence of a host starts again, because its connection may have broken too, but only once until it gives a
-        sign of life. After that, only the time itself is left out, each moment once, even if both the process was
-        suspended and its connection down; see `Deadline`.
-
-        Args:
-            hosts: The hosts.
-            away_wall_s: For how long it could receive nothing, wall-clock seconds.
-        """
-        now_wall_s = asyncio.get_running_loop().time()
-        away_wall_s = now_wall_s - max(now_wall_s - away_wall_s, self._left_out_until_wall_s)
-        self._left_out_until_wall_s = now_wall_s
-        for host in hosts:
-            since_wall_s = self._silent_since_wall_s(host) + away_wall_s if host in self._excused else now_wall_s
-            self._last_sign_wall_s[host] = min(now_wall_s, since_wall_s)
-            self._excused.add(host)
-        self._away_in_step_wall_s += away_wall_s
-        if self._deadline is not None:
-            self._deadline.leave_out(away_wall_s)
-        self._sign_wall_s = now_wall_s
+    def leave_out(self, hosts: Iterable[str], unreachable_wall_s: float) -> None:
+        """Leave out a time in which this process could receive nothing; see `HostSilence.leave_out`."""
+        self._sign_wall_s = self.silence.leave_out(hosts, unreachable_wall_s)
         self.activity.set()
 
     async def wait(self, until_wall_s: float) -> bool:
@@ -400,65 +326,6 @@ class RoundBarrier:
         returned = self._returned & self.awaited
         self._returned.clear()
         return returned
-
-    def unasked(self, for_wall_s: float) -> set[str]:
-        """Return the awaited hosts that have reacted to nothing for a while, and were not asked again in that time.
-
-        Their grant may be lost, whatever other hosts do.
-
-        Args:
-            for_wall_s: For how long at least, wall-clock seconds.
-        """
-        until_wall_s = asyncio.get_running_loop().time() - for_wall_s
-        return {
-            host
-            for host, asked_wall_s in self._asked_wall_s.items()
-            if host in self.awaited and self._asked_again_wall_s.get(host, asked_wall_s) <= until_wall_s
-        }
-
-    def timed_out(self, limit_wall_s: float, most_wall_s: float = inf) -> set[str]:
-        """Return the awaited hosts that have kept the step waiting for too long.
-
-        Args:
-            limit_wall_s: How long a host may be silent.
-            most_wall_s: How long it may take altogether, even if it gives signs of life.
-        """
-        now_wall_s = asyncio.get_running_loop().time()
-        if now_wall_s - self._begun_wall_s - self._away_in_step_wall_s > most_wall_s:
-            return set(self.awaited)
-        return {host for host in self.awaited if now_wall_s - self._silent_since_wall_s(host) > limit_wall_s}
-
-    def _silent_since_wall_s(self, host: str) -> float:
-        """Return since when a host counts as silent in the step, loop time."""
-        return max(self._begun_wall_s, self._last_sign_wall_s.get(host, 0.0))
-
-    def awaited_for(self, for_wall_s: float) -> tuple[dict[str, float], dict[str, float]]:
-        """Return the hosts that have been awaited for a while: those that do not react, and those that still work.
-
-        Args:
-            for_wall_s: For how long at least, wall-clock seconds.
-
-        Returns:
-            By silent host, when it was asked what it has not reacted to; and by host that has answered that it works,
-            since when it has been awaited; both loop time.
-        """
-        until_wall_s = asyncio.get_running_loop().time() - for_wall_s
-        silent = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
-        works = self._busy & self.awaited - silent.keys() if self._begun_wall_s <= until_wall_s else ()
-        return silent, dict.fromkeys(works, self._begun_wall_s)
-
-    def pop_away(self) -> list[tuple[float, float]]:
-        """Remove and return the times in which awaited hosts were away, loop time, in order of their beginning.
-
-        A host was away if it did not react to a question for `AWAY_AFTER_WALL_S`, or has not reacted to it yet.
-        """
-        if not self._away_wall_s and not self.awaited:
-            return []
-        away, self._away_wall_s = self._away_wall_s, []
-        now_wall_s = asyncio.get_running_loop().time()
-        waited_wall_s = [self._asked_wall_s[host] for host in self.awaited if host in self._asked_wall_s]
-        away += [(asked, now_wall_s) for asked in waited_wall_s if now_wall_s - asked >= AWAY_AFTER_WALL_S]
-        return sorted(away)
 
     @property
     def more(self) -> int:

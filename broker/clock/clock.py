@@ -309,7 +309,7 @@ class Clock:
 
     def _leave_out_absence(self) -> None:
         """Exclude the time spent waiting for absent hosts from the pace."""
-        for since_wall_s, until_wall_s in self._barrier.pop_away():
+        for since_wall_s, until_wall_s in self._barrier.silence.pop_away(self._barrier.awaited):
             self._run_control.leave_out(since_wall_s, until_wall_s)
 
     async def _clear_retained(self, bus: Bus, *, with_roster: bool) -> None:
@@ -499,7 +499,9 @@ class Clock:
             has_sign = await barrier.wait_for_answers(backoff.pause_wall_s)
             barrier.leave_out_suspension(barrier.awaited, wake_wall_s)
             if has_sign:
-                again = barrier.pop_returned() | barrier.unasked(self.settings.timeouts.resend_most_wall_s)
+                again = barrier.pop_returned() | barrier.silence.to_ask_again(
+                    barrier.awaited, self.settings.timeouts.resend_most_wall_s
+                )
             else:
                 backoff.double()
                 if self._step.phase == "end":  # an absent host has left; nothing more can come from it
@@ -511,7 +513,7 @@ class Clock:
                 lost += self._lost_hosts.drop_timed_out()
             if asked_again := again & barrier.awaited:
                 for host in asked_again:
-                    barrier.mark_asked_again(host)
+                    barrier.silence.note_asked_again(host)
                 await self._publish_grants(bus, asked_again)
         return lost
 
@@ -532,7 +534,7 @@ class Clock:
         request = ResendRequest(step=self._step.step)
         loop = asyncio.get_running_loop()
         self._missing_since_wall_s = since_wall_s = loop.time()
-        with self._barrier.limited_wait(self.settings.timeouts.limit_wall_s) as deadline:
+        with self._barrier.silence.limited_wait(self.settings.timeouts.limit_wall_s) as deadline:
             while senders := self._barrier.missing_senders():
                 wake_wall_s = loop.time() + backoff.pause_wall_s
                 has_sign = await backoff.wait(self._barrier.activity)
@@ -555,7 +557,7 @@ class Clock:
         if self._waiting_since_wall_s is not None:
             return AwaitedHosts(dict.fromkeys(self.membership.missing, self._waiting_since_wall_s))
         if self._barrier.awaited:
-            return AwaitedHosts(*self._barrier.awaited_for(CHECK_INTERVAL_WALL_S))
+            return AwaitedHosts(*self._barrier.silence.awaited_for(self._barrier.awaited, CHECK_INTERVAL_WALL_S))
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
             return AwaitedHosts(dict.fromkeys(self._barrier.missing_senders(), self._missing_since_wall_s))

@@ -104,11 +104,12 @@ class LostHosts:
         Raises:
             HostsMissingError: The run must not continue without them.
         """
-        if self._settings.on_loss == "fail" and (gone := self._barrier.awaited & self._members.gone):
+        awaited, silence = self._barrier.awaited, self._barrier.silence
+        if self._settings.on_loss == "fail" and (gone := awaited & self._members.gone):
             raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
         limit_wall_s = self._settings.timeouts.limit_wall_s
-        timed_out = self._barrier.timed_out(limit_wall_s)
-        if busy := self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) - timed_out:
+        timed_out = silence.timed_out(awaited, limit_wall_s)
+        if busy := silence.timed_out(awaited, limit_wall_s, MOST_LIMITS * limit_wall_s) - timed_out:
             timed_out |= busy & self._quarantine.removable
         if timed_out and (self._settings.on_loss != "drop" or timed_out & self._settings.indispensable):
             raise self._missing_error(timed_out, "answer")

@@ -415,7 +415,7 @@ class Admission:
         if is_new:
             self._barrier.record_return(host)
         elif members.is_present(host, announcement.session):
-            self._barrier.mark_present(host)
+            self._barrier.mark_alive(host, is_announcement=True)
         elif announcement.state == "gone":
             self._barrier.activity.set()  # other hosts may be missing now
         if (is_new and self._is_open) or before != (members.refused, members.claims):
@@ -442,7 +442,7 @@ class Admission:
         """
         if self._members.missing:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
-        with self._barrier.limited_wait(self._timeouts.limit_wall_s) as deadline:
+        with self._barrier.silence.limited_wait(self._timeouts.limit_wall_s) as deadline:
             while self._members.missing:
                 quarantine_offenders()
                 missing = self._members.missing

@@ -234,8 +234,8 @@ def test_a_time_that_is_left_out_for_two_reasons_counts_once() -> None:
     async def main() -> None:
         barrier, machine, cycles = RoundBarrier({"a": ("a's",)}), Machine(), 0
         barrier.begin(0, ["a"])
-        with barrier.limited_wait(LIMIT_WALL_S) as deadline:
-            while not (deadline.is_over and barrier.timed_out(LIMIT_WALL_S)):
+        with barrier.silence.limited_wait(LIMIT_WALL_S) as deadline:
+            while not (deadline.is_over and barrier.silence.timed_out(barrier.awaited, LIMIT_WALL_S)):
                 cycles += 1
                 assert 2 * cycles <= LISTENED_MOST_WALL_S
                 await asyncio.sleep(2)
