@@ -104,8 +104,8 @@ async def measured(devices: int) -> tuple[np.ndarray, float]:
 
 def main(devices: int) -> None:
     """Measure, and print the percentiles."""
-    logging.basicConfig(level=logging.WARNING)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    logging.basicConfig(level=logging.ERROR)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     delays_ms, cpu_ms = asyncio.run(measured(devices))
     median, most_ms = np.percentile(delays_ms, 50), np.percentile(delays_ms, 99)
     print(

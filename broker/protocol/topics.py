@@ -358,6 +358,11 @@ def device(run: str, device_id: str, part: str) -> str:
     return _build(run, "devices", encode(device_id), encode(part))
 
 
+def device_topics(run: str, device_id: str) -> str:
+    """Return the filter for all topics of one real device."""
+    return _build(run, "devices", encode(device_id), "+")
+
+
 def devices(run: str, part: str | None = None) -> str:
     """Return the filter for one topic of every real device, or for all of them."""
     return _build(run, "devices", "+", "+" if part is None else encode(part))

@@ -191,15 +191,17 @@ class DevicePlaces(Mapping[str, Gateway]):
         is_news = self._has_all_devices and self._strangers.is_news(level, problem)
         return DeviceRefusal(problem, expected) if is_news else None
 
-    def refuse_part(self, device: str, part: str) -> DeviceRefusal | None:
+    def refuse_part(self, device: str, part: str, payload: bytes) -> DeviceRefusal | None:
         """Return what to tell a device that writes to an unknown topic; None: nothing, as in `welcome`.
 
         Args:
             device: The device, in the scenario or not.
             part: Last level of the topic.
+            payload: The message.
         """
         problem = f"there is no topic {part!r}{suggest(part, PARTS, otherwise='')}"
-        is_news = self._has_all_devices and self._strangers.is_news(device, problem)
+        is_ours = self._has_all_devices or device in self._holders or self._takes_guests_of(named_house(payload))
+        is_news = is_ours and self._strangers.is_news(device, problem)
         return DeviceRefusal(problem, f"one of: {', '.join(PARTS)}") if is_news else None
 
     def _open_houses(self) -> str:

@@ -20,6 +20,10 @@ from scenarios.gateways import Gateway
 class Interpreter(Protocol):
     """Knows what messages from and to devices mean; see `scenarios.devices.link.DeviceLink`."""
 
+    def note_time(self, now_s: int) -> None:
+        """Note the virtual time of a round in which messages are taken, UNIX seconds."""
+        ...
+
     def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         """Return what a message says, at the virtual time at which it is taken, UNIX seconds."""
         ...
@@ -64,6 +68,7 @@ class DevicePort:
 
     def take(self, now_s: int) -> Sequence[Incoming]:
         """See `Port.take`."""
+        self.link.note_time(now_s)
         taken, self._noted = self._noted, []
         for message in self._messages.take_accepted():
             said = self.link.translate(message, now_s)

@@ -83,6 +83,7 @@ class DeviceLink:
         has_all_devices: bool = True,
         may_return: bool = False,
         simulated: Collection[tuple[str, str]] = (),
+        start_s: int = 0,
     ) -> None:
         """Create a link.
 
@@ -98,6 +99,7 @@ class DeviceLink:
             may_return: Whether this process, once interrupted, can be started again and continue the run. Then what is
                 retained for its devices stays.
             simulated: House and id of each device of the scenario that is not real.
+            start_s: Virtual time until the first round, UNIX seconds.
         """
         self._run = run
         self._may_return = may_return
@@ -134,7 +136,7 @@ class DeviceLink:
         self._retained: dict[str, bytes] = {}
         self._outgoing: asyncio.PriorityQueue[_Outgoing] = asyncio.PriorityQueue()
         self._count = 0
-        self._now_s = 0
+        self._now_s = start_s
 
     def port(self, host: str) -> DevicePort | None:
         """Return the port of a host; None: no device belongs to it."""
@@ -208,14 +210,18 @@ class DeviceLink:
             self._follow(self._claims.give_up())
 
     async def _subscribe_to_ours(self, bus: Bus) -> None:
-        """Subscribe to our own device topics, and to as many topics of unknown devices as the login may read."""
-        ours = [topics.device(self._run, device, part) for device in self._devices for part in PARTS]
-        everyone = [topics.devices(self._run, part) for part in PARTS]
+        """Subscribe to our own device topics, and to as many topics of unknown devices as the login may read.
+
+        At best this includes misspelt topics, and our own messages: MQTT 3.1.1 has no option to leave those out.
+        """
         choices: list[list[str]] = []
-        if self._devices.has_all_devices:
-            # Includes misspelt topics, and our own messages: MQTT 3.1.1 has no option to leave those out.
-            choices += [[topics.devices(self._run)], everyone]
-        choices.append(everyone if self._devices.takes_guests else ours)
+        if self._devices.has_all_devices or self._devices.takes_guests:
+            choices += [[topics.devices(self._run)], [topics.devices(self._run, part) for part in PARTS]]
+        if not self._devices.takes_guests:
+            choices += [
+                [topics.device_topics(self._run, device) for device in self._devices],
+                [topics.device(self._run, device, part) for device in self._devices for part in PARTS],
+            ]
         for filters in choices:
             try:
                 await bus.subscribe(*filters, qos=1)
@@ -373,7 +379,7 @@ class DeviceLink:
         """Tell a device, known or not, that it writes to an unknown topic; its agent does not get the message."""
         if not payload or part in PARTS_TO_DEVICES:
             return
-        refusal = self._devices.refuse_part(device, part)
+        refusal = self._devices.refuse_part(device, part, payload)
         if refusal is not None:
             self._refuse(device, part, payload, refusal)
 
@@ -392,9 +398,12 @@ class DeviceLink:
             log.warning("device refused", topic=topic, **refusal.in_words)
             self._queue(_NOTICE, misspelt.error_topic, _json({"v": 1, **content}))
 
+    def note_time(self, now_s: int) -> None:
+        """See `Interpreter.note_time`."""
+        self._now_s = now_s
+
     def translate(self, message: WaitingMessage, now_s: int) -> Sequence[DeviceEvent]:
         """Return what a message says, at the virtual time at which it is taken."""
-        self._now_s = now_s
         said = self._translator.events_of(message, now_s)
         self._unheard.note(message.device, said)
         return said

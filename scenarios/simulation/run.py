@@ -471,6 +471,7 @@ class _Ports:
             has_all_devices=is_whole,
             may_return=settings.journals is not None,
             simulated=frozenset(_simulated(scenario)) if real else (),
+            start_s=scenario.start_s,
         )
         self._replayed: dict[str, ReplayPort] = {}
         if replay is not None:

@@ -106,7 +106,8 @@ async def device(guarded: GuardedBroker, name: str, *filters: str) -> AsyncItera
 async def test_devices_join_at_their_households_processes_and_speak_for_themselves_only(tmp_path: Path) -> None:
     """A scenario's device runs its job; a guest is admitted only by its own house; other topics are denied.
 
-    A guest that named no house of the run got no answer: no household knows the houses of the others.
+    A guest that named no house of the run got no answer: no household knows the houses of the others. The answers of a
+    household whose devices had not written yet were of 1970.
     """
     lane = load_text(LANE, "lane", None)
     accesses = (*device_access_of(lane), DeviceAccess("", "kettle"))
@@ -125,6 +126,8 @@ async def test_devices_join_at_their_households_processes_and_speak_for_themselv
         for named in ("brand", "adler", "brand"):
             await kettle.say(f"{KETTLE}/announce", {"type": "consumer", "house": named}, retain=True)
         await kettle.until(lambda: len(kettle.on(f"{KETTLE}/error")) == 2)
+        await kettle.say(f"{KETTLE}/announce", {"type": "toaster", "house": "brandt"}, retain=True)
+        await kettle.until(lambda: len(kettle.on(f"{KETTLE}/error")) == 3)
         await kettle.say(f"{KETTLE}/announce", {"type": "consumer", "house": "brandt"}, retain=True)
         await kettle.until(lambda: kettle.on(f"{KETTLE}/state"))
         await washer.say(f"{WASHER}/announce", {"type": "consumer", "house": "adler"}, retain=True)
@@ -149,7 +152,9 @@ async def test_devices_join_at_their_households_processes_and_speak_for_themselv
     assert [(error["problem"], error["expected"]) for error in kettle.on(f"{KETTLE}/error")] == [
         ("there is no house 'brand'; did you mean 'brandt'?", "one of: brandt"),
         ("house 'adler' takes no guests", "one of: brandt"),
+        ("type: 'consumer' or 'producer' is expected", "a JSON object with some of: type, house, name, profiles"),
     ]
+    assert all(error["time"] >= START_S for error in kettle.on(f"{KETTLE}/error"))
     assert not kettle.on(f"{KETTLE}/job")
     assert not [topic for topic, _ in washer.heard if topic.startswith(KETTLE)]
 

@@ -454,6 +454,35 @@ async def test_a_device_that_writes_to_an_unknown_topic_is_answered_once(device:
     assert not port.take(NOW_S)
 
 
+@pytest.mark.parametrize(
+    ("device", "house", "answers"),
+    [("washer", "adler", 1), ("washer", "", 1), ("kettle", "brandt", 1), ("kettle", "adler", 0), ("kettle", "", 0)],
+)
+async def test_a_misspelt_topic_is_answered_by_the_household_that_it_concerns(
+    device: str, house: str, answers: int
+) -> None:
+    """In a deployment it got no answer; no household can answer for what belongs to none of those that take guests."""
+    broker = MemoryBroker()
+    lane = STREET.replace("    guests: 1\n", "").replace("id: brandt\n", "id: brandt\n    guests: 1\n")
+    gateways = load_text(lane, "test", None).gateways.values()
+    adler, brandt = (
+        DeviceLink(RUN, broker, {one: [g for g in gateways if g.house == one]}, {}, Zone(0), has_all_devices=False)
+        for one in ("adler", "brandt")
+    )
+    own = f"ssmic/{RUN}/devices/{device}"
+    async with broker.connect("device") as bus, broker.connect("reader") as reader:
+        await reader.subscribe(f"{own}/error")
+        async with adler.connected(), brandt.connected():
+            for part in ("anounce", "state"):
+                payload = json.dumps({"type": "consumer", "house": house}).encode()
+                await bus.publish(f"{own}/{part}", payload, qos=1, retain=True)
+        await bus.publish(f"{own}/error", b'{"problem": "the end"}', qos=1)
+        problems: list[str] = []
+        while not problems or problems[-1] != "the end":
+            problems.append((await next_error(reader))["problem"])
+    assert problems[:-1] == answers * ["there is no topic 'anounce'; did you mean 'announce'?"]
+
+
 async def test_a_device_that_the_scenario_simulates_does_not_join_beside_itself(tmp_path: Path) -> None:
     """A roof for which `gateway` was forgotten took the place of a guest, and the run had both."""
     roof = f"ssmic/{RUN}/devices/pv"
