@@ -16,7 +16,7 @@ S2 = "s2"
 class WaitingEntry(BaseModel):
     """How a plug detects that its appliance waits for its programme, and the deadline of the job."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     above_w: float = Field(
         ge=0, allow_inf_nan=False, description="Lower limit of the power at which it waits to start its programme, W"

@@ -18,8 +18,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from agents import MAX_DURATION_S, MAX_WH
 from broker import MAX_CHARACTERS, canonical, character_problem
 from scenarios.files.problems import UNKNOWN, YamlValue, is_unknown
+from scenarios.files.times import MAX_TIME_S
 from scenarios.prices import MAX_EUR_PER_KWH
 from scenarios.scenario import MAX_KG_CO2_PER_KWH
 
@@ -62,7 +64,7 @@ Time = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": 0, "description": "UNIX seconds"},
+                {"type": "integer", "minimum": 0, "maximum": MAX_TIME_S, "description": "UNIX seconds"},
                 {
                     "type": "string",
                     "pattern": (
@@ -81,9 +83,14 @@ Time = Annotated[
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 EurPerKwh = Annotated[float, Field(ge=-MAX_EUR_PER_KWH, le=MAX_EUR_PER_KWH, allow_inf_nan=False)]
 KgCo2PerKwh = Annotated[float, Field(ge=0, le=MAX_KG_CO2_PER_KWH, allow_inf_nan=False)]
-LoadPoint = Annotated[tuple[int, Finite], Strict(strict=False)]
-ProductionPoint = Annotated[tuple[Time, Finite], Strict(strict=False)]
+_EnergyWh = Annotated[float, Field(allow_inf_nan=False, json_schema_extra={"minimum": -MAX_WH, "maximum": MAX_WH})]
+"""Cumulative energy of a point. Its bounds are checked with the rest of the series."""
+_TimeOfLoad = Annotated[int, Field(json_schema_extra={"minimum": 0, "maximum": MAX_DURATION_S})]
+LoadPoint = Annotated[tuple[_TimeOfLoad, _EnergyWh], Strict(strict=False)]
+ProductionPoint = Annotated[tuple[Time, _EnergyWh], Strict(strict=False)]
 Power = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MAX_CONSTANT_W = 1e7
+"""Highest constant load: in any run, its energy is less than `MAX_WH`."""
 
 
 class FileEntry(BaseModel):
@@ -96,11 +103,24 @@ def _or_stand_in(value: YamlValue, handler: ValidatorFunctionWrapHandler, info: 
     return value if _may_stand_in(value, info) else handler(value)
 
 
+def _column(value: YamlValue) -> int | str:
+    if isinstance(value, str) or (type(value) is int and value >= 1):
+        return value
+    raise PydanticCustomError("column", "the name of a column, or its number from 1, is expected")
+
+
+_Column = Annotated[
+    int | str,
+    PlainValidator(_column),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]}),
+]
+
+
 class ColumnsEntry(FileEntry):
     """The columns of a table to read."""
 
-    time: str | int | None = Field(None, description="Name of the column of times, or its number from 1")
-    value: str | int | None = Field(None, description="Name of the column of values, or its number from 1")
+    time: _Column | None = Field(None, description="Name of the column of times, or its number from 1")
+    value: _Column | None = Field(None, description="Name of the column of values, or its number from 1")
 
 
 Columns = Annotated[ColumnsEntry | None, Field(description="Columns of the table")]
@@ -151,4 +171,6 @@ class ProductionEntry(FileEntry):
 class BaseLoadEntry(ProductionEntry):
     """A house's consumption apart from its jobs: `constant_w`, or a series in one of the forms of `actual`."""
 
-    constant_w: Power | None = Field(None, description="The same power at all times, W")
+    constant_w: Annotated[float, Field(ge=0, le=MAX_CONSTANT_W, allow_inf_nan=False)] | None = Field(
+        None, description="The same power at all times, W"
+    )

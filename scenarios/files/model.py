@@ -144,12 +144,21 @@ class JobEntry(FileEntry):
     latest_start: Time = Field(description="It starts at this time or earlier")
 
 
+_CLOCK: dict[str, Any] = {"pattern": r"^([01]?\d|2[0-4]):[0-5]\d$"}
+
+
 class BandEntry(FileEntry):
     """A price at certain times of the clock; the first entry that a time belongs to holds."""
 
     days: list[Weekday] | None = Field(None, min_length=1, description="Days on which it begins; default: every day")
-    begin: str = Field("00:00", description="Clock time HH:MM in the scenario's zone; default: 00:00")
-    end: str = Field("24:00", description="Clock time HH:MM, on the next day if not after `begin`; default: 24:00")
+    begin: str = Field(
+        "00:00", json_schema_extra=_CLOCK, description="Clock time HH:MM in the scenario's zone; default: 00:00"
+    )
+    end: str = Field(
+        "24:00",
+        json_schema_extra=_CLOCK,
+        description="Clock time HH:MM, on the next day if not after `begin`; default: 24:00",
+    )
     eur_per_kwh: EurPerKwh = Field(description="The price")
 
 

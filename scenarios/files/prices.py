@@ -119,7 +119,7 @@ def _form(entry: VaryingPriceEntry, path: KeyPath, collector: ProblemCollector) 
 
 def _from_points(entry: VaryingPriceEntry, path: KeyPath, series: SeriesReader) -> PriceSeries | None:
     points = entry.points or []
-    times = [series.time((*path, i, 0), time) if isinstance(time, str) else time for i, (time, _) in enumerate(points)]
+    times = [series.time((*path, i, 0), time) for i, (time, _) in enumerate(points)]
     return _series(times, [price for _, price in points], path, series, is_list=True)
 
 

@@ -102,10 +102,6 @@ class SeriesReader:
         if self._form(entry, path, ("start", "step_s", "power_w")) is None:
             return None
         self._tell_of_file_keys(entry, path)
-        if entry.constant_w > MAX_CONSTANT_W:
-            what = f"at most {MAX_CONSTANT_W:,.0f} W are expected, not {entry.constant_w:g}"
-            self.collector.at((*path, "constant_w"), what)
-            return None
         return None if self.start_s is None else constant_series(self.start_s, entry.constant_w)
 
     def time(self, path: KeyPath, value: int | str) -> int | None:
@@ -337,8 +333,6 @@ class SeriesReader:
 
 CONSTANT_S = 3700 * 86_400
 """How long a constant load lasts from the start of a run on, seconds: longer than any run."""
-MAX_CONSTANT_W = 1e7
-"""Highest constant load: its energy in `CONSTANT_S` is less than `MAX_WH`."""
 
 
 def constant_series(start_s: int, power_w: float) -> CumulativeSeries:

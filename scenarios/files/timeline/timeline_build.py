@@ -222,9 +222,6 @@ class _TimelineBuilder:
             if until_s < first_s:
                 self._collector.at((*path, "repeat", "until"), "is before the event itself")
         every_s = entry.repeat.every
-        if every_s < 1:
-            self._collector.at((*path, "repeat", "every"), "a time of at least a second is expected")
-            return [first_s]
         times_s = [first_s]
         while len(times_s) < (entry.repeat.times or MAX_EVENTS):
             days, rest_s = divmod(every_s * len(times_s), DAY_S)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from scenarios.files.entries import EurPerKwh, FileEntry, Id, KgCo2PerKwh, ProductionEntry, Time
 from scenarios.files.problems import YamlValue
-from scenarios.files.times import MAX_SPAN_S, duration_s
-from scenarios.scenario import MOST_SEED
+from scenarios.files.times import MAX_SPAN_S, MAX_TIME_S, duration_s
+from scenarios.scenario import MAX_DAYS, MOST_SEED
 
 
 def _duration(value: YamlValue) -> int:
     if type(value) is int and 0 <= value <= MAX_SPAN_S:
         return value
+    if type(value) is int and value > MAX_SPAN_S:
+        raise PydanticCustomError("duration", f"at most {MAX_DAYS} days ({MAX_SPAN_S} seconds) are expected")
     seconds = duration_s(value) if isinstance(value, str) else None
     if seconds is None:
         raise PydanticCustomError("duration", "a duration is expected, such as 30m, 1h30m, 2d or 90s")
@@ -35,19 +37,22 @@ def _moment(value: YamlValue) -> int | str:
     raise PydanticCustomError("moment", "a time is expected, such as 12:00, +2h or an ISO time")
 
 
-Duration = Annotated[
-    int,
-    PlainValidator(_duration),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9 dhmins]+$"}]}),
-]
+def _seconds(least_s: int) -> dict[str, Any]:
+    """Return the JSON schema of a duration."""
+    text = r"^ *(?=\d)(\d+ *d)? *(\d+ *h)? *(\d+ *m(in)?)? *(\d+ *s)? *$"
+    seconds = {"type": "integer", "minimum": least_s, "maximum": MAX_SPAN_S}
+    return {"anyOf": [seconds, {"type": "string", "pattern": text}]}
+
+
+Duration = Annotated[int, PlainValidator(_duration), WithJsonSchema(_seconds(0))]
 """Seconds in the model; in the file also `1h30m`."""
-SpanAbove0 = Annotated[
-    int,
-    PlainValidator(_duration_above_0),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9 dhmins]+$"}]}),
-]
+SpanAbove0 = Annotated[int, PlainValidator(_duration_above_0), WithJsonSchema(_seconds(1))]
 """A `Duration` that is not 0: an effect that lasts no time is a mistake."""
-EventTime = Annotated[int | str, PlainValidator(_moment), WithJsonSchema({"type": ["string", "integer"]})]
+EventTime = Annotated[
+    int | str,
+    PlainValidator(_moment),
+    WithJsonSchema({"type": ["string", "integer"], "minimum": 0, "maximum": MAX_TIME_S}),
+]
 
 
 def _start_after(value: YamlValue) -> int | str:
@@ -57,7 +62,9 @@ def _start_after(value: YamlValue) -> int | str:
 
 
 EventStart = Annotated[
-    int | str, PlainValidator(_start_after), WithJsonSchema({"type": ["string", "integer"], "minimum": 0})
+    int | str,
+    PlainValidator(_start_after),
+    WithJsonSchema({"type": ["string", "integer"], "minimum": 0, "maximum": MAX_SPAN_S}),
 ]
 """Seconds after the event; text that is a time (`18:00`) is for the builder to read."""
 Proportion = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -75,7 +82,7 @@ class WhenEntry(FileEntry):
 class RepeatEntry(FileEntry):
     """How an event repeats."""
 
-    every: Duration = Field(description="Interval; whole days keep the clock time")
+    every: SpanAbove0 = Field(description="Interval; whole days keep the clock time")
     times: int | None = Field(None, ge=1, le=10_000, description="Total number of times")
     until: EventTime | None = Field(None, description="No repetition after this time")
 
@@ -117,7 +124,9 @@ class ForecastErrorEntry(_EventEntry):
     producers: list[Id] | None = Field(None, min_length=1, description="Default: all")
     growth_per_h: Proportion = Field(0.03, description="Standard deviation of the relative error an hour ahead")
     most: Proportion = Field(0.6, description="Limit of the standard deviation")
-    every: Duration = Field(6 * 3600, description="How often a forecast is issued")
+    every: Annotated[Duration, WithJsonSchema(_seconds(60))] = Field(
+        6 * 3600, description="How often a forecast is issued"
+    )
     duration: SpanAbove0 | None = Field(None, description="For how long; default: to the end")
     seed: int | None = Field(None, ge=0, le=MOST_SEED, description="Default: the scenario's")
 

@@ -52,7 +52,7 @@ def test_a_base_load_is_constant_points_steps_or_a_file(tmp_path: Path) -> None:
 
 def test_a_constant_base_load_has_a_limit() -> None:
     """Beyond it, its energy in a run of ten years was infinite, which was an internal error."""
-    with pytest.raises(ScenarioError, match=r"constant_w: at most 10,000,000 W are expected, not 1e\+300"):
+    with pytest.raises(ScenarioError, match=r"constant_w: at most 10,000,000 is expected, not 1e\+300"):
         loaded("{constant_w: 1e300}")
 
 
