@@ -9,7 +9,7 @@ pays another is on two bills with opposite signs and cancels out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +21,7 @@ from agents import FloatArray
 from scenarios.metrics.community_allocation import MILLI, Allocation, allocate
 from scenarios.metrics.minute_table import IntArray
 from scenarios.metrics.settlement import MINUTE_S, Settlement
-from scenarios.prices import Community, Price, Tariff, TariffChange, VatItem, prices_at
+from scenarios.prices import Community, Tariff, TariffChange, VatItem, price_over_time, prices_at
 from scenarios.zone import Zone
 
 YEAR_S = 365 * 86_400
@@ -287,27 +287,15 @@ class _Prices:
         cls, tariff: Tariff, community: Community, zone: Zone, changes: Sequence[TariffChange], times_s: IntArray
     ) -> _Prices:
         local_fee = community.local_grid_fee_eur_per_kwh
+        fees = (community.grid_fee_eur_per_kwh, community.grid_fee_eur_per_kwh if local_fee is None else local_fee)
+        names = ("import_eur_per_kwh", "feed_in_eur_per_kwh", "neighbour_eur_per_kwh")
         return cls(
-            _over_time([(tariff.import_eur_per_kwh, None), *_later(changes, "import_eur_per_kwh")], times_s, zone),
-            _over_time([(tariff.feed_in_eur_per_kwh, None), *_later(changes, "feed_in_eur_per_kwh")], times_s, zone),
-            _over_time(
-                [(tariff.neighbour_eur_per_kwh, None), *_later(changes, "neighbour_eur_per_kwh")], times_s, zone
-            ),
-            _over_time([(community.grid_fee_eur_per_kwh, None)], times_s, zone),
-            _over_time([(community.grid_fee_eur_per_kwh if local_fee is None else local_fee, None)], times_s, zone),
+            *(_millionths(price_over_time(name, tariff, changes, times_s, zone)) for name in names),
+            *(_millionths(prices_at(fee, times_s, zone)) for fee in fees),
         )
 
 
-def _later(changes: Iterable[TariffChange], name: str) -> list[tuple[Price, int | None]]:
-    return [(getattr(change.tariff, name), change.at_s) for change in changes]
-
-
-def _over_time(prices: Sequence[tuple[Price, int | None]], times_s: IntArray, zone: Zone) -> IntArray:
-    """Return the price that holds at each time; each of `prices` holds from its time on."""
-    eur_per_kwh: FloatArray = np.zeros(len(times_s))
-    for price, since_s in prices:
-        now = prices_at(price, times_s, zone)
-        eur_per_kwh = now if since_s is None else np.where(times_s >= since_s, now, eur_per_kwh)
+def _millionths(eur_per_kwh: FloatArray) -> IntArray:
     return np.rint(eur_per_kwh * _MICRO).astype(np.int64)
 
 
