@@ -52,9 +52,10 @@ class GiveForecast(_Frozen):
     producer: str
     """Its id."""
     production: Production | None = None
-    """The forecast; None: it follows from `factor`."""
+    """The forecast; None: it follows from `factor`, and is known when the event takes place."""
     factor: _Factor | None = None
-    """Without a production: its present forecast for the time from now on, times this factor."""
+    """Its present forecast for the time from now on, times this factor. So is what a roof without actual production
+    produces."""
     is_derived: bool = False
     """It follows from another event, and does not change the actual production."""
     replaces_later: bool = False

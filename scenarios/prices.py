@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
@@ -19,6 +19,7 @@ DAY_MIN = 24 * 60
 MAX_EUR_PER_KWH = 1e6
 """Largest price, positive or negative: far more than any energy costs, and small enough for exact bills."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MINUTE_S = 60
 _QUARTER_S = 900
 """Clocks change by whole quarters of an hour, at whole quarters of an hour."""
 
@@ -166,14 +167,48 @@ def price_problem(price: Price) -> str | None:
     return None if wrong is None else f"a price of {wrong:g} EUR/kWh; {limits} is expected"
 
 
-def price_in_words(price: Price) -> str:
-    """Return a price in ct/kWh: `30.0`, or `24.0 to 36.0` where it varies."""
-    if isinstance(price, TimeOfUse):
-        values = [band.eur_per_kwh for band in price.bands]
-    else:
-        values = list(price.eur_per_kwh) if isinstance(price, PriceSeries) else [float(price)]
-    low, high = 100 * min(values), 100 * max(values)
-    return f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
+def price_over_time(
+    name: str, tariff: Tariff, changes: Iterable[TariffChange], times_s: npt.NDArray[np.int64], zone: Zone
+) -> FloatArray:
+    """Return a price of a tariff that changes, at certain times; see `prices_at`.
+
+    Args:
+        name: Name of the price, a field of `Tariff`.
+        tariff: The tariff at first.
+        changes: Tariffs that hold from later times on, in order.
+        times_s: UNIX seconds, shape (times,).
+        zone: See `prices_at`.
+    """
+    eur_per_kwh = prices_at(getattr(tariff, name), times_s, zone)
+    for change in changes:
+        later = prices_at(getattr(change.tariff, name), times_s, zone)
+        eur_per_kwh = np.where(times_s >= change.at_s, later, eur_per_kwh)
+    return eur_per_kwh
+
+
+def prices_in_words(
+    tariff: Tariff, periods: Iterable[tuple[int, int, Sequence[TariffChange]]], zone: Zone
+) -> dict[str, str]:
+    """Return the prices that hold in certain periods, in ct/kWh: `30.0`, or `24.0 to 36.0` if a price varies.
+
+    Args:
+        tariff: The tariff at first.
+        periods: Begin and end of each, UNIX seconds, whole minutes, and its changes, see `price_over_time`.
+        zone: See `prices_at`.
+
+    Returns:
+        The price of energy from the grid (`import`), from neighbours (`neighbour`), and fed in (`feed_in`).
+    """
+    known = list(periods)
+    words = {}
+    for name in ("import", "neighbour", "feed_in"):
+        held = [
+            price_over_time(f"{name}_eur_per_kwh", tariff, changes, np.arange(begin_s, end_s, MINUTE_S), zone)
+            for begin_s, end_s, changes in known
+        ]
+        low, high = (f"{100 * float(price):.1f}" for price in (min(p.min() for p in held), max(p.max() for p in held)))
+        words[name] = low if low == high else f"{low} to {high}"
+    return words
 
 
 def _minute_of_week(times_s: npt.NDArray[np.int64], zone: Zone) -> npt.NDArray[np.int64]:

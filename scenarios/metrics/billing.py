@@ -77,13 +77,12 @@ def bills_of(
     account = account or account_of(scenario, settlement, producer_house)
     if account is None:
         return bills(settlement, producer_house, tariff, scenario.tariff_changes, scenario.zone)
-    kg = tariff.grid_kg_co2_per_kwh / WH_PER_KWH
     return {
         house: Bill(
             with_eur=member.with_community.total_cents / 100,
             without_eur=member.without_community.total_cents / 100,
-            with_kg_co2=kg * member.imported_wh,
-            without_kg_co2=kg * member.imported_without_wh,
+            with_kg_co2=member.with_kg_co2,
+            without_kg_co2=member.without_kg_co2,
             bought_from_grid_wh=member.imported_wh,
             bought_from_neighbours_wh=member.bought_wh,
             sold_to_neighbours_wh=member.sold_wh,

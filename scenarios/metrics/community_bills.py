@@ -9,7 +9,7 @@ pays another is on two bills with opposite signs and cancels out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +21,7 @@ from agents import FloatArray
 from scenarios.metrics.community_allocation import MILLI, Allocation, allocate
 from scenarios.metrics.minute_table import IntArray
 from scenarios.metrics.settlement import MINUTE_S, Settlement
-from scenarios.prices import Community, Price, Tariff, TariffChange, VatItem, prices_at
+from scenarios.prices import Community, Tariff, TariffChange, VatItem, price_over_time, prices_at
 from scenarios.zone import Zone
 
 YEAR_S = 365 * 86_400
@@ -82,7 +82,7 @@ class BillLines:
 
 @dataclass(frozen=True, slots=True)
 class MemberBill:
-    """A member's energy over the run and its bill."""
+    """A member's energy over the run, its emissions and its bill."""
 
     consumed_wh: float
     """By jobs and base load."""
@@ -102,8 +102,10 @@ class MemberBill:
     """Its bill as a member."""
     without_community: BillLines
     """The same consumption and production, with its own producers and the grid only."""
-    imported_without_wh: float
-    """From the grid, if it had its own producers and the grid only."""
+    with_kg_co2: float
+    """Emissions of what it imports."""
+    without_kg_co2: float
+    """Emissions of what it would import if it had its own producers and the grid only."""
 
     @property
     def saving_cents(self) -> int:
@@ -118,7 +120,6 @@ class MemberBill:
     def as_dict(self) -> dict[str, float]:
         """Return energies and amounts by name, in EUR."""
         energies = {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_wh")}
-        energies.pop("imported_without_wh")
         return {
             **energies,
             **self.with_community.eur(),
@@ -175,12 +176,12 @@ def community_account(
 ) -> CommunityAccount:
     """Return every member's bill with and without the community.
 
-    In an interval, a price is the one at its first minute.
+    In an interval, prices and emissions are those at its first minute.
 
     Args:
         settlement: The run's settled energy; all its houses are members.
         producer_house: The house of each producer, by producer id.
-        tariff: Prices for import, feed-in and energy among members.
+        tariff: Prices for import, feed-in and energy among members, and emissions of energy from the grid.
         community: Allocation key, fees and value added tax.
         zone: Zone of time-of-use tables.
         changes: Tariffs that hold from later times on, in order.
@@ -208,6 +209,11 @@ def community_account(
     cents = [divide_to_cents(amounts) for amounts in with_lines]
     without_lines = _amounts(alone, prices, community, years, is_member=False)
     alone_cents = [[round_to_cents(amount) for amount in amounts] for amounts in without_lines]
+    kg_per_kwh = np.full(len(allocation.times_s), tariff.grid_kg_co2_per_kwh)
+    for change in changes:
+        kg_per_kwh[allocation.times_s >= change.at_s] = change.tariff.grid_kg_co2_per_kwh
+    emitted = _emissions_kg(allocation.imported_milliwh, kg_per_kwh)
+    emitted_alone = _emissions_kg(alone.imported_milliwh, kg_per_kwh)
     members = {}
     for i, house in enumerate(settlement.houses):
         members[house] = MemberBill(
@@ -220,13 +226,27 @@ def community_account(
             fed_in_wh=_total_wh(allocation.fed_in_milliwh, i),
             with_community=BillLines(*(line[i] for line in cents)),
             without_community=BillLines(*(line[i] for line in alone_cents)),
-            imported_without_wh=_total_wh(alone.imported_milliwh, i),
+            with_kg_co2=emitted[i],
+            without_kg_co2=emitted_alone[i],
         )
     return CommunityAccount(community, members, BillLines(*(_rounded_sum(line) for line in with_lines)))
 
 
 def _total_wh(energy_milliwh: IntArray, house: int) -> float:
     return int(energy_milliwh[house].sum()) / MILLI
+
+
+def _emissions_kg(imported_milliwh: IntArray, kg_per_kwh: FloatArray) -> list[float]:
+    """Return the emissions of each house's energy from the grid, kg, shape (houses,).
+
+    Args:
+        imported_milliwh: Energy from the grid, shape (houses, T).
+        kg_per_kwh: Emissions of a kWh in each interval, shape (T,).
+    """
+    emitted_kg = np.zeros(len(imported_milliwh))
+    for kg in np.unique(kg_per_kwh).tolist():
+        emitted_kg += kg / 1000 * (imported_milliwh[:, kg_per_kwh == kg].sum(axis=1) / MILLI)
+    return emitted_kg.tolist()
 
 
 def round_to_cents(amount: Fraction) -> int:
@@ -267,27 +287,15 @@ class _Prices:
         cls, tariff: Tariff, community: Community, zone: Zone, changes: Sequence[TariffChange], times_s: IntArray
     ) -> _Prices:
         local_fee = community.local_grid_fee_eur_per_kwh
+        fees = (community.grid_fee_eur_per_kwh, community.grid_fee_eur_per_kwh if local_fee is None else local_fee)
+        names = ("import_eur_per_kwh", "feed_in_eur_per_kwh", "neighbour_eur_per_kwh")
         return cls(
-            _over_time([(tariff.import_eur_per_kwh, None), *_later(changes, "import_eur_per_kwh")], times_s, zone),
-            _over_time([(tariff.feed_in_eur_per_kwh, None), *_later(changes, "feed_in_eur_per_kwh")], times_s, zone),
-            _over_time(
-                [(tariff.neighbour_eur_per_kwh, None), *_later(changes, "neighbour_eur_per_kwh")], times_s, zone
-            ),
-            _over_time([(community.grid_fee_eur_per_kwh, None)], times_s, zone),
-            _over_time([(community.grid_fee_eur_per_kwh if local_fee is None else local_fee, None)], times_s, zone),
+            *(_millionths(price_over_time(name, tariff, changes, times_s, zone)) for name in names),
+            *(_millionths(prices_at(fee, times_s, zone)) for fee in fees),
         )
 
 
-def _later(changes: Iterable[TariffChange], name: str) -> list[tuple[Price, int | None]]:
-    return [(getattr(change.tariff, name), change.at_s) for change in changes]
-
-
-def _over_time(prices: Sequence[tuple[Price, int | None]], times_s: IntArray, zone: Zone) -> IntArray:
-    """Return the price that holds at each time; each of `prices` holds from its time on."""
-    eur_per_kwh: FloatArray = np.zeros(len(times_s))
-    for price, since_s in prices:
-        now = prices_at(price, times_s, zone)
-        eur_per_kwh = now if since_s is None else np.where(times_s >= since_s, now, eur_per_kwh)
+def _millionths(eur_per_kwh: FloatArray) -> IntArray:
     return np.rint(eur_per_kwh * _MICRO).astype(np.int64)
 
 

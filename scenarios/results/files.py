@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from itertools import count
@@ -20,7 +20,8 @@ from filelock import FileLock, Timeout
 
 from broker import FILE_MODE, atomic_write, create_private_file, make_private_folder, remove_abandoned_drafts
 from broker.protocol import first_problem
-from scenarios.prices import price_in_words
+from scenarios.events import ChangeTariff
+from scenarios.prices import MINUTE_S, prices_in_words
 from scenarios.results.connection import (
     DAMAGE,
     ResultsError,
@@ -33,7 +34,8 @@ from scenarios.results.connection import (
 )
 from scenarios.results.rows import checked_settings, stored_scenario, write_jobs
 from scenarios.results.schema import APPLICATION_ID, TABLES, ResultsFormat
-from scenarios.scenario import SCENARIO, Scenario
+from scenarios.scenario import SCENARIO, Scenario, planned_end_s
+from scenarios.timeline import as_planned
 
 DEFAULT_FOLDER = Path("results")
 SUFFIX = ".sqlite"
@@ -204,11 +206,14 @@ def without_login(broker: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", broker)
 
 
-def _about(scenario: Scenario) -> dict[str, Any]:
-    """Return the facts about a scenario that a report shows."""
+def _about(scenario: Scenario, days: int | None) -> dict[str, Any]:
+    """Return the facts about a scenario that the report of a large run shows."""
     tariff, community = scenario.tariff, scenario.community
-    names = ("import", "neighbour", "feed_in")
-    prices = tariff and {name: price_in_words(getattr(tariff, f"{name}_eur_per_kwh")) for name in names}
+    start_s = scenario.start_s // MINUTE_S * MINUTE_S
+    end_s = max(planned_end_s(scenario, days), start_s + MINUTE_S)
+    events = tuple(event for event in scenario.timeline if isinstance(event.action, ChangeTariff))
+    planned = (start_s, end_s, as_planned(replace(scenario, producers={}, timeline=events)).tariff_changes)
+    prices = tariff and prices_in_words(tariff, [planned], scenario.zone)
     return {
         "description": scenario.description,
         "jobs": len(scenario.jobs),
@@ -252,7 +257,7 @@ def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
                 # So that readers need not parse the scenario, which has 300 MB for 10,000 houses, to show times.
                 ("zone", json.dumps(asdict(scenario.zone))),
                 ("timeline", str(len(scenario.timeline))),
-                ("about", json.dumps(_about(scenario), ensure_ascii=False)),
+                ("about", json.dumps(_about(scenario, (simulation.settings or {}).get("days")), ensure_ascii=False)),
             ],
         )
         connection.execute(

@@ -83,7 +83,7 @@ def complete(scenario: Scenario, run_events: Sequence[RunEvent], action: Action,
         return action.model_copy(update={"production": action.production.as_sent})
     ahead = outlook(as_happened(scenario, run_events).producers[action.producer], now_s)
     production = None if ahead is None else scaled(ahead, now_s, action.factor or 0.0)
-    return None if production is None else action.model_copy(update={"production": production.as_sent, "factor": None})
+    return None if production is None else action.model_copy(update={"production": production.as_sent})
 
 
 def as_happened(scenario: Scenario, run_events: Sequence[RunEvent], known_until_s: int | None = None) -> Scenario:
@@ -261,6 +261,18 @@ def _tariff_changes(tariff: Tariff | None, run_events: Sequence[RunEvent]) -> tu
     return tuple(changes)
 
 
+def production_if_present(scenario: Scenario, producer: str, run_events: Iterable[RunEvent]) -> Production | None:
+    """Return what a roof would produce after all that happened to it if it were always there.
+
+    Args:
+        scenario: The scenario of the run.
+        producer: The roof's producer.
+        run_events: The events that took place, in order, with the one whose forecasts are derived from this.
+    """
+    others = [one for one in run_events if not isinstance(one.action, JoinDevice | LeaveDevice)]
+    return series_after(scenario, producer, others, is_absent=False).actual
+
+
 def series_after(
     scenario: Scenario,
     producer: str,
@@ -285,26 +297,62 @@ def series_after(
     own = [one for one in run_events if _changes_production(one, scenario, producer)]
     affected = is_absent or bool(own)
     if affected and actual is None:
-        actual = outlook(_with_forecasts(series, underived), known_until_s)
+        actual = _without_derived(series, underived, known_until_s)
     if affected and actual is not None:
         actual = _as_it_was(actual, producer, own, absent_since_s=scenario.start_s if is_absent else None)
     return replace(_with_forecasts(series, given), actual=actual)
 
 
-def _with_forecasts(series: ProducerSeries, given: Iterable[RunEvent]) -> ProducerSeries:
+def _without_derived(
+    series: ProducerSeries, underived: Sequence[RunEvent], known_until_s: int | None
+) -> Production | None:
+    """Return what a roof without actual production gives: what it forecasts, apart from what events derived from that.
+
+    A factor applies to this, not to the forecast of its time: the clouds and errors in it would count twice.
+
+    Args:
+        series: The roof's series.
+        underived: The forecasts that events gave and did not derive, in the order of their time.
+        known_until_s: See `as_happened`.
+    """
+    own: list[tuple[int, Production, float | None]] = [
+        (known.issued_s, known.production, None) for known in _valid_forecasts(series, underived)
+    ]
+    given = [
+        (run_event.at_s, action.production, action.factor)
+        for run_event in underived
+        if isinstance(action := run_event.action, GiveForecast) and action.production is not None
+    ]
+    so_far: Production | None = None
+    for issued_s, production, factor in sorted([*own, *given], key=lambda forecast: forecast[0]):
+        if known_until_s is not None and issued_s > known_until_s:
+            break
+        newer: Production | None = production
+        if factor is not None:
+            scaled_now = None if so_far is None else scaled(so_far, issued_s, factor)
+            newer = None if scaled_now is None else scaled_now.as_sent
+        if newer is not None:
+            so_far = newer if so_far is None else so_far.continued_by(newer)
+    return so_far
+
+
+def _valid_forecasts(series: ProducerSeries, given: Iterable[RunEvent]) -> list[Prediction]:
+    """Return the scenario's own forecasts of a series, apart from those that the forecasts of events made void."""
+    void_after_s = min(
+        (one.at_s for one in given if isinstance(one.action, GiveForecast) and one.action.replaces_later), default=None
+    )
+    return [known for known in series.predictions if void_after_s is None or known.issued_s <= void_after_s]
+
+
+def _with_forecasts(series: ProducerSeries, given: Sequence[RunEvent]) -> ProducerSeries:
     """Return a series with the forecasts that events gave, which are in the order of their time."""
-    predictions: list[Prediction] = []
-    own_until_s: int | None = None
-    """From when on the scenario's own forecasts are void, UNIX seconds: those issued later. None: all are valid."""
-    for run_event in given:
-        action = run_event.action
-        if not isinstance(action, GiveForecast) or action.production is None:
-            continue
-        if action.replaces_later and own_until_s is None:
-            own_until_s = run_event.at_s
-        predictions.append(Prediction(issued_s=run_event.at_s, production=action.production))
-    own = [known for known in series.predictions if own_until_s is None or known.issued_s <= own_until_s]
-    return replace(series, predictions=tuple(sorted([*own, *predictions], key=lambda known: known.issued_s)))
+    predictions = [
+        Prediction(issued_s=run_event.at_s, production=action.production)
+        for run_event in given
+        if isinstance(action := run_event.action, GiveForecast) and action.production is not None
+    ]
+    known = [*_valid_forecasts(series, given), *predictions]
+    return replace(series, predictions=tuple(sorted(known, key=lambda known: known.issued_s)))
 
 
 def is_known_before(action: Action) -> bool:

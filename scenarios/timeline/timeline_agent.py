@@ -62,6 +62,7 @@ from scenarios.timeline.effects import (
     is_known_before,
     job_added,
     outlook,
+    production_if_present,
     scaled,
     under_front,
     with_error,
@@ -391,10 +392,9 @@ class TimelineAgent(Agent[AnyMessage]):
 
     def _issue(self, error: ForecastError, until_s: int) -> None:
         """Issue a forecast to each producer, and again later."""
-        # Forecasts that were derived before change no production; a year has tens of thousands of them.
-        world = as_happened(self._scenario, self._causes)
         for producer in error.producers:
-            real = world.producers[producer].actual
+            # Forecasts that were derived before change no production; a year has tens of thousands of them.
+            real = production_if_present(self._scenario, producer, self._causes)
             forecast = None if real is None else with_error(real, error, producer, self.now_s)
             if forecast is not None:
                 self._perform(

@@ -62,7 +62,7 @@ def _what(action: Action) -> dict[str, Any]:  # noqa: PLR0911 - one case for eac
             }
         case GiveForecast():
             of: dict[str, Any] = {"producer": action.producer}
-            if action.production is None:
+            if action.factor is not None or action.production is None:
                 return of | {"factor": action.factor}
             points = zip(action.production.times_s, action.production.cumulative_wh, strict=True)
             return of | {"points": [list(point) for point in points]}

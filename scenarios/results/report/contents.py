@@ -7,7 +7,7 @@ are listed once and referred to by number. Headers, jobs and bills are those of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from scenarios.metrics import (
     statistics_by_figure,
 )
 from scenarios.monitor import shown_agent
-from scenarios.prices import price_in_words
+from scenarios.prices import TariffChange, prices_in_words
 from scenarios.results.bill_rows import LINES, BillRow, bill_rows
 from scenarios.results.contract_rows import ContractRow
 from scenarios.results.kept_messages import RecordedMessage
@@ -97,6 +97,7 @@ class _Contents:
         self._jobs = {job.job_id: i for i, job in enumerate(self._scenario.jobs)}
         self._houses = {house.id: i for i, house in enumerate(self._scenario.houses)}
         self._start_s = self._end_s = 0
+        self._priced: list[tuple[int, int, Sequence[TariffChange]]] = []
         self._contracts_left = limits.contracts
         self._messages_left = limits.messages
         self._powers = limits.powers
@@ -107,6 +108,7 @@ class _Contents:
         for each in self._infos:  # one at a time: all minutes of all runs would not fit in memory
             loaded = load_run(self._results, each.run)
             self._end_s = max(self._end_s, loaded.settlement.end_s)
+            self._priced.append((loaded.settlement.start_s, loaded.settlement.end_s, loaded.tariff_changes))
             figures.append(self._kpis(loaded))
             runs.append(self._run(loaded, figures[-1]))
         # Production continues after a run's last job: show it over the time that any run covers.
@@ -135,17 +137,9 @@ class _Contents:
         }
 
     def _tariff(self) -> dict[str, str] | None:
-        """Return the prices in words, ct/kWh."""
+        """Return the prices of all runs in words, ct/kWh."""
         tariff = self._scenario.tariff
-        return (
-            None
-            if tariff is None
-            else {
-                "import": price_in_words(tariff.import_eur_per_kwh),
-                "neighbour": price_in_words(tariff.neighbour_eur_per_kwh),
-                "feed_in": price_in_words(tariff.feed_in_eur_per_kwh),
-            }
-        )
+        return None if tariff is None else prices_in_words(tariff, self._priced, self._scenario.zone)
 
     def _community(self) -> dict[str, Any] | None:
         community = self._scenario.community

@@ -361,7 +361,7 @@ def test_prices_of_the_tariff_may_vary_without_a_community_too() -> None:
     c = bills(settled, producer_houses(scenario), tariff)["c"]
     b = bills(settled, producer_houses(scenario), tariff)["b"]
     changed = replace(
-        scenario, tariff=tariff, tariff_changes=(TariffChange(START_S + 1800, Tariff(0.1, 0.1, 0.2, 0.5)),)
+        scenario, tariff=tariff, tariff_changes=(TariffChange(START_S + 1800, Tariff(0.1, 0.1, 0.2, 0.9)),)
     )
 
     assert c.with_eur == pytest.approx(1.5 * 0.4 + 1.5 * 0.8)
@@ -373,3 +373,7 @@ def test_prices_of_the_tariff_may_vary_without_a_community_too() -> None:
     account = account_of(changed, settled, producer_houses(scenario), Community(key="negotiated"))
     assert account is not None
     assert account.members["c"].with_community.total_cents == 75
+    for of in (changed, replace(changed, community=Community(key="negotiated"))):
+        emitted = bills_of(of, settled, producer_houses(scenario))["c"]
+        kg = 1.5 * TARIFF.grid_kg_co2_per_kwh + 1.5 * 0.9
+        assert (emitted.with_kg_co2, emitted.without_kg_co2) == pytest.approx((kg, kg))

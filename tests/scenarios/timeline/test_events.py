@@ -112,6 +112,43 @@ def test_forecasts_of_the_error_model_replace_the_later_ones_of_the_file() -> No
     assert [(one.issued_s - scenario.start_s) // 3600 for one in known] == [0, 10, 11, 13]
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "{at: '09:00', do: cloud, factor: 0.5, ramp: 0, duration: 4h}",
+        "{at: '09:00', do: forecast_error, growth_per_h: 0.2}",
+    ],
+)
+@pytest.mark.parametrize("factor", [1.0, 0.5])
+def test_a_factor_applies_to_the_production_without_the_clouds_and_errors_that_forecasts_contain(
+    before: str, factor: float
+) -> None:
+    """Of a roof that produces what it forecasts: a cloud takes half of its production, not half of the half."""
+
+    def produced_wh(timeline: str) -> list[int]:
+        scenario = scripted(timeline)
+        run_events: list[RunEvent] = []
+        run(scenario, on_event=run_events.append)
+        actual = as_happened(scenario, run_events).producers["pv-a"].actual
+        assert actual is not None
+        hours_s = [scenario.start_s + h * 3600 for h in range(6, 19)]
+        return [round(energy_wh) for energy_wh in actual.energy_per_bin_wh(hours_s).tolist()]
+
+    alone_wh = produced_wh(before)
+    with_factor_wh = produced_wh(f"{before}\n{{at: '10:00', do: forecast, producer: pv-a, factor: {factor}}}")
+
+    assert with_factor_wh == [*alone_wh[:4], *(round(factor * energy_wh) for energy_wh in alone_wh[4:])]
+
+
+def test_the_forecast_of_an_absent_roof_is_what_it_would_produce() -> None:
+    """An error of zero changes nothing: a roof that joins between two of its forecasts is known to produce."""
+    joins = "{at: '09:30', do: join, house: a, device: pv-a}\n{at: '05:00', do: leave, house: b, device: pv-b}"
+    exact = "{at: '06:00', do: forecast_error, growth_per_h: 0}"
+
+    assert set(suppliers(run(scripted(joins))).values()) == {"pv-a"}
+    assert run(scripted(f"{joins}\n{exact}")).ledger_sha256 == run(scripted(joins)).ledger_sha256
+
+
 def test_a_producer_that_leaves_cancels_and_one_that_joins_supplies() -> None:
     """The late joiner takes what the first one dropped."""
     outcome = run(
