@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -67,10 +68,10 @@ class Plan:
     """The file that keeps scores between simulations. None: next to the results, and a repeated run begins with the
     same scores again; a named file is used as it is."""
     reset_scores: bool = False
-    """Start with fresh scores, regardless of that file."""
+    """Start with fresh scores, and discard those in that file."""
     start_scores: Mapping[str, int] | None = None
-    """What every run begins with, by producer id; the file is then neither read nor changed. None: what is kept there.
-    Empty: fresh scores, as for the first run ever."""
+    """What every run begins with, by producer id; the file is then not read, and changed only by `reset_scores`. None:
+    what is kept there. Empty: fresh scores, as for the first run ever."""
     replay: Replay | None = None
     """What real devices said in an earlier session, which is repeated without them; None: they take part."""
     run_id: str | None = None
@@ -132,18 +133,17 @@ class Plan:
         """Return the file that keeps the scores."""
         return ScoresFile.beside(self.out or self.folder / "results", self.scenario.name, self.scores_file)
 
-    async def _first_scores(self) -> list[dict[str, int]]:
-        """Return what each run begins with, by producer id, and have it remembered.
-
-        Raises:
-            ScoresFileError: the file that keeps them cannot be used.
-        """
-        if self.start_scores is not None:
-            return [dict(self.start_scores) for _ in self.seeds]
+    @asynccontextmanager
+    async def _first_scores(self) -> AsyncIterator[list[dict[str, int]]]:
+        """Return what each run begins with, by producer id; see `ScoresFile.beginning`."""
+        if self.start_scores is not None and not self.reset_scores:
+            yield [dict(self.start_scores) for _ in self.seeds]
+            return
         keys: list[str | None] = [None] * len(self.seeds)
-        if self.scores_file is None:
+        if self.scores_file is None and self.start_scores is None:
             keys = [self._key(seed) for seed in self.seeds]
-        return await self.kept_scores().begin(keys, afresh=self.reset_scores)
+        async with self.kept_scores().beginning(keys, afresh=self.reset_scores) as kept:
+            yield kept if self.start_scores is None else [dict(self.start_scores) for _ in self.seeds]
 
     def _key(self, seed: int) -> str:
         return run_key(
@@ -161,16 +161,20 @@ class Plan:
         """How jobs are supplied."""
         return self.supply or self.scenario.supply_settings
 
-    async def run_settings(self) -> list[RunSettings]:
-        """Return the settings of each run, and have the scores remembered that each begins with.
+    @asynccontextmanager
+    async def run_settings(self) -> AsyncIterator[list[RunSettings]]:
+        """Return the settings of each run; have the scores that it begins with remembered, unless the context fails.
 
         The ids of the runs are unlike those of any other run on the same broker; they have no part in the results.
 
         Raises:
             ScoresFileError: the file that keeps the scores cannot be used.
         """
+        async with self._first_scores() as begun_with:
+            yield self._settings_with(begun_with)
+
+    def _settings_with(self, begun_with: Sequence[Mapping[str, int]]) -> list[RunSettings]:
         name = re.sub(r"[^\w.-]+", "-", self.scenario.name, flags=re.ASCII)
-        begun_with = await self._first_scores()
         return [
             RunSettings(
                 seed=seed,
@@ -193,18 +197,19 @@ class Plan:
         ]
 
 
-async def from_equal_scores(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+def from_equal_scores(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     """Return plans that are to be compared, so that none begins with what another one learned.
 
     All begin with fresh scores or, where a scores file is named, with those in it; no kept score changes, unless the
-    plans ask to reset them.
+    plans ask to reset them: the first of them does.
 
     Raises:
-        ScoresFileError: the file that is named cannot be used, or the kept scores cannot be reset.
+        ScoresFileError: the file that is named cannot be used.
     """
-    first = plans[0]
-    kept = first.kept_scores()
-    if first.reset_scores:
-        await kept.begin((), afresh=True)
-    begun_with = {} if first.scores_file is None else kept.scores()
-    return tuple(replace(plan, start_scores=begun_with, reset_scores=False) for plan in plans)
+    first, *others = plans
+    is_fresh = first.scores_file is None or first.reset_scores
+    begun_with = {} if is_fresh else first.kept_scores().scores()
+    return (
+        replace(first, start_scores=begun_with),
+        *(replace(plan, start_scores=begun_with, reset_scores=False) for plan in others),
+    )

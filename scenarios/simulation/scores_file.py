@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails
 from agents.ranking import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import SupplySettings
-from broker import FILE_MODE, SsmicError, atomic_write, file_name, make_private_folder
+from broker import FILE_MODE, SsmicError, atomic_write, file_name, make_private_folder, writing_obstacle
 from scenarios.scenario import Scenario, fingerprint
 
 SUFFIX = ".scores.json"
@@ -111,7 +111,17 @@ class ScoresFile:
         return self._read().scores
 
     async def begin(self, runs: Sequence[str | None], *, afresh: bool = False) -> list[dict[str, int]]:
-        """Return what each run begins with, by producer id, and remember it.
+        """Return what each run begins with, by producer id, and remember it; see `beginning`."""
+        async with self.beginning(runs, afresh=afresh) as scores:
+            return scores
+
+    @asynccontextmanager
+    async def beginning(
+        self, runs: Sequence[str | None], *, afresh: bool = False
+    ) -> AsyncIterator[list[dict[str, int]]]:
+        """Return what each run begins with, by producer id; remember it once everything else is ready.
+
+        If the context raises an error, because the runs cannot begin, the file is as it was.
 
         Args:
             runs: Their keys; None for a run that is not to be repeated: it always begins with the latest scores.
@@ -120,13 +130,17 @@ class ScoresFile:
         Raises:
             ScoresFileError: it is not a scores file, or one of another scenario, or cannot be written.
         """
+        if obstacle := writing_obstacle(self.path):
+            raise ScoresWriteError(f"{self.path}: cannot be written: {obstacle}")
+        empty = _Content(scenario=self.scenario, scores={})
+        scores, before = _starts(empty if afresh else self._read())
+        yield [before.get(run, scores) if run is not None else scores for run in runs]
         async with self._locked():
-            content = _Content(scenario=self.scenario, scores={}) if afresh else self._read()
-            before = {run: start.scores for start in content.starts for run in start.runs}
-            new = tuple(dict.fromkeys(run for run in runs if run is not None and run not in before))
+            content = empty if afresh else self._read()
+            _, known = _starts(content)
+            new = tuple(dict.fromkeys(run for run in runs if run is not None and run not in known))
             if new or afresh:
-                self._write(_with_starts(content, new))
-        return [before.get(run, content.scores) if run is not None else content.scores for run in runs]
+                self._write(_with_starts(content, scores, new))
 
     async def learn(self, begun_with: Mapping[str, int], ended_with: Mapping[str, int]) -> None:
         """Keep the outcome of a run; one that only repeated an earlier run, or was overtaken by another, adds nothing.
@@ -245,12 +259,17 @@ def _problem_in_words(problem: ErrorDetails, *, is_empty: bool) -> str:
     return f"{place}: {what}" if place else what
 
 
-def _with_starts(content: _Content, runs: tuple[str, ...]) -> _Content:
-    """Return what a file says once these runs have begun with its latest scores."""
+def _starts(content: _Content) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """Return what a new run begins with, and by run what earlier ones began with."""
+    return content.scores, {run: start.scores for start in content.starts for run in start.runs}
+
+
+def _with_starts(content: _Content, scores: dict[str, int], runs: tuple[str, ...]) -> _Content:
+    """Return what a file says once these runs have begun with `scores`."""
     starts = content.starts
     if not runs:
         return content
-    if starts and starts[-1].scores == content.scores:
+    if starts and starts[-1].scores == scores:
         last = starts[-1].model_copy(update={"runs": starts[-1].runs + runs})
         return content.model_copy(update={"starts": (*starts[:-1], last)})
-    return content.model_copy(update={"starts": (*starts, _Start(scores=content.scores, runs=runs))})
+    return content.model_copy(update={"starts": (*starts, _Start(scores=scores, runs=runs))})

@@ -16,6 +16,7 @@ from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.recording import PlannedRun, RunRecord, record_run
 from scenarios.simulation.run import RunCallbacks, RunEnvironment, run_scenario
+from scenarios.simulation.scores_file import ScoresFileError
 from scenarios.simulation.settings import described
 from scenarios.simulation.worker_processes import cores, perform_all
 
@@ -119,15 +120,21 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
     if plan.bus == "mqtt":
         plan.check_fits_broker()
     async with open_broker(plan) as broker:
-        runs = await plan.run_settings()
-        scores = {settings.seed: settings.scores for settings in runs}
-        chosen = described(scenario, runs[0], plan.bus, runs[0].days_of(scenario), scores)
-        if plan.has_script:
-            chosen["script"] = True
-        if plan.kept_messages != "all":
-            chosen["messages"] = plan.kept_messages
-        record = SimulationSpec(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
-        results_file = create_results(record, plan.out, plan.folder)
+        results_file: Path | None = None
+        try:
+            async with plan.run_settings() as runs:
+                scores = {settings.seed: settings.scores for settings in runs}
+                chosen = described(scenario, runs[0], plan.bus, runs[0].days_of(scenario), scores)
+                if plan.has_script:
+                    chosen["script"] = True
+                if plan.kept_messages != "all":
+                    chosen["messages"] = plan.kept_messages
+                record = SimulationSpec(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
+                results_file = create_results(record, plan.out, plan.folder)
+        except ScoresFileError:
+            if results_file is not None:
+                results_file.unlink(missing_ok=True)  # its runs cannot begin
+            raise
         planned_runs = [
             PlannedRun(run, settings, results_file, plan.kept_messages) for run, settings in enumerate(runs, start=1)
         ]

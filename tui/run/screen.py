@@ -323,7 +323,7 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     async def _start_comparison(self, plans: Sequence[Plan], optimum_wall_s: float | None) -> None:
         try:
-            equal = await from_equal_scores(plans)
+            equal = from_equal_scores(plans)
         except SsmicError as error:
             self.complain(error, "The runs did not start")
             return

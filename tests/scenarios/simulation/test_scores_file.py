@@ -166,7 +166,7 @@ async def test_a_place_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScoresWriteError, match="cannot be written"):
         await ScoresFile(tmp_path, "street").begin(["run"], afresh=True)
     (tmp_path / "file").touch()
-    with pytest.raises(ScoresWriteError, match="file: is a file, and results need a folder"):
+    with pytest.raises(ScoresWriteError, match="file is a file, a folder is expected"):
         await ScoresFile(tmp_path / "file" / "street.scores.json", "street").begin(["run"], afresh=True)
     if os.geteuid() != 0:
         tmp_path.chmod(0o500)

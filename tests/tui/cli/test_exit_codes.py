@@ -386,7 +386,7 @@ def test_a_clock_that_cannot_write_its_scores_may_be_started_again(ssmic: Ssmic,
     scores = tmp_path / "results" / "street.scores.json"
     ended = ssmic("clock", "street", "--broker", "mqtt://127.0.0.1:1", "--scores", scores)
     assert ended.code == 75
-    assert "results: is a file, and results need a folder" in ended.err
+    assert "results is a file, a folder is expected" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,27 @@ def test_a_folder_is_not_overwritten_by_a_file(ssmic: Ssmic, tmp_path: Path) -> 
         ended = ssmic(*arguments)
         assert ended.code == 1
         assert "cannot be written: it is a folder, a file is expected" in ended.err
+
+
+def test_a_run_that_cannot_begin_changes_no_scores(ssmic: Ssmic, tmp_path: Path) -> None:
+    """`--reset-scores` had discarded them when the results file could not be created; other runs left a scores file."""
+    (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")
+    assert ssmic("run", "small.yaml", "--bus", "memory", "--out", "kept/r.sqlite").code == 0
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    assert "small.scores.json" in kept
+    clock = ("clock", "small.yaml", "--run", "other", "--broker", "mqtt://127.0.0.1:1", "--journal", "journals")
+    for command in (
+        ("run", "small.yaml", "--bus", "memory", "--out", "kept/new.sqlite"),
+        (*clock, "--out", "kept/r.sqlite"),
+    ):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))
+        try:
+            ended = ssmic(*command, "--reset-scores")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert ended.code != 0
+        assert "cannot be written" in ended.err or "results of another run" in ended.err, ended.err
+        assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == kept
+    assert ssmic(*clock, "--out", "kept/r.sqlite", "--scores", "new/scores.json").code != 0
+    assert not (tmp_path / "new").exists()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -202,7 +203,7 @@ def clock(
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file))
     kept, key = _scores_of(loaded, settings, results_file, scores)
-    begin = partial(kept.begin, [key], afresh=reset_scores)
+    begin = partial(kept.beginning, [key], afresh=reset_scores)
     _keep_time(loaded, settings, connection, results_file, kept, begin, as_json=as_json)
 
 
@@ -240,7 +241,7 @@ def _keep_time(
     connection: MqttBroker,
     results_file: Path,
     kept: ScoresFile,
-    begin: Callable[[], Awaitable[Sequence[Mapping[str, int]]]],
+    begin: Callable[[], AbstractAsyncContextManager[Sequence[Mapping[str, int]]]],
     *,
     as_json: bool,
 ) -> None:
@@ -254,7 +255,7 @@ def _keep_time(
         connection: The broker.
         results_file: The run's results.
         kept: The producers' scores between runs.
-        begin: Returns the scores that the run begins with.
+        begin: Returns the scores that the run begins with; remembers them unless the context fails.
         as_json: Whether the results are shown as JSON.
     """
     from agents import MANAGER
@@ -270,9 +271,10 @@ def _keep_time(
     is_ours: list[bool] = []
 
     async def keep_time() -> int:
-        begun_with = (await begin())[0]
-        begun = replace(settings, scores=begun_with)
-        with open_record(results_file, loaded, begun) as record:
+        with ExitStack() as recording:
+            async with begin() as (begun_with,):
+                begun = replace(settings, scores=begun_with)
+                record = recording.enter_context(open_record(results_file, loaded, begun))
             is_ours.append(True)
             notes().print(f"Run {settings.run_id!r} at {connection.url}", soft_wrap=True)
             outcome = await run_scenario(

@@ -403,7 +403,6 @@ def _on_a_bus_that_fits(plan: Plan) -> Plan:
 def _one_for_each(plan: Plan, algorithms: Sequence[AlgorithmSettings]) -> Sequence[Plan]:
     """Return a plan for each algorithm; several begin with equal scores."""
     from scenarios.simulation import from_equal_scores
-    from tui.signals import run_until_interrupted
 
     plans = [replace(plan, algorithm=algorithm) for algorithm in algorithms]
-    return plans if len(plans) == 1 else run_until_interrupted(from_equal_scores(plans))
+    return plans if len(plans) == 1 else from_equal_scores(plans)
