@@ -186,9 +186,9 @@ only keys that work in fields. `F1` lists every key of the screen, and the palet
 it does. Capital letters are typed with Shift.
 
 A first neighbourhood, key by key, from *Start*: `Ctrl+N` begins one with a house. `a` and `Enter` add the first
-appliance of the list, `Esc` and `j` a job for it. `Esc`, `a`, `PV` and `Enter` add panels. `Esc` and `Ctrl+R` lead to
-*Run*, after `Enter` has saved the file, and once more `Enter` its proposed name. `Ctrl+R` starts the run, and `r` shows
-the results.
+appliance of the list, `Esc` and `j` a job for it. `Esc`, `a`, `PV` and `Enter` add panels. `Esc` and `Ctrl+R` ask for a
+file; `Enter` and `Enter` save it under the proposed name, and open *Run*. `Ctrl+R` starts the run, and `r` shows the
+results.
 
 | Key | What it does | Where |
 | --- | --- | --- |
