@@ -182,7 +182,8 @@ class Consumer(Agent[AnyMessage]):
 
         Args:
             job: The job.
-            producers: Ids of the producers that the manager names, lowest score first.
+            producers: Ids of the producers that the manager names, in the order of its ranking. It names them in
+                portions of two and more, so these are only some of those that the job may ask; there may be none.
 
         Returns:
             The same ids, each of them once.

@@ -24,7 +24,7 @@ class Latest(Insertion):
 
 
 class OwnHouseFirst(Consumer):
-    """Asks the producers of its own house before all others."""
+    """Of the producers that the manager names at a time, asks those of its own house first."""
 
     def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
         """Return in which order a job asks, see `Consumer.rank`; names here contain the house's id."""

@@ -226,7 +226,7 @@ def test_the_results_of_a_script_are_replayed_with_its_actions(tmp_path: Path, m
 
     async def act() -> str:
         planned = scripted("{when: {job: wash-a, turn: starts}, do: tariff, import_eur_per_kwh: 0.5}")
-        async with ssmic.Emulation(planned, out="session.sqlite") as going:
+        async with ssmic.Emulation(planned, out="results/session.sqlite") as going:
             await going.until("08:00")
             going.producer("pv-a").forecast(factor=0.2)
             going.cloud(factor=0.1, duration="5h")
@@ -237,7 +237,7 @@ def test_the_results_of_a_script_are_replayed_with_its_actions(tmp_path: Path, m
     ledger_sha256 = asyncio.run(act())
 
     assert ledger_sha256 != ssmic.run(scripted()).ledger_sha256
-    for of in ("session.sqlite", "again.jsonl"):
+    for of in ("latest", "results/session.sqlite", "again.jsonl"):
         replayed = CliRunner().invoke(app, ["replay", of, "--json", "--record", "again.jsonl"])
         found = json.loads(replayed.stdout)
         assert (found["same"], found["ledger_sha256"]) == (True, ledger_sha256)

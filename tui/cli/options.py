@@ -194,7 +194,7 @@ RunOption = Annotated[
     typer.Option(
         "--run",
         metavar="ID",
-        help="Run id, the same for all processes. [default: the scenario's name]",
+        help="Id of the run at the broker, the same in all of its processes. [default: the scenario's name]",
         envvar="SSMIC_RUN",
         parser=parse_id,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,22 @@ async def test_from_nothing_to_a_file_that_runs(editing: Editing, tmp_path: Path
     assert [device.id for house in scenario.houses for device in house.devices] == ["dishwasher", "pv-1"]
     assert [job.profile for job in scenario.jobs] == ["dishwasher-eco"]
     assert path.read_text(encoding="utf-8").startswith("# A neighbourhood for ssmic")
+
+
+@pytest.mark.long
+async def test_the_first_neighbourhood_of_the_page_on_keys(editing: Editing, tmp_path: Path) -> None:
+    """Key by key, until the file is saved, which Run then starts."""
+    page = (Path(__file__).parents[3] / "docs" / "keys.md").read_text(encoding="utf-8")
+    keys = re.findall("`([^`]+)`", page[page.index("A first neighbourhood") : page.index("| Key |")])
+    assert keys[-2:] == ["Ctrl+R", "r"]
+    async with editing(size=WIDE) as person:
+        for key in keys[:-2]:
+            await person.press(*(key if key.isupper() else [{"Esc": "escape"}.get(key, key.lower())]))
+            await person.settle()
+        await person.until(lambda: person.work.path is not None)
+    scenario = load_scenario(tmp_path / "my-neighbourhood.yaml")
+    assert [device.id for house in scenario.houses for device in house.devices] == ["dishwasher", "pv-1"]
+    assert len(scenario.jobs) == 1
 
 
 async def test_a_name_is_typed_and_the_rest_of_the_file_stays(editing: Editing, file: Path, ours: str) -> None:

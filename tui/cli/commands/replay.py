@@ -19,7 +19,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _EXAMPLES = """
 \b
 Examples:
-  ssmic replay results/2026-06-21_street.sqlite
+  ssmic replay latest
   ssmic replay session.jsonl --record again.jsonl --json
 
 Exit codes: 0 the same ledger, 1 another ledger or a failed run, 2 wrong usage, 3 no record of a session.
@@ -29,7 +29,13 @@ Exit codes: 0 the same ledger, 1 another ledger or a failed run, 2 wrong usage, 
 @app.command(epilog=_EXAMPLES, short_help="Repeat a recorded session without its real devices or its script.")
 def replay(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A results file, or a recording of `ssmic run`.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A results file, or `latest` for the newest one in results/; or a recording of `ssmic run`.",
+        ),
+    ],
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also record the repeated session in this file.")
     ] = None,
@@ -46,7 +52,7 @@ def replay(
 
     The recorded messages of the devices, and the events that a script caused, come at the same seconds of virtual time.
     """
-    from scenarios.results import check_writable
+    from scenarios.results import check_writable, named_results
     from scenarios.simulation import read_recording
     from tui.cli.output import output
     from tui.cli.simulate import print_json, save_recording
@@ -59,7 +65,8 @@ def replay(
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
     for written in filter(None, (out, record)):
         check_writable(written)
-    recording = read_recording(file)
+    recorded = named_results(file)
+    recording = read_recording(recorded)
 
     reading, results_file, ledger_sha256 = run_until_interrupted(_repeated(recording, out, hosts))
     if record is not None:
@@ -69,7 +76,7 @@ def replay(
     if as_json:
         print_json(
             {
-                "file": str(file),
+                "file": str(recorded),
                 "inputs": said,
                 "recorded_ledger_sha256": recording.ledger_sha256,
                 "ledger_sha256": ledger_sha256,
