@@ -140,7 +140,7 @@ def sweep_json(results: SweepResults) -> dict[str, Any]:
             for number, (label, values) in enumerate(zip(info.points, info.values, strict=True), start=1)
         ],
         "planned_runs": info.planned,
-        "done_runs": sum(row.state == "done" for row in results.rows),
+        "done_runs": results.done_runs,
         "failed_runs": sum(row.state == "failed" for row in results.rows),
         "complete": results.is_complete,
         "sha256": info.sha256,
