@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ from tui.shell.days import Days
 START_S = 1_767_225_600
 """1 January 2026, 00:00 UTC."""
 DAY_S = 86_400
+UTC = Zone()
 
 
-def day(hours: int, interval_s: int = 900) -> PowerProfile:
+def day(hours: int, interval_s: int = 900, zone: Zone = UTC, start_s: int = START_S) -> PowerProfile:
     """Return hours of power whose values identify their interval."""
     count = hours * 3600 // interval_s
     values = np.arange(count, dtype=np.float64)
-    return PowerProfile(interval_s, START_S + interval_s * np.arange(count), values, values, values)
+    return PowerProfile(interval_s, start_s + interval_s * np.arange(count), values, values, values, zone)
 
 
 @pytest.mark.parametrize(("hours", "days"), [(24, 1), (27, 1), (48, 1), (49, 3), (72, 3), (365 * 24, 365)])
@@ -46,11 +48,30 @@ def test_days_hold_every_interval_once(interval_s: int) -> None:
     assert whole.of_day(99).times_s.tolist() == parts[-1].times_s.tolist()
 
 
+@pytest.mark.parametrize(("date", "offset_s", "hours"), [("2026-10-24", 7200, 25), ("2026-03-28", 3600, 23)])
+def test_days_are_those_of_the_calendar_where_clocks_change(date: str, offset_s: int, hours: int) -> None:
+    """Each begins at midnight, is named by its date, and is found by that; the second has `hours`."""
+    berlin = Zone(offset_s, "Europe/Berlin")
+    start = datetime.fromisoformat(date).replace(tzinfo=berlin.tzinfo)
+    start_s = int(start.timestamp())
+    whole = day(4 * 24 + hours - 24, zone=berlin, start_s=start_s)
+    days = Days(start_s, whole.days, berlin)
+    dates = [f"{start + timedelta(days=number):%Y-%m-%d}" for number in range(4)]
+
+    assert days.count == 4
+    assert [len(whole.of_day(index).times_s) for index in range(4)] == [96, 4 * hours, 96, 96]
+    assert [berlin.iso(int(whole.of_day(days.index(date)).times_s[0]))[:16] for date in dates] == [
+        f"{date}T00:00" for date in dates
+    ]
+    assert [days.title(index).split()[1] for index in range(4)] == [date[-2:] for date in dates]
+    assert day(24 + hours, zone=berlin, start_s=start_s).days == 1
+
+
 def test_an_average_is_displayed_day_by_day_too() -> None:
     """It is displayed like a run."""
     whole = day(24 * 3)
     course = PowerStatistics(whole.grid_w, whole.grid_w)
-    average = AveragePowerProfile(2, 900, whole.times_s, course, course, course)
+    average = AveragePowerProfile(2, 900, whole.times_s, course, course, course, UTC)
 
     assert average.days == 3
     assert average.of_day(1).times_s.tolist() == whole.of_day(1).times_s.tolist()
