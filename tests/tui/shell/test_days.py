@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +133,44 @@ def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
     assert (whole.span.start_s, whole.span.end_s) == (START_S + 9 * DAY_S, START_S + 10 * DAY_S)
     assert panel.title == "Forecasts · Sat 10 Jan, day 10 of 365"
     assert "0.2 kWh" in panel.said
+
+
+@pytest.mark.parametrize(("first", "second_kwh"), [("2026-10-24", 25), ("2026-03-28", 23)])
+def test_the_editor_draws_days_of_the_calendar_where_clocks_change(first: str, second_kwh: int) -> None:
+    """A constant power gives more or less on the second day; the one after that is named by its date."""
+    series = {"issued": "00:00", "start": f"{first}T00:00", "step_s": 3600, "power_w": [1000] * 120}
+    device = {"id": "pv", "type": "producer", "predictions": [series]}
+    job = {"house": "a", "device": "w", "earliest_start": "72:00", "load_profile": "wash"}
+    profiles = {"wash": {"step_s": 3600, "power_w": [1000]}}
+    houses = [{"id": "a", "devices": [device, {"id": "w", "type": "consumer"}]}]
+    tree: dict[str, Any] = {"start": f"{first}T00:00", "zone": "Europe/Berlin", "houses": houses, "jobs": [job]}
+    tree["load_profiles"] = profiles
+    third = int(first[-2:]) + 2
+
+    second, later = (PreviewArtist(tree, None, day).day(None) for day in (1, 2))
+    last = PreviewArtist(tree, None, 3).day(None)
+    event = PreviewArtist({**tree, "timeline": [{"at": "3d 00:00", "do": "cloud"}]}, None).picture(("timeline", 0))
+
+    assert second.said.startswith(f"{second_kwh}.0 kWh produced")
+    assert f" {third} " in later.title
+    assert "day 3 of 4" in later.title
+    assert last.said == "24.0 kWh produced, jobs for 1.0 kWh"
+    assert event.title == later.title
+    assert f" {third} " in PreviewArtist(tree, None, 2).producer(device).title
+
+
+def test_the_editor_draws_again_what_another_zone_moves() -> None:
+    """Times without an offset are other moments then."""
+    series = {"issued": "00:00", "start": "2026-06-21T06:00", "step_s": 3600, "power_w": [1000]}
+    device = {"id": "pv", "type": "producer", "predictions": [series]}
+    kept: Kept = {}
+
+    begins_s = [
+        PreviewArtist({"start": "2026-06-21T00:00", "zone": zone}, None, kept=kept).producer(device).span.start_s
+        for zone in ("Europe/Berlin", "Europe/Lisbon")
+    ]
+
+    assert begins_s[1] - begins_s[0] == 3600
 
 
 def test_a_watcher_forgets_forecasts_of_last_month() -> None:
