@@ -48,7 +48,7 @@ _UNSAFE = re.compile(
     f"[{_CONTROLS}{_FORMATS}{_BLANK_LETTERS}{_NO_CHARACTERS}]|{_JOINERS}|{_SELECTORS}|(?<=[{_MARKS}]{{{_MOST_MARKS}}})[{_MARKS}]"
 )
 _BREAKS = {"\n": r"\n", "\t": r"\t"}
-_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*@")
+_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):\S*@")
 
 
 def printable(text: str) -> str:

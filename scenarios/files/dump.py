@@ -69,7 +69,7 @@ def file_model_of(scenario: Scenario) -> ScenarioFile:
                     g.house == house.id and not g.id and g.type == "consumer" for g in scenario.gateways.values()
                 ),
                 "devices": [
-                    _with_gateway(scenario, device)
+                    _with_gateway(scenario, device, zone)
                     if device.agent in scenario.gateways
                     else consumer_entry(device.id, device.name, device.template, shared.get((house.id, device.id)))
                     if device.type == "consumer"
@@ -97,12 +97,12 @@ def file_model_of(scenario: Scenario) -> ScenarioFile:
         "zone": scenario.zone_name or None,
         "timeline": timeline_entries(scenario),
         "expect": expect_entries(scenario),
-        "faults": [fault_entry(fault, start_s) for fault in scenario.faults],
+        "faults": [fault_entry(fault, start_s, zone) for fault in scenario.faults],
     }
     return make_file(content, locate_in(where))
 
 
-def _with_gateway(scenario: Scenario, device: Device) -> dict[str, Any]:
+def _with_gateway(scenario: Scenario, device: Device, zone: ZoneInfo | None) -> dict[str, Any]:
     """Return a real device as a file entry."""
     gateway = scenario.gateways[device.agent]
     said = gateway.model_dump(
@@ -114,7 +114,13 @@ def _with_gateway(scenario: Scenario, device: Device) -> dict[str, Any]:
     else:
         series = scenario.producers[device.id]
         entry = producer_entry(
-            device.id, device.name, device.template, series.predictions, start_s=scenario.start_s, actual=series.actual
+            device.id,
+            device.name,
+            device.template,
+            series.predictions,
+            start_s=scenario.start_s,
+            zone=zone,
+            actual=series.actual,
         )
         if not any(prediction.production.energy_wh for prediction in series.predictions):
             entry["predictions"] = None
@@ -148,8 +154,8 @@ def producer_entry(
     predictions: Sequence[Prediction],
     *,
     start_s: int,
+    zone: ZoneInfo | None,
     actual: Production | None = None,
-    zone: ZoneInfo | None = None,
 ) -> dict[str, Any]:
     """Return a producer as a file entry.
 
@@ -159,8 +165,8 @@ def producer_entry(
         template: Kind of panel.
         predictions: Its predictions, in the order of issue.
         start_s: Start of the run, UNIX seconds; times are written relative to it.
-        actual: Its actual production; None: not known.
         zone: The scenario's IANA time zone; None: it has none.
+        actual: Its actual production; None: not known.
     """
     return {
         "id": device,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
@@ -24,6 +25,7 @@ from scenarios.files.timeline import EVENT_ENTRIES
 from scenarios.files.times import MAX_SPAN_S, parse_time
 from scenarios.files.yaml_nodes import YamlMapping, YamlSequence
 from scenarios.mistyped_names import nearest
+from scenarios.zone import zone_info
 
 _REMOVABLE: tuple[KeyPath, ...] = (
     ("houses", "*", "devices", "*", "gateway", "*"),
@@ -320,12 +322,14 @@ def _tell_of_points(tree: YamlMapping, path: KeyPath, collector: ProblemCollecto
     if not isinstance(points, list):
         return
     is_load = path[0] == "load_profiles"
-    start_s = None if is_load else _time(tree.get("start"), None)
+    zone_name = tree.get("zone")
+    zone = zone_info(zone_name) if isinstance(zone_name, str) else None
+    start_s = None if is_load else _time(tree.get("start"), None, zone)
     times_s: list[int | None] = []
     energies_wh: list[float | None] = []
     for point in points:
         time, wh = point if isinstance(point, list) and len(point) == 2 else (None, None)
-        times_s.append(time if type(time) is int else None if is_load else _time(time, start_s))
+        times_s.append(time if type(time) is int else None if is_load else _time(time, start_s, zone))
         energies_wh.append(float(wh) if isinstance(wh, int | float) and math.isfinite(wh) else None)
     for index, what in problems_of_series(times_s, energies_wh, from_zero=is_load)[:MAX_TOLD]:
         collector.at((*path, "points") if index is None else (*path, "points", index), what)
@@ -377,8 +381,8 @@ def _fits(pattern: KeyPath, path: KeyPath) -> bool:
     return len(pattern) == len(path) and all(p in ("*", part) for p, part in zip(pattern, path, strict=True))
 
 
-def _time(value: object, start_s: int | None) -> int | None:
+def _time(value: object, start_s: int | None, zone: ZoneInfo | None) -> int | None:
     try:
-        return parse_time(value, start_s) if isinstance(value, str) or type(value) is int else None
+        return parse_time(value, start_s, zone) if isinstance(value, str) or type(value) is int else None
     except ValueError:
         return None

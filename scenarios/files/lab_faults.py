@@ -172,17 +172,18 @@ def _check_keys(path: KeyPath, entry: FaultEntry, kind: FaultKind, collector: Pr
         collector.at(path, "needs 'factor', 'power_w' or 'obeys': how the device lies")
 
 
-def fault_entry(fault: Fault, start_s: int) -> dict[str, Any]:
+def fault_entry(fault: Fault, start_s: int, zone: ZoneInfo | None) -> dict[str, Any]:
     """Return a fault as a file entry.
 
     Args:
         fault: The fault.
         start_s: Start of the scenario, UNIX seconds; times are written relative to it.
+        zone: Its IANA time zone; None: it has none.
     """
     what = {"broker": "restart"} if fault.kind == "broker" else {"device": fault.device, "fault": fault.kind}
-    entry: dict[str, Any] = {**what, "at": format_after_start(fault.at_s, start_s)}
+    entry: dict[str, Any] = {**what, "at": format_after_start(fault.at_s, start_s, zone)}
     if fault.until_s is not None:
-        entry["until"] = format_after_start(fault.until_s, start_s)
+        entry["until"] = format_after_start(fault.until_s, start_s, zone)
     values = {
         "delay_s": (fault.delay_s, 0),
         "factor": (fault.factor, 1.0),

@@ -44,7 +44,7 @@ def _after_start_s(value: object) -> int | None:
     return None if found is None else duration_s(found[1])
 
 
-def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = None) -> int:
+def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None) -> int:
     """Return a time in UNIX seconds.
 
     Args:
@@ -220,7 +220,7 @@ def offset_of(value: int | str) -> int:
     return 0 if offset is None else int(offset.total_seconds())
 
 
-def format_after_start(time_s: int, start_s: int, zone: ZoneInfo | None = None) -> str:
+def format_after_start(time_s: int, start_s: int, zone: ZoneInfo | None) -> str:
     """Return `time_s` in `zone` as `HH:MM[:SS]` after `start_s`, or as ISO time if it is before that or weeks later."""
     after_s = time_s - start_s
     if zone is not None:

@@ -344,9 +344,9 @@ def _job(assembly: _Assembly, job: InputJob, device: InputDevice, start_s: int) 
         "house": device.house,
         "device": assembly.ids[device.house, device.user, device.id],
         "load_profile": assembly.profile_of(device, job.profile) if has_own_profile else None,
-        "registered": format_after_start(job.registered_s, start_s),
-        "earliest_start": format_after_start(job.earliest_start_s, start_s),
-        "latest_start": format_after_start(job.latest_start_s, start_s),
+        "registered": format_after_start(job.registered_s, start_s, None),
+        "earliest_start": format_after_start(job.earliest_start_s, start_s, None),
+        "latest_start": format_after_start(job.latest_start_s, start_s, None),
     }
 
 
@@ -367,7 +367,7 @@ def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
             known = device.predictions or (InputPrediction(device.where, clear_sky),)
             predictions = sorted(known, key=lambda found: found.prediction.issued_s)
             in_order = [found.prediction for found in predictions]
-            entry = producer_entry(device_id, device.name, device.template, in_order, start_s=start_s)
+            entry = producer_entry(device_id, device.name, device.template, in_order, start_s=start_s, zone=None)
         of_house.setdefault(device.house, []).append((device, entry, [found.where for found in predictions]))
     of_input = {house.id: house.where for house in reversed(assembly.given.houses)}
     by_id = {house.id: house for house in reversed(assembly.given.houses)}

@@ -315,7 +315,7 @@ def _houses(
             for k, line in enumerate(lines):
                 places.add((*device_path, "predictions", k), line.where)
             predictions = [Prediction(issued_s=line.issued_s, production=line.forecast.production) for line in lines]
-            devices.append(producer_entry(producer, "Solar panels", "pv", predictions, start_s=start_s))
+            devices.append(producer_entry(producer, "Solar panels", "pv", predictions, start_s=start_s, zone=None))
         houses.append({"id": house, "name": f"House {house}", "devices": devices})
     return houses
 
@@ -345,9 +345,9 @@ def _jobs(jobs: list[_JobLine], start_s: int, places: InputPlaces) -> list[dict[
             "device": job.device,
             "id": job.source_id,
             "load_profile": job.profile if len(profiles[job.house, job.device]) > 1 else None,
-            "registered": format_after_start(job.registered_s, start_s),
-            "earliest_start": format_after_start(job.earliest_start_s, start_s),
-            "latest_start": format_after_start(job.latest_start_s, start_s),
+            "registered": format_after_start(job.registered_s, start_s, None),
+            "earliest_start": format_after_start(job.earliest_start_s, start_s, None),
+            "latest_start": format_after_start(job.latest_start_s, start_s, None),
         }
         for job in jobs
     ]

@@ -12,7 +12,7 @@ from scenarios.metrics import DEFAULT_INTERVAL_S, IntArray, Settlement, mean_pow
 from scenarios.results.connection import ResultsError
 from scenarios.results.large_run_overviews import MinuteEnergies
 from scenarios.results.reader import ResultsReader
-from scenarios.zone import DAY_S
+from scenarios.zone import Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class PowerProfile:
     """Consumption that producers served, by contract and of base loads."""
     grid_w: FloatArray
     """Consumption supplied by the grid."""
+    zone: Zone
+    """By whose clocks days begin."""
 
     @property
     def consumption_w(self) -> FloatArray:
@@ -38,11 +40,11 @@ class PowerProfile:
     @property
     def days(self) -> int:
         """Number of days to display one by one; 1 if everything is displayed together."""
-        return day_count(len(self.times_s), self.interval_s)
+        return day_count(self.times_s, self.interval_s, self.zone)
 
     def of_day(self, index: int) -> PowerProfile:
         """Return one of the days, 0 is the first; everything if it is displayed together."""
-        part = day_slice(len(self.times_s), self.interval_s, index)
+        part = day_slice(self.times_s, self.interval_s, self.zone, index)
         return replace(
             self,
             times_s=self.times_s[part],
@@ -52,25 +54,35 @@ class PowerProfile:
         )
 
 
-def day_count(intervals: int, interval_s: int) -> int:
-    """Return the number of days to display intervals by; up to two days are displayed together, as 1."""
-    span_s = intervals * interval_s
-    return 1 if span_s <= 2 * DAY_S else -(-span_s // DAY_S)
-
-
-def day_slice(intervals: int, interval_s: int, index: int) -> slice:
-    """Return the intervals of a day: those that begin within 24 hours from the run's time of day.
+def day_count(times_s: IntArray, interval_s: int, zone: Zone) -> int:
+    """Return the number of days to display intervals by; up to two days are displayed together, as 1.
 
     Args:
-        intervals: Number of intervals of the run.
+        times_s: Beginning of each interval, UNIX seconds.
         interval_s: Length of an interval, seconds.
+        zone: By whose clocks days begin.
+    """
+    if not len(times_s):
+        return 1
+    first_s, end_s = int(times_s[0]), int(times_s[-1]) + interval_s
+    return 1 if end_s <= zone.days_later_s(first_s, 2) else zone.full_days(first_s, end_s - 1) + 1
+
+
+def day_slice(times_s: IntArray, interval_s: int, zone: Zone, index: int) -> slice:
+    """Return the intervals of a day: those that begin between the run's time of day and that of the next day.
+
+    Args:
+        times_s: Beginning of each interval, UNIX seconds.
+        interval_s: Length of an interval, seconds.
+        zone: By whose clocks days begin: one on which they change has 23 or 25 hours.
         index: The day, 0 the first.
     """
-    count = day_count(intervals, interval_s)
+    count = day_count(times_s, interval_s, zone)
     if count == 1:
-        return slice(0, intervals)
+        return slice(0, len(times_s))
     index = min(max(index, 0), count - 1)
-    return slice(-(-index * DAY_S // interval_s), min(intervals, -(-(index + 1) * DAY_S // interval_s)))
+    begin_s, end_s = (zone.days_later_s(int(times_s[0]), day) for day in (index, index + 1))
+    return slice(*np.searchsorted(times_s, (begin_s, end_s)).tolist())
 
 
 def minutes_of(settled: Settlement, house: str | None = None, producers: Collection[str] = ()) -> MinuteEnergies:
@@ -89,12 +101,13 @@ def minutes_of(settled: Settlement, house: str | None = None, producers: Collect
     return MinuteEnergies(settled.start_s, produced_wh, settled.house_consumed_wh[row], settled.house_delivered_wh[row])
 
 
-def power_profile(minutes: MinuteEnergies, interval_s: int) -> PowerProfile:
+def power_profile(minutes: MinuteEnergies, interval_s: int, zone: Zone) -> PowerProfile:
     """Return the mean powers of a run over intervals.
 
     Args:
         minutes: The energy of each minute.
         interval_s: Length of an interval, seconds.
+        zone: By whose clocks days begin.
 
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.
@@ -106,6 +119,7 @@ def power_profile(minutes: MinuteEnergies, interval_s: int) -> PowerProfile:
         production_w=production_w,
         local_w=mean_power_w(minutes.local_wh, interval_s),
         grid_w=mean_power_w(np.maximum(minutes.consumed_wh - minutes.local_wh, 0.0), interval_s),
+        zone=zone,
     )
 
 
@@ -134,19 +148,21 @@ class AveragePowerProfile:
     """Consumption that producers served, by contract and of base loads."""
     grid: PowerStatistics
     """Consumption supplied by the grid."""
+    zone: Zone
+    """By whose clocks days begin."""
 
     @property
     def days(self) -> int:
         """Number of days to be shown one by one; see `PowerProfile.days`."""
-        return day_count(len(self.times_s), self.interval_s)
+        return day_count(self.times_s, self.interval_s, self.zone)
 
     def of_day(self, index: int) -> AveragePowerProfile:
         """Return one of the days, 0 the first."""
-        part = day_slice(len(self.times_s), self.interval_s, index)
-        courses = (
+        part = day_slice(self.times_s, self.interval_s, self.zone, index)
+        production, local, grid = (
             PowerStatistics(of.mean_w[part], of.deviation_w[part]) for of in (self.production, self.local, self.grid)
         )
-        return AveragePowerProfile(self.runs, self.interval_s, self.times_s[part], *courses)
+        return replace(self, times_s=self.times_s[part], production=production, local=local, grid=grid)
 
 
 def average_power_profile(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> AveragePowerProfile:
@@ -165,7 +181,7 @@ def average_power_profile(results: ResultsReader, interval_s: int = DEFAULT_INTE
         raise ResultsError(f"{results.path}: has no run yet")
     runs = [run for run in begun if run.is_complete] or begun[:1]
     if len(runs) == 1 and (minutes := results.minutes(runs[0].run)) is not None:
-        return _average([power_profile(minutes, interval_s)])
+        return _average([power_profile(minutes, interval_s, results.zone)])
     spans = [(one.start_s, one.end_s) for one in (results.settlement(run.run) for run in runs)]
     # Settled over the time that any run covers: production continues after the last job of a run.
     start_s, end_s = min(start for start, _ in spans), max(end for _, end in spans)
@@ -175,7 +191,7 @@ def average_power_profile(results: ResultsReader, interval_s: int = DEFAULT_INTE
         realised = results.realised(run.run)
         contracts, promises = realised.settled(standing), realised.promises(standing)
         settled = settle(realised.scenario, contracts, start_s, end_s, promises)
-        profiles.append(power_profile(minutes_of(settled), interval_s))
+        profiles.append(power_profile(minutes_of(settled), interval_s, results.zone))
     return _average(profiles)
 
 
@@ -188,6 +204,7 @@ def _average(profiles: Sequence[PowerProfile]) -> AveragePowerProfile:
         production=_statistics([profile.production_w for profile in profiles]),
         local=_statistics([profile.local_w for profile in profiles]),
         grid=_statistics([profile.grid_w for profile in profiles]),
+        zone=profiles[0].zone,
     )
 
 

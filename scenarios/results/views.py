@@ -163,7 +163,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         ),
         breakdown=loaded.breakdown,
         contracts=loaded.contracts,
-        day=power_profile(minutes_of(settled), interval_s),
+        day=power_profile(minutes_of(settled), interval_s, results.zone),
         bills=bills,
     )
 
@@ -253,7 +253,7 @@ def view_overview(results: ResultsReader, run: int, interval_s: int = DEFAULT_IN
         kpis=results.kpis(run, interval_s),
         households=results.households(run),
         contracts=results.kept_contracts(run),
-        day=power_profile(minutes, interval_s),
+        day=power_profile(minutes, interval_s, results.zone),
     )
 
 
@@ -331,7 +331,7 @@ def _house_view(
         load_factor=load_factor(minutes.consumed_wh, interval_s),
         contracts=tuple(one for one in contracts if one.house == row.house),
         supplied=tuple(one for one in contracts if one.house != row.house),
-        day=power_profile(minutes, interval_s),
+        day=power_profile(minutes, interval_s, results.zone),
         bill=row.bill,
         member=member,
     )

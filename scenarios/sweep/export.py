@@ -112,7 +112,15 @@ def _write_parquet(table: SweepTable, path: Path) -> None:
     import pandas as pd  # noqa: PLC0415 - takes a second, and the other formats do not need it
 
     columns, rows = table
-    pd.DataFrame(rows, columns=list(columns)).to_parquet(path, index=False)
+    cells = {column: _of_one_type([row[i] for row in rows]) for i, column in enumerate(columns)}
+    pd.DataFrame(cells, columns=list(columns)).to_parquet(path, index=False)
+
+
+def _of_one_type(cells: list[Cell]) -> list[Cell]:
+    """Return the cells of a column, as texts if any is a text: a key may be varied among numbers and mappings."""
+    if not any(isinstance(cell, str) for cell in cells):
+        return cells
+    return [None if cell is None else str(cell) for cell in cells]
 
 
 _WRITERS: dict[str, Callable[[SweepTable, Path], None]] = {
@@ -140,7 +148,7 @@ def sweep_json(results: SweepResults) -> dict[str, Any]:
             for number, (label, values) in enumerate(zip(info.points, info.values, strict=True), start=1)
         ],
         "planned_runs": info.planned,
-        "done_runs": sum(row.state == "done" for row in results.rows),
+        "done_runs": results.done_runs,
         "failed_runs": sum(row.state == "failed" for row in results.rows),
         "complete": results.is_complete,
         "sha256": info.sha256,

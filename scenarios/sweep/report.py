@@ -228,7 +228,7 @@ def sweep_page(results: SweepResults) -> str:
         request=info.request,
         seeds=info.seeds,
         planned=info.planned,
-        done=sum(row.state == "done" for row in results.rows),
+        done=results.done_runs,
         failed=[
             (results.point_of(row), results.seed_of(row), row.error) for row in results.rows if row.state == "failed"
         ],

@@ -191,6 +191,11 @@ class SweepResults:
         return found
 
     @property
+    def done_runs(self) -> int:
+        """Number of runs that are done; those that failed are to be done again."""
+        return sum(row.state == "done" for row in self.rows)
+
+    @property
     def is_complete(self) -> bool:
         """Whether all runs are done."""
         return self.info.sha256 is not None

@@ -9,7 +9,8 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from broker.plain_text import first_few, plural, printable, printable_json, printable_line
+from broker.plain_text import first_few, plural, printable, printable_json, printable_line, without_passwords
+from broker.transport.endpoint import parse_url
 
 _JOINED = re.compile(
     r"(?<=[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff\ufe0f])\u200d(?=[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff])"
@@ -126,3 +127,18 @@ def test_the_first_few_names_stand_for_many() -> None:
     assert first_few(["a", "a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
     assert first_few("abc", 2, show=str.upper) == "A, B and 1 more"
     assert first_few(map(str, range(2_000)), 1) == "0 and 1,999 more"
+
+
+@pytest.mark.parametrize("password", ["hunter2", "hunter@2", "a:b@c@d"])
+def test_no_part_of_a_password_is_logged(password: str) -> None:
+    """A URL ends the login at its last @, as `parse_url` does."""
+    url = f"mqtts://adler:{password}@broker.example:8883"
+    assert parse_url(url).password == password
+    event = without_passwords(
+        None, "", {"event": "lost", "broker": f"no answer of {url} @ 12:00", "password": password}
+    )
+    assert event == {
+        "event": "lost",
+        "broker": "no answer of mqtts://adler:***@broker.example:8883 @ 12:00",
+        "password": "***",
+    }

@@ -349,7 +349,7 @@ class ClearSky:
         last = max((i for i, power in enumerate(power_w) if power), default=steps - 1)
         return {
             "issued": "00:00",
-            "start": format_after_start(start_s + first * STEP_S, start_s),
+            "start": format_after_start(start_s + first * STEP_S, start_s, run_start.info),
             "step_s": STEP_S,
             "power_w": power_w[first : last + 1],
         }

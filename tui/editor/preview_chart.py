@@ -109,7 +109,7 @@ class PreviewArtist:
 
     def _as_written(self, entry: object) -> object:
         """Return what an entry's meaning depends on, apart from the entry itself, which never changes."""
-        start = self.tree.get("start")
+        start = self.tree.get("start"), self.tree.get("zone")
         name = entry.get("file") if isinstance(entry, dict) else None
         if not isinstance(name, str) or self.folder is None:
             return start
@@ -138,9 +138,8 @@ class PreviewArtist:
             # A year of forecasts in one chart would be illegible.
             origin_s = self._run_start.start_s
             first_s = start_s if origin_s is None or origin_s >= end_s else origin_s
-            days = Days(first_s, -(-(end_s - first_s) // DAY_S), self._zone)
-            start_s, title = self._chosen(days, title)
-            end_s = start_s + DAY_S
+            days = Days(first_s, self._zone.full_days(first_s, end_s - 1) + 1, self._zone)
+            start_s, end_s, title = self._chosen(days, title)
             productions = [p for p in productions if p.start_s < end_s and p.end_s > start_s][-len(_COLOURS) :]
         span = TimeAxis(start_s, end_s, self._zone)
         series = [
@@ -199,8 +198,7 @@ class PreviewArtist:
             if profile and earliest_s is not None and house in (None, text(job.get("house"))):
                 loads.append((earliest_s, profile))
         days = Days(run_start.start_s, self._day_count(run_start.start_s, loads), self._zone)
-        start_s, title = self._chosen(days, "The day")
-        end_s = start_s + DAY_S
+        start_s, end_s, title = self._chosen(days, "The day")
         span = TimeAxis(start_s, end_s, self._zone)
         produced_w = self._produced_w(start_s, end_s, house)
         load_w = np.zeros(STEPS)
@@ -235,12 +233,12 @@ class PreviewArtist:
         if isinstance(days, int) and days > 0:
             return days
         last_s = max((earliest_s for earliest_s, _ in loads), default=start_s)
-        return max(1, min(MAX_DAYS, (last_s - start_s) // DAY_S + 1))
+        return max(1, min(MAX_DAYS, self._zone.full_days(start_s, last_s) + 1))
 
-    def _chosen(self, days: Days, title: str) -> tuple[int, str]:
-        """Return the start of the chosen day, and the title, which names the day if there are several."""
+    def _chosen(self, days: Days, title: str) -> tuple[int, int, str]:
+        """Return start and end of the chosen day, and the title, which names the day if there are several."""
         index = days.fitting(self.day_index)
-        return days.begins_s(index), " · ".join(filter(None, (title, days.title(index))))
+        return days.begins_s(index), days.begins_s(index + 1), " · ".join(filter(None, (title, days.title(index))))
 
     def _day_of(self, ref: Ref) -> PreviewContent:
         """Draw the day of an event or an expectation; the chosen day of another part, or where it has no time."""
@@ -249,7 +247,7 @@ class PreviewArtist:
         start_s = self._run_start.start_s
         if at_s is None or start_s is None:
             return self.day(None)
-        return replace(self, day_index=(at_s - start_s) // DAY_S).day(None)
+        return replace(self, day_index=self._zone.full_days(start_s, at_s)).day(None)
 
     def marks(self, start_s: int, end_s: int) -> tuple[EventMark, ...]:
         """Return what is due in a period: the events whose time is known before the run, and timed expectations.

@@ -501,7 +501,9 @@ def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> AddedJob
             ("latest_start", job.latest_start_s),
         ):
             entry[key] = (
-                format_iso(time_s) if run_start.start_s is None else format_after_start(time_s, run_start.start_s)
+                format_iso(time_s)
+                if run_start.start_s is None
+                else format_after_start(time_s, run_start.start_s, run_start.info)
             )
         early += run_start.start_s is not None and job.registered_s < run_start.start_s
         entries.append(entry)

@@ -132,7 +132,7 @@ def prepared(request: SweepRequest, out: str) -> SweepProcess:
     path = typed_path(out) if out else default_file(plan)
     fingerprint = plan.fingerprint()
     there = found_in(path, fingerprint)
-    return SweepProcess(plan, path, fingerprint, before=0 if there is None else len(there.rows))
+    return SweepProcess(plan, path, fingerprint, before=0 if there is None else there.done_runs)
 
 
 def found_in(path: Path, fingerprint: str) -> SweepResults | None:
@@ -320,7 +320,7 @@ done; starting the same sweep again continues from there. `ssmic results report 
         self.refresh_bindings()
         if sweep is None:
             return
-        done = 0 if results is None else sum(row.state == "done" for row in results.rows)
+        done = 0 if results is None else results.done_runs
         self.query_one("#sweep-progress", ProgressBar).update(total=sweep.plan.count, progress=done)
         self.query_one("#state", Static).update(state_of(sweep, done))
         points = "" if results is None or not done else points_of(results)

@@ -8,13 +8,13 @@ from datetime import date
 
 from textual.screen import ModalScreen
 
-from scenarios import DAY_S, Zone, whole_number_of
+from scenarios import Zone, whole_number_of
 from tui.shell.dialogs import AskText
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days of a run, each starting at the run's own time of day."""
+    """The days of a run, each starting at the run's own time of day: where clocks change, one has 23 or 25 hours."""
 
     first_s: int
     """Start of the first day, UNIX seconds."""
@@ -27,7 +27,7 @@ class Days:
 
     def begins_s(self, index: int) -> int:
         """Return the start of a day, UNIX seconds."""
-        return self.first_s + index * DAY_S
+        return self.zone.days_later_s(self.first_s, index)
 
     def title(self, index: int) -> str:
         """Return `Sun 21 Jun, day 1 of 365`; empty for a single day."""

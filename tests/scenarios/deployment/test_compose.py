@@ -164,6 +164,11 @@ def test_machines_share_a_broker() -> None:
     assert "depends_on" not in households["house-adler"]
 
 
+def test_a_household_named_twice_has_one_service() -> None:
+    """A second container would be refused as a copy of the first."""
+    assert compose("street", "--house", "adler", "--house", "adler") == compose("street", "--house", "adler")
+
+
 def test_missing_logins_are_noted(tmp_path: Path) -> None:
     """Docker would create empty folders in their place; the file may be written before they are copied, so no error."""
 

@@ -166,6 +166,35 @@ def test_a_timeline_survives(text: str) -> None:
     assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
 
 
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
+def test_times_in_a_zone_survive_where_clocks_change(day: str) -> None:
+    """Also those of real devices and of faults."""
+    text = f"""
+        version: 1
+        name: clocks
+        start: "{day}T00:00"
+        zone: Europe/Berlin
+        seed: 1
+        load_profiles: {{wash: {{step_s: 1800, power_w: [2000, 300]}}}}
+        houses:
+          - id: a
+            base_load: {{points: [["00:00", 0], ["12:00", 50], ["20:00", 100]]}}
+            devices:
+              - {{id: washer, type: consumer, load_profile: wash}}
+              - id: pv
+                type: producer
+                gateway: {{}}
+                predictions: [{{issued: "05:00", start: "06:00", step_s: 3600, power_w: [500, 3000]}}]
+                actual: {{start: "06:00", step_s: 3600, power_w: [500, 3000]}}
+        jobs: [{{house: a, device: washer, registered: "05:00", earliest_start: "06:00", latest_start: "12:00"}}]
+        timeline: [{{at: "10:00", do: offline, house: a}}]
+        expect: [{{at: "13:00", that: "jobs >= 0"}}]
+        faults: [{{device: a/washer, fault: dead, at: "13:00", until: "14:00"}}]"""
+    scenario = load_text(text, "clocks.yaml", None)
+
+    assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
+
+
 def test_what_is_written_is_tidy() -> None:
     """A job a line, times after the start, what a device's jobs share said once."""
     profile = LoadProfile(times_s=(0, 60), cumulative_wh=(0, 15.5))

@@ -173,6 +173,13 @@ def test_no_mistake_hides_another(tmp_path: Path) -> None:
         ({"load_profiles:": "load_profils:", "power_w: [100, 200]": "power_w: none"}, ["load_profils", "power_w"]),
         ({"do: offline": "do: ofline", "duration: 90m": "duration: long"}, ["do", "duration"]),
         ({"guests: 1": "guests: -1", "load_profile: dish": "load_profile: dsh"}, ["guests", "load_profile"]),
+        (
+            {
+                'start: "06:00"': "points: [[2026-06-21T08:00, 0], [2026-06-21T06:00, 1], [09:30, many]]",
+                "            step_s: 3600\n            power_w: [100, 900, 3000]\n": "",
+            },
+            ["'many'", "must increase"],
+        ),
     ],
 )
 def test_each_of_two_related_mistakes_is_reported(tmp_path: Path, changes: dict[str, str], expected: list[str]) -> None:

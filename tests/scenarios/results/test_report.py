@@ -15,8 +15,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from tests.scenarios.files.series.test_time_coverage import TEXT
 
 import ssmic
+from scenarios.files import load_text
 from scenarios.prices import Community
 from scenarios.results.connection import ResultsError
 from scenarios.results.export import export_results
@@ -479,6 +481,32 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: 
     assert all(tick.endswith(":00") for tick in note["ticks"])
     assert note["utc"]
     assert note["said"] == in_utc["said"] == "Times: UTC"
+
+
+@pytest.mark.long
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_days_begin_at_midnight_where_clocks_change(tmp_path: Path) -> None:
+    """Each is named by its date; so it is in the terminal application."""
+    text = TEXT.replace("2026-06-21T00:00:00+02:00", "2026-10-24T00:00\nzone: Europe/Berlin\ndays: 4")
+    scenario = load_text(text.replace("2026-06-21T06", "2026-10-24T06"), "clocks.yaml", None)
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "r.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=scenario.start_s) as writer:
+        writer.finish(RecordedEnd("done", scenario.end_s(4)))
+    with ResultsReader(path) as results:
+        write_report(results, tmp_path / "report.html")
+    look = """
+      const said = [];
+      for (let day = 0; day < 4; day++) {
+        const ticks = [...document.querySelectorAll("#day .axis text")].map(one => one.textContent);
+        const first = ticks.find(tick => /^[0-9][0-9]:/.test(tick));
+        said.push([document.querySelector("#day .days").textContent, first]);
+        document.getElementById("day-after").click();
+      }
+      note.said = said;
+    """
+    dates, ticks = zip(*by_hand(tmp_path / "report.html", look)["said"], strict=True)
+    assert [re.findall(r" of 4: (\d+ Oct) 2026 ", each) for each in dates] == [[f"{day} Oct"] for day in range(24, 28)]
+    assert ticks == ("00:00",) * 4
 
 
 @pytest.mark.long

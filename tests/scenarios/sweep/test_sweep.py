@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import ssmic
@@ -28,6 +29,7 @@ from scenarios.sweep import (
 )
 from scenarios.sweep.export import tables as export_tables
 from scenarios.sweep.one_run import FIGURES, SweepRow, perform
+from scenarios.sweep.results_file import open_sweep
 from tests.scenarios.files.series.test_coverage_notes import TEXT
 from tests.scenarios.sweep.small_sweep import REQUEST, content, sweep
 from tests.scenarios.timeline.two_roofs import TWO_ROOFS
@@ -166,6 +168,17 @@ def test_a_variable_may_have_the_name_of_a_column(tmp_path: Path) -> None:
     assert results.info.points == ("vars.jobs=1000, vars.Mean=500", "vars.jobs=2000, vars.Mean=500")
     assert [row.figures["jobs"] for row in results.rows] == [2, 2]
     assert (first[2:4], second[2:4]) == ((1000, 500), (2000, 500))
+
+
+def test_a_column_of_numbers_and_texts_is_text_in_parquet(tmp_path: Path) -> None:
+    """A price can be a number in one point, and depend on the time in another one."""
+    by_time = "{time_of_use: [{begin: 00:00, end: 24:00, eur_per_kwh: 0.2}]}"
+    plan = plan_sweep(SweepRequest("street", (f"tariff.import_eur_per_kwh=0.3,{by_time}",), seeds=1))
+    with open_sweep(tmp_path / "sweep.sqlite", plan) as file:
+        for run in (1, 2):
+            file.add(SweepRow(run, "failed", {}, None, "disk full", 0.1))
+    runs, *_ = export_sweep(read_sweep(tmp_path / "sweep.sqlite"), "parquet", tmp_path)
+    assert pd.read_parquet(runs)["tariff.import_eur_per_kwh"].tolist() == ["0.3", by_time]
 
 
 def test_the_file_has_a_tidy_table_a_summary_and_pairs(undisturbed: Path) -> None:

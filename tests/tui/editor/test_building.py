@@ -11,11 +11,13 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Button, OptionList, Select, Static
 
+from scenarios.importers import InputJob
 from scenarios.load import load_scenario
 from tests.scenarios.problems import problems_of
 from tests.tui.driving import click, focus
-from tui.editor import tree_model
+from tui.editor import tree_changes, tree_model
 from tui.editor.dialogs import Notes
+from tui.editor.edit_history import Insert
 from tui.editor.forms.form_view import FormView, PickButton
 from tui.editor.picker import Picker
 from tui.editor.problems_panel import ProblemsPanel
@@ -375,6 +377,22 @@ async def test_jobs_come_from_xml(editing: Editing, file: Path) -> None:
             "latest_start": "06:00",
         }
         assert person.work.problems == ()
+
+
+def test_jobs_from_xml_keep_their_times_where_clocks_change() -> None:
+    """They are written as hours of the clock, as a neighbourhood with a zone has them."""
+    tree: dict[str, Any] = {
+        "start": "2026-03-29T00:00",
+        "zone": "Europe/Berlin",
+        "houses": [{"id": "1", "devices": [{"id": "dish", "type": "consumer"}]}],
+    }
+    times_s = (1_774_760_400, 1_774_764_000, 1_774_767_600)  # 07:00 to 09:00 in summer time
+    added = tree_changes.add_input_jobs(tree, [InputJob("jobs.xml:1", "1", "", "dish", "", *times_s)], "jobs.xml")
+    assert added.change is not None
+    (insert,) = added.change.steps
+    assert isinstance(insert, Insert)
+    (entry,) = insert.values
+    assert [entry[key] for key in ("registered", "earliest_start", "latest_start")] == ["07:00", "08:00", "09:00"]
 
 
 async def test_the_table_of_jobs_leads_to_each(editing: Editing, file: Path) -> None:

@@ -15,6 +15,7 @@ from scenarios.appliances import APPLIANCES
 from tests.tui.driving import at_once, dialog, focus, until
 from tui.cli.app import app
 from tui.editor.forms.form_model import form_of
+from tui.editor.forms.time_fields import RunStart, seconds
 from tui.editor.picker import DEFAULT_SKY, Picker, PickerItem, profile_items, sky_items
 from tui.run.form import about
 from tui.run.form_view import RunForm
@@ -201,6 +202,22 @@ def test_panels_under_a_clear_sky_produce_what_pvlib_says(day: str, least_kwh: f
 
     assert steps["step_s"] == 900
     assert least_kwh <= sum(steps["power_w"]) / 4 / 1000 <= most_kwh
+
+
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
+def test_the_sun_does_not_follow_the_clocks(day: str) -> None:
+    """On the days on which they change, a clear sky is that of the same place without a zone."""
+    in_zone: dict[str, Any] = {"start": f"{day}T00:00", "zone": "Europe/Berlin"}
+    run_start = RunStart.of_tree(in_zone)
+    assert run_start.start_s is not None
+    plain: dict[str, Any] = {"start": run_start.start_s}
+
+    written = DEFAULT_SKY.prediction(in_zone)
+
+    assert written["power_w"] == DEFAULT_SKY.prediction(plain)["power_w"]
+    assert seconds(written["start"], run_start) == seconds(
+        DEFAULT_SKY.prediction(plain)["start"], RunStart.of_tree(plain)
+    )
 
 
 def test_every_algorithm_has_a_sentence_in_the_help_of_run() -> None:

@@ -10,10 +10,12 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, ProgressBar, Static
 
 from scenarios.sweep import SweepRequest, plan_sweep, read_sweep
+from scenarios.sweep.one_run import SweepRow
+from scenarios.sweep.results_file import open_sweep
 from tests.tui.conftest import Opened
 from tests.tui.driving import dialog, until
 from tui.run.screen import RunScreen
-from tui.run.sweep_dialog import SweepDialog, SweepProcess, split_labels, state_of
+from tui.run.sweep_dialog import SweepDialog, SweepProcess, prepared, split_labels, state_of
 from tui.shell.dialogs import Confirm
 
 
@@ -150,6 +152,16 @@ def test_a_sweep_whose_last_run_ends_while_it_is_stopped_is_done(tmp_path: Path)
     sweep = SweepProcess(plan, tmp_path / "s.sqlite", plan.fingerprint(), code=130)
     assert state_of(sweep, 2).startswith("2 of 2 runs done: ")
     assert state_of(sweep, 1).startswith("Stopped: 1 of 2 runs are kept")
+
+
+def test_the_rest_of_a_sweep_with_failed_runs_can_be_estimated(tmp_path: Path) -> None:
+    """Runs that failed are done again, so they do not count as done before."""
+    request = SweepRequest("night", seeds=2)
+    with open_sweep(tmp_path / "s.sqlite", plan_sweep(request)) as file:
+        file.add(SweepRow(1, "failed", {}, None, "disk full", 0.1))
+    sweep = prepared(request, str(tmp_path / "s.sqlite"))
+    assert sweep.left_wall_s(done=0) is None
+    assert sweep.left_wall_s(done=1) is not None
 
 
 @pytest.mark.long

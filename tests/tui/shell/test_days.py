@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +19,14 @@ from tui.shell.days import Days
 START_S = 1_767_225_600
 """1 January 2026, 00:00 UTC."""
 DAY_S = 86_400
+UTC = Zone()
 
 
-def day(hours: int, interval_s: int = 900) -> PowerProfile:
+def day(hours: int, interval_s: int = 900, zone: Zone = UTC, start_s: int = START_S) -> PowerProfile:
     """Return hours of power whose values identify their interval."""
     count = hours * 3600 // interval_s
     values = np.arange(count, dtype=np.float64)
-    return PowerProfile(interval_s, START_S + interval_s * np.arange(count), values, values, values)
+    return PowerProfile(interval_s, start_s + interval_s * np.arange(count), values, values, values, zone)
 
 
 @pytest.mark.parametrize(("hours", "days"), [(24, 1), (27, 1), (48, 1), (49, 3), (72, 3), (365 * 24, 365)])
@@ -46,11 +49,30 @@ def test_days_hold_every_interval_once(interval_s: int) -> None:
     assert whole.of_day(99).times_s.tolist() == parts[-1].times_s.tolist()
 
 
+@pytest.mark.parametrize(("date", "offset_s", "hours"), [("2026-10-24", 7200, 25), ("2026-03-28", 3600, 23)])
+def test_days_are_those_of_the_calendar_where_clocks_change(date: str, offset_s: int, hours: int) -> None:
+    """Each begins at midnight, is named by its date, and is found by that; the second has `hours`."""
+    berlin = Zone(offset_s, "Europe/Berlin")
+    start = datetime.fromisoformat(date).replace(tzinfo=berlin.tzinfo)
+    start_s = int(start.timestamp())
+    whole = day(4 * 24 + hours - 24, zone=berlin, start_s=start_s)
+    days = Days(start_s, whole.days, berlin)
+    dates = [f"{start + timedelta(days=number):%Y-%m-%d}" for number in range(4)]
+
+    assert days.count == 4
+    assert [len(whole.of_day(index).times_s) for index in range(4)] == [96, 4 * hours, 96, 96]
+    assert [berlin.iso(int(whole.of_day(days.index(date)).times_s[0]))[:16] for date in dates] == [
+        f"{date}T00:00" for date in dates
+    ]
+    assert [days.title(index).split()[1] for index in range(4)] == [date[-2:] for date in dates]
+    assert day(24 + hours, zone=berlin, start_s=start_s).days == 1
+
+
 def test_an_average_is_displayed_day_by_day_too() -> None:
     """It is displayed like a run."""
     whole = day(24 * 3)
     course = PowerStatistics(whole.grid_w, whole.grid_w)
-    average = AveragePowerProfile(2, 900, whole.times_s, course, course, course)
+    average = AveragePowerProfile(2, 900, whole.times_s, course, course, course, UTC)
 
     assert average.days == 3
     assert average.of_day(1).times_s.tolist() == whole.of_day(1).times_s.tolist()
@@ -111,6 +133,44 @@ def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
     assert (whole.span.start_s, whole.span.end_s) == (START_S + 9 * DAY_S, START_S + 10 * DAY_S)
     assert panel.title == "Forecasts · Sat 10 Jan, day 10 of 365"
     assert "0.2 kWh" in panel.said
+
+
+@pytest.mark.parametrize(("first", "second_kwh"), [("2026-10-24", 25), ("2026-03-28", 23)])
+def test_the_editor_draws_days_of_the_calendar_where_clocks_change(first: str, second_kwh: int) -> None:
+    """A constant power gives more or less on the second day; the one after that is named by its date."""
+    series = {"issued": "00:00", "start": f"{first}T00:00", "step_s": 3600, "power_w": [1000] * 120}
+    device = {"id": "pv", "type": "producer", "predictions": [series]}
+    job = {"house": "a", "device": "w", "earliest_start": "72:00", "load_profile": "wash"}
+    profiles = {"wash": {"step_s": 3600, "power_w": [1000]}}
+    houses = [{"id": "a", "devices": [device, {"id": "w", "type": "consumer"}]}]
+    tree: dict[str, Any] = {"start": f"{first}T00:00", "zone": "Europe/Berlin", "houses": houses, "jobs": [job]}
+    tree["load_profiles"] = profiles
+    third = int(first[-2:]) + 2
+
+    second, later = (PreviewArtist(tree, None, day).day(None) for day in (1, 2))
+    last = PreviewArtist(tree, None, 3).day(None)
+    event = PreviewArtist({**tree, "timeline": [{"at": "3d 00:00", "do": "cloud"}]}, None).picture(("timeline", 0))
+
+    assert second.said.startswith(f"{second_kwh}.0 kWh produced")
+    assert f" {third} " in later.title
+    assert "day 3 of 4" in later.title
+    assert last.said == "24.0 kWh produced, jobs for 1.0 kWh"
+    assert event.title == later.title
+    assert f" {third} " in PreviewArtist(tree, None, 2).producer(device).title
+
+
+def test_the_editor_draws_again_what_another_zone_moves() -> None:
+    """Times without an offset are other moments then."""
+    series = {"issued": "00:00", "start": "2026-06-21T06:00", "step_s": 3600, "power_w": [1000]}
+    device = {"id": "pv", "type": "producer", "predictions": [series]}
+    kept: Kept = {}
+
+    begins_s = [
+        PreviewArtist({"start": "2026-06-21T00:00", "zone": zone}, None, kept=kept).producer(device).span.start_s
+        for zone in ("Europe/Berlin", "Europe/Lisbon")
+    ]
+
+    assert begins_s[1] - begins_s[0] == 3600
 
 
 def test_a_watcher_forgets_forecasts_of_last_month() -> None:

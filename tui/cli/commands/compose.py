@@ -112,7 +112,7 @@ def compose(
             f"{unknown[0]!r} is not a house with a device: expected one of {', '.join(households)}",
             param_hint="--house",
         )
-    chosen_households = () if central else tuple(house or households)
+    chosen_households = () if central else tuple(dict.fromkeys(house or households))
     own_files = {} if household_files is None else write_household_files(loaded, chosen_households, household_files)
     plan = ComposePlan(
         name=loaded.name,

@@ -227,7 +227,7 @@ def _between(scenario: Scenario, begin: str | None, until: str | None, days: int
 
     def moment(text: str | None, option: str) -> int | None:
         try:
-            return None if text is None else parse_time(text, scenario.start_s)
+            return None if text is None else parse_time(text, scenario.start_s, None)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint=option) from None
 

@@ -90,7 +90,7 @@ def _sweeps_json(paths: Sequence[Path]) -> list[dict[str, Any]]:
                 "keys": list(info.keys),
                 "created": info.created_utc,
                 "planned_runs": info.planned,
-                "done_runs": sum(row.state == "done" for row in results.rows),
+                "done_runs": results.done_runs,
             }
         )
     return found

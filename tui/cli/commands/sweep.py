@@ -188,6 +188,6 @@ def _run(plan: SweepPlan, path: Path, *, workers: int | None, dask: str | None) 
     if not codes:
         return failed
     if codes[0] != USAGE and inode_of(path) is not None:
-        done = sum(row.state == "done" for row in read_sweep(path).rows)
+        done = read_sweep(path).done_runs
         complain(f"{done} of {plan.count} runs are kept in {path}; the same command continues from there")
     raise typer.Exit(codes[0])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from scenarios import Zone, zone_info
+from scenarios import DAY_S, Zone, zone_info
 from scenarios.files import MAX_TIME_S, YamlValue, format_after_start, offset_of, parse_time
 from tui.editor.tree_model import Tree
 
@@ -110,19 +110,26 @@ def in_form_of(time_s: int, run_start: RunStart, old: YamlValue, written: str = 
     """
     if type(old) is int:
         return time_s
-    iso = written or run_start.zone.iso(time_s)
+    iso = written or _iso_in_form_of(time_s, run_start, old)
     if run_start.start_s is None or (isinstance(old, str) and old and not _CLOCK.fullmatch(old)):
         return iso
     after = format_after_start(time_s, run_start.start_s, run_start.info)
     return after if _CLOCK.fullmatch(after) else iso
 
 
+def _iso_in_form_of(time_s: int, run_start: RunStart, old: YamlValue) -> str:
+    """Return an ISO time, without an offset if the old one has none and the clocks show it once."""
+    had_offset = seconds(old, replace(run_start, info=None)) is not None
+    local = run_start.zone.at(time_s).replace(tzinfo=None).isoformat()
+    return run_start.zone.iso(time_s) if had_offset or seconds(local, run_start) != time_s else local
+
+
 def shifted(value: YamlValue, by_s: int, run_start: RunStart) -> int | str | None:
-    """Return a time moved by seconds to a whole multiple of them; None if it is not a time.
+    """Return a time moved by seconds to a whole multiple of them, or by a day; None if it is not a time.
 
     Args:
         value: The time as a YAML value.
-        by_s: The shift, s; negative: earlier.
+        by_s: The shift, s; negative: earlier. A day is one of the calendar: the time of day stays.
         run_start: The run's start.
     """
     try:
@@ -132,9 +139,11 @@ def shifted(value: YamlValue, by_s: int, run_start: RunStart) -> int | str | Non
     if time_s is None:
         return None
     step_s = abs(by_s)
-    if step_s < 86_400:
+    if step_s < DAY_S:
         time_s = time_s // step_s * step_s if by_s > 0 else -(-time_s // step_s) * step_s
-    moved_s = time_s + by_s
+        moved_s = time_s + by_s
+    else:
+        moved_s = run_start.zone.days_later_s(time_s, by_s // DAY_S)
     return in_form_of(moved_s, run_start, value) if 0 <= moved_s <= MAX_TIME_S else None
 
 

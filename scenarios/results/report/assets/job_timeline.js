@@ -24,7 +24,7 @@ function drawTimeline() {
     return;
   }
   // Where there are several days, the lanes show the one that the chart above shows, and the jobs that fall into it.
-  const begin = DAYS > 1 ? chosen.day * DAY : 0, span = DAYS > 1 ? DAY : DATA.intervals * DATA.interval;
+  const begin = DAYS > 1 ? beginOf(chosen.day) : 0, span = DAYS > 1 ? beginOf(chosen.day + 1) - begin : DATA.intervals * DATA.interval;
   const inside = seconds => Math.min(span, Math.max(0, seconds - begin));
   const at = seconds => `${((100 * inside(seconds)) / span).toFixed(3)}%`;
   const wide = (from, to) => `${((100 * (inside(to) - inside(from))) / span).toFixed(3)}%`;

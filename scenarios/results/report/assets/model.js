@@ -41,7 +41,14 @@ function useSimulation(index) {
   }));
   DETAILED = RUNS.filter(run => run.contracts);
   COMPLETE = RUNS.filter(run => run.state === "done");
-  DAYS = DATA.intervals * DATA.interval <= 2 * DAY ? 1 : Math.ceil((DATA.intervals * DATA.interval) / DAY);
+  DAYS = 1;
+  if (beginOf(2) < DATA.intervals * DATA.interval) while (beginOf(DAYS) < DATA.intervals * DATA.interval) DAYS++;
+}
+// When a day begins, seconds after the start: at the run's time of day by the scenario's own clocks, whichever are shown.
+function beginOf(day) {
+  const ownOffset = t => DATA.offsets.reduce((found, [from, offset]) => (from <= t ? offset : found), DATA.offsets[0][1]);
+  const nearly = day * DAY + ownOffset(DATA.start) - ownOffset(DATA.start + day * DAY);
+  return day * DAY + ownOffset(DATA.start) - ownOffset(DATA.start + nearly);
 }
 const moment = seconds => momentOf(DATA.start + seconds);
 const exactMoment = seconds => moment(seconds) + secondsOf(DATA.start + seconds);
@@ -52,7 +59,7 @@ function period(from, to) {
 }
 
 // Which intervals are in sight: the first one, and how many.
-const firstOfDay = day => Math.ceil((day * DAY) / DATA.interval);
+const firstOfDay = day => Math.ceil(beginOf(day) / DATA.interval);
 function inSight() {
   if (DAYS === 1) return { first: 0, count: DATA.intervals };
   const first = firstOfDay(chosen.day);

@@ -90,7 +90,7 @@ function drawDay() {
     spoken.textContent = tip.textContent;
   });
   const saved = () => ({ title: `${DATA.scenario}, ${DATA.algorithm}: mean power over ${DATA.interval / 60} min` +
-    (DAYS > 1 ? `, ${dateOf(DATA.start + chosen.day * DAY)} ${yearOf(DATA.start + chosen.day * DAY)}` : "") +
+    (DAYS > 1 ? `, ${dateOf(DATA.start + beginOf(chosen.day))} ${yearOf(DATA.start + beginOf(chosen.day))}` : "") +
     (average ? `; mean of ${runs.length} runs, bands: one standard deviation` : ""), drawing: picture.cloneNode(true),
     width: BOX.width, height: BOX.height,
     keys: [["sun", "production"], ["own", "local consumption"], ["grid", "grid consumption"]] });
@@ -110,7 +110,7 @@ function dayControl() {
   return el("p", { class: "controls days" }, button(-1, "◂ Previous day", "day-before"),
     el("label", {}, "Day ", el("input", { type: "number", id: "day-number", min: 1, max: DAYS, value: chosen.day + 1,
       onchange: event => show(Number(event.target.value) - 1) })),
-    ` of ${DAYS}: ${dateOf(DATA.start + chosen.day * DAY)} ${yearOf(DATA.start + chosen.day * DAY)} `, button(1, "Next day ▸", "day-after"));
+    ` of ${DAYS}: ${dateOf(DATA.start + beginOf(chosen.day))} ${yearOf(DATA.start + beginOf(chosen.day))} `, button(1, "Next day ▸", "day-after"));
 }
 function axes(x, y, limit, step, floor, firstInterval, count) {
   const marks = [];

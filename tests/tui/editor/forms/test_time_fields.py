@@ -55,6 +55,23 @@ def test_up_and_down_go_to_whole_quarters_and_days() -> None:
     assert shifted("soon", 900, RUN_START) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "by_s", "new"),
+    [
+        ("2026-10-24T12:00", 86_400, "2026-10-25T12:00:00"),
+        ("2026-10-25T12:00:00", -86_400, "2026-10-24T12:00:00"),
+        ("2026-10-24T12:00:00+02:00", 86_400, "2026-10-25T12:00:00+01:00"),
+        ("12:00", 86_400, "36:00"),
+        ("36:00", -86_400, "12:00"),
+        ("2026-10-25T02:50:00+02:00", 900, "2026-10-25T02:00:00+01:00"),
+        ("2026-10-24T02:30", 86_400, "2026-10-25T02:30:00+02:00"),
+    ],
+)
+def test_a_day_later_it_is_the_same_time_of_day(value: str, by_s: int, new: str) -> None:
+    """Also where clocks change; a time without an offset gets one only where it would be two times."""
+    assert shifted(value, by_s, RunStart.of("2026-10-24T00:00", "Europe/Berlin")) == new
+
+
 def test_a_list_says_the_day_where_it_is_another() -> None:
     """Short, for the tree."""
     assert [in_words(value, RUN_START) for value in ("08:00", "25:30", "soon", None)] == [
