@@ -15,7 +15,6 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.scenarios.files.series.test_time_coverage import TEXT
 
 import ssmic
 from scenarios.files import load_text
@@ -31,6 +30,7 @@ from scenarios.results.run_end import RecordedEnd
 from scenarios.results.writer import RunWriter
 from scenarios.zone import Zone
 from tests.patience import PATIENCE_WALL_S
+from tests.scenarios.files.series.test_coverage_notes import TEXT
 from tests.scenarios.neighbourhoods import (
     START_S,
     agreed,
