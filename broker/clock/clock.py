@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier
+from broker.clock.grants import grants_of
 from broker.clock.incoming_messages import IncomingMessages
 from broker.clock.journal import ClockJournal, ProgressKeeper
 from broker.clock.lost_hosts import LostHosts
@@ -43,10 +44,7 @@ from broker.errors import (
 )
 from broker.protocol import (
     MOST_ROUNDS_A_GRANT,
-    VERSION,
     Control,
-    FollowedGrant,
-    Grant,
     ResendRequest,
     topics,
 )
@@ -56,9 +54,6 @@ log = structlog.get_logger(__name__)
 
 KEEP_AGAIN_WALL_S = 0.5
 """How often to try to store observed messages while another process has locked the record."""
-MOST_HOSTS_OF_A_COMMON_GRANT = 100
-"""A grant to more hosts than this is published to each of them separately, because otherwise each would have to read
-through the part of all others."""
 RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
 
@@ -457,37 +452,13 @@ class Clock:
         self._unkept_since_wall_s = None
 
     async def _publish_grants(self, bus: Bus, hosts: Collection[str]) -> None:
-        """Publish the step's grant to these hosts: once for all if they are many, else to each."""
-        run, order = self.settings.run, sorted(hosts)
-        members = len(self.membership.expected)
-        if len(order) > 1 and len(order) * 2 >= members and members <= MOST_HOSTS_OF_A_COMMON_GRANT:
-            await bus.publish(topics.grants(run), self._grant_of(order), qos=topics.QOS_AT_MOST_ONCE)
-            return
-        for host in order[:-1]:
-            grant = self._grant_of([host], FollowedGrant)
-            await bus.publish(topics.grant(run, host), grant, qos=topics.QOS_AT_MOST_ONCE)
-        for host in order[-1:]:
-            await bus.publish(topics.grant(run, host), self._grant_of([host]), qos=topics.QOS_AT_MOST_ONCE)
-
-    def _grant_of(self, hosts: Sequence[str], kind: type[Grant] = Grant) -> Grant:
-        step, members, counts = self._step, self.membership.expected, self._step.counts
-        if self.membership.dropped:
-            counts = {host: {sender: n for sender, n in counts[host].items() if sender in members} for host in hosts}
+        """Publish the step's grants to these hosts."""
         # A paused run continues round by round, because a user who steps through it wants to see each round.
-        is_paused = self._run_control.is_paused
-        return kind.of_own(
-            {
-                "v": VERSION,
-                "step": step.step,
-                "time": step.time_s,
-                "round": step.round,
-                "expected": {host: counts[host] for host in hosts},
-                "lost": step.lost,
-                "phase": step.phase,
-                "lapse": step.lapse,
-                "alone": self._barrier.is_alone and not is_paused,
-            }
-        )
+        is_alone = self._barrier.is_alone and not self._run_control.is_paused
+        members, dropped = len(self.membership.expected), self.membership.dropped
+        run, step = self.settings.run, self._step
+        for topic, grant in grants_of(run, step, hosts, members=members, dropped=dropped, is_alone=is_alone):
+            await bus.publish(topic, grant, qos=topics.QOS_AT_MOST_ONCE)
 
     async def _wait_for_answers(self, bus: Bus) -> list[str]:
         """Wait for the answers to the step; return the agents of hosts that were dropped."""
