@@ -35,6 +35,10 @@ from .export import (
     export_results as export_results,
     require_parquet as require_parquet,
 )
+from .file_validation import (
+    MOST_NUMBER as MOST_NUMBER,
+    foreign_part as foreign_part,
+)
 from .files import (
     DEFAULT_FOLDER as DEFAULT_FOLDER,
     SUFFIX as SUFFIX,
@@ -86,10 +90,6 @@ from .schema import (
 )
 from .summary import (
     simulation_json as simulation_json,
-)
-from .untrusted_values import (
-    MOST_NUMBER as MOST_NUMBER,
-    foreign_part as foreign_part,
 )
 from .views import (
     HouseView as HouseView,

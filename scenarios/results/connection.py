@@ -19,8 +19,8 @@ if sys.platform != "win32":
     import fcntl
 
 from broker import SsmicError, atomic_write, missing_folders, writing_obstacle
+from scenarios.results.file_validation import wrong_value
 from scenarios.results.schema import APPLICATION_ID, NEWEST_FORMAT, SWEEP_ID
-from scenarios.results.untrusted_values import wrong_value
 
 
 class ResultsError(SsmicError):

@@ -20,8 +20,8 @@ from pydantic import TypeAdapter
 
 from agents import FloatArray
 from scenarios.metrics import Bill, ConsumptionBreakdown, MemberBill, Settlement
+from scenarios.results.file_validation import MOST_RUN_S, decompressed
 from scenarios.results.schema import has_table
-from scenarios.results.untrusted_values import MOST_RUN_S, decompressed
 
 MOST_MINUTE_ROWS: Final = 5_000_000
 """Rows of minutes of houses and producers that a run's results have at most; a run with more of them is large."""

@@ -22,8 +22,8 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
+from scenarios.results.file_validation import MOST_RUN_S, decompressed
 from scenarios.results.schema import has_table
-from scenarios.results.untrusted_values import MOST_RUN_S, decompressed
 
 COMPRESSED_FROM_CHARACTERS = 4_000_000
 """A scenario's JSON is compressed from this length: that of 10,000 houses has 270 MB, because each of its 50,000 jobs

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from scenarios.results.connection import ResultsError, seal
+from scenarios.results.file_validation import decompressed
 from scenarios.results.files import SimulationSpec, create_results, glance
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import restored_scenario
 from scenarios.results.summary import simulation_json
-from scenarios.results.untrusted_values import decompressed
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S
