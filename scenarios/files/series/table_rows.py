@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, cast
 
-from broker import plural
+from broker import first_few, plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.series_problems import MAX_PROBLEMS, cap_problems
 from scenarios.files.series.table_columns import UNITS, Labels, Unit, names_ends, stated_zone, unit_named
@@ -46,6 +46,9 @@ _SECOND = timedelta(seconds=1)
 _END_OF_DAY = re.compile(r"(?<![\d:.])24:00(?::00)?$")
 _BEGIN_OF_DAY = re.compile(r"(?<![\d:.])0?0:00(?::00)?$")
 _IN_ONE_OR_TWO = "; date and time of day are expected in one column, or in two: 2026-06-21 and 12:00"
+_SERIES_NAMES = ("entity_id", "statistic_id")
+"""Columns in which Home Assistant names the sensor of a row."""
+_MOST_SERIES = 50
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
 """Beginnings of a last row that is not a measurement."""
 
@@ -306,7 +309,7 @@ def parsed_rows(
         times.append(time_s)
         values.append(value)
     if failures:
-        rising = _not_rising(table, of_time, failures, repeated)
+        rising = _not_rising(table, of_time, value_column, failures, repeated)
         raise ScenarioError(rising or cap_problems(_problems_of(failures, len(times)), table.where))
     if len(times) < 2:
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
@@ -326,13 +329,39 @@ def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:
     return [problem for _, problem in failures]
 
 
-def _not_rising(table: Table, of_time: RowTimes, failures: Sequence[_Failure], repeated: int) -> list[Problem]:
-    """Return one problem for the whole column of times, if most of them are not after the one before."""
+def _not_rising(
+    table: Table, of_time: RowTimes, value_column: int, failures: Sequence[_Failure], repeated: int
+) -> list[Problem]:
+    """Return one problem for the whole table, if rows are of several series or most times are not after another."""
     not_after = sum(kind is _NotAfterError for kind, _ in failures)
+    if not_after == len(failures) and (several := _column_of_series(table, of_time, value_column)) is not None:
+        return [several]
     if not_after <= MAX_PROBLEMS or not_after + repeated <= len(table.rows) / 2:
         return []
     what = f"column {table.columns[of_time.column]!r} has no times that rise from row to row"
     return [Problem(table.where, f"{what}{_IN_ONE_OR_TWO}")]
+
+
+def _several_series(table: Table, column: int, names: Iterable[object]) -> Problem:
+    about = f"has rows of several series, which column {table.columns[column]!r} tells apart"
+    return Problem(table.where, f"{about}: {first_few(map(str, names))}; keep the rows of one")
+
+
+def _column_of_series(table: Table, of_time: RowTimes, value_column: int) -> Problem | None:
+    """Return that rows are of several series, if a column of text tells them apart: then the times of each rise."""
+    for i in range(len(table.columns)):
+        if i in (of_time.column, value_column):
+            continue
+        last: dict[str, float] = {}
+        for _, cells in table.rows:
+            name, at = str(cells[i]) if i < len(cells) else "", of_time.rough(cells)
+            if at is None or is_number(name) or at <= last.get(name, -math.inf) or len(last) > _MOST_SERIES:
+                break
+            last[name] = at
+        else:
+            if len(last) > 1:
+                return _several_series(table, i, last)
+    return None
 
 
 def _check_width(table: Table, cells: Sequence[Any], least: int, value_column: int) -> None:
@@ -360,8 +389,14 @@ def rows_in_order(table: Table, of_time: RowTimes, notes: list[str]) -> Sequence
         table: The table.
         of_time: Reads the time of a row.
         notes: Receives what was left out, and whether the order was reversed.
+
+    Raises:
+        ScenarioError: A column says that rows are of several series.
     """
     rows = table.rows
+    for i, name in enumerate(table.columns):
+        if name in _SERIES_NAMES and len(names := dict.fromkeys(table.cells(i))) > 1:
+            raise ScenarioError([_several_series(table, i, names)])
     last = rows[-1][1]
     if str(last[0]).casefold().startswith(_SUMS) or (len(last) > of_time.column and is_nothing(last[of_time.column])):
         notes.append(f"line {rows[-1][0]} has no time and was left out.")

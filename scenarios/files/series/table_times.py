@@ -66,6 +66,8 @@ _INTERVAL = re.compile(
 )
 _CLOCKS = re.compile(r"(\d{1,2}:\d\d(?::\d\d)?)-\d{1,2}:\d\d(?::\d\d)?")
 _END_OR_OFFSET = re.compile(r"(.*[ T](\d{1,2}:\d\d)(?::\d\d)?)-(\d\d:\d\d)(?::\d\d)?")
+_SUMMER_TIME = re.compile(r"(?<=\d) DST")
+"""What FusionSolar puts behind times of the clock in summer."""
 _ZONE_OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)")
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's numbers have no zone
 _EXCEL_DAYS = (20_000, 80_000)
@@ -166,6 +168,7 @@ def _iso(text: str) -> datetime | None:
 
 def _written(text: str, order: DateOrder) -> datetime | None:
     zone: tzinfo | None = None
+    text = _SUMMER_TIME.sub("", text)
     named, offset = _NAMED_OFFSET.fullmatch(text), _OFFSET.fullmatch(text)
     if named is not None:
         text, zone = named[1].rstrip(), timezone(timedelta(hours=_HOURS[(named[2] or named[3]).lower()]))

@@ -454,6 +454,82 @@ def test_a_column_of_times_may_have_no_name(header: str, tmp_path: Path) -> None
         assert _steps(loaded.scenario) == [("08:00", 1500.0), ("09:00", 2000.0), ("10:00", 4500.0)]
 
 
+_TIBBER = "from,to,consumption,consumptionUnit,cost,unitPrice\n2026-06-21T00:00:00.000+02:00,2026-06-21T01:00:00.000+02:00,0.25,kWh,0.12,0.31\n2026-06-21T01:00:00.000+02:00,2026-06-21T02:00:00.000+02:00,0.5,kWh,0.12,0.31\n2026-06-21T02:00:00.000+02:00,2026-06-21T03:00:00.000+02:00,0.125,kWh,0.12,0.31\n"  # noqa: E501 - a file's text
+_ELOVERBLIK = "MålepunktsID;Fra_dato;Til_dato;Mængde;Måleenhed;Kvalitet\n571313174001234567;21-06-2026 00:00:00;21-06-2026 01:00:00;0,25;KWH;Målt\n571313174001234567;21-06-2026 01:00:00;21-06-2026 02:00:00;0,5;KWH;Målt\n571313174001234567;21-06-2026 02:00:00;21-06-2026 03:00:00;0,125;KWH;Målt\n"  # noqa: E501 - a file's text
+_FINGRID = "Mittauspisteen tunnus;Tuotteen tyyppi;Resoluutio;Yksikkötyyppi;Alkuaika;Määrä;Laatu\n643007572000123456;8716867000030;PT1H;kWh;2026-06-20T22:00:00Z;0,25;OK\n643007572000123456;8716867000030;PT1H;kWh;2026-06-20T23:00:00Z;0,5;OK\n643007572000123456;8716867000030;PT1H;kWh;2026-06-21T00:00:00Z;0,125;OK\n"  # noqa: E501 - a file's text
+_FLUVIUS = "Van (datum);Van (tijdstip);Tot (datum);Tot (tijdstip);Meter;Register;Volume;Eenheid\n21-06-2026;00:00:00;21-06-2026;01:00:00;1SAG11;Afname Dag;0,25;kWh\n21-06-2026;01:00:00;21-06-2026;02:00:00;1SAG11;Afname Dag;0,5;kWh\n21-06-2026;02:00:00;21-06-2026;03:00:00;1SAG11;Afname Dag;0,125;kWh\n"  # noqa: E501 - a file's text
+_AMBER = "type,date,endTime,kwh,perKwh,nemTime,startTime\nUsage,2026-06-20,2026-06-20T22:59:59Z,0.25,24.3,2026-06-21T09:00:00+10:00,2026-06-20T22:00:00Z\nUsage,2026-06-20,2026-06-20T23:59:59Z,0.5,24.3,2026-06-21T10:00:00+10:00,2026-06-20T23:00:00Z\nUsage,2026-06-21,2026-06-21T00:59:59Z,0.125,24.3,2026-06-21T11:00:00+10:00,2026-06-21T00:00:00Z\n"  # noqa: E501 - a file's text
+_GREEN_BUTTON = "Name,JOHN DOE\nService,Service 1\n\nTYPE,DATE,START TIME,END TIME,USAGE,UNITS,COST,NOTES\nElectric usage,2026-06-21,00:00,00:59,0.25,kWh,$0.01,\nElectric usage,2026-06-21,01:00,01:59,0.5,kWh,$0.01,\nElectric usage,2026-06-21,02:00,02:59,0.125,kWh,$0.01,\n"  # noqa: E501 - a file's text
+_FUSION_SOLAR = "Plant report\nManageObject,Start Time,Yield (kWh)\nInverter-1,2026-06-21 00:00:00 DST,0.25\nInverter-1,2026-06-21 01:00:00 DST,0.5\nInverter-1,2026-06-21 02:00:00 DST,0.125\n"  # noqa: E501 - a file's text
+_ENERGY_CHARTS = 'Date (GMT+2),Solar,Load\n,"Power (kW)","Power (kW)"\n2026-06-21T00:00+02:00,0.25,7\n2026-06-21T01:00+02:00,0.5,8\n2026-06-21T02:00+02:00,0.125,9\n'  # noqa: E501 - a file's text
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (_TIBBER, "columns: {value: consumption}"),
+        (_ELOVERBLIK, ""),
+        (_FINGRID, ""),
+        (_FLUVIUS, ""),
+        (_AMBER, "columns: {value: kwh}\nunit: kWh"),
+        (_GREEN_BUTTON, ""),
+        (_FUSION_SOLAR, ""),
+        (_ENERGY_CHARTS, "columns: {value: Solar}"),
+    ],
+    ids=["Tibber", "Eloverblik", "Fingrid", "Fluvius", "Amber", "Green Button", "FusionSolar", "energy-charts"],
+)
+def test_exports_of_services_are_read_by_what_they_say(text: str, keys: str, tmp_path: Path) -> None:
+    """The unit has a column of its own, an id is no value, a start precedes a date and an end, and so on."""
+    steps = _steps(_load(tmp_path, text, f"{BERLIN}\n{keys}").scenario)
+    assert steps == [("22:00", 250.0), ("23:00", 500.0), ("00:00", 125.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "names"),
+    [
+        (_FLUVIUS + _FLUVIUS.partition("\n")[2].replace("Afname", "Injectie"), "Register", "Afname Dag, Injectie Dag"),
+        ("entity_id,state,last_changed\n" + "".join(f"sensor.{name},{value},2026-06-21T00:{minute:02}:0{second}Z\n" for minute in range(30) for second, name, value in ((1, "load", 200), (4, "pv", 3000))), "entity_id", "sensor.load, sensor.pv"),  # noqa: E501 - a file's text
+    ],
+    ids=["Fluvius", "Home Assistant"],
+)  # fmt: skip
+def test_rows_of_several_series_are_an_error(text: str, column: str, names: str, tmp_path: Path) -> None:
+    """Those of a load and a roof were taken for one series, if their times alternated."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, text, f"{BERLIN}\nunit: {'kWh' if 'kWh' in text else 'W'}")
+    (problem,) = raised.value.problems
+    assert problem.what == (
+        f"has rows of several series, which column '{column}' tells apart: {names}; keep the rows of one"
+    )
+
+
+@pytest.mark.parametrize("names", ["{hour:02}:00-{end:02}:00", "{hour:02}:00", "HH{end}"])
+def test_a_row_for_each_day_with_a_column_for_each_hour_is_an_error(names: str, tmp_path: Path) -> None:
+    """It was to be chosen which of the hours counts for the whole day."""
+    header = ";".join(names.format(hour=hour, end=hour + 1) for hour in range(24))
+    rows = [f"{day}/06/2026;{';'.join(['0,5'] * 24)}" for day in (21, 22, 23)]
+    text = "\n".join([f"Giorno;{header}", *rows])
+    first = header.partition(";")[0]
+    for keys in ("unit: kWh", f"unit: kWh\ncolumns: {{value: '{first}'}}"):
+        with pytest.raises(ScenarioError, match="has a row for each day and a column for each time of day"):
+            _load(tmp_path, text, f"{BERLIN}\n{keys}")
+
+
+def test_columns_with_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    """The first one was read, whichever was meant."""
+    text = "Zeit;kWh;kWh\n21.06.2026 00:00;1;3\n21.06.2026 01:00;5;2\n"
+    with pytest.raises(ScenarioError, match=r"there is no column 'kWh'; known: Zeit, kWh \(column 2\), kWh"):
+        _load(tmp_path, text, f"{BERLIN}\ncolumns: {{value: kWh}}")
+    for column in ("kWh (column 3)", 3):
+        assert _steps(_load(tmp_path, text, f"{BERLIN}\ncolumns: {{value: {column}}}").scenario)[0][1] == 3000.0
+
+
+def test_a_status_w_is_no_unit(tmp_path: Path) -> None:
+    """Swiss meters mark true values with W."""
+    text = "Zeit;Wert;Status\n21.06.2026 00:00;1;W\n21.06.2026 01:00;3;W\n"
+    with pytest.raises(ScenarioError, match="column 'Wert' has no unit of power or energy"):
+        _load(tmp_path, text, BERLIN)
+
+
 def _problems(folder: Path, lines: Sequence[str]) -> list[tuple[str, str]]:
     """Return where in a table there are problems, and which."""
     with pytest.raises(ScenarioError) as raised:
