@@ -74,7 +74,7 @@ def read_prices(
         what = f"column {table.columns[value_column]!r} does not say the unit of its prices; add unit: one of {units}"
         raise ScenarioError([Problem(where, what)])
     of_time = RowTimes(table, time_column, zone, is_run=False, labels=labels)
-    times, values = parsed_rows(table, of_time, value_column, None, notes)
+    times, values, _ = parsed_rows(table, of_time, value_column, None, notes)
     if (note := of_time.labels_note(times)) != "":
         notes.append(note)
     if of_time.are_ends:

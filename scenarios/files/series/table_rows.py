@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, cast
 
@@ -48,6 +49,8 @@ _BEGIN_OF_DAY = re.compile(r"(?<![\d:.])0?0:00(?::00)?$")
 _IN_ONE_OR_TWO = "; date and time of day are expected in one column, or in two: 2026-06-21 and 12:00"
 _SERIES_NAMES = ("entity_id", "statistic_id")
 """Columns in which Home Assistant names the sensor of a row."""
+_CHANGE_NAMES = ("last_changed", "last_updated")
+"""Columns of times in which Home Assistant says when a state changed."""
 _MOST_SERIES = 50
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
 """Beginnings of a last row that is not a measurement."""
@@ -108,6 +111,8 @@ class RowTimes:
         shown_by = "" if labels else self._shown_ends()
         self.are_ends = labels == "end" or bool(shown_by)
         """Whether each time is the end of its interval."""
+        self.are_changes = table.columns[column] in _CHANGE_NAMES
+        """Whether a row is written when the value changes."""
         self._labels = labels
         self._shown_by = shown_by
         self._factor = 1
@@ -272,8 +277,8 @@ def zone_of_times(
 
 def parsed_rows(
     table: Table, of_time: RowTimes, value_column: int, unit: Unit | None, notes: list[str]
-) -> tuple[list[int], list[float]]:
-    """Return times and values of all rows; empty values are left out.
+) -> tuple[list[int], list[float], list[int]]:
+    """Return times and values of all rows but those without a value, and the times of those.
 
     Args:
         table: The table.
@@ -288,6 +293,7 @@ def parsed_rows(
     failures: list[_Failure] = []
     times: list[int] = []
     values: list[float] = []
+    empty_s: list[int] = []
     repeated = 0
     numbers = numbers_of(table, value_column)
     most = max(of_time.column, value_column)
@@ -295,11 +301,16 @@ def parsed_rows(
         notes.append("times are numbers of a spreadsheet, taken as days since 1899-12-30.")
     for line, cells in rows_in_order(table, of_time, notes):
         if len(cells) > most and is_nothing(cells[value_column]):
+            with suppress(ValueError):
+                empty_s.append(of_time.time_s(cells, times))
             continue
         try:
             _check_width(table, cells, most + 1, value_column)
             time_s = of_time.time_s(cells, times)
             value = _value(cells[value_column], numbers, unit)
+            if of_time.are_changes and times and time_s == times[-1]:
+                values[-1] = value  # several changes within a second
+                continue
             if _is_repeated(time_s, value, times, values, of_time.text(cells)):
                 repeated += 1
                 continue
@@ -315,7 +326,7 @@ def parsed_rows(
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
     if repeated:
         notes.append(f"{plural(repeated, 'row')} like the one before {'was' if repeated == 1 else 'were'} left out.")
-    return times, values
+    return times, values, empty_s
 
 
 def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:

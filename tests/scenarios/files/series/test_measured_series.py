@@ -502,6 +502,34 @@ def test_rows_of_several_series_are_an_error(text: str, column: str, names: str,
     )
 
 
+def test_a_power_of_home_assistant_lasts_until_the_next_change(tmp_path: Path) -> None:
+    """Each counted for the most common time between changes, here 10 s: 7 Wh of 870 remained."""
+    states = ["00:00:00.5,120", "00:00:10.1,60", "00:00:20.2,60", "00:00:30.4,1200", "00:30:30.0,unavailable"]
+    states += ["00:45:00.0,300", "01:44:50.2,50", "01:44:50.9,240", "01:45:00.0,0", "02:00:00.0,0"]
+    rows = [f"sensor.load,{state},2026-06-21T{at}Z" for at, state in (row.split(",") for row in states)]
+    loaded = _load(tmp_path, "\n".join(["entity_id,state,last_changed", *rows]), "unit: W")
+    actual = loaded.scenario.producers["pv"].actual
+    assert actual is not None
+    expected_wh = (10 * 120 + 20 * 60 + 1800 * 1200 + (3600 - 10) * 300 + 10 * 240) / 3600
+    assert actual.energy_wh == pytest.approx(expected_wh)
+    assert any("each power lasts until the next row (at most 60 min)" in note for note in loaded.notes)
+    (gap,) = [note for note in loaded.notes if "gap" in note]
+    assert "has 1 gap (the first from 2026-06-21 00:30Z on, the longest 14 min); a gap counts as 0 Wh" in gap
+
+
+def test_a_power_of_an_irregular_table_lasts_until_the_next_row(tmp_path: Path) -> None:
+    """As of a logger that writes when a plug reports; in a table at regular times, missing rows are gaps."""
+    minutes = [0, 1, 2, 5, 20, 21, 35, 36, 37, 50, 60]
+    rows = [f"2026-06-21T08:{minute:02}Z,600" for minute in minutes[:-1]] + ["2026-06-21T09:00Z,600"]
+    loaded = _load(tmp_path, "\n".join(["time,power_w", *rows]))
+    assert sum(wh for _, wh in _steps(loaded.scenario)) == pytest.approx(610)
+    assert any("each power lasts until the next row (at most 15 min)" in note for note in loaded.notes)
+
+    regular = [f"2026-06-21T08:{minute:02}Z,600" for minute in range(60) if minute not in (5, 6, 20)]
+    steps = _steps(_load(tmp_path, "\n".join(["time,power_w", *regular])).scenario)
+    assert sum(wh for _, wh in steps) == pytest.approx(570)
+
+
 @pytest.mark.parametrize("names", ["{hour:02}:00-{end:02}:00", "{hour:02}:00", "HH{end}"])
 def test_a_row_for_each_day_with_a_column_for_each_hour_is_an_error(names: str, tmp_path: Path) -> None:
     """It was to be chosen which of the hours counts for the whole day."""
