@@ -27,7 +27,9 @@ _END_NAMES = re.compile(
     r"\b(?:end(?:s|ing|time|date)?|to|until|till|ende|endzeit|enddatum|bis|fin|hasta|fine|fim|eind|tot|slut)\b"
 )
 _START_NAMES = re.compile(r"\b(?:start|begin(?:n|ning)?|from|anfang|von|d[eé]but|in[ií]cio|inizio|desde)\b")
-_UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(MWh|kWh|Wh|MW|kW|W)(?![A-Za-z])", re.IGNORECASE)
+_UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])((?-i:M)Wh|kWh|Wh|(?-i:M)W|kW|W)(?![A-Za-z])", re.IGNORECASE)
+_MILLI_OR_MEGA = re.compile(r"(?<![A-Za-z])m[Ww]h?(?![A-Za-z])")
+"""`mW` is a milliwatt, and `power_mw` may be in milliwatts (of plugs) or megawatts."""
 _WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
 _MONEY = r"€|\$|£|(?<![A-Za-z])(?:EUR|USD|GBP|NOK|SEK|DKK|CHF|PLN|cents?|ct|p|g|kg|t)(?![A-Za-z])|CO2[a-z]*"
 _QUOTIENT = re.compile(
@@ -279,6 +281,10 @@ def find_unit(table: Table, column: int, reading: Reading | None, notes: list[st
         raise ScenarioError([Problem(table.where, what)])
     if table.has_header:
         what = f"column {table.columns[column]!r} has no unit of power or energy; add unit: W, kW, Wh or kWh"
+        if _MILLI_OR_MEGA.search(table.columns[column].replace("_", " ")):
+            what = (
+                f"is column {table.columns[column]!r} in milli- or megawatts? Convert the former to W, or add unit: MW"
+            )
         raise ScenarioError([Problem(table.where, what)])
     notes.append("no unit is given; Wh is assumed.")
     return "Wh"

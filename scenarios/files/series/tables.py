@@ -37,7 +37,7 @@ NOTHING: Final = frozenset(
     {"", "-", "--", "?", "nan", "null", "none", "na", "n/a", "n/e", "#n/a", "unavailable", "unknown", "missing"}
 )
 """Cells without a measurement, in lower case."""
-UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)
+UNIT_IN_CELL = re.compile(r"(.*\d)\s*((?-i:M)Wh|kWh|Wh|(?-i:M)W|kW|W)", re.IGNORECASE)
 _SEPARATORS = (";", "\t", ",", "|")
 LOOKED_AT = 200
 """Lines and rows from which separator, header and the kinds of columns are determined."""

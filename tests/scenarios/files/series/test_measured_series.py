@@ -638,6 +638,35 @@ def test_rows_without_a_date_among_others_are_each_named(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        "21.6.2026 {}.{:02}",
+        "21/06/2026 {:02}h{:02}",
+        "21.06.2026 {:02}:{:02} Uhr",
+        "21.06.2026 {:02}.{:02}.00",
+        "2026-06-21T{:02}:{:02}:00+02:00[Europe/Berlin]",
+        "2026-06-21 {:02}:{:02}:00 DST",
+    ],
+)
+def test_times_are_read_as_countries_and_programs_write_them(written: str, tmp_path: Path) -> None:
+    """A date followed by 10.00 was a time that cannot be read, in each row."""
+    rows = [f"{written.format(8, minute)};0,5" for minute in (0, 15, 30)]
+    text = "\n".join(["Aika;Kulutus kWh", *rows])
+    assert _steps(_load(tmp_path, text, BERLIN).scenario) == [("06:00", 500.0), ("06:15", 500.0), ("06:30", 500.0)]
+
+
+@pytest.mark.parametrize("column", ["Power (mW)", "power_mw", "energy_mWh"])
+def test_milliwatts_are_no_megawatts(column: str, tmp_path: Path) -> None:
+    """Plugs report them; 200,000 mW were 200 GW."""
+    text = f"time,{column}\n2026-06-21T08:00Z,200000\n2026-06-21T09:00Z,190000\n"
+    with pytest.raises(ScenarioError, match="in milli- or megawatts"):
+        _load(tmp_path, text)
+    assert _steps(_load(tmp_path, text, "unit: MW\nreading: power").scenario)[0] == ("08:00", 2e11)
+    upper = text.replace(column, "Power (MW)").replace("0000", "")
+    assert _steps(_load(tmp_path, upper).scenario)[0] == ("08:00", 2e7)
+
+
+@pytest.mark.parametrize(
     "column",
     ["Price [EUR/MWh]", "Spot (€ / kWh)", "radiation (W/m²)", "ghi_wh_m2", "yield kWh/kWp", "gCO2/kWh", "ct per kWh"],
 )
