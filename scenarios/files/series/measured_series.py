@@ -7,9 +7,10 @@ is never guessed.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -49,6 +50,9 @@ GAP_STEPS = 1.5
 """A step longer than this many of the table's steps at that time is a gap."""
 _FEWEST_EQUAL_STEPS = 4
 """This many equal steps in a row, each of at most a day, are a resolution even if most rows have another one."""
+_IRREGULAR = 0.25
+"""If more than this share of at least so many steps would be gaps, rows are not at regular times."""
+_FEWEST_IRREGULAR_STEPS = 8
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _NOISE = 0.01
 """Values below 0 by at most this share of the highest count as 0: inverters draw a few watts at night."""
@@ -256,17 +260,26 @@ class _Grid:
     """Edges of the intervals, UNIX seconds, including gaps between them."""
     places: NDArray[np.int64]
     """Index of the interval of each value."""
-    are_ends: bool
+    are_ends: bool = False
     """Whether the times are the ends of the intervals."""
-    labels_note: str
+    labels_note: str = ""
     """What shows whether they are, if the values are no readings of a counter; empty: nothing is assumed."""
+    are_changes: bool = False
+    """Whether a row is written when the value changes, and not at regular times."""
+    stops_s: tuple[int, ...] = ()
+    """Times of rows without a value, UNIX seconds, ascending: there, the value before ends."""
 
     @classmethod
-    def of(cls, times: Sequence[int], *, are_ends: bool = False, labels_note: str = "") -> _Grid:
+    def of(cls, times: Sequence[int], of_time: RowTimes | None = None, stops_s: Sequence[int] = ()) -> _Grid:
         """Return the grid of at least two ascending times.
 
         A value lasts until the next one, or, if there is a gap, for one step of the table there. A step that is
         somewhat longer is not a gap: with hourly clock times, one step lasts 1.5 h when clocks go back by half an hour.
+
+        Args:
+            times: The times, UNIX seconds.
+            of_time: What has read them; None: they are the beginnings of intervals.
+            stops_s: Times of rows without a value.
         """
         steps_s = [after - before for before, after in pairwise(times)]
         *resolution_s, last_s = resolutions_s(times)
@@ -274,21 +287,43 @@ class _Grid:
             step_s if step_s <= usual_s * GAP_STEPS else usual_s
             for step_s, usual_s in zip(steps_s, resolution_s, strict=True)
         ]
-        lengths_s.append(last_s)
+        grid = cls._of_lengths(times, [*lengths_s, last_s])
+        if of_time is None:
+            return grid
+        is_irregular = len(steps_s) >= _FEWEST_IRREGULAR_STEPS and len(grid.gaps) > _IRREGULAR * len(steps_s)
+        return replace(
+            grid,
+            are_ends=of_time.are_ends,
+            labels_note=of_time.labels_note(times),
+            are_changes=not of_time.are_ends and (of_time.are_changes or is_irregular),
+            stops_s=tuple(stops_s),
+        )
+
+    @classmethod
+    def _of_lengths(cls, times: Sequence[int], lengths_s: Sequence[int]) -> _Grid:
         points_s, places = [times[0]], []
         for time_s, length_s in zip(times, lengths_s, strict=True):
             if points_s[-1] < time_s:  # a gap: nothing is known, and nothing counted
                 points_s.append(time_s)
             places.append(len(points_s) - 1)
             points_s.append(time_s + length_s)
+        steps_s = (after - before for before, after in pairwise(times))
         rows = zip(times, lengths_s, steps_s, strict=False)
         gaps = tuple((time_s, length_s, step_s) for time_s, length_s, step_s in rows if length_s < step_s)
-        lengths, indices = np.array(lengths_s), np.array(places)
-        return cls(tuple(times), gaps, lengths, tuple(points_s), indices, are_ends, labels_note)
+        return cls(tuple(times), gaps, np.array(lengths_s), tuple(points_s), np.array(places))
 
     def of_begins(self) -> _Grid:
         """Return the grid with the beginnings of the intervals; this one has their ends."""
         return _Grid.of(begins_of(self.times_s))
+
+    def of_changes(self) -> _Grid:
+        """Return the grid in which each value lasts until the next row, with a value or without, but not for a day."""
+        ends_s = sorted({*self.times_s[1:], *self.stops_s})
+        nexts_s = [ends_s[bisect_right(ends_s, time_s)] for time_s in self.times_s[:-1]]
+        steps_s = [next_s - time_s for time_s, next_s in zip(self.times_s, nexts_s, strict=False)]
+        usual_s = self.lengths_s.tolist()
+        lengths_s = [step_s if step_s <= MAX_GAP_S else usual_s[i] for i, step_s in enumerate(steps_s)]
+        return _Grid._of_lengths(self.times_s, [*lengths_s, usual_s[-1]])
 
 
 def _grid_and_values(
@@ -304,8 +339,8 @@ def _grid_and_values(
     if grid is not None and values is not None:
         return grid, values
     of_time = RowTimes(table, layout.time_column, layout.zone, is_run=is_run, labels=layout.labels)
-    times, listed = parsed_rows(table, of_time, layout.value_column, layout.unit, notes)
-    return _Grid.of(times, are_ends=of_time.are_ends, labels_note=of_time.labels_note(times)), np.array(listed)
+    times, listed, stops_s = parsed_rows(table, of_time, layout.value_column, layout.unit, notes)
+    return _Grid.of(times, of_time, stops_s), np.array(listed)
 
 
 def _shared_grid(table: Table, layout: _Layout, *, is_run: bool) -> _Grid | None:
@@ -329,7 +364,7 @@ def _grid_of_all(table: Table, layout: _Layout, *, is_run: bool) -> _Grid | None
         return None  # reading a column reports it
     if not all(before < after for before, after in pairwise(times)):
         return None
-    return _Grid.of(times, are_ends=of_time.are_ends, labels_note=of_time.labels_note(times))
+    return _Grid.of(times, of_time)
 
 
 def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
@@ -376,6 +411,12 @@ def _cumulated(
     if reading != "counter":
         notes += [grid.labels_note] if grid.labels_note else []
         grid = grid.of_begins() if grid.are_ends else grid
+    if reading == "power" and grid.are_changes:
+        grid = grid.of_changes()
+        longest_min = int(grid.lengths_s.max()) / 60
+        notes.append(
+            f"rows are not at regular times, so each power lasts until the next row (at most {longest_min:.0f} min)."
+        )
     _tell_gaps(table.where, grid, reading, notes)
     if reading == "counter":
         steps = np.diff(values)

@@ -11,7 +11,7 @@ from typing import Final
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.measured_series import GAP_STEPS, begins_of, gaps_note, resolutions_s
-from scenarios.files.series.table_columns import Labels, find_time_column, find_value_column
+from scenarios.files.series.table_columns import Labels, find_time_column, find_value_column, unit_beside
 from scenarios.files.series.table_rows import RowTimes, parsed_rows, zone_of_times
 from scenarios.files.series.table_times import zone_of
 from scenarios.files.series.tables import read_table
@@ -65,13 +65,16 @@ def read_prices(
     value_column = find_value_column(table, value, time_column, notes)
     zone_name = zone_name or zone_of_times(table, time_column, scenario_zone, notes)
     zone = None if zone_name is None else zone_of(zone_name, where)
-    named = unit or _price_unit(table.columns[value_column])
+    named = unit or _price_unit(table.columns[value_column]) or _price_unit(table.units[value_column])
+    if named is None and (beside := unit_beside(table, _PRICE_UNIT)) is not None:
+        notes.append(f"the unit {beside[0]} is that of column {beside[1]!r}.")
+        named = _price_unit(beside[0])
     if named is None:
         units = ", ".join(PRICE_UNITS)
         what = f"column {table.columns[value_column]!r} does not say the unit of its prices; add unit: one of {units}"
         raise ScenarioError([Problem(where, what)])
     of_time = RowTimes(table, time_column, zone, is_run=False, labels=labels)
-    times, values = parsed_rows(table, of_time, value_column, None, notes)
+    times, values, _ = parsed_rows(table, of_time, value_column, None, notes)
     if (note := of_time.labels_note(times)) != "":
         notes.append(note)
     if of_time.are_ends:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.series.table_times import has_moment, is_clock
+from scenarios.files.series.table_times import has_moment, is_clock, is_date_only
 from scenarios.files.series.tables import LOOKED_AT, UNIT_IN_CELL, Table, is_number
 from scenarios.zone import zone_info
 
@@ -27,7 +27,9 @@ _END_NAMES = re.compile(
     r"\b(?:end(?:s|ing|time|date)?|to|until|till|ende|endzeit|enddatum|bis|fin|hasta|fine|fim|eind|tot|slut)\b"
 )
 _START_NAMES = re.compile(r"\b(?:start|begin(?:n|ning)?|from|anfang|von|d[eé]but|in[ií]cio|inizio|desde)\b")
-_UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(MWh|kWh|Wh|MW|kW|W)(?![A-Za-z])", re.IGNORECASE)
+_UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])((?-i:M)Wh|kWh|Wh|(?-i:M)W|kW|W)(?![A-Za-z])", re.IGNORECASE)
+_MILLI_OR_MEGA = re.compile(r"(?<![A-Za-z])m[Ww]h?(?![A-Za-z])")
+"""`mW` is a milliwatt, and `power_mw` may be in milliwatts (of plugs) or megawatts."""
 _WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
 _MONEY = r"€|\$|£|(?<![A-Za-z])(?:EUR|USD|GBP|NOK|SEK|DKK|CHF|PLN|cents?|ct|p|g|kg|t)(?![A-Za-z])|CO2[a-z]*"
 _QUOTIENT = re.compile(
@@ -39,6 +41,10 @@ _UTC_IN_NAME = re.compile(
     re.IGNORECASE,
 )
 """`time_utc`, `Time (UTC+1)`, `HourUTC`."""
+_NUMBERED_HOUR = re.compile(r"(?:HH|Hour|Stunde|Hora|Ora|Heure)[ _]?\d{1,2}", re.IGNORECASE)
+_FEWEST_TIMES_OF_DAY = 12
+"""This many columns that are named after times of day are the columns of a table with a row for each day."""
+_FEWEST_DIGITS_OF_ID = 9
 _IANA_NAME = re.compile(r"[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/-]+")
 _WITH_SUMMER_TIME = {
     "CET/CEST": "Europe/Berlin",
@@ -66,28 +72,44 @@ def find_time_column(table: Table, wanted: str | int | None, *, is_run: bool) ->
     if wanted is not None:
         return table.named(wanted)
     samples = [next(iter(table.cells(i, LOOKED_AT)), None) for i in range(len(table.columns))]
-    with_moments = [i for i, cell in enumerate(samples) if not is_number(cell) and _is_time(cell)]
-    ends = {i for i in with_moments if names_ends(table.columns[i])}
-    if len(ends) < len(with_moments):  # where there are both, the starts count
-        with_moments = [i for i in with_moments if i not in ends]
-    else:
-        ends = set()
-    if table.has_header:
-        names = (*_TIME_NAMES, *(name for name in _RELATIVE_NAMES if is_run))
-        found = [i for i, name in enumerate(table.columns) if _has_name(name, names) and samples[i] is not None]
-        named = [i for i in found if i not in ends]
-        for i in named:
-            if i in with_moments or is_number(samples[i]):
-                return i
-        if named and not with_moments:
-            return named[0]
-    return with_moments[0] if with_moments else 0
+    moments = [i for i, cell in enumerate(samples) if not is_number(cell) and _is_time(cell)]
+    if not table.has_header:
+        return next(iter(_of_starts(table, _with_date_and_time(samples, moments))), 0)
+    names = (*_TIME_NAMES, *(name for name in _RELATIVE_NAMES if is_run))
+    named = [i for i, name in enumerate(table.columns) if _has_name(name, names) and samples[i] is not None]
+    if moments:
+        likely = _of_starts(table, _with_date_and_time(samples, moments))
+        return next((i for i in named if i in likely), likely[0])
+    likely = _of_starts(table, named)
+    return next((i for i in likely if is_number(samples[i])), next(iter(likely), 0))
+
+
+def _with_date_and_time(samples: Sequence[object], columns: Sequence[int]) -> Sequence[int]:
+    """Return those columns of times that have a date and a time, unless dates and times of day have a column each."""
+    dates = [i for i in columns if is_date_only(samples[i])]
+    clocks = [i for i in columns if is_clock(str(samples[i]))]
+    whole = [i for i in columns if i not in dates and i not in clocks]
+    return whole if whole and not (dates and clocks) else columns
+
+
+def _of_starts(table: Table, columns: Sequence[int]) -> Sequence[int]:
+    """Return those columns of times that are not named after ends; where some are, those that are named after starts.
+
+    Where all are named after ends, these are all.
+    """
+    others = [i for i in columns if not names_ends(table.columns[i])]
+    starts = [i for i in others if _START_NAMES.search(_words(table.columns[i]))]
+    return columns if len(others) in (0, len(columns)) else starts or others
 
 
 def names_ends(column: str) -> bool:
     """Return whether a column of times is named after the ends of intervals, such as `period_end` or `Zeit bis`."""
-    words = _CAMEL_CASE.sub(" ", column).replace("_", " ").casefold()
+    words = _words(column)
     return _END_NAMES.search(words) is not None and _START_NAMES.search(words) is None
+
+
+def _words(column: str) -> str:
+    return _CAMEL_CASE.sub(" ", column).replace("_", " ").casefold()
 
 
 def _has_name(column: str, names: Sequence[str]) -> bool:
@@ -111,6 +133,10 @@ def find_value_column(table: Table, wanted: str | int | None, time_column: int |
     Raises:
         ScenarioError: There is no such column, or there are several.
     """
+    dates = [] if time_column is None else table.cells(time_column, 1)
+    if any(map(is_date_only, dates)) and sum(map(_names_time_of_day, table.columns)) >= _FEWEST_TIMES_OF_DAY:
+        what = "has a row for each day and a column for each time of day; a row for each time is expected"
+        raise ScenarioError([Problem(table.where, what)])
     if wanted is not None:
         found = table.named(wanted)
         if found == time_column:
@@ -119,6 +145,7 @@ def find_value_column(table: Table, wanted: str | int | None, time_column: int |
         return found
     samples = {i: table.cells(i, LOOKED_AT) for i in range(len(table.columns)) if i != time_column}
     numeric = [i for i, cells in samples.items() if cells and is_number(cells[0])]
+    numeric = [i for i in numeric if not _is_id_or_time(table.columns[i], samples[i])] or numeric
     with_unit = [i for i in numeric if stated_unit(table, i) is not None]
     choice = with_unit if len(with_unit) == 1 else numeric
     if len(choice) == 1:
@@ -131,6 +158,37 @@ def find_value_column(table: Table, wanted: str | int | None, time_column: int |
     known = ", ".join(repr(table.columns[i]) for i in likely[:8])
     what = f"has several columns of values; name one under columns.value: {known}"
     raise ScenarioError([Problem(table.where, what)])
+
+
+def _names_time_of_day(column: str) -> bool:
+    return is_clock(column) or _NUMBERED_HOUR.fullmatch(column) is not None
+
+
+def _is_id_or_time(column: str, cells: Sequence[object]) -> bool:
+    """Return whether numbers are no values: always the same long one, such as a meter's, or UNIX seconds."""
+    long = all(isinstance(cell, str) and len(cell) >= _FEWEST_DIGITS_OF_ID and cell.isdecimal() for cell in cells)
+    return long and (len(set(cells)) == 1 < len(cells) or _has_name(column, _TIME_NAMES))
+
+
+def unit_beside(table: Table, units: re.Pattern[str]) -> tuple[str, str] | None:
+    """Return what a column of units says, if it says the same in all rows, and the column's name; None: there is none.
+
+    Args:
+        table: The table.
+        units: Matches a unit.
+    """
+    if units not in table.derived:
+        table.derived[units] = next(_units_beside(table, units), None)
+    return cast("tuple[str, str] | None", table.derived[units])
+
+
+def _units_beside(table: Table, units: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    for i, name in enumerate(table.columns):
+        first = next(iter(table.cells(i, LOOKED_AT)), None)
+        found = units.fullmatch(first) if isinstance(first, str) else None
+        is_status = found is not None and found[0] == "W" and "unit" not in name.casefold()
+        if found is not None and not is_status and set(table.cells(i)) == {first}:
+            yield found[0], name
 
 
 def stated_unit(table: Table, column: int) -> Unit | None:
@@ -215,11 +273,18 @@ def find_unit(table: Table, column: int, reading: Reading | None, notes: list[st
     found = stated_unit(table, column)
     if found is not None:
         return found
+    if (beside := unit_beside(table, _UNIT_IN_NAME)) is not None:
+        notes.append(f"the unit {beside[0]} is that of column {beside[1]!r}.")
+        return unit_named(beside[0])
     if reading == "power":
         what = "the unit is not given; add unit: W or unit: kW"
         raise ScenarioError([Problem(table.where, what)])
     if table.has_header:
         what = f"column {table.columns[column]!r} has no unit of power or energy; add unit: W, kW, Wh or kWh"
+        if _MILLI_OR_MEGA.search(table.columns[column].replace("_", " ")):
+            what = (
+                f"is column {table.columns[column]!r} in milli- or megawatts? Convert the former to W, or add unit: MW"
+            )
         raise ScenarioError([Problem(table.where, what)])
     notes.append("no unit is given; Wh is assumed.")
     return "Wh"

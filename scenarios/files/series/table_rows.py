@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, cast
 
-from broker import plural
+from broker import first_few, plural
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.series.series_problems import MAX_PROBLEMS, cap_problems
 from scenarios.files.series.table_columns import UNITS, Labels, Unit, names_ends, stated_zone, unit_named
@@ -46,6 +47,11 @@ _SECOND = timedelta(seconds=1)
 _END_OF_DAY = re.compile(r"(?<![\d:.])24:00(?::00)?$")
 _BEGIN_OF_DAY = re.compile(r"(?<![\d:.])0?0:00(?::00)?$")
 _IN_ONE_OR_TWO = "; date and time of day are expected in one column, or in two: 2026-06-21 and 12:00"
+_SERIES_NAMES = ("entity_id", "statistic_id")
+"""Columns in which Home Assistant names the sensor of a row."""
+_CHANGE_NAMES = ("last_changed", "last_updated")
+"""Columns of times in which Home Assistant says when a state changed."""
+_MOST_SERIES = 50
 _SUMS = ("total", "sum", "summe", "gesamt", "average", "mittelwert")
 """Beginnings of a last row that is not a measurement."""
 
@@ -105,6 +111,8 @@ class RowTimes:
         shown_by = "" if labels else self._shown_ends()
         self.are_ends = labels == "end" or bool(shown_by)
         """Whether each time is the end of its interval."""
+        self.are_changes = table.columns[column] in _CHANGE_NAMES
+        """Whether a row is written when the value changes."""
         self._labels = labels
         self._shown_by = shown_by
         self._factor = 1
@@ -269,8 +277,8 @@ def zone_of_times(
 
 def parsed_rows(
     table: Table, of_time: RowTimes, value_column: int, unit: Unit | None, notes: list[str]
-) -> tuple[list[int], list[float]]:
-    """Return times and values of all rows; empty values are left out.
+) -> tuple[list[int], list[float], list[int]]:
+    """Return times and values of all rows but those without a value, and the times of those.
 
     Args:
         table: The table.
@@ -285,6 +293,7 @@ def parsed_rows(
     failures: list[_Failure] = []
     times: list[int] = []
     values: list[float] = []
+    empty_s: list[int] = []
     repeated = 0
     numbers = numbers_of(table, value_column)
     most = max(of_time.column, value_column)
@@ -292,11 +301,16 @@ def parsed_rows(
         notes.append("times are numbers of a spreadsheet, taken as days since 1899-12-30.")
     for line, cells in rows_in_order(table, of_time, notes):
         if len(cells) > most and is_nothing(cells[value_column]):
+            with suppress(ValueError):
+                empty_s.append(of_time.time_s(cells, times))
             continue
         try:
             _check_width(table, cells, most + 1, value_column)
             time_s = of_time.time_s(cells, times)
             value = _value(cells[value_column], numbers, unit)
+            if of_time.are_changes and times and time_s == times[-1]:
+                values[-1] = value  # several changes within a second
+                continue
             if _is_repeated(time_s, value, times, values, of_time.text(cells)):
                 repeated += 1
                 continue
@@ -306,13 +320,13 @@ def parsed_rows(
         times.append(time_s)
         values.append(value)
     if failures:
-        rising = _not_rising(table, of_time, failures, repeated)
+        rising = _not_rising(table, of_time, value_column, failures, repeated)
         raise ScenarioError(rising or cap_problems(_problems_of(failures, len(times)), table.where))
     if len(times) < 2:
         raise ScenarioError([Problem(table.where, f"at least two values are needed, found {len(times)}")])
     if repeated:
         notes.append(f"{plural(repeated, 'row')} like the one before {'was' if repeated == 1 else 'were'} left out.")
-    return times, values
+    return times, values, empty_s
 
 
 def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:
@@ -326,13 +340,39 @@ def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:
     return [problem for _, problem in failures]
 
 
-def _not_rising(table: Table, of_time: RowTimes, failures: Sequence[_Failure], repeated: int) -> list[Problem]:
-    """Return one problem for the whole column of times, if most of them are not after the one before."""
+def _not_rising(
+    table: Table, of_time: RowTimes, value_column: int, failures: Sequence[_Failure], repeated: int
+) -> list[Problem]:
+    """Return one problem for the whole table, if rows are of several series or most times are not after another."""
     not_after = sum(kind is _NotAfterError for kind, _ in failures)
+    if not_after == len(failures) and (several := _column_of_series(table, of_time, value_column)) is not None:
+        return [several]
     if not_after <= MAX_PROBLEMS or not_after + repeated <= len(table.rows) / 2:
         return []
     what = f"column {table.columns[of_time.column]!r} has no times that rise from row to row"
     return [Problem(table.where, f"{what}{_IN_ONE_OR_TWO}")]
+
+
+def _several_series(table: Table, column: int, names: Iterable[object]) -> Problem:
+    about = f"has rows of several series, which column {table.columns[column]!r} tells apart"
+    return Problem(table.where, f"{about}: {first_few(map(str, names))}; keep the rows of one")
+
+
+def _column_of_series(table: Table, of_time: RowTimes, value_column: int) -> Problem | None:
+    """Return that rows are of several series, if a column of text tells them apart: then the times of each rise."""
+    for i in range(len(table.columns)):
+        if i in (of_time.column, value_column):
+            continue
+        last: dict[str, float] = {}
+        for _, cells in table.rows:
+            name, at = str(cells[i]) if i < len(cells) else "", of_time.rough(cells)
+            if at is None or is_number(name) or at <= last.get(name, -math.inf) or len(last) > _MOST_SERIES:
+                break
+            last[name] = at
+        else:
+            if len(last) > 1:
+                return _several_series(table, i, last)
+    return None
 
 
 def _check_width(table: Table, cells: Sequence[Any], least: int, value_column: int) -> None:
@@ -360,8 +400,14 @@ def rows_in_order(table: Table, of_time: RowTimes, notes: list[str]) -> Sequence
         table: The table.
         of_time: Reads the time of a row.
         notes: Receives what was left out, and whether the order was reversed.
+
+    Raises:
+        ScenarioError: A column says that rows are of several series.
     """
     rows = table.rows
+    for i, name in enumerate(table.columns):
+        if name in _SERIES_NAMES and len(names := dict.fromkeys(table.cells(i))) > 1:
+            raise ScenarioError([_several_series(table, i, names)])
     last = rows[-1][1]
     if str(last[0]).casefold().startswith(_SUMS) or (len(last) > of_time.column and is_nothing(last[of_time.column])):
         notes.append(f"line {rows[-1][0]} has no time and was left out.")

@@ -66,6 +66,11 @@ _INTERVAL = re.compile(
 )
 _CLOCKS = re.compile(r"(\d{1,2}:\d\d(?::\d\d)?)-\d{1,2}:\d\d(?::\d\d)?")
 _END_OR_OFFSET = re.compile(r"(.*[ T](\d{1,2}:\d\d)(?::\d\d)?)-(\d\d:\d\d)(?::\d\d)?")
+_OTHER_CLOCK = re.compile(r"(?<=\d[ T])(\d{1,2})[.h:](\d\d)(?:[.:](\d\d))?(?: Uhr)?")
+"""A time of day behind a date, as in Finland and Italy (`10.00`), France (`10h00`) and Germany (`10:00 Uhr`)."""
+_ZONE_BEHIND_OFFSET = re.compile(r"(Z|[+-]\d\d:\d\d)\[[A-Za-z_/]+\]")
+_SUMMER_TIME = re.compile(r"(?<=\d) DST")
+"""What FusionSolar puts behind times of the clock in summer."""
 _ZONE_OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)")
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's numbers have no zone
 _EXCEL_DAYS = (20_000, 80_000)
@@ -127,7 +132,7 @@ def is_date_only(cell: object) -> bool:
     """Return whether a cell holds a date without a time of day."""
     if isinstance(cell, datetime):
         return False
-    return isinstance(cell, date) or (isinstance(cell, str) and ":" not in cell and has_moment(cell))
+    return isinstance(cell, date) or (isinstance(cell, str) and ":" not in _with_colons(cell) and has_moment(cell))
 
 
 def has_moment(cell: object) -> bool:
@@ -150,9 +155,21 @@ def moment(cell: object, order: DateOrder = "day") -> datetime | None:
         return None
     text = beginning(cell.strip())
     try:
+        if (found := _iso(text)) is not None:
+            return found
+        text = beginning(_with_colons(cell.strip()))
         return _iso(text) or _written(text, order)
     except (ValueError, OverflowError):
         return None
+
+
+def _with_colons(text: str) -> str:
+    """Return a date and time whose time of day has colons, and no zone behind its offset."""
+    clock = _OTHER_CLOCK.search(text)
+    if clock is not None and clock.end() == len(text):
+        return text[: clock.start()] + ":".join(filter(None, clock.groups()))
+    zone = _ZONE_BEHIND_OFFSET.search(text)
+    return text[: zone.end(1)] if zone is not None and zone.end() == len(text) else text
 
 
 def _iso(text: str) -> datetime | None:
@@ -166,6 +183,7 @@ def _iso(text: str) -> datetime | None:
 
 def _written(text: str, order: DateOrder) -> datetime | None:
     zone: tzinfo | None = None
+    text = _SUMMER_TIME.sub("", text)
     named, offset = _NAMED_OFFSET.fullmatch(text), _OFFSET.fullmatch(text)
     if named is not None:
         text, zone = named[1].rstrip(), timezone(timedelta(hours=_HOURS[(named[2] or named[3]).lower()]))

@@ -37,7 +37,7 @@ NOTHING: Final = frozenset(
     {"", "-", "--", "?", "nan", "null", "none", "na", "n/a", "n/e", "#n/a", "unavailable", "unknown", "missing"}
 )
 """Cells without a measurement, in lower case."""
-UNIT_IN_CELL = re.compile(r"(.*\d)\s*(MWh|kWh|Wh|MW|kW|W)", re.IGNORECASE)
+UNIT_IN_CELL = re.compile(r"(.*\d)\s*((?-i:M)Wh|kWh|Wh|(?-i:M)W|kW|W)", re.IGNORECASE)
 _SEPARATORS = (";", "\t", ",", "|")
 LOOKED_AT = 200
 """Lines and rows from which separator, header and the kinds of columns are determined."""
@@ -51,6 +51,8 @@ _SHORT_WHOLE = re.compile(r"[-+]?\d{1,3}")
 _BETWEEN_GROUPS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3})")
 _DIGITS = re.compile(r"\d+\b")
 _UNIT = re.compile(r"[\[(]?\s*[kM]?Wh?\s*[\])]?", re.IGNORECASE)
+_QUANTITY_AND_UNIT = re.compile(rf"{_UNIT.pattern}|.*\((?:[kM]?Wh?|.*/[kM]?Wh.*)\)", re.IGNORECASE)
+"""What a row of units says below the name of a quantity: `Power (MW)`, `Price (EUR/MWh)`."""
 _NUMBERED = re.compile(r"column ([1-9]\d{0,5})")
 """Name of an unnamed column. Accepted for named ones too: earlier versions may not have found their header."""
 _BESIDE_UNITS = re.compile(r"|-|UTC|[\[(].*[\])]|[YyMDdHhmSs.:/ T-]{5,}")
@@ -95,6 +97,8 @@ class Table:
             raise ScenarioError([Problem(self.where, what)])
         if wanted in self.columns:
             return self.columns.index(wanted)
+        if self.units.count(wanted) == 1 and wanted:
+            return self.units.index(wanted)
         if (numbered := _NUMBERED.fullmatch(wanted)) is not None:
             return self.named(int(numbered[1]))
         raise ScenarioError([Problem(self.where, f"there is no column {wanted!r}{suggest(wanted, self.columns)}")])
@@ -329,7 +333,11 @@ def _csv(text: str, notes: list[str], where: str) -> Table:
         skipped = first
     else:
         names = [*header[1], *[""] * (width - len(header[1]))]
-        columns = tuple(name or f"column {n}" for n, name in enumerate(names, start=1))
+        count = Counter(names)
+        columns = tuple(
+            f"{name} (column {n})" if name and count[name] > 1 else name or f"column {n}"
+            for n, name in enumerate(names, start=1)
+        )
         skipped = rows.index(header)
     above = [[line] for line in lines[:LOOKED_AT] if line.startswith("#")] + [list(row[1]) for row in rows[:skipped]]
     if skipped:
@@ -438,8 +446,9 @@ def _header(rows: Sequence[Row], width: int) -> tuple[Row | None, tuple[str, ...
     if not rows:
         return None, ()
     last = rows[-1]
-    is_units = any(map(_UNIT.fullmatch, last[1])) and all(
-        _UNIT.fullmatch(cell) or _BESIDE_UNITS.fullmatch(cell) for cell in last[1]
+    unit = _UNIT if last[1][0] else _QUANTITY_AND_UNIT
+    is_units = any(map(unit.fullmatch, last[1])) and all(
+        unit.fullmatch(cell) or _BESIDE_UNITS.fullmatch(cell) for cell in last[1]
     )
     if is_units and len(rows) > 1 and _is_full(rows[-2], width):
         return rows[-2], tuple(last[1])

@@ -147,6 +147,23 @@ def test_prices_whose_ends_are_given_hold_for_the_step_before_also_if_the_resolu
     assert price.times_s == (*range(START_S, end_s, 3_600), *range(end_s, end_s + 86_400, 900))
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["start_timestamp,end_timestamp,marketprice,unit", *(f"{1000 * (START_S + 3600 * n)},{1000 * (START_S + 3600 * n + 3600)},{price},Eur/MWh" for n, price in enumerate((84.1, -5, 120)))],
+        ["end_timestamp,start_timestamp,marketprice,unit", *(f"{1000 * (START_S + 3600 * n + 3600)},{1000 * (START_S + 3600 * n)},{price},Eur/MWh" for n, price in enumerate((84.1, -5, 120)))],
+        ["Delivery Date CET;Delivery Start (CET);Delivery End (CET);SE3 (EUR/MWh)", *(f"21.06.2026;21.06.2026 0{n}:00:00;21.06.2026 0{n + 1}:00:00;{price}" for n, price in enumerate(("84,1", "-5", "120")))],
+        ["Date (GMT+2),Day Ahead Auction (DE-LU)", ',"Price (EUR/MWh, EUR/tCO2)"', *(f"2026-06-21T0{n}:00+02:00,{price}" for n, price in enumerate((84.1, -5, 120)))],
+    ],
+    ids=["aWATTar", "aWATTar, ends first", "Nord Pool", "energy-charts"],
+)  # fmt: skip
+def test_tables_of_exchanges_and_suppliers_need_no_keys(lines: list[str], tmp_path: Path) -> None:
+    """The unit is in a column or row of its own; a date or the end of an hour is neither a price nor its time."""
+    (tmp_path / "prices.csv").write_text("\n".join(lines), encoding="utf-8")
+    price = loaded("{file: prices.csv, zone: Europe/Berlin}", tmp_path)
+    assert price == PriceSeries((START_S, START_S + 3600, START_S + 7200), (0.0841, -0.005, 0.12))
+
+
 @pytest.mark.parametrize(("header", "keys"), [("MTU", ", labels: end"), ("Period end", "")])
 def test_a_price_holds_for_the_step_before_its_time_if_its_times_are_ends(
     header: str, keys: str, tmp_path: Path

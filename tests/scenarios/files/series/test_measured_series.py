@@ -454,6 +454,110 @@ def test_a_column_of_times_may_have_no_name(header: str, tmp_path: Path) -> None
         assert _steps(loaded.scenario) == [("08:00", 1500.0), ("09:00", 2000.0), ("10:00", 4500.0)]
 
 
+_TIBBER = "from,to,consumption,consumptionUnit,cost,unitPrice\n2026-06-21T00:00:00.000+02:00,2026-06-21T01:00:00.000+02:00,0.25,kWh,0.12,0.31\n2026-06-21T01:00:00.000+02:00,2026-06-21T02:00:00.000+02:00,0.5,kWh,0.12,0.31\n2026-06-21T02:00:00.000+02:00,2026-06-21T03:00:00.000+02:00,0.125,kWh,0.12,0.31\n"  # noqa: E501 - a file's text
+_ELOVERBLIK = "MålepunktsID;Fra_dato;Til_dato;Mængde;Måleenhed;Kvalitet\n571313174001234567;21-06-2026 00:00:00;21-06-2026 01:00:00;0,25;KWH;Målt\n571313174001234567;21-06-2026 01:00:00;21-06-2026 02:00:00;0,5;KWH;Målt\n571313174001234567;21-06-2026 02:00:00;21-06-2026 03:00:00;0,125;KWH;Målt\n"  # noqa: E501 - a file's text
+_FINGRID = "Mittauspisteen tunnus;Tuotteen tyyppi;Resoluutio;Yksikkötyyppi;Alkuaika;Määrä;Laatu\n643007572000123456;8716867000030;PT1H;kWh;2026-06-20T22:00:00Z;0,25;OK\n643007572000123456;8716867000030;PT1H;kWh;2026-06-20T23:00:00Z;0,5;OK\n643007572000123456;8716867000030;PT1H;kWh;2026-06-21T00:00:00Z;0,125;OK\n"  # noqa: E501 - a file's text
+_FLUVIUS = "Van (datum);Van (tijdstip);Tot (datum);Tot (tijdstip);Meter;Register;Volume;Eenheid\n21-06-2026;00:00:00;21-06-2026;01:00:00;1SAG11;Afname Dag;0,25;kWh\n21-06-2026;01:00:00;21-06-2026;02:00:00;1SAG11;Afname Dag;0,5;kWh\n21-06-2026;02:00:00;21-06-2026;03:00:00;1SAG11;Afname Dag;0,125;kWh\n"  # noqa: E501 - a file's text
+_AMBER = "type,date,endTime,kwh,perKwh,nemTime,startTime\nUsage,2026-06-20,2026-06-20T22:59:59Z,0.25,24.3,2026-06-21T09:00:00+10:00,2026-06-20T22:00:00Z\nUsage,2026-06-20,2026-06-20T23:59:59Z,0.5,24.3,2026-06-21T10:00:00+10:00,2026-06-20T23:00:00Z\nUsage,2026-06-21,2026-06-21T00:59:59Z,0.125,24.3,2026-06-21T11:00:00+10:00,2026-06-21T00:00:00Z\n"  # noqa: E501 - a file's text
+_GREEN_BUTTON = "Name,JOHN DOE\nService,Service 1\n\nTYPE,DATE,START TIME,END TIME,USAGE,UNITS,COST,NOTES\nElectric usage,2026-06-21,00:00,00:59,0.25,kWh,$0.01,\nElectric usage,2026-06-21,01:00,01:59,0.5,kWh,$0.01,\nElectric usage,2026-06-21,02:00,02:59,0.125,kWh,$0.01,\n"  # noqa: E501 - a file's text
+_FUSION_SOLAR = "Plant report\nManageObject,Start Time,Yield (kWh)\nInverter-1,2026-06-21 00:00:00 DST,0.25\nInverter-1,2026-06-21 01:00:00 DST,0.5\nInverter-1,2026-06-21 02:00:00 DST,0.125\n"  # noqa: E501 - a file's text
+_ENERGY_CHARTS = 'Date (GMT+2),Solar,Load\n,"Power (kW)","Power (kW)"\n2026-06-21T00:00+02:00,0.25,7\n2026-06-21T01:00+02:00,0.5,8\n2026-06-21T02:00+02:00,0.125,9\n'  # noqa: E501 - a file's text
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (_TIBBER, "columns: {value: consumption}"),
+        (_ELOVERBLIK, ""),
+        (_FINGRID, ""),
+        (_FLUVIUS, ""),
+        (_AMBER, "columns: {value: kwh}\nunit: kWh"),
+        (_GREEN_BUTTON, ""),
+        (_FUSION_SOLAR, ""),
+        (_ENERGY_CHARTS, "columns: {value: Solar}"),
+    ],
+    ids=["Tibber", "Eloverblik", "Fingrid", "Fluvius", "Amber", "Green Button", "FusionSolar", "energy-charts"],
+)
+def test_exports_of_services_are_read_by_what_they_say(text: str, keys: str, tmp_path: Path) -> None:
+    """The unit has a column of its own, an id is no value, a start precedes a date and an end, and so on."""
+    steps = _steps(_load(tmp_path, text, f"{BERLIN}\n{keys}").scenario)
+    assert steps == [("22:00", 250.0), ("23:00", 500.0), ("00:00", 125.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "names"),
+    [
+        (_FLUVIUS + _FLUVIUS.partition("\n")[2].replace("Afname", "Injectie"), "Register", "Afname Dag, Injectie Dag"),
+        ("entity_id,state,last_changed\n" + "".join(f"sensor.{name},{value},2026-06-21T00:{minute:02}:0{second}Z\n" for minute in range(30) for second, name, value in ((1, "load", 200), (4, "pv", 3000))), "entity_id", "sensor.load, sensor.pv"),  # noqa: E501 - a file's text
+    ],
+    ids=["Fluvius", "Home Assistant"],
+)  # fmt: skip
+def test_rows_of_several_series_are_an_error(text: str, column: str, names: str, tmp_path: Path) -> None:
+    """Those of a load and a roof were taken for one series, if their times alternated."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, text, f"{BERLIN}\nunit: {'kWh' if 'kWh' in text else 'W'}")
+    (problem,) = raised.value.problems
+    assert problem.what == (
+        f"has rows of several series, which column '{column}' tells apart: {names}; keep the rows of one"
+    )
+
+
+def test_a_power_of_home_assistant_lasts_until_the_next_change(tmp_path: Path) -> None:
+    """Each counted for the most common time between changes, here 10 s: 7 Wh of 870 remained."""
+    states = ["00:00:00.5,120", "00:00:10.1,60", "00:00:20.2,60", "00:00:30.4,1200", "00:30:30.0,unavailable"]
+    states += ["00:45:00.0,300", "01:44:50.2,50", "01:44:50.9,240", "01:45:00.0,0", "02:00:00.0,0"]
+    rows = [f"sensor.load,{state},2026-06-21T{at}Z" for at, state in (row.split(",") for row in states)]
+    loaded = _load(tmp_path, "\n".join(["entity_id,state,last_changed", *rows]), "unit: W")
+    actual = loaded.scenario.producers["pv"].actual
+    assert actual is not None
+    expected_wh = (10 * 120 + 20 * 60 + 1800 * 1200 + (3600 - 10) * 300 + 10 * 240) / 3600
+    assert actual.energy_wh == pytest.approx(expected_wh)
+    assert any("each power lasts until the next row (at most 60 min)" in note for note in loaded.notes)
+    (gap,) = [note for note in loaded.notes if "gap" in note]
+    assert "has 1 gap (the first from 2026-06-21 00:30Z on, the longest 14 min); a gap counts as 0 Wh" in gap
+
+
+def test_a_power_of_an_irregular_table_lasts_until_the_next_row(tmp_path: Path) -> None:
+    """As of a logger that writes when a plug reports; in a table at regular times, missing rows are gaps."""
+    minutes = [0, 1, 2, 5, 20, 21, 35, 36, 37, 50, 60]
+    rows = [f"2026-06-21T08:{minute:02}Z,600" for minute in minutes[:-1]] + ["2026-06-21T09:00Z,600"]
+    loaded = _load(tmp_path, "\n".join(["time,power_w", *rows]))
+    assert sum(wh for _, wh in _steps(loaded.scenario)) == pytest.approx(610)
+    assert any("each power lasts until the next row (at most 15 min)" in note for note in loaded.notes)
+
+    regular = [f"2026-06-21T08:{minute:02}Z,600" for minute in range(60) if minute not in (5, 6, 20)]
+    steps = _steps(_load(tmp_path, "\n".join(["time,power_w", *regular])).scenario)
+    assert sum(wh for _, wh in steps) == pytest.approx(570)
+
+
+@pytest.mark.parametrize("names", ["{hour:02}:00-{end:02}:00", "{hour:02}:00", "HH{end}"])
+def test_a_row_for_each_day_with_a_column_for_each_hour_is_an_error(names: str, tmp_path: Path) -> None:
+    """It was to be chosen which of the hours counts for the whole day."""
+    header = ";".join(names.format(hour=hour, end=hour + 1) for hour in range(24))
+    rows = [f"{day}/06/2026;{';'.join(['0,5'] * 24)}" for day in (21, 22, 23)]
+    text = "\n".join([f"Giorno;{header}", *rows])
+    first = header.partition(";")[0]
+    for keys in ("unit: kWh", f"unit: kWh\ncolumns: {{value: '{first}'}}"):
+        with pytest.raises(ScenarioError, match="has a row for each day and a column for each time of day"):
+            _load(tmp_path, text, f"{BERLIN}\n{keys}")
+
+
+def test_columns_with_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    """The first one was read, whichever was meant."""
+    text = "Zeit;kWh;kWh\n21.06.2026 00:00;1;3\n21.06.2026 01:00;5;2\n"
+    with pytest.raises(ScenarioError, match=r"there is no column 'kWh'; known: Zeit, kWh \(column 2\), kWh"):
+        _load(tmp_path, text, f"{BERLIN}\ncolumns: {{value: kWh}}")
+    for column in ("kWh (column 3)", 3):
+        assert _steps(_load(tmp_path, text, f"{BERLIN}\ncolumns: {{value: {column}}}").scenario)[0][1] == 3000.0
+
+
+def test_a_status_w_is_no_unit(tmp_path: Path) -> None:
+    """Swiss meters mark true values with W."""
+    text = "Zeit;Wert;Status\n21.06.2026 00:00;1;W\n21.06.2026 01:00;3;W\n"
+    with pytest.raises(ScenarioError, match="column 'Wert' has no unit of power or energy"):
+        _load(tmp_path, text, BERLIN)
+
+
 def _problems(folder: Path, lines: Sequence[str]) -> list[tuple[str, str]]:
     """Return where in a table there are problems, and which."""
     with pytest.raises(ScenarioError) as raised:
@@ -531,6 +635,35 @@ def test_rows_without_a_date_among_others_are_each_named(tmp_path: Path) -> None
 
     clocks = [f"{hour:02}:00,1" for hour in range(24)]
     assert [line for line, _ in _problems(tmp_path, ["time,kW", *clocks, "lunch,1", "12:00,1"])] == [":2", ":26"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "21.6.2026 {}.{:02}",
+        "21/06/2026 {:02}h{:02}",
+        "21.06.2026 {:02}:{:02} Uhr",
+        "21.06.2026 {:02}.{:02}.00",
+        "2026-06-21T{:02}:{:02}:00+02:00[Europe/Berlin]",
+        "2026-06-21 {:02}:{:02}:00 DST",
+    ],
+)
+def test_times_are_read_as_countries_and_programs_write_them(written: str, tmp_path: Path) -> None:
+    """A date followed by 10.00 was a time that cannot be read, in each row."""
+    rows = [f"{written.format(8, minute)};0,5" for minute in (0, 15, 30)]
+    text = "\n".join(["Aika;Kulutus kWh", *rows])
+    assert _steps(_load(tmp_path, text, BERLIN).scenario) == [("06:00", 500.0), ("06:15", 500.0), ("06:30", 500.0)]
+
+
+@pytest.mark.parametrize("column", ["Power (mW)", "power_mw", "energy_mWh"])
+def test_milliwatts_are_no_megawatts(column: str, tmp_path: Path) -> None:
+    """Plugs report them; 200,000 mW were 200 GW."""
+    text = f"time,{column}\n2026-06-21T08:00Z,200000\n2026-06-21T09:00Z,190000\n"
+    with pytest.raises(ScenarioError, match="in milli- or megawatts"):
+        _load(tmp_path, text)
+    assert _steps(_load(tmp_path, text, "unit: MW\nreading: power").scenario)[0] == ("08:00", 2e11)
+    upper = text.replace(column, "Power (MW)").replace("0000", "")
+    assert _steps(_load(tmp_path, upper).scenario)[0] == ("08:00", 2e7)
 
 
 @pytest.mark.parametrize(
