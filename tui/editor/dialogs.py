@@ -94,7 +94,7 @@ a new one. What was guessed is shown, and can be changed.
     ImportDialog .details { color: $text-muted; margin-bottom: 1; height: auto; }
     ImportDialog .line { height: 1; }
     ImportDialog .help { height: 2; margin-left: 15; padding: 0 1; color: $text-muted; visibility: hidden; }
-    ImportDialog .field { height: auto; }
+    ImportDialog .field { height: auto; min-width: 46; }
     ImportDialog .field:focus-within { height: auto; }  /* Textual follows the focus only where such a rule is */
     ImportDialog .field:focus-within .help { visibility: visible; }
     ImportDialog .label { width: 15; color: $text-muted; }

@@ -57,7 +57,7 @@ class Workspace(ErrorBoundary, Vertical):
     DEFAULT_CSS = """
     Workspace { height: 1fr; }
     Workspace #columns { height: 1fr; }
-    Workspace #tree { width: 30; border-right: solid $border; }
+    Workspace #tree { width: 30; max-width: 50%; border-right: solid $border; }
     .-wide Workspace #tree { width: 26%; min-width: 28; max-width: 36; }
     Workspace #right { width: 1fr; }
     Workspace #middle { height: 1fr; layout: vertical; }
@@ -296,10 +296,10 @@ class PreviewPanel(Vertical):
 
     SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
     DEFAULT_CSS = """
-    Workspace #side { height: 8; display: none; }
+    Workspace #side { height: 8; max-height: 50%; display: none; }
     Workspace #side.some { display: block; }
     .-tall Workspace #side { height: 14; }
-    .-wide Workspace #side { height: 1fr; width: 1fr; border-left: solid $border; }
+    .-wide Workspace #side { height: 1fr; max-height: 100%; width: 1fr; border-left: solid $border; }
     Workspace #side .said {
         height: auto; padding: 0 1; color: $text-muted; background: $surface;
         text-wrap: nowrap; text-overflow: ellipsis;

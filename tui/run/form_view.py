@@ -55,7 +55,8 @@ class RunForm(ErrorBoundary, VerticalScroll):
     """The form of a simulation."""
 
     DEFAULT_CSS = """
-    RunForm { height: 1fr; padding: 0 1; }
+    RunForm { height: 1fr; padding: 0 1; overflow-x: auto; scrollbar-size-horizontal: 1; }
+    RunForm .row, RunForm .buttons { min-width: 74; }
     RunForm .row { height: 1; margin-bottom: 0; }
     RunForm .row Label { width: auto; padding: 0 1 0 0; color: $text-muted; }
     RunForm .row Label.first { width: 13; }

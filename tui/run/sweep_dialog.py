@@ -173,6 +173,7 @@ done; starting the same sweep again continues from there. `ssmic results report 
     SweepDialog .problem { color: $text-error; height: auto; display: none; }
     SweepDialog #notes { color: $text-muted; height: auto; max-height: 3; display: none; }
     SweepDialog VerticalScroll { height: auto; max-height: 12; overflow-x: auto; scrollbar-size-vertical: 1; }
+    SweepDialog.some VerticalScroll { min-height: 3; }
     SweepDialog #points { height: auto; width: auto; padding-right: 1; }  /* room for the scroll bar */
     SweepDialog.-short ProgressBar { margin-top: 0; }
     SweepDialog.-short.some > Vertical { height: 95%; }
@@ -229,7 +230,7 @@ done; starting the same sweep again continues from there. `ssmic results report 
             yield Static("", id="notes", markup=False)
             yield ProgressBar(total=1, show_eta=False, id="sweep-progress")
             yield Static("", id="state", markup=False)
-            with VerticalScroll():
+            with VerticalScroll(can_focus=False):
                 yield Static("", id="points", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Start", variant="primary", action="screen.start", compact=True, id="start")
@@ -326,6 +327,7 @@ done; starting the same sweep again continues from there. `ssmic results report 
         points = "" if results is None or not done else points_of(results)
         self.query_one("#points", Static).update(points)
         self.set_class(bool(points), "some")
+        self.query_one(VerticalScroll).can_focus = bool(points)
 
 
 def _say(text: Static, words: str) -> None:

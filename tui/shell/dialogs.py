@@ -90,7 +90,12 @@ class Dialog(ErrorBoundary, AnswersOnce[AnswerT], ModalScreen[AnswerT]):
     Dialog > Vertical {
         max-width: 96%; height: auto; max-height: 95%;
         background: $surface; border: round $primary; border-title-color: $primary; padding: 0 1;
+        overflow: auto; scrollbar-size: 1 1;
     }
+    /* On terminals that are too small, the focus scrolls to what does not fit. */
+    Dialog .buttons { min-width: 54; }
+    Dialog .line { min-width: 46; }
+    Dialog VirtualTable, Dialog Tree, Dialog OptionList { min-height: 3; }
     """
 
     def in_order(self, act: Callable[[], None]) -> None:

@@ -207,4 +207,5 @@ async def test_a_number_of_thousands_of_digits_leaves_the_buttons_in_sight(opene
         await until(pilot, lambda: "(5,0" in str(problem.content))
         await pilot.pause()
         assert problem.size.height <= 4
+        assert sweep.query_one(VerticalScroll) not in sweep.focus_chain  # the list is empty
         assert sweep.size.region.contains_region(sweep.query_one("#start", Button).region)

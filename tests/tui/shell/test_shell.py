@@ -11,6 +11,7 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from broker.errors import SsmicError
@@ -19,7 +20,7 @@ from tui.app import SsmicApp
 from tui.areas import AREAS, Area
 from tui.run.algorithms_dialog import AlgorithmsDialog
 from tui.shell.base_screen import AreaScreen
-from tui.shell.dialogs import AskText, Confirm, PickPath
+from tui.shell.dialogs import AskText, Confirm, Dialog, PickPath
 from tui.shell.error_notices import crash_file
 from tui.shell.footer import Footer
 from tui.shell.header import AreaTab
@@ -317,6 +318,36 @@ async def test_a_terminal_that_is_too_small_is_named_once(opened: Opened) -> Non
 
 def _announces(app: SsmicApp, texts: list[str]) -> bool:
     return [text for *_, text in notices(app)] == texts
+
+
+@pytest.mark.parametrize(
+    ("area", "key"),
+    [
+        ("start", "ctrl+o"),
+        pytest.param("start", "i", marks=pytest.mark.long),
+        pytest.param("start", "plus", marks=pytest.mark.long),
+        pytest.param("run", "m", marks=pytest.mark.long),
+        pytest.param("run", "", marks=pytest.mark.long),
+    ],
+)
+async def test_tab_shows_what_it_goes_to_on_terminals_that_are_too_small(opened: Opened, area: str, key: str) -> None:
+    """Buttons and fields that did not fit, even in 60 columns and 20 lines, had the focus out of sight."""
+    async with opened(first_area=area, size=(80, 24)) as pilot:
+        if key:
+            await pilot.press("escape", key)
+            await until(pilot, lambda: isinstance(pilot.app.screen, Dialog))
+        await pilot.resize_terminal(40, 12)
+        screen = pilot.app.screen
+        for _ in screen.focus_chain:
+            await pilot.press("tab")
+            focused = screen.focused
+            assert focused is not None
+            await until(pilot, partial(_is_in_sight, screen, focused))
+
+
+def _is_in_sight(screen: Screen[Any], widget: Widget) -> bool:
+    seen = screen.find_widget(widget).visible_region
+    return seen.height >= 1 and seen.width >= min(widget.region.width, 5)
 
 
 async def test_a_chosen_option_that_is_too_long_ends_in_dots(opened: Opened) -> None:

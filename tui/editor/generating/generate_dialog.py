@@ -71,7 +71,7 @@ The preview follows the fields: production, and all jobs at their earliest start
     DEFAULT_CSS = """
     GenerateDialog > Vertical { width: 110; max-width: 100%; height: 95%; max-height: 36; }
     GenerateDialog.-short > Vertical { height: 100%; }
-    GenerateDialog .line { height: 1; }
+    GenerateDialog .line { height: 1; min-width: 74; }
     GenerateDialog.-tall .line { margin-bottom: 1; }
     GenerateDialog .field { width: 1fr; height: 1; margin-right: 1; }
     GenerateDialog #of-days, GenerateDialog #of-seed { width: 14; }
