@@ -97,7 +97,7 @@ def code_for(error: SsmicError) -> int:
         ResultsWriteError,
         SameSimulationError,
     )
-    from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
+    from scenarios.simulation import RecordingError, RecordingWriteError, ScoresFileError, ScoresWriteError
 
     match error:
         case ScoresWriteError():
@@ -117,7 +117,7 @@ def code_for(error: SsmicError) -> int:
             | OutputFormatError()
         ):
             return USAGE
-        case ScenarioWriteError() | ResultsWriteError():
+        case ScenarioWriteError() | ResultsWriteError() | RecordingWriteError():
             return FAILED
         case ScenarioError() | ScoresFileError() | ResultsError() | RecordingError():
             return INVALID

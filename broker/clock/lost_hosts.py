@@ -185,7 +185,7 @@ def missing_error(
     if here := sorted(set(missing).intersection(own)):
         text += (
             f"; {here[0]!r} belongs to this process, so the broker's access rules probably do not let its login use "
-            "these topics"
+            "these topics, or its limits drop messages (Mosquitto: message_size_limit, max_queued_messages)"
         )
     return HostsMissingError(text)
 

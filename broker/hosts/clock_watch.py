@@ -27,7 +27,10 @@ LISTEN_WALL_S = 6.0
 """How long it listens: the clock reports every two seconds."""
 NOT_HEARD = "the broker does not pass on a topic"
 """What a host logs if the clock waits for it, and it for the clock."""
-HINT = "its access rules may forbid it to the login of the writer or of the reader"
+HINT = (
+    "its access rules may forbid it to the login of the writer or of the reader, or its limits drop large messages or "
+    "long queues (Mosquitto: message_size_limit, max_queued_messages)"
+)
 
 
 class ClockLiveness:

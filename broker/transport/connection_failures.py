@@ -188,7 +188,10 @@ def _full_or_foreign(url: BrokerUrl, other_connections: int) -> str:
             "(Mosquitto: max_connections): raise it, or use fewer (ssmic run --hosts N; each household of ssmic host "
             "needs one)"
         )
-    return f"; {_doubt(url)} One that has reached its limit of connections does so too (Mosquitto: max_connections)"
+    return (
+        f"; {_doubt(url)} One that has reached its limit of connections does so too, or that allows no retained "
+        "messages or no QoS 1 (Mosquitto: max_connections, retain_available, max_qos)"
+    )
 
 
 def _doubt(url: BrokerUrl) -> str:

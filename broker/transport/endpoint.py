@@ -66,11 +66,14 @@ def parse_url(text: str) -> BrokerUrl:
             f"broker URL {shown!r}: nothing may follow the port; {_EXPECTED} ('/', '?', '#', '@' and '%' in a "
             f"password are written %2F, %3F, %23, %40 and %25)"
         )
-    if not host or port == 0 or re.search(r"[\s\0]", host):
+    if not host or not host.strip(".") or port == 0 or re.search(r"[\s\0]", host):
         raise BrokerUrlError(f"broker URL {shown!r}: no host, or port 0; {_EXPECTED}")
     if password is not None and not user:
         raise BrokerUrlError(f"broker URL {shown!r}: a password without a user; {_EXPECTED}")
-    return BrokerUrl(host, port or _PORTS[parts.scheme], user or None, password, tls=parts.scheme == "mqtts")
+    tls = parts.scheme == "mqtts"
+    if tls:
+        host = host.removesuffix(".")  # of an absolute name in the DNS; names in certificates have none
+    return BrokerUrl(host, port or _PORTS[parts.scheme], user or None, password, tls=tls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from .recording import (
 from .replay import (
     Recording as Recording,
     RecordingError as RecordingError,
+    RecordingWriteError as RecordingWriteError,
     read_recording as read_recording,
 )
 from .run import (
@@ -58,6 +59,7 @@ __all__ = [
     "PlannedRun",
     "Recording",
     "RecordingError",
+    "RecordingWriteError",
     "RunCallbacks",
     "RunEnvironment",
     "RunOutcome",

@@ -50,6 +50,10 @@ class _Head(BaseModel):
     ledger_sha256: str | None
 
 
+class RecordingWriteError(SsmicError):
+    """A recording cannot be written; the message names the file and the reason."""
+
+
 class RecordingError(SsmicError):
     """A file is not a record of a session; the message names it and the problem."""
 
@@ -131,14 +135,14 @@ class Recording:
         """Write it to a file that only its owner can read, as a whole or not at all.
 
         Raises:
-            RecordingError: The file cannot be written.
+            RecordingWriteError: The file cannot be written.
         """
         try:
             make_private_folder(path.parent)
             with atomic_write(path, mode=FILE_MODE) as draft:
                 draft.write_text("".join(self.lines()), encoding="utf-8", newline="\n")
         except OSError as error:
-            raise RecordingError(f"{path}: cannot be written: {error.strerror or error}") from None
+            raise RecordingWriteError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def read_recording(path: Path, run: int = 1) -> Recording:

@@ -427,7 +427,7 @@ def save_recording(results_file: Path, record: Path) -> None:
     """Write the session in a results file to a separate file.
 
     Raises:
-        RecordingError: The file cannot be written.
+        RecordingWriteError: The file cannot be written.
     """
     from scenarios.simulation import read_recording
 

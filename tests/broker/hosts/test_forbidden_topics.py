@@ -80,6 +80,10 @@ def outcome(broker: MemoryBroker) -> tuple[str, set[str]]:
 
 NOT_REPORTED = "'there' (they should have come on ssmic/r/inbox/+/there or ssmic/r/local/there)"
 NOT_ANSWERED = "'there' (asked on ssmic/r/grant/there, and nothing came on ssmic/r/done/there)"
+OR_LIMITS = (
+    "so the broker's access rules probably do not let its login use these topics, or its limits drop messages "
+    "(Mosquitto: message_size_limit, max_queued_messages)"
+)
 NONE_ANSWERED = "(asked on ssmic/r/grants or ssmic/r/grant/+, and nothing came on ssmic/r/done/+)"
 
 
@@ -92,7 +96,7 @@ NONE_ANSWERED = "(asked on ssmic/r/grants or ssmic/r/grant/+, and nothing came o
         ("done/there", "", NOT_ANSWERED, "done/there"),
         ("inbox/there/+", "there", NOT_ANSWERED, "inbox/there/here"),
         ("inbox/+/there", "", NOT_REPORTED, "inbox/+/there"),
-        ("done/here", "", "'here' belongs to this process, so the broker's access rules prob", "done/here"),
+        ("done/here", "", f"'here' belongs to this process, {OR_LIMITS}", "done/here"),
         ("done/+", "", NONE_ANSWERED, "done/here done/there"),
     ],
 )

@@ -38,6 +38,8 @@ NOW = dt.timedelta()
         ("mqtt://broker", BrokerUrl("broker", 1883)),
         ("mqtt://broker/", BrokerUrl("broker", 1883)),
         ("mqtts://broker", BrokerUrl("broker", 8883, tls=True)),
+        ("mqtts://broker.example.", BrokerUrl("broker.example", 8883, tls=True)),  # certificates name it without a dot
+        ("mqtt://broker.example.", BrokerUrl("broker.example.", 1883)),
         ("MQTT://Broker:1884", BrokerUrl("broker", 1884)),
         ("mqtt://127.0.0.1:1", BrokerUrl("127.0.0.1", 1)),
         ("mqtt://[::1]:1884", BrokerUrl("::1", 1884)),
@@ -68,6 +70,7 @@ def test_any_login_can_be_written(user: str, password: str) -> None:
         "mqtt:broker",
         "mqtt://",
         "mqtt://:1883",
+        "mqtts://.",
         "mqtt://broker:0",
         "mqtt://broker:65536",
         "mqtt://broker:port",

@@ -39,7 +39,7 @@ from scenarios.results import (
     SameSimulationError,
 )
 from scenarios.results.export import require_parquet
-from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
+from scenarios.simulation import RecordingError, RecordingWriteError, ScoresFileError, ScoresWriteError
 from scenarios.simulation.worker_processes import WorkerError, picklable_error
 from tests.ended import Ssmic
 from tui.exit_codes import code_for, exit_codes, supervised
@@ -355,6 +355,7 @@ def test_exit_codes_say_whether_a_restart_helps(error: SsmicError, code: int) ->
         (SettingsError(("unknown algorithm",)), 2),
         (UnknownHouseError("there is no house 'x'"), 2),
         (RecordingError("x:1: is no recording"), 3),
+        (RecordingWriteError("x: cannot be written"), 1),
         (ResultsError("x: holds no results"), 3),
         (ScenarioError([Problem("x.yaml:1", "is no scenario")]), 3),
         (ScoresFileError("x: holds no scores"), 3),
