@@ -356,7 +356,7 @@ def named_results(name: str) -> Path:
     before = int(found[1] or 0)
     there = [one for one in list_results(DEFAULT_FOLDER) if not one.problem]
     if not there:
-        raise ResultsError(f"{name}: there are no results in {DEFAULT_FOLDER}; `ssmic run street` creates some")
+        raise ResultsError(f"{name}: the folder {DEFAULT_FOLDER} contains no results; `ssmic run street` creates some")
     if before >= len(there):
         are = "is only one simulation" if len(there) == 1 else f"are only {len(there)} simulations"
         raise ResultsError(f"{name}: there {are} in {DEFAULT_FOLDER}")

@@ -212,10 +212,11 @@ def ssmic(
 
     \b
     Examples:
+      ssmic                                the terminal application, as `ssmic tui`
       ssmic run street                     a bundled neighbourhood, one summer day
       ssmic run street --runs 10 --json    ten seeds, one JSON object
       ssmic check my-street.yaml           all problems of a scenario, with their lines
-      ssmic results show FILE              the outcome of a simulation
+      ssmic results show latest            the outcome of the newest simulation
     """  # noqa: D301 - \b is click's, and no escape of ours
     ctx.obj = log_level
     if ctx.invoked_subcommand is None:

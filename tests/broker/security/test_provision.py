@@ -12,7 +12,7 @@ from cryptography import x509
 
 from broker.errors import GuardError
 from broker.security.acl import DeviceAccess
-from broker.security.certificates import names_of
+from broker.security.certificates import RENEW_DAYS, names_of
 from broker.security.mosquitto_conf import is_line_of
 from broker.security.provision import Guard, login_folder, write_guard
 
@@ -112,6 +112,8 @@ def test_certificates_that_expire_soon_are_renewed(tmp_path: Path) -> None:
     assert set(written.new_certificates) == set(written.logins)
     assert written.is_server_renewed
     assert (tmp_path / "logins" / "adler" / "password").read_bytes() == password
+    advice = " ".join((tmp_path / "README.md").read_text().split())
+    assert f"once a month: it renews certificates in their last {RENEW_DAYS} days" in advice
     for file in ("broker/server.crt", "logins/adler/client.crt"):
         lasts = certificate(tmp_path / file).not_valid_after_utc - datetime.now(UTC)
         assert timedelta(days=399) < lasts < timedelta(days=401)

@@ -73,7 +73,7 @@ def test_latest_names_the_newest_results_wherever_a_file_is_expected(
     Path("latest").unlink()
     for file in (tmp_path / "results").glob("*.sqlite"):
         file.unlink()
-    assert "there are no results in results" in ssmic("results", "show", "latest").err
+    assert "the folder results contains no results" in ssmic("results", "show", "latest").err
 
 
 def test_the_terminal_application_opens_results_by_name(two: tuple[Path, Path]) -> None:
