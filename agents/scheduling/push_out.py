@@ -243,8 +243,8 @@ class LatePromises:
     @one_blas_thread()
     def have_room(self, state: ProducerState, tasks: Sequence[Task]) -> list[bool]:
         """See `Scheduler.have_room`; by generators of their own, as others must not notice the trials."""
-        fit = self.base.have_room(state, tasks)
-        return [fits or _may_push(state, task) for task, fits in zip(tasks, fit, strict=True)]
+        beside = self.base.have_room(state, tasks)
+        return [has_room or _may_push(state, task) for task, has_room in zip(tasks, beside, strict=True)]
 
     def replan(self, state: ProducerState) -> Replanning:
         """See `Scheduler.replan`."""

@@ -252,7 +252,7 @@ def _allot(
 def _take(
     given: dict[str, IntArray], producers: Sequence[str], rows: list[int], free_mwh: IntArray, left_mwh: IntArray
 ) -> None:
-    """Take the remaining demand from some producers, those that supply most first; changes both mappings in place."""
+    """Take the remaining demand from some producers, those that supply most first; changes `given` and `left_mwh`."""
     if not rows:
         return
     spare_mwh = free_mwh.sum(axis=1).tolist()

@@ -317,11 +317,7 @@ def compute(node: Node, value_of: Callable[[Name], Value]) -> Value:
 
 def _calculated(sign: str, values: list[Value]) -> Value:  # noqa: C901, PLR0911 - one case for each operator
     if sign in ("==", "!="):
-        left, right = values
-        same = left == right
-        if isinstance(left, int | float) and isinstance(right, int | float):
-            same = abs(left - right) <= 1e-9 * max(1.0, abs(left))
-        return same == (sign == "==")
+        return _is_equal(*values) == (sign == "==")
     if not _numbers(*values):
         if all(isinstance(value, int | float) or value is None for value in values):
             return False if sign in ("<", "<=", ">", ">=") else None
@@ -334,11 +330,11 @@ def _calculated(sign: str, values: list[Value]) -> Value:  # noqa: C901, PLR0911
         case "<":
             return a < b
         case "<=":
-            return a <= b
+            return a <= b or _is_equal(a, b)
         case ">":
             return a > b
         case ">=":
-            return a >= b
+            return a >= b or _is_equal(a, b)
         case "+":
             return a + b
         case "-":
@@ -346,6 +342,13 @@ def _calculated(sign: str, values: list[Value]) -> Value:  # noqa: C901, PLR0911
         case "*":
             return a * b
     return a / b if b else None
+
+
+def _is_equal(left: Value, right: Value) -> bool:
+    """Return whether values are equal; numbers, as far as their rounding errors allow."""
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return abs(left - right) <= 1e-9 * max(1.0, abs(left))
+    return left == right
 
 
 def _numbers(*values: Value) -> bool:

@@ -277,7 +277,7 @@ def chosen_values(assignments: Sequence[str] | None) -> dict[str, str]:
     """Return the values of variables that `--set key=value` chooses.
 
     Raises:
-        typer.BadParameter: One has no key or no value, or a key is given twice.
+        typer.BadParameter: One has no key or no `=`, or a key is given twice. A value may be empty.
     """
     chosen: dict[str, str] = {}
     for assignment in assignments or ():

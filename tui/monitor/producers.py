@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from broker import plural
-from scenarios import DAY_S, Zone
+from scenarios import Zone
 from scenarios.monitor import ObservedProducer, ObservedRun
 from tui.monitor.pane import Pane, amount
 from tui.widgets import COMMITTED, FORECAST, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
@@ -96,7 +96,7 @@ def day_bounds(watched: ObservedRun, zone: Zone, ago: int) -> tuple[int, int] | 
 
     Args:
         watched: The observed run.
-        zone: The zone that defines midnight.
+        zone: By whose clocks days begin: one on which they change has 23 or 25 hours.
         ago: 0: the day that is now; in a run that is over its last one, also where the clock stands at its very end,
             or beyond the last forecast and job. 1: the day before, and so on.
 
@@ -111,11 +111,9 @@ def day_bounds(watched: ObservedRun, zone: Zone, ago: int) -> tuple[int, int] | 
         now_s = min(now_s, max(ends_s, default=now_s)) - 1
     first_s = watched.scenario_context.start_s
     if first_s is None:
-        begin_s = (now_s + zone.offset_s) // DAY_S * DAY_S - zone.offset_s
-    else:
-        begin_s = first_s + max(0, now_s - first_s) // DAY_S * DAY_S
-    begin_s -= ago * DAY_S
-    return begin_s, begin_s + DAY_S
+        first_s = zone.midnight_s(now_s)
+    day = zone.full_days(first_s, max(first_s, now_s)) - ago
+    return zone.days_later_s(first_s, day), zone.days_later_s(first_s, day + 1)
 
 
 def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zone: Zone, ago: int = 0) -> str:
@@ -132,7 +130,7 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
     if bounds is None or watched.time is None:
         return ""
     day = watched.day_of(producer, *bounds, _BINS)
-    watts_per_wh = 3600 * _BINS / DAY_S
+    watts_per_wh = 3600 * _BINS / (bounds[1] - bounds[0])
     chart.show(
         (
             drawn(FORECAST, day.forecast_wh * watts_per_wh),

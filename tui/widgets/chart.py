@@ -192,7 +192,6 @@ class Chart(Widget, can_focus=True):
         self._series: tuple[Series, ...] = ()
         self._span = TimeAxis(0, 1)
         self._now_s: float | None = None
-        self._unit: Callable[[float], str] = watts
         self._top = 0.0
         self._marks: tuple[EventMark, ...] = ()
         self._cursor_s: float | None = None
@@ -209,7 +208,6 @@ class Chart(Widget, can_focus=True):
         span: TimeAxis,
         *,
         now_s: float | None = None,
-        unit: Callable[[float], str] = watts,
         top: float = 0.0,
         marks: Sequence[EventMark] = (),
     ) -> None:
@@ -219,13 +217,12 @@ class Chart(Widget, can_focus=True):
             series: The series to draw; areas from the bottom up.
             span: The x axis.
             now_s: Position of the mark for the present; None: no mark.
-            unit: Formats a value of the y axis.
             top: Minimum upper end of the y axis, for charts with a common scale.
             marks: Events by their time, which the cursor reads.
         """
         self._top, self._marks = top, tuple(marks)
         self._instead = self._empty
-        self._series, self._span, self._now_s, self._unit = tuple(series), span, now_s, unit
+        self._series, self._span, self._now_s = tuple(series), span, now_s
         self._draw_again()
 
     def notify_style_update(self) -> None:
@@ -298,7 +295,7 @@ class Chart(Widget, can_focus=True):
     def _values_at(self, column: int) -> list[tuple[Series, str]]:
         """Return each series with its mean over a column."""
         values = ((series, float(resampled(series.values, self._columns)[column])) for series in self._series)
-        return [(series, self._unit(float(f"{value:.3g}"))) for series, value in values]
+        return [(series, watts(float(f"{value:.3g}"))) for series, value in values]
 
     # The picture.
 
@@ -486,7 +483,7 @@ class Chart(Widget, can_focus=True):
 
     def _label(self, row: int, rows: int, top: float) -> str:
         marks = {0: top, round(rows / 2): top / 2} if rows >= 5 else {0: top}
-        return self._unit(float(f"{marks[row]:.3g}")) if row in marks else ""
+        return watts(float(f"{marks[row]:.3g}")) if row in marks else ""
 
     def _times(self, columns: int, base: Style, axis: Style) -> Strip:
         """Return the x axis: a tick and label at each round time."""

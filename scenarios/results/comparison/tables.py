@@ -271,13 +271,16 @@ WRITERS: dict[str, Callable[[SimulationComparison], str]] = {".csv": csv_text, "
 """Writer of a table by file suffix."""
 
 
-def blocks(table: TextTable, width: int, gap: int = 2) -> Sequence[TextTable]:
+_GAP = 2
+"""Space between columns of a text, characters."""
+
+
+def blocks(table: TextTable, width: int) -> Sequence[TextTable]:
     """Split a table by columns into parts that fit a text width.
 
     Args:
         table: The table; titles of columns may have several lines.
         width: Available width, characters.
-        gap: Space between columns, characters.
     """
     first = max([len(row[0]) for row in table.rows] or [0])
     widths = [
@@ -287,11 +290,11 @@ def blocks(table: TextTable, width: int, gap: int = 2) -> Sequence[TextTable]:
     parts: list[list[int]] = [[]]
     used = first
     for i, needed in enumerate(widths):
-        if parts[-1] and used + gap + needed > width:
+        if parts[-1] and used + _GAP + needed > width:
             parts.append([])
             used = first
         parts[-1].append(i)
-        used += gap + needed
+        used += _GAP + needed
     return [
         TextTable(
             table.title,

@@ -35,6 +35,10 @@ def value_of(name: Name) -> Value:
         ("-jobs < 0 and true", True),
         ("0.1 + 0.2 == 0.3", True),
         ("0.1 + 0.2 != 0.3", False),
+        ("0.1 + 0.2 <= 0.3", True),
+        ("0.3 >= 0.1 + 0.2", True),
+        ("0.3 <= 0.2", False),
+        ("0.2 >= 0.3", False),
         ("jobs / 0 == 1 or jobs / 0 < 1", False),
     ],
 )

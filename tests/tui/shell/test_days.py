@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 
 from agents.energy import Prediction, Production
+from broker.protocol import TimeReport
+from scenarios.monitor import ObservedRun, ScenarioContext
 from scenarios.monitor.producers import ObservedProducer
 from scenarios.results.power_profiles import AveragePowerProfile, PowerProfile, PowerStatistics
 from scenarios.zone import Zone
 from tui.editor.preview_chart import Kept, PreviewArtist
+from tui.monitor.producers import day_bounds
 from tui.shell.days import Days
 
 START_S = 1_767_225_600
@@ -157,6 +161,19 @@ def test_the_editor_draws_days_of_the_calendar_where_clocks_change(first: str, s
     assert last.said == "24.0 kWh produced, jobs for 1.0 kWh"
     assert event.title == later.title
     assert f" {third} " in PreviewArtist(tree, None, 2).producer(device).title
+
+
+@pytest.mark.parametrize("knows_start", [True, False])
+def test_a_monitor_shows_days_of_the_calendar_where_clocks_change(*, knows_start: bool) -> None:
+    """From midnight to midnight, also if it joins a run whose start it does not know."""
+    berlin = Zone(7200, "Europe/Berlin")
+    midnights_s = [int(datetime(2026, 10, day, tzinfo=berlin.tzinfo).timestamp()) for day in range(24, 29)]
+    watched = ObservedRun("r", ScenarioContext(start_s=midnights_s[0] if knows_start else None))
+    for begin_s, end_s in pairwise(midnights_s):
+        for now_s in (begin_s, end_s - 1):
+            watched.time = TimeReport(time=now_s, round=0, step=0, pace="max", lag_wall_s=0.0, state="running")
+            assert day_bounds(watched, berlin, 0) == (begin_s, end_s)
+    assert day_bounds(watched, berlin, 2) == (midnights_s[1], midnights_s[2])
 
 
 def test_the_editor_draws_again_what_another_zone_moves() -> None:
