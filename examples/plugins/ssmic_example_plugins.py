@@ -27,5 +27,5 @@ class OwnHouseFirst(Consumer):
     """Of the producers that the manager names at a time, asks those of its own house first."""
 
     def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
-        """Return in which order a job asks, see `Consumer.rank`; names here contain the house's id."""
-        return sorted(producers, key=lambda producer: job.house not in producer)
+        """Return in which order a job asks, see `Consumer.rank`; here, the panels of house `adler` are `pv-adler`."""
+        return sorted(producers, key=lambda producer: producer != f"pv-{job.house}")
