@@ -182,14 +182,19 @@ class Consumer(Agent[AnyMessage]):
 
         Args:
             job: The job.
-            producers: Ids of the producers that the manager names, in the order of its ranking. It names them in
-                portions of two and more, so these are only some of those that the job may ask; there may be none.
+            producers: Ids of all producers that the job may ask, in the order of the manager's ranking; there may be
+                none. Those that cannot serve it are left out, as the settings of the negotiation say.
 
         Returns:
             The same ids, each of them once.
         """
         del job
         return producers
+
+    @property
+    def has_own_order(self) -> bool:
+        """Whether a subclass orders the producers, so that each job has to know all of them before it asks one."""
+        return type(self).rank is not Consumer.rank
 
     def ranked(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
         """Return what `rank` does.

@@ -42,6 +42,11 @@ class WholeJobOwner(JobOwner, Protocol):
     negotiating: NegotiationSettings
     asks_twice: bool
 
+    @property
+    def has_own_order(self) -> bool:
+        """Whether `ranked` orders producers otherwise than the manager, so that it has to know all of them."""
+        ...
+
     def ranked(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
         """Return the order in which a job asks producers."""
         ...
@@ -143,6 +148,8 @@ class WholeJobNegotiation:
 
     async def _ask_listed(self, listed: Producers) -> bool:
         """Ask the producers on a list, which the manager sends in portions; return whether one accepted."""
+        if self._consumer.has_own_order:
+            return await self._ask_in_own_order(listed)
         following: Producers | None = listed
         while following is not None:
             listed, following = following, None
@@ -160,6 +167,23 @@ class WholeJobNegotiation:
                     return True
             if len(left_out) > len(producers):
                 await self._let_pass(left_out[-1])
+        return False
+
+    async def _ask_in_own_order(self, listed: Producers) -> bool:
+        """Ask the producers on a list in the consumer's own order, after all portions; return whether one accepted."""
+        producers, left_out = list(listed.producers), sum(listed.left_out)
+        while listed.producers and len(listed.left_out) == len(listed.producers):
+            answer = await self._consumer.ask(MANAGER, self._question("next"))
+            if not isinstance(answer, Producers):
+                break
+            listed = answer
+            producers += listed.producers
+            left_out += sum(listed.left_out)
+        ranked = self._consumer.ranked(self._job, producers)
+        for begin in range(0, len(ranked), self._at_once):
+            if (await self._ask_at_once(ranked[begin : begin + self._at_once]))[0]:
+                return True
+        await self._let_pass(left_out)
         return False
 
     async def _let_pass(self, left_out: int) -> None:

@@ -24,7 +24,7 @@ class Latest(Insertion):
 
 
 class OwnHouseFirst(Consumer):
-    """Of the producers that the manager names at a time, asks those of its own house first."""
+    """Asks the producers of its own house first."""
 
     def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
         """Return in which order a job asks, see `Consumer.rank`; here, the panels of house `adler` are `pv-adler`."""

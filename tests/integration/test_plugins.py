@@ -16,7 +16,7 @@ import pytest
 from agents.errors import SettingsError
 from agents.model import MANAGER
 from agents.plugins import AGENTS, SCHEDULERS, load_plugin, plugins
-from agents.ranking import RANKINGS, NegotiationSettings, ranking_for
+from agents.ranking import NEGOTIATIONS, RANKINGS, NegotiationSettings, ranking_for
 from agents.scheduling import AlgorithmSettings
 from broker.errors import AgentFailedError, PluginError, SsmicError
 from broker.protocol.retry_timeouts import Timeouts
@@ -178,6 +178,11 @@ class LastFirst(Consumer):
         return sorted(producers, reverse=True)
 
 
+class OwnRoofFirst(Consumer):
+    def rank(self, job, producers):
+        return sorted(producers, key=lambda producer: producer != f"pv-{job.house}")
+
+
 class Idle(Consumer):
     async def run(self):
         pass
@@ -195,7 +200,13 @@ def taking_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = tmp_path / "turns_plugin-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turns-plugin\nVersion: 1.0\n")
-    names = {"turns": "TakesTurns", "last-first": "LastFirst", "idle": "Idle", "no-class": "no_class"}
+    names = {
+        "turns": "TakesTurns",
+        "last-first": "LastFirst",
+        "own-roof": "OwnRoofFirst",
+        "idle": "Idle",
+        "no-class": "no_class",
+    }
     points = "\n".join(f"{name} = turns_plugin:{what}" for name, what in names.items())
     (info / "entry_points.txt").write_text(f"[ssmic.agents]\n{points}\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -228,6 +239,28 @@ def test_an_event_changes_the_strategy() -> None:
     with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
         alone = runner.run(run_scenario(scenario, RunSettings(1, "waking"), MemoryBroker()))
     assert alone.ledger == outcome.ledger
+
+
+@pytest.mark.usefixtures("taking_turns")
+@pytest.mark.parametrize("negotiation", NEGOTIATIONS)
+def test_a_strategy_orders_all_producers_that_a_job_may_ask(negotiation: str) -> None:
+    """The manager names them in portions; so each job finds its own roof, and makes the contract of that ranking."""
+    plenty, none = forecast(sun((0, 0.0), (20 * 3600, 90_000.0))), forecast(sun((0, 0.0), (3600, 1.0)))
+    houses = {house: {f"pv-{house}": none if house in "ad" else plenty} for house in "abcdefghij"}
+    jobs = [job(house, house, load((0, 0.0), (300, 30.0)), (0, 3600)) for house in "cefgj"]
+    scenario = neighbourhood(houses, jobs)
+    ledgers = []
+    for strategy, ranking in (("own-roof", "scores"), ("", "own-roof")):
+        settings = replace(
+            RunSettings(1, "order"), negotiating=NegotiationSettings(negotiation=negotiation, ranking=ranking)
+        )
+        with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
+            outcome = runner.run(run_scenario(replace(scenario, strategy=strategy), settings, MemoryBroker()))
+        ledgers.append(outcome.ledger)
+    assert {entry.contract.job_id: entry.contract.producer for entry in ledgers[0]} == {
+        house: f"pv-{house}" for house in "cefgj"
+    }
+    assert ledgers[0] == ledgers[1]
 
 
 @pytest.mark.usefixtures("taking_turns")
