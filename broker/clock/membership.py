@@ -220,9 +220,9 @@ class Membership:
             return self.reasons[host]
         if set(announcement.agents) != set(self.expected[host]):
             return "its scenario assigns other devices to it than the clock's does"
-        if announcement.setup != (setup := self._setups.get(host, announcement.setup)):
-            differences = setup_differences(setup_parts(announcement.setup), setup_parts(setup))
-            return f"its settings differ from the clock's: {', '.join(differences) or 'they are unknown'}"
+        found = setup_parts(announcement.setup)
+        if found != (setup := setup_parts(self._setups.get(host, announcement.setup))):
+            return f"its settings differ from the clock's: {', '.join(setup_differences(found, setup))}"
         if self._is_too_long(host, announcement.session):
             return "its session is too long: with it, the roster of this run would not fit into a message"
         if announcement.ran not in ran:

@@ -180,6 +180,21 @@ def misspelt_device(run: str, topic: str) -> MisspeltDevice | None:
     return MisspeltDevice(level, part, f"{beginning}{level}/error", problem, expected)
 
 
+def too_deep(run: str, topic: str) -> tuple[str, str] | None:
+    """Return the device of a topic with more levels than those of devices have, and its levels below the device.
+
+    None: it is no such topic.
+    """
+    beginning = _build(run, "devices", "")
+    level, _, below = topic.removeprefix(beginning).partition("/")
+    if not topic.startswith(beginning) or "/" not in below:
+        return None
+    try:
+        return decode(level), below
+    except ValueError:
+        return None
+
+
 def _build(run: str, *levels: str) -> str:
     return "/".join((ROOT, encode(run), *levels))
 
@@ -359,13 +374,13 @@ def device(run: str, device_id: str, part: str) -> str:
 
 
 def device_topics(run: str, device_id: str) -> str:
-    """Return the filter for all topics of one real device."""
-    return _build(run, "devices", encode(device_id), "+")
+    """Return the filter for all topics of one real device, and for those with more levels than any of them has."""
+    return _build(run, "devices", encode(device_id), "#")
 
 
 def devices(run: str, part: str | None = None) -> str:
-    """Return the filter for one topic of every real device, or for all of them."""
-    return _build(run, "devices", "+", "+" if part is None else encode(part))
+    """Return the filter for one topic of every real device, or for all of them, as `device_topics`."""
+    return _build(run, "devices", "#") if part is None else _build(run, "devices", "+", encode(part))
 
 
 def claim(run: str, switch: str) -> str:

@@ -346,9 +346,13 @@ class DeviceLink:
                     WaitingMessage(gateway, device, part, delivery.payload, is_ours=True, retained=delivery.retain)
                 )
             return
-        if address is None and delivery.payload and (misspelt := topics.misspelt_device(self._run, delivery.topic)):
-            self._correct_topic(misspelt, delivery.topic, delivery.payload)
-        for gateway in self._read_by(delivery.topic, delivery.payload):
+        readers = self._read_by(delivery.topic, delivery.payload)
+        if address is None and delivery.payload and not readers:
+            if (misspelt := topics.misspelt_device(self._run, delivery.topic)) is not None:
+                self._correct_topic(misspelt, delivery.topic, delivery.payload)
+            elif (too_deep := topics.too_deep(self._run, delivery.topic)) is not None:
+                self._correct_part(*too_deep, delivery.payload)
+        for gateway in readers:
             self._send(self._adapters[gateway.agent].new_questions())
             self._put(
                 WaitingMessage(

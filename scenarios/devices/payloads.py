@@ -306,7 +306,7 @@ def check_name(name: str) -> None:
 def _availability(payload: bytes) -> DeviceEvent:
     text = payload.decode("utf-8-sig", errors="replace").strip().strip('"').lower()
     if text not in {"online", "offline"}:
-        raise MessageError(f"{text[:40]!r}", "online or offline")
+        raise MessageError(f"availability {text[:40]!r}", "online or offline")
     return Availability(online=text == "online")
 
 
@@ -427,7 +427,8 @@ def problem_in_words(one: ErrorDetails) -> str:
     """Return one problem in words, without its key."""
     context: Mapping[str, Any] = one.get("ctx", {})
     if one["type"] == "json_invalid":
-        return f"not JSON ({context.get('error', '')})"
+        problem = context.get("error", "")
+        return "the message is empty" if problem.endswith("at line 1 column 0") else f"not JSON ({problem})"
     if one["type"] in _LIMITS:
         numbers = {key: f"{value:,.12g}" if isinstance(value, float) else value for key, value in context.items()}
         is_one = context.get("min_length") == 1

@@ -14,8 +14,14 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from agents.manager.ledger import canonical_bytes
+from agents.model import MANAGER
+from broker.protocol.retry_timeouts import Timeouts
 from broker.servers import find_mosquitto, managed_mosquitto
-from broker.transport import BrokerUrl
+from broker.transport import BrokerUrl, MqttBroker
+from scenarios.files.scenario_from_text import load_text
+from scenarios.simulation.run import run_hosts, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.devices.session import RUN, STREET, session
 
@@ -153,6 +159,31 @@ async def test_an_inverter_forecasts_the_day_and_reports_what_it_gives(tmp_path:
     assert reports[1]["energy_wh"] > reports[0]["energy_wh"] > 0
     forecast = witness.on("forecast")[0]["points"]
     assert forecast[-1][1] == pytest.approx(2 * 4000 * 12 * 2 / 3.14159, rel=0.01)
+
+
+@pytest.mark.long
+async def test_a_household_in_another_language_gets_the_same_contracts() -> None:
+    """It follows the pages alone; its job is declined, supplied, moved, cancelled and supplied again."""
+    lane = load_text((EXAMPLES / "household" / "lane.yaml").read_text(encoding="utf-8"), "lane", None)
+    ledgers = []
+    for is_foreign in (False, True):
+        settings = RunSettings(lane.seed, lane.name, patience=Timeouts(limit_wall_s=PATIENCE_WALL_S))
+        async with asyncio.timeout(PATIENCE_WALL_S), managed_mosquitto() as running, asyncio.TaskGroup() as tasks:
+            clock = tasks.create_task(run_scenario(lane, settings, MqttBroker(running.url), [MANAGER]))
+            for house in lane.houses:
+                if is_foreign and house.id == "adler":
+                    command = [sys.executable, str(EXAMPLES / "household" / "household.py")]
+                    tasks.create_task(finish(command, running.url, SSMIC_RUN=lane.name))
+                    continue
+                part = lane.part_of([house.id])
+                tasks.create_task(run_hosts(part, settings, MqttBroker(running.url), [house.id]))
+            outcome = await clock
+        ledgers.append(canonical_bytes(outcome.ledger))
+    assert ledgers[0] == ledgers[1]
+    contracts = [entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer"]
+    history = [(entry.contract.producer, event.what) for entry in contracts for event in entry.history]
+    expected = {"roof": ["agreed", "amended", "cancelled"], "pv": ["agreed", "amended"]}
+    assert history == [(producer, what) for producer, events in expected.items() for what in events]
 
 
 def test_the_documentation_has_the_examples_as_they_are() -> None:

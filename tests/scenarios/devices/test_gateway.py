@@ -425,6 +425,8 @@ async def test_a_device_that_a_run_without_guests_does_not_know_is_answered(
     [
         ("anounce", "there is no topic 'anounce'; did you mean 'announce'?"),
         ("Requests", "there is no topic 'Requests'; did you mean 'request'?"),
+        ("report/", "there is no topic 'report/'; did you mean 'report'?"),
+        ("report/json", "there is no topic 'report/json'; did you mean 'report'?"),
         ("xyz", "there is no topic 'xyz'"),
     ],
 )
@@ -473,14 +475,14 @@ async def test_a_misspelt_topic_is_answered_by_the_household_that_it_concerns(
     async with broker.connect("device") as bus, broker.connect("reader") as reader:
         await reader.subscribe(f"{own}/error")
         async with adler.connected(), brandt.connected():
-            for part in ("anounce", "state"):
+            for part in ("announce/", "state"):
                 payload = json.dumps({"type": "consumer", "house": house}).encode()
                 await bus.publish(f"{own}/{part}", payload, qos=1, retain=True)
         await bus.publish(f"{own}/error", b'{"problem": "the end"}', qos=1)
         problems: list[str] = []
         while not problems or problems[-1] != "the end":
             problems.append((await next_error(reader))["problem"])
-    assert problems[:-1] == answers * ["there is no topic 'anounce'; did you mean 'announce'?"]
+    assert problems[:-1] == answers * ["there is no topic 'announce/'; did you mean 'announce'?"]
 
 
 async def test_a_device_that_the_scenario_simulates_does_not_join_beside_itself(tmp_path: Path) -> None:

@@ -354,6 +354,8 @@ def test_an_unknown_key_of_a_profile_is_answered_with_the_keys_of_a_load() -> No
             "the forecast is given in two forms",
         ),
         ("withdraw", "[]", "an object is expected"),
+        ("report", "", "the message is empty"),
+        ("availability", "true", "availability 'true'"),
         (
             "request",
             f'{{"ready_by": "{"1" * 301}"}}',
