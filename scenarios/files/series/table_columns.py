@@ -27,10 +27,11 @@ _END_NAMES = re.compile(
     r"\b(?:end(?:s|ing|time|date)?|to|until|till|ende|endzeit|enddatum|bis|fin|hasta|fine|fim|eind|tot|slut)\b"
 )
 _START_NAMES = re.compile(r"\b(?:start|begin(?:n|ning)?|from|anfang|von|d[eé]but|in[ií]cio|inizio|desde)\b")
-_UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])((?-i:M)Wh|kWh|Wh|(?-i:M)W|kW|W)(?![A-Za-z])", re.IGNORECASE)
+_UNIT_IN_NAME = re.compile(r"(?<![A-Za-z])(?:((?-i:M)Wh|kWh|Wh)s?|((?-i:M)W|kW|W))(?![A-Za-z])", re.IGNORECASE)
+"""Units of energy in the first group, of power in the second."""
 _MILLI_OR_MEGA = re.compile(r"(?<![A-Za-z])m[Ww]h?(?![A-Za-z])")
 """`mW` is a milliwatt, and `power_mw` may be in milliwatts (of plugs) or megawatts."""
-_WATTS = re.compile(r"(?<![A-Za-z])(kilo|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
+_WATTS = re.compile(r"(?<![A-Za-z])(kilo|k|mega)?watts?(?: ?(hours?|stunden?))?(?![A-Za-z])", re.IGNORECASE)
 _MONEY = r"€|\$|£|(?<![A-Za-z])(?:EUR|USD|GBP|NOK|SEK|DKK|CHF|PLN|cents?|ct|p|g|kg|t)(?![A-Za-z])|CO2[a-z]*"
 _QUOTIENT = re.compile(
     rf"(?:{_MONEY})\s*(?:/|per)\s*[kM]?Wh|[kM]?W(?:att)?s?h?\s*(?:/|per)?\s*(?:m(?:²|\^?2|\^?-2)|kWp)", re.IGNORECASE
@@ -78,7 +79,7 @@ def find_time_column(table: Table, wanted: str | int | None, *, is_run: bool) ->
     names = (*_TIME_NAMES, *(name for name in _RELATIVE_NAMES if is_run))
     named = [i for i, name in enumerate(table.columns) if _has_name(name, names) and samples[i] is not None]
     if moments:
-        likely = _of_starts(table, _with_date_and_time(samples, moments))
+        likely = _of_starts(table, _changing(table, _with_date_and_time(samples, moments)))
         return next((i for i in named if i in likely), likely[0])
     likely = _of_starts(table, named)
     return next((i for i in likely if is_number(samples[i])), next(iter(likely), 0))
@@ -90,6 +91,12 @@ def _with_date_and_time(samples: Sequence[object], columns: Sequence[int]) -> Se
     clocks = [i for i in columns if is_clock(str(samples[i]))]
     whole = [i for i in columns if i not in dates and i not in clocks]
     return whole if whole and not (dates and clocks) else columns
+
+
+def _changing(table: Table, columns: Sequence[int]) -> Sequence[int]:
+    """Return those columns of times that are not the same in all rows, as the start of a query or a contract is."""
+    changing = [i for i in columns if len(set(table.cells(i, LOOKED_AT))) > 1]
+    return changing if any(not is_date_only(next(iter(table.cells(i, 1)), None)) for i in changing) else columns
 
 
 def _of_starts(table: Table, columns: Sequence[int]) -> Sequence[int]:
@@ -201,9 +208,9 @@ def stated_unit(table: Table, column: int) -> Unit | None:
     for text in (_QUOTIENT.sub(" ", text.replace("_", " ")) for text in texts):
         found, watts = _UNIT_IN_NAME.search(text), _WATTS.search(text)
         if found is not None:
-            return unit_named(found[1])
+            return unit_named(found[1] or found[2])
         if watts is not None:
-            prefix = {"kilo": "k", "mega": "M"}.get((watts[1] or "").lower(), "")
+            prefix = {"kilo": "k", "k": "k", "mega": "M"}.get((watts[1] or "").lower(), "")
             return unit_named(f"{prefix}W{'h' if watts[2] else ''}")
     return None if in_cell is None else unit_named(in_cell[2])
 
@@ -275,7 +282,7 @@ def find_unit(table: Table, column: int, reading: Reading | None, notes: list[st
         return found
     if (beside := unit_beside(table, _UNIT_IN_NAME)) is not None:
         notes.append(f"the unit {beside[0]} is that of column {beside[1]!r}.")
-        return unit_named(beside[0])
+        return unit_named(beside[0].rstrip("s"))
     if reading == "power":
         what = "the unit is not given; add unit: W or unit: kW"
         raise ScenarioError([Problem(table.where, what)])

@@ -19,6 +19,7 @@ from scenarios.files.series.table_times import (
     beginning,
     clock_s,
     excel_moment,
+    has_moment,
     have_ends,
     is_clock,
     is_date_only,
@@ -361,12 +362,13 @@ def _several_series(table: Table, column: int, names: Iterable[object]) -> Probl
 def _column_of_series(table: Table, of_time: RowTimes, value_column: int) -> Problem | None:
     """Return that rows are of several series, if a column of text tells them apart: then the times of each rise."""
     for i in range(len(table.columns)):
-        if i in (of_time.column, value_column):
+        first = next(iter(table.cells(i, 1)), None)
+        if i in (of_time.column, value_column) or is_number(first) or has_moment(first) or is_clock(str(first)):
             continue
         last: dict[str, float] = {}
         for _, cells in table.rows:
             name, at = str(cells[i]) if i < len(cells) else "", of_time.rough(cells)
-            if at is None or is_number(name) or at <= last.get(name, -math.inf) or len(last) > _MOST_SERIES:
+            if at is None or at <= last.get(name, -math.inf) or len(last) > _MOST_SERIES:
                 break
             last[name] = at
         else:
@@ -390,7 +392,9 @@ def _is_repeated(time_s: int, value: float, times: Sequence[int], values: Sequen
         return False
     if (time_s, value) == (times[-1], values[-1]):
         return True
-    raise _NotAfterError(f"the time {text} is not after the one before")
+    is_midnight = isinstance(text, str) and _BEGIN_OF_DAY.search(text) and time_s > times[-1] - 86_400
+    hint = "; if it ends the day, add labels: end" if is_midnight else ""
+    raise _NotAfterError(f"the time {text} is not after the one before{hint}")
 
 
 def rows_in_order(table: Table, of_time: RowTimes, notes: list[str]) -> Sequence[tuple[int, Sequence[Any]]]:

@@ -55,8 +55,10 @@ _QUANTITY_AND_UNIT = re.compile(rf"{_UNIT.pattern}|.*\((?:[kM]?Wh?|.*/[kM]?Wh.*)
 """What a row of units says below the name of a quantity: `Power (MW)`, `Price (EUR/MWh)`."""
 _NUMBERED = re.compile(r"column ([1-9]\d{0,5})")
 """Name of an unnamed column. Accepted for named ones too: earlier versions may not have found their header."""
-_BESIDE_UNITS = re.compile(r"|-|UTC|[\[(].*[\])]|[YyMDdHhmSs.:/ T-]{5,}")
-"""What a row of units says of other columns: nothing, something in brackets, or how dates are written."""
+_BESIDE_UNITS = re.compile(
+    r"|-|UTC|[\[(].*[\])]|[YyMDdHhmSs.:/ T-]{5,}|[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/-]+(?: \([+-]\d\d:\d\d\))?"
+)
+"""What a row of units says of other columns: nothing, something in brackets, how dates are written, or their zone."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -401,6 +401,15 @@ def test_ends_of_intervals_at_midnight_and_at_clock_changes(ends: list[str], beg
     assert _steps(loaded.scenario) == list(zip(begins, (1500.0, 500.0, 2500.0), strict=True))
 
 
+def test_a_midnight_that_may_end_its_day_is_refused_with_a_hint(tmp_path: Path) -> None:
+    """It was only said to be out of order, at each midnight."""
+    rows = [f"21.06.2026;{hour % 24:02}:00;0,{hour % 3}" for hour in range(1, 25)]
+    (problem,) = _problems(tmp_path, ["Datum;Uhrzeit;kWh", *rows])
+    assert problem[1].endswith("is not after the one before; if it ends the day, add labels: end")
+    text = "\n".join(["Datum;Uhrzeit;kWh", *rows])
+    assert _steps(_load(tmp_path, text, f"{BERLIN}\nlabels: end").scenario)[-1] == ("21:00", 0.0)
+
+
 def test_labels_are_start_or_end_and_describe_a_table(tmp_path: Path) -> None:
     """Anything else is an error at its line, and what else is wrong with the table is said as well."""
     with pytest.raises(ScenarioError) as raised:
@@ -461,6 +470,9 @@ _FLUVIUS = "Van (datum);Van (tijdstip);Tot (datum);Tot (tijdstip);Meter;Register
 _AMBER = "type,date,endTime,kwh,perKwh,nemTime,startTime\nUsage,2026-06-20,2026-06-20T22:59:59Z,0.25,24.3,2026-06-21T09:00:00+10:00,2026-06-20T22:00:00Z\nUsage,2026-06-20,2026-06-20T23:59:59Z,0.5,24.3,2026-06-21T10:00:00+10:00,2026-06-20T23:00:00Z\nUsage,2026-06-21,2026-06-21T00:59:59Z,0.125,24.3,2026-06-21T11:00:00+10:00,2026-06-21T00:00:00Z\n"  # noqa: E501 - a file's text
 _GREEN_BUTTON = "Name,JOHN DOE\nService,Service 1\n\nTYPE,DATE,START TIME,END TIME,USAGE,UNITS,COST,NOTES\nElectric usage,2026-06-21,00:00,00:59,0.25,kWh,$0.01,\nElectric usage,2026-06-21,01:00,01:59,0.5,kWh,$0.01,\nElectric usage,2026-06-21,02:00,02:59,0.125,kWh,$0.01,\n"  # noqa: E501 - a file's text
 _FUSION_SOLAR = "Plant report\nManageObject,Start Time,Yield (kWh)\nInverter-1,2026-06-21 00:00:00 DST,0.25\nInverter-1,2026-06-21 01:00:00 DST,0.5\nInverter-1,2026-06-21 02:00:00 DST,0.125\n"  # noqa: E501 - a file's text
+_EMPORIA = "Time Bucket (Europe/Berlin),Home-Mains_A (kWhs),Home-Mains_B (kWhs)\n06/21/2026 00:00:00,0.25,9\n06/21/2026 01:00:00,0.5,9\n06/21/2026 02:00:00,0.125,9\n"  # noqa: E501 - a file's text
+_INFLUX = "#group,false,true\n_start,_stop,_time,_value,_field\n2026-06-20T00:00:00Z,2026-06-22T00:00:00Z,2026-06-20T22:00:00Z,0.25,e\n2026-06-20T00:00:00Z,2026-06-22T00:00:00Z,2026-06-20T23:00:00Z,0.5,e\n2026-06-20T00:00:00Z,2026-06-22T00:00:00Z,2026-06-21T00:00:00Z,0.125,e\n"  # noqa: E501 - a file's text
+_VICTRON = "timestamp,PV on output,Grid\nEurope/Berlin (+02:00),kW,kW\n2026-06-21 00:00:00,0.25,9\n2026-06-21 01:00:00,0.5,9\n2026-06-21 02:00:00,0.125,9\n"  # noqa: E501 - a file's text
 _ENERGY_CHARTS = 'Date (GMT+2),Solar,Load\n,"Power (kW)","Power (kW)"\n2026-06-21T00:00+02:00,0.25,7\n2026-06-21T01:00+02:00,0.5,8\n2026-06-21T02:00+02:00,0.125,9\n'  # noqa: E501 - a file's text
 
 
@@ -475,8 +487,14 @@ _ENERGY_CHARTS = 'Date (GMT+2),Solar,Load\n,"Power (kW)","Power (kW)"\n2026-06-2
         (_GREEN_BUTTON, ""),
         (_FUSION_SOLAR, ""),
         (_ENERGY_CHARTS, "columns: {value: Solar}"),
+        (_EMPORIA, "columns: {value: Home-Mains_A (kWhs)}"),
+        (_INFLUX, "unit: kWh"),
+        (_VICTRON, "columns: {value: PV on output}"),
     ],
-    ids=["Tibber", "Eloverblik", "Fingrid", "Fluvius", "Amber", "Green Button", "FusionSolar", "energy-charts"],
+    ids=[
+        *("Tibber", "Eloverblik", "Fingrid", "Fluvius", "Amber", "Green Button", "FusionSolar", "energy-charts"),
+        *("Emporia", "InfluxDB", "Victron"),
+    ],
 )
 def test_exports_of_services_are_read_by_what_they_say(text: str, keys: str, tmp_path: Path) -> None:
     """The unit has a column of its own, an id is no value, a start precedes a date and an end, and so on."""
