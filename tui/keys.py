@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from textual.keys import key_to_character
+from textual.keys import REPLACED_KEYS, key_to_character
 from textual.widget import Widget
 
 
@@ -236,8 +236,7 @@ def is_typed(focused: Widget | None, key: str) -> bool:
     """Return whether the focused widget takes a key as text, so that its binding does not apply."""
     if focused is None:
         return False
-    character = "/" if key == "slash" else key_to_character(key)
-    return focused.check_consume_key(key, character)
+    return focused.check_consume_key(key, key_to_character(REPLACED_KEYS.get(key, key)))
 
 
 if __name__ == "__main__":

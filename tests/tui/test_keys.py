@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from textual.binding import Binding
-from textual.widgets import Input, Select, Tab
+from textual.geometry import Region
+from textual.widgets import Input, Select, Static, Tab
 
 import tui
 from scenarios.monitor.run_state import ObservedRun
@@ -120,8 +121,19 @@ async def test_the_footer_shows_no_letters_while_a_field_takes_them(opened: Open
         assert "Save" in _offered(app)
         form = app.screen.query_one("#form")
         assert "(a)" not in str(form.query_one(".note").render())
+        await pilot.press("f1")
+        keys = (await dialog(pilot, HelpScreen)).query_one(".keys", Static)
+        strips = keys.render_lines(Region(0, 0, keys.size.width, keys.virtual_size.height))
+        lines = [strip.text.strip() for strip in strips]
+        for key in ("/ ", "+ "):
+            assert _line_of(lines, key) > _line_of(lines, "Outside the field"), key
+        await pilot.press("escape")
         await pilot.press("escape")
         await until(pilot, lambda: " a Device" in _offered(app))
+
+
+def _line_of(lines: list[str], beginning: str) -> int:
+    return next(number for number, line in enumerate(lines) if line.startswith(beginning))
 
 
 @pytest.mark.parametrize("way", ["key", "click"])

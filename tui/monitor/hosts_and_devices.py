@@ -11,7 +11,7 @@ from typing import overload
 
 from textual.app import ComposeResult
 
-from agents import MANAGER
+from agents import MANAGER, TIMELINE
 from broker import plural
 from scenarios import Zone
 from scenarios.monitor import ObservedHost, ObservedNegotiation, ObservedRun, shown_agent
@@ -80,6 +80,8 @@ class HostRows(Sequence[HostRow]):
         self._jobs: dict[str, list[ObservedNegotiation]] = defaultdict(list)
         for job in watched.negotiations():
             self._jobs[job.consumer].append(job)
+        self._misses_jobs = bool(self._jobs.pop("", []))
+        """Whether there are jobs of consumers that are not known: they were agreed before the monitor joined."""
         self._hosts = sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id))
         self._begins = list(accumulate((1 + len(host.agents) for host in self._hosts), initial=0))
         """Index of the row of each host, and the number of rows."""
@@ -118,7 +120,10 @@ class HostRows(Sequence[HostRow]):
         if agent:
             # A host may have the agents of many households: then the title names the device's household too.
             title = f"  {shown_agent(agent).removeprefix(f'{host.id}/')}"
-            return _device(watched, agent, title, self._jobs.get(agent, []), self._now_s, zone)
+            jobs = self._jobs.get(agent, [])
+            if self._misses_jobs and not (jobs or agent in {MANAGER, TIMELINE} or agent in watched.producers):
+                return HostRow(agent, title, ("· unknown", "muted"), "no message since you joined", "")
+            return _device(watched, agent, title, jobs, self._now_s, zone)
         name = watched.scenario_context.houses.get(host.id) or ""
         title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
         count = host.quarantined or f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"

@@ -161,12 +161,12 @@ class SimulationClient:
         """Status of the run that needs attention most; None while none is running."""
         return most_urgent(self.standings.values())
 
-    def left_wall_s(self) -> float | None:
-        """Return the estimated remaining real time, s; None if unknown or while a run does not advance."""
+    def whole_wall_s(self) -> float | None:
+        """Return the estimated real time from begin to end, s; None if unknown or while a run does not advance."""
         share, standing = self.share_done(), self.standing
         if self.state != "running" or share < _LEAST_SHARE or (standing is not None and not standing.moves):
             return None
-        return (self.elapsed_wall_s() - self._stood_wall_s) * (1 - share) / share
+        return (self.elapsed_wall_s() - self._stood_wall_s) / share
 
     def _note(self, run: int, standing: RunStatus) -> None:
         """Record a run's status, and how long any run did not advance: that time is left out of estimates."""
@@ -400,8 +400,7 @@ class SimulationBatch:
 
     def left_wall_s(self) -> float | None:
         """Return the estimated remaining real time, s; None if unknown or while a run does not advance."""
-        left_wall_s, share = self.current.left_wall_s(), self.current.share_done()
-        if left_wall_s is None or share >= 1:
-            return left_wall_s
-        one_wall_s = left_wall_s / (1 - share)
-        return left_wall_s + one_wall_s * (len(self.plans) - len(self.simulations))
+        one_wall_s = self.current.whole_wall_s()
+        if one_wall_s is None:
+            return None
+        return one_wall_s * (1 - self.current.share_done() + len(self.plans) - len(self.simulations))

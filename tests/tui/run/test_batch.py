@@ -272,3 +272,14 @@ async def test_a_run_that_was_over_when_its_simulation_failed_has_ended(tmp_path
         await batch.current._take(ClockReported(1, ClockReport(report, is_connected=True)), lambda _: None)
         batch.current.state = "failed"
         assert [_state(row)[0] for row in rows_of(batch)] == [shown]
+
+
+async def test_the_time_left_includes_the_algorithms_to_come(tmp_path: Path) -> None:
+    """When the first of two had done all its runs, it said 50 %, and that no time was left."""
+    plan = Plan(load_scenario("night"), (1,), bus="memory", folder=tmp_path)
+    batch = SimulationBatch((plan, plan), lambda: None, None)
+    await batch.current._take(Progress(1, planned_end_s(plan.scenario, plan.days)), lambda _: None)
+    batch.current.state = "running"
+    batch.current.started_wall_s -= 60
+    assert batch.share_done() == 0.5
+    assert batch.left_wall_s() == pytest.approx(60, abs=5)
