@@ -34,6 +34,7 @@ from .kpis import (
     producer_houses as producer_houses,
 )
 from .minute_table import IntArray as IntArray
+from .possible_supply import most_supplied_wh as most_supplied_wh
 from .settlement import (
     MINUTE_S as MINUTE_S,
     PromisedLoad as PromisedLoad,
@@ -79,6 +80,7 @@ __all__ = [
     "fractions_of",
     "load_factor",
     "mean_power_w",
+    "most_supplied_wh",
     "paired_differences",
     "peak_to_average",
     "producer_houses",

@@ -57,6 +57,16 @@ def possible_supply_wh(scenario: Scenario, settlement: Settlement, end_s: int, o
         if first < end:
             windows.append((first, end, job.load_profile))
     available_wh = _available_wh(scenario, settlement, end_s, max((end for _, end, _ in windows), default=0))
+    return most_supplied_wh(available_wh, windows)
+
+
+def most_supplied_wh(available_wh: FloatArray, windows: Iterable[tuple[int, int, LoadProfile]]) -> float:
+    """Return an upper bound on the energy that jobs can draw in their windows, Wh.
+
+    Args:
+        available_wh: What panels have for jobs in each minute, Wh, shape (minutes,).
+        windows: The first minute in which a job can run, the minute after the last one, and its load.
+    """
     demands = []
     for first, end, load in windows:
         inside_wh = available_wh[first:end]

@@ -15,7 +15,7 @@ import numpy as np
 from agents import Busy, FloatArray, Job, LoadProfile, PendingRun
 from scenarios.base_load import net_of_base_loads
 from scenarios.device_overlaps import jobs_without_room, pending_run_of
-from scenarios.metrics import real_production_wh
+from scenarios.metrics import most_supplied_wh, real_production_wh
 from scenarios.optimum.starts import BIN_S, TOLERANCE_WH, PieceFamily, StartGrid, piece_families_of, start_grids_of
 from scenarios.scenario import ProducerSeries, Scenario
 
@@ -69,6 +69,17 @@ class Instance:
         for p in range(len(self.producers)):
             alike.setdefault(self.production_wh[p].tobytes() + self.limit_wh[p].tobytes(), []).append(p)
         return tuple(tuple(members) for members in alike.values())
+
+    @cached_property
+    def possible_wh(self) -> float:
+        """Upper bound on what panels can supply to jobs that may be interrupted (`possible_wh` of a run), Wh."""
+        windows = []
+        for task in self.tasks:
+            first_s, last_s = sorted((task.run.earliest_start_s, task.run.latest_start_s))
+            end_s = last_s + task.run.duration_s
+            windows.append(((first_s - self.start_s) // BIN_S, -((self.start_s - end_s) // BIN_S), task.load))
+        demand_wh = sum(task.energy_wh for task in self.tasks)
+        return min(demand_wh, most_supplied_wh(self.production_wh.sum(axis=0), windows))
 
     @cached_property
     def forecasts_hold(self) -> bool:

@@ -18,9 +18,10 @@ In every plan the jobs of one device follow one another, including those on grid
 impossible. `bound_wh` does not require this, because it holds for runs, which learn of jobs one by one and may have had
 to run some of them at the same time.
 
-Jobs of a run may start at any second of their windows, so both bounds hold for any second as well. Each is the lower
-of two: the Lagrangian bound (`scenarios.optimum.column_generation`), which a single evaluation proves, and that of the
-mixed-integer program (`scenarios.optimum.milp`), which relies on HiGHS and includes a margin for its tolerances.
+Jobs of a run may start at any second of their windows, so both bounds hold for any second as well. Each is the lowest
+of three: what panels could supply to jobs that may be interrupted (`possible_wh` of a run); the Lagrangian bound
+(`scenarios.optimum.column_generation`), which a single evaluation proves; and that of the mixed-integer program
+(`scenarios.optimum.milp`), which relies on HiGHS and includes a margin for its tolerances.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def clairvoyant_optimum(
         raise AssertionError(f"the optimum's own plan breaks the rules: {'; '.join(problems)}")
     return Optimum(
         best_wh=best_wh,
-        bound_wh=max(search.run_bound_wh, best_wh),  # they may cross by a rounding error
+        bound_wh=max(min(search.run_bound_wh, instance.possible_wh), best_wh),  # they may cross by a rounding error
         carried_bound_wh=search.bound_wh,
         plan=plan,
         proven=search.bound_wh - best_wh <= PROVEN_WH,
@@ -168,7 +169,7 @@ class _Search:
         self.options = options
         self.best = PartialSchedule(options)
         self._starts: list[PartialSchedule] = []
-        self.bound_wh = self.run_bound_wh = sum(task.energy_wh for task in options.instance.tasks)
+        self.bound_wh = self.run_bound_wh = options.instance.possible_wh
         self._price = np.zeros_like(options.instance.production_wh)
         self._started_wall_s = started_wall_s
         self._limit_wall_s = limit_wall_s

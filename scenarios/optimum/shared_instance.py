@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from agents import FloatArray, Job, LoadProfile, PendingRun
 from scenarios.device_overlaps import jobs_without_room, pending_run_of
-from scenarios.metrics import real_production_wh
+from scenarios.metrics import most_supplied_wh, real_production_wh
 from scenarios.optimum.starts import BIN_S, PieceFamily, StartGrid, piece_families_of, single_start, start_grids_of
 from scenarios.scenario import Scenario
 
@@ -60,6 +60,19 @@ class SharedInstance:
     def demand_wh(self) -> float:
         """Total draw of all jobs, Wh."""
         return sum(task.energy_wh for task in self.tasks)
+
+    @property
+    def possible_wh(self) -> float:
+        """Upper bound on what panels can supply to jobs that may be interrupted (`possible_wh` of a run), Wh."""
+        windows = (
+            (
+                min(grid.first_bin for grid in task.start_grids),
+                max(grid.first_bin + grid.count - 1 + len(grid.draw_wh) for grid in task.start_grids),
+                task.load,
+            )
+            for task in self.tasks
+        )
+        return min(self.demand_wh, most_supplied_wh(self.production_wh, windows))
 
 
 def shared_instance_of(

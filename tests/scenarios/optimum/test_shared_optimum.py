@@ -11,6 +11,8 @@ from hypothesis import given, settings, strategies as st
 
 from agents.energy import CumulativeSeries
 from scenarios.generate.one_day_neighbourhood import scarce
+from scenarios.metrics import settle
+from scenarios.metrics.possible_supply import possible_supply_wh
 from scenarios.optimum.feasibility import pooled_wh, start_problems
 from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.optimum.shared_bound import SharedBound
@@ -61,6 +63,30 @@ def test_no_start_at_any_second_beats_the_bound(scenario: Scenario) -> None:
     few = street(dict(scenario.producers), *scenario.jobs[:2])
     found = shared_optimum_of(few, rounds=20, steps=200)
     assert found.bound_wh >= best_by_force(few, every_second(few.jobs), in_sequence=False) - 1e-6
+
+
+def test_a_plan_that_delivers_all_that_is_possible_is_the_best() -> None:
+    """Every run states that bound (`possible_wh`), which prices of the panels' minutes alone do not prove here."""
+    dawn = forecast(sun((0, 0.0), (HOUR_S, 300.0), (2 * HOUR_S, 450.0), (4 * HOUR_S, 1200.0)))
+    windows = ((KETTLE, 1, 2), (KETTLE, 0, 1), (WASH, 1, 1))
+    jobs = [job(f"job-{i}", "1", of, (first * HOUR_S, last * HOUR_S)) for i, (of, first, last) in enumerate(windows)]
+    scenario, end_s = street({"pv": dawn}, *jobs), START_S + 4 * HOUR_S
+    possible_wh = possible_supply_wh(scenario, settle(scenario, [], START_S, end_s), end_s)
+    found = shared_optimum_of(scenario)
+    assert found.best_wh == found.bound_wh == pytest.approx(possible_wh)
+    assert found.proven
+
+
+@EXAMPLES
+@given(tiny(window_s=100))
+def test_no_bound_is_higher_than_what_every_run_states_as_possible(scenario: Scenario) -> None:
+    """Nor are those for whole jobs."""
+    idle = settle(scenario, [], START_S, START_S + HOUR_S)
+    possible_wh = possible_supply_wh(scenario, idle, START_S + HOUR_S)
+    shared, whole = shared_optimum_of(scenario, rounds=20, steps=30), clairvoyant_optimum(scenario, rounds=20)
+    assert shared.bound_wh <= possible_wh + 1e-6
+    assert whole.carried_bound_wh <= whole.bound_wh + 1e-6
+    assert whole.bound_wh <= possible_wh + 1e-6
 
 
 @EXAMPLES
