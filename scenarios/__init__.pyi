@@ -39,9 +39,11 @@ from .notes import (
 from .scenario import (
     MAX_DAYS as MAX_DAYS,
     MAX_NAME_LENGTH as MAX_NAME_LENGTH,
+    RESERVED as RESERVED,
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
     fingerprint as fingerprint,
+    free_id as free_id,
     planned_end_s as planned_end_s,
     sharing_problems as sharing_problems,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "DAY_S",
     "MAX_DAYS",
     "MAX_NAME_LENGTH",
+    "RESERVED",
     "Action",
     "AddJobs",
     "Appliance",
@@ -79,6 +82,7 @@ __all__ = [
     "action_in_words",
     "asyncapi_document",
     "fingerprint",
+    "free_id",
     "job_notes",
     "keys_without_effect",
     "overlap_notes",

@@ -15,8 +15,12 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter
 
 from agents import (
+    GRID,
+    MANAGER,
     MAX_DURATION_S,
     MAX_WH,
+    SHARED,
+    TIMELINE,
     CumulativeSeries,
     House,
     Job,
@@ -28,7 +32,7 @@ from agents import (
 )
 from agents.scheduling import AlgorithmSettings
 from agents.sharing import DEFAULT_FORECAST, PREFERENCES, ForecastUse, Preference, SupplyRule, SupplySettings
-from broker import shown
+from broker import MAX_CHARACTERS, shown
 from broker.protocol import MAX_TIME_S
 from scenarios.events import (
     AddJobs,
@@ -51,6 +55,8 @@ NO_PUSHES_WITH_SHARES = (
     "'early' is expected, not 'late', with supply 'shared': no job is pushed out, because jobs share the production"
 )
 NO_STRATEGY_WITH_SHARES = "none is expected with supply 'shared', whose consumers have their own strategy"
+RESERVED = frozenset({MANAGER, GRID, SHARED, TIMELINE, "clock"})
+"""Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""
 MAX_NAME_LENGTH = 100
 """Maximum length of a scenario's name, characters."""
 MAX_DAYS = 3660
@@ -66,6 +72,29 @@ INTERVALS_S = (300, 600, 900, 1800, 3600)
 """Possible lengths of a community's settlement interval, seconds."""
 MOST_SEED = 2**63 - 1
 """The largest integer of SQLite, in which results are stored."""
+
+
+def free_id(taken: Iterable[str], wish: str) -> str:
+    """Return an id that is neither taken nor reserved: the wish itself, or with a number appended.
+
+    Args:
+        taken: Ids that exist.
+        wish: The wish; empty: any id.
+    """
+    used = {*taken, *RESERVED}
+    if wish and wish not in used:
+        return wish
+    number = 2 if wish else 1
+    while (id_ := _numbered(wish, number)) in used:
+        number += 1
+    return id_
+
+
+def _numbered(wish: str, number: int) -> str:
+    if not wish:
+        return str(number)
+    suffix = f"-{number}"
+    return wish[: MAX_CHARACTERS - len(suffix)].rstrip() + suffix
 
 
 @dataclass(frozen=True, slots=True)

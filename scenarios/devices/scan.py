@@ -16,6 +16,7 @@ from broker import character_problem
 from broker.protocol import topics
 from broker.transport import Broker, Delivery
 from scenarios.devices.adapters import ADAPTERS, MAX_LIST_BYTES
+from scenarios.scenario import free_id
 
 FILTERS = (
     "tasmota/discovery/+/config",
@@ -81,14 +82,12 @@ def entries_of(found: Iterable[FoundDevice], taken: Iterable[str] = ()) -> list[
 
     Args:
         found: The devices. Two bridges may have plugs of the same name.
-        taken: Ids that they must not have.
+        taken: Ids that exist.
     """
     used = set(taken)
     entries = []
     for device in found:
-        id_, number = device.id, 2
-        while id_ in used:
-            id_, number = f"{device.id}-{number}", number + 1
+        id_ = free_id(used, device.id)
         used.add(id_)
         entries.append(device.entry(id_))
     return entries

@@ -1,5 +1,4 @@
 from .build import (
-    RESERVED as RESERVED,
     JobIds as JobIds,
     build_scenario as build_scenario,
 )
@@ -106,7 +105,6 @@ __all__ = [
     "MAX_SPAN_S",
     "MAX_TIME_S",
     "MEASURED_SUFFIXES",
-    "RESERVED",
     "UNITS",
     "VERSION",
     "CommunityEntry",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from agents import GRID, MANAGER, SHARED, TIMELINE, CumulativeSeries, Device, House, Job, LoadProfile, Prediction
+from agents import CumulativeSeries, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import known_algorithms
 from agents.sharing import PREFERENCES
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
@@ -25,11 +25,8 @@ from scenarios.files.timeline import EventTargets, build_expectations, build_tim
 from scenarios.files.times import format_iso, offset_of, parse_start, reads_as_clock_time
 from scenarios.gateways import Gateway, mistakable_houses, mistakable_problem
 from scenarios.mistyped_names import suggest
-from scenarios.scenario import MAX_DAYS, Expectation, Fault, ProducerSeries, Scenario, sharing_problems
+from scenarios.scenario import MAX_DAYS, RESERVED, Expectation, Fault, ProducerSeries, Scenario, sharing_problems
 from scenarios.zone import Zone, zone_info
-
-RESERVED = frozenset({MANAGER, GRID, SHARED, TIMELINE, "clock"})
-"""Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""
 
 
 def build_scenario(

@@ -80,7 +80,8 @@ async def household_processes(
         # If the clock ended the run because of a failure, it reports the reason itself, in more detail.
         if error is not None and not isinstance(error, RunFailedError | RunSuspendedError):
             failures.append(error)
-            task.cancel(str(error))
+            if len(failures) == 1:  # another cancellation would interrupt the end of the run, and be taken for Ctrl-C
+                task.cancel(str(error))
 
     for process in processes:
         process.start()

@@ -90,22 +90,26 @@ def _is_present(host: str, log: Path) -> bool:
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_a_run_fails_at_once_if_one_of_its_processes_is_killed(tmp_path: Path) -> None:
-    """The error names the hosts of the process and the signal; no process remains."""
-    command = [sys.executable, "-m", "tui", "run", "street", "--processes", "2", "--pace", "60x"]
+@pytest.mark.parametrize("processes", [2, 3])
+def test_a_run_fails_at_once_if_its_other_processes_are_killed(tmp_path: Path, processes: int) -> None:
+    """The error names the hosts of one process and the signal; no process remains."""
+    command = [sys.executable, "-m", "tui", "run", "street", "--processes", str(processes), "--pace", "60x"]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         deadline_wall_s = time.monotonic() + PATIENCE_WALL_S
         log = tmp_path / "results"
-        while not any(_is_present("host-2", file) for file in log.glob("*.log.jsonl")):
+        others = [f"host-{number}" for number in range(2, processes + 1)]
+        while not any(all(_is_present(host, file) for host in others) for file in log.glob("*.log.jsonl")):
             assert time.monotonic() < deadline_wall_s
             assert running.poll() is None
             time.sleep(0.05)
-        (child,) = children_of(running.pid)
-        os.kill(child, signal.SIGKILL)
+        children = children_of(running.pid)
+        for child in children:
+            os.kill(child, signal.SIGKILL)
         _, errors = running.communicate(timeout=PATIENCE_WALL_S)
     assert running.returncode == 1
-    assert "the process of host-2 ended by signal 9 before the run did" in errors
+    assert any(f"the process of {host} ended by signal 9 before the run did" in errors for host in others)
     assert "Traceback" not in errors
-    assert not Path(f"/proc/{child}").exists()
+    assert len(children) == len(others)
+    assert not any(Path(f"/proc/{child}").exists() for child in children)

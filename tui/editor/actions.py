@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from textual.screen import ModalScreen
 
-from scenarios import APPLIANCES
+from scenarios import APPLIANCES, free_id
 from scenarios.files import MEASURED_SUFFIXES, KeyPath, Remedy, YamlValue
 from scenarios.importers import read_jobs
 from tui.editor import picker, tree_changes, tree_model
@@ -163,7 +163,7 @@ class FieldActions:
         profiles = tree_model.profiles(work.tree)
         name = file.stem
         if profiles.get(name) != entry:
-            name = tree_changes.free_id(profiles, name)
+            name = free_id(profiles, name)
         return name, entry
 
     async def _pick_device(self, ref: Ref) -> None:

@@ -15,7 +15,6 @@ from textual.widgets import Static
 from broker import BrokerUrlError, plural
 from broker.transport import Access, AccessOptions, MqttBroker, access_to, parse_url
 from scenarios.devices import FoundDevice, entries_of, scan_broker
-from scenarios.files import RESERVED
 from tui.editor import tree_changes, tree_model
 from tui.editor.actions import EditActions, NothingChosenError, User
 from tui.editor.dialogs import ChooseSeveral
@@ -156,7 +155,7 @@ def add_found(tree: Tree, house_ref: Ref, found: Sequence[FoundDevice]) -> Chang
         found: The devices.
     """
     count = len(at(tree, (*house_ref, "devices")) or [])
-    taken = tree_changes.device_ids(tree, at(tree, house_ref)) | tree_changes.gateway_ids(tree) | RESERVED
+    taken = tree_changes.device_ids(tree, at(tree, house_ref)) | tree_changes.gateway_ids(tree)
     entries = entries_of(found, taken)
     steps = tuple(Insert((*house_ref, "devices"), count + i, (entry,)) for i, entry in enumerate(entries))
     return Change(f"add {plural(len(entries), 'real device')}", steps, (*house_ref, "devices", count))

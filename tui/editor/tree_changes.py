@@ -7,26 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker import canonical, identifier_problem, plural, shown
-from scenarios import APPLIANCES, Appliance, whole_number_of
-from scenarios.files import RESERVED, KeyPath, YamlValue, format_after_start, format_iso
+from scenarios import APPLIANCES, RESERVED, Appliance, free_id, whole_number_of
+from scenarios.files import KeyPath, YamlValue, format_after_start, format_iso
 from scenarios.importers import InputJob
 from tui.editor import tree_model
 from tui.editor.edit_history import Change, Insert, Put, Remove, RemoveItems, Step
 from tui.editor.forms import RunStart, rename_in_community, set_community_value
 from tui.editor.scripts import duplicate_entry, set_script_value
 from tui.editor.tree_model import Ref, Tree, at, text
-
-
-def free_id(taken: Iterable[str], wish: str) -> str:
-    """Return an unused id: the wish itself, or with a number appended."""
-    used = {*taken, *RESERVED}
-    if wish and wish not in used:
-        return wish
-    stem = f"{wish}-" if wish else ""
-    number = 2 if wish else 1
-    while f"{stem}{number}" in used:
-        number += 1
-    return f"{stem}{number}"
 
 
 def house_ids(tree: Tree) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from broker.identifiers import MAX_CHARACTERS
 from broker.protocol.wire import Control
 from broker.security import Guard, write_guard
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
@@ -756,6 +757,22 @@ def test_devices_of_the_same_name_get_ids_that_differ() -> None:
         "adler/washer-3": ("zigbee2mqtt", "washer-3"),
         "adler/washer-4": ("zigbee2mqtt", "washer-4"),
     }
+
+
+LONG = MAX_CHARACTERS * "w"
+
+
+def test_devices_get_ids_that_a_scenario_takes() -> None:
+    """A producer cannot be called as the grid is, and a number makes no id too long."""
+    found = found_in(
+        {f"ssmic/r/devices/{name}/announce": b'{"type": "producer", "house": "adler"}' for name in ("grid", LONG)}
+    )
+    devices = "\n".join(block_lines({"devices": entries_of(found, {LONG})}, 4))
+    scenario = load_text(
+        f"version: 1\nname: s\nstart: 2026-06-21T00:00:00Z\nseed: 1\nhouses:\n  - id: adler\n{devices}\n", "scan", None
+    )
+    known = {device: gateway.id for device, gateway in scenario.gateways.items()}
+    assert known == {"grid-2": "grid", f"{LONG[:-2]}-2": LONG}
 
 
 def test_a_scan_finds_every_switch_of_a_device_that_has_several() -> None:

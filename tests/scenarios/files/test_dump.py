@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Device, House, Job
 from scenarios.errors import ScenarioError
-from scenarios.files.build import RESERVED, JobIds
+from scenarios.files.build import JobIds
 from scenarios.files.dump import natural_order, save_scenario, scalar, to_yaml
 from scenarios.files.scenario_from_text import load_text
 from scenarios.files.yaml_nodes import resolve
 from scenarios.load import load_scenario
 from scenarios.prices import MAX_EUR_PER_KWH, Tariff
-from scenarios.scenario import ProducerSeries, Scenario
+from scenarios.scenario import RESERVED, ProducerSeries, Scenario
 from tests.identifiers import valid_ids
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)

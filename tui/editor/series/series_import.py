@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scenarios import Zone, zone_info
+from scenarios import Zone, free_id, zone_info
 from scenarios.files import Document
 from tui.editor import picker, tree_changes, tree_model
 from tui.editor.actions import FieldActions, User
@@ -51,7 +51,7 @@ class SeriesImport:
             return
         kind, _, place = picked.partition(":")
         if kind == _RUN:
-            name = tree_changes.free_id(tree_model.profiles(tree), path.stem)
+            name = free_id(tree_model.profiles(tree), path.stem)
             steps = tuple(tree_changes.profile_steps(tree, name, entry))
             self._session.apply(lambda _: Change(f"load profile {name}", steps, ("load_profiles", name)))
             return
