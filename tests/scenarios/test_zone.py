@@ -69,6 +69,9 @@ def test_days_are_counted_by_the_clocks_of_the_zone() -> None:
     noon_s = int(datetime(2026, 10, 24, 12, tzinfo=zone.tzinfo).timestamp())
     hours = {24: 0, 25: 1, 48: 1, 49: 2, -23: -1, -24: -1, -25: -2, 0: 0, -1: -1}
     assert {after: zone.full_days(noon_s, noon_s + 3600 * after) for after in hours} == hours
+    spring_s = int(datetime(2026, 3, 28, 12, tzinfo=zone.tzinfo).timestamp())
+    shorter = {22: 0, 23: 1, 46: 1, 47: 2, -24: -1}
+    assert {after: zone.full_days(spring_s, spring_s + 3600 * after) for after in shorter} == shorter
     assert {after: Zone().full_days(0, 3600 * after) for after in (23, 24, 47, 48)} == {23: 0, 24: 1, 47: 1, 48: 2}
 
 

@@ -66,7 +66,8 @@ def test_what_a_host_has_sent_for_later_steps_can_be_dropped() -> None:
     buffer = ReorderBuffer()
     for step in (3, 4, 5):
         buffer.add("gone", envelope("g", step, step=step))
-        buffer.add("other", envelope("o", step, step=step))
+        if step < 5:
+            buffer.add("other", envelope("o", step, step=step))
     buffer.drop_from(4, "gone")
     left = [buffer.pop(SendingMoment(step, 60, step), {"gone": 1, "other": 1}) for step in (3, 4, 5)]
-    assert [[e.sender for e in messages] for messages in left] == [["g", "o"], ["o"], ["o"]]
+    assert [[e.sender for e in messages] for messages in left] == [["g", "o"], ["o"], []]
