@@ -16,6 +16,7 @@ from agents.job_sequencing import (
     largest_sequence,
     latest_starts_s,
     open_starts,
+    overlap,
 )
 from agents.model import covers
 
@@ -161,6 +162,15 @@ def test_a_hundred_identical_jobs_take_little_effort() -> None:
     assert open_starts(jobs[0], jobs[1:]) == tuple((h * HOUR_S, h * HOUR_S) for h in range(100))
     assert can_run_in_sequence(jobs)
     assert not can_run_in_sequence([*jobs, PendingRun("more", 0, 99 * HOUR_S, HOUR_S)])
+
+
+def test_jobs_that_touch_do_not_overlap() -> None:
+    """A job ends before its last second, in which the next one may begin."""
+    between = [(100, 200)]
+    assert not overlap(40, 100, between)
+    assert not overlap(200, 260, between)
+    assert overlap(40, 101, between)
+    assert overlap(199, 260, between)
 
 
 def test_a_start_is_covered_only_by_its_interval() -> None:

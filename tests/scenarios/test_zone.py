@@ -61,3 +61,24 @@ def test_a_zone_knows_when_its_offset_changes() -> None:
     berlin = Zone(7200, "Europe/Berlin")
     assert berlin.utc_offsets(midnight_s, midnight_s + 90_000) == [(midnight_s, 7200), (midnight_s + 10_800, 3600)]
     assert Zone(20_700).utc_offsets(midnight_s, midnight_s + 90_000) == [(midnight_s, 20_700)]
+
+
+def test_days_are_counted_by_the_clocks_of_the_zone() -> None:
+    """Of noon before the clocks go back, a day has passed at noon after that, 25 hours later."""
+    zone = Zone(7200, "Europe/Berlin")
+    noon_s = int(datetime(2026, 10, 24, 12, tzinfo=zone.tzinfo).timestamp())
+    hours = {24: 0, 25: 1, 48: 1, 49: 2, -23: -1, -24: -1, -25: -2, 0: 0, -1: -1}
+    assert {after: zone.full_days(noon_s, noon_s + 3600 * after) for after in hours} == hours
+    spring_s = int(datetime(2026, 3, 28, 12, tzinfo=zone.tzinfo).timestamp())
+    shorter = {22: 0, 23: 1, 46: 1, 47: 2, -24: -1}
+    assert {after: zone.full_days(spring_s, spring_s + 3600 * after) for after in shorter} == shorter
+    assert {after: Zone().full_days(0, 3600 * after) for after in (23, 24, 47, 48)} == {23: 0, 24: 1, 47: 1, 48: 2}
+
+
+@pytest.mark.parametrize(("day", "hours"), [(24, 12.0), (25, 13.0), (26, 12.0)])
+def test_a_day_begins_at_midnight_by_the_clocks_of_the_zone(day: int, hours: float) -> None:
+    """To the second, also where the clocks go back between midnight and the time asked for."""
+    zone = Zone(7200, "Europe/Berlin")
+    noon_s = int(datetime(2026, 10, day, 12, tzinfo=zone.tzinfo).timestamp())
+    assert zone.midnight_s(noon_s + 59) == noon_s - hours * 3600
+    assert zone.iso(zone.midnight_s(noon_s)).startswith(f"2026-10-{day}T00:00:00+0")

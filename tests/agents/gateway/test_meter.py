@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from agents.gateway.counter_unit import CounterUnit, is_thousandth
 from agents.gateway.device_rules import MeterRules
 from agents.gateway.meter import Meter
 
@@ -235,6 +236,27 @@ def test_a_counter_whose_device_is_not_known_may_count_1000_times_as_much() -> N
     assert not meter.take(0, None, 10.0)
     assert not meter.take(600, None, 10_000.0)
     assert meter.energy_wh == 9_990.0
+
+
+def test_one_wrong_reading_does_not_show_another_unit() -> None:
+    """Of the rises of a counter, the largest one does not count."""
+    unit = CounterUnit()
+    readings_wh = (0.0, 0.4, 0.8, 2_000.8, 2_001.2)
+    for minute, counter_wh in enumerate(readings_wh):
+        power_wh = 0.4 * minute
+        assert not unit.take(60 * minute, counter_wh, power_wh, power_wh, most_w=2_000.0, is_fresh=True)
+    assert not unit.is_wrong
+
+
+@pytest.mark.parametrize(
+    ("counted_wh", "planned_wh", "expected"),
+    [(0.9, 1_000.0, True), (3.0, 1_000.0, False), (0.0, 1_000.0, False), (0.05, 50.0, False)],
+)
+def test_a_job_that_has_drawn_a_thousandth_was_counted_in_kwh(
+    counted_wh: float, planned_wh: float, *, expected: bool
+) -> None:
+    """Nothing is said of jobs of little energy, nor of one that has drawn nothing."""
+    assert is_thousandth(counted_wh, planned_wh) == expected
 
 
 def test_a_device_that_is_offline_twice_is_counted_in_between() -> None:

@@ -43,3 +43,31 @@ def test_one_number_stands_for_one_message() -> None:
     assert not buffer.add("a", envelope("a1", 0))
     with pytest.raises(ContradictionError, match="has sent another message with number 0"):
         buffer.add("a", envelope("a1", 0, n=1))
+
+
+def test_room_is_made_by_messages_of_earlier_steps_of_the_same_host() -> None:
+    """Those of other hosts stay, and so do those of later steps."""
+    buffer = ReorderBuffer(most_messages=2)
+    for step in (3, 4):
+        buffer.add("many", envelope("m", step, step=step))
+        buffer.add("other", envelope("o", step, step=step))
+    buffer.add("many", envelope("m", 5, step=5))
+    buffer.add("many", envelope("m", 6, step=5))
+    both = {"many": 2, "other": 1}
+    assert buffer.missing(SendingMoment(3, 60, 3), both) == ["many"]
+    assert buffer.missing(SendingMoment(4, 60, 4), both) == ["many"]
+    assert buffer.missing(SendingMoment(5, 60, 5), both) == ["other"]
+    with pytest.raises(ProtocolError, match="more than 2 messages"):
+        buffer.add("many", envelope("m", 2, step=2))
+
+
+def test_what_a_host_has_sent_for_later_steps_can_be_dropped() -> None:
+    """Those of other hosts stay, and so do those of earlier steps."""
+    buffer = ReorderBuffer()
+    for step in (3, 4, 5):
+        buffer.add("gone", envelope("g", step, step=step))
+        if step < 5:
+            buffer.add("other", envelope("o", step, step=step))
+    buffer.drop_from(4, "gone")
+    left = [buffer.pop(SendingMoment(step, 60, step), {"gone": 1, "other": 1}) for step in (3, 4, 5)]
+    assert [[e.sender for e in messages] for messages in left] == [["g", "o"], ["o"], []]

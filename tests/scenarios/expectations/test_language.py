@@ -33,6 +33,7 @@ def value_of(name: Name) -> Value:
         ("job(\"wash\").producer != 'roof' or (jobs + 1) / 2 == 3", True),
         ("bill_eur < 3", False),
         ("-jobs < 0 and true", True),
+        ("12:30 == 45000 s", True),
         ("0.1 + 0.2 == 0.3", True),
         ("0.1 + 0.2 != 0.3", False),
         ("0.1 + 0.2 <= 0.3", True),
