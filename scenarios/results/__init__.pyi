@@ -30,6 +30,7 @@ from .contract_rows import (
 )
 from .export import (
     FORMATS as FORMATS,
+    CsvRows as CsvRows,
     Format as Format,
     export_bills as export_bills,
     export_results as export_results,
@@ -117,6 +118,7 @@ __all__ = [
     "AveragePowerProfile",
     "BillRow",
     "ContractRow",
+    "CsvRows",
     "DroppedHost",
     "EndState",
     "Format",

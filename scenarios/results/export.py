@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Literal, TextIO, cast, get_args, get_type_hints
 
 import numpy as np
 
@@ -338,6 +338,24 @@ _FORMULA = r"^(?=[=+\-@\t\r])"
 """The beginning of a cell that a spreadsheet takes for a formula, which can send what other cells contain elsewhere."""
 
 
+class CsvRows:
+    """Writes rows of CSV that end in a line feed, and in which carriage returns are quoted, to a text file.
+
+    The csv module quotes only the characters that end its rows, and most readers take a carriage return for the end of
+    a row unless it is quoted. So the module gets both characters for an end, and only one of them is written.
+    """
+
+    lineterminator = "\r\n"
+    """How the csv module, which writes row by row, is to end each of them."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        """Write what the csv module takes for a row, ended in our way."""
+        return self._file.write(row.removesuffix(self.lineterminator) + "\n")
+
+
 def write_csv(table: ExportTable, path: Path) -> None:
     """Write a table as CSV with a header, comma-separated, UTF-8; unknown values are empty cells.
 
@@ -349,7 +367,8 @@ def write_csv(table: ExportTable, path: Path) -> None:
         for n, frame in enumerate(_frames(table)):
             for name in free_texts:
                 frame[name] = frame[name].str.replace(_FORMULA, "'", regex=True)
-            frame.to_csv(file, index=False, header=n == 0, lineterminator="\n", date_format=_ISO)
+            rows, end = cast("TextIO", CsvRows(file)), CsvRows.lineterminator  # of which pandas only calls `write`
+            frame.to_csv(rows, index=False, header=n == 0, lineterminator=end, date_format=_ISO)
 
 
 def write_json(table: ExportTable, path: Path) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from scenarios.metrics import paired_differences, sample_statistics
-from scenarios.results import refuse_existing, require_parquet, whole_files
+from scenarios.results import CsvRows, refuse_existing, require_parquet, whole_files
 from scenarios.sweep.one_run import FIGURES
 from scenarios.sweep.plan import request_json
 from scenarios.sweep.results_file import SweepResults, pairs_of, summarize
@@ -95,11 +94,10 @@ def export_sweep(
 
 
 def _write_csv(table: SweepTable, path: Path) -> None:
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(table[0])
-    rows.writerows(table[1])
-    path.write_text(out.getvalue(), encoding="utf-8", newline="")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(CsvRows(file), lineterminator=CsvRows.lineterminator)
+        rows.writerow(table[0])
+        rows.writerows(table[1])
 
 
 def _write_json(table: SweepTable, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
@@ -154,6 +155,27 @@ def refuse_without(ctx: typer.Context, parameter: str, needed: str, *, is_there:
     if not is_there and given(ctx, parameter):
         option = next(known.opts[0] for known in ctx.command.params if known.name == parameter)
         raise typer.BadParameter(f"requires {needed}", param_hint=option)
+
+
+def refuse_shared_files(*, read: Sequence[str | Path], written: Sequence[tuple[str, Path | None]]) -> None:
+    """Refuse to write a file that the command reads, or that it also writes for another option: one would be lost.
+
+    Args:
+        read: What the command reads; names that are no files do not matter.
+        written: Options or arguments with the files that they name; None: not given.
+
+    Raises:
+        typer.BadParameter: Two of them are the same file.
+    """
+    named = {os.path.realpath(file): "is read by this command" for file in read if Path(file).is_file()}
+    for option, file in written:
+        # Devices, such as /dev/null, keep nothing that could be lost.
+        if file is None or (file.exists() and not file.is_file()):
+            continue
+        real = os.path.realpath(file)
+        if real in named:
+            raise typer.BadParameter(f"{file} {named[real]}; name another file", param_hint=option)
+        named[real] = f"is also the file of {option}"
 
 
 def refuse_before_subcommand(ctx: typer.Context) -> None:

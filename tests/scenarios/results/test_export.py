@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -100,6 +101,25 @@ def test_only_csv_disarms_texts_that_a_spreadsheet_would_take_for_formulas(tmp_p
     assert {row["reason"] for row in read_csv(tmp_path / "csv" / "history.csv")} == {"'+49"}
     plain = json.loads((tmp_path / "json" / "contracts.json").read_text(encoding="utf-8"))
     assert {row["source_id"] for row in plain} == {"=1+1", "-2"}
+
+
+def test_a_carriage_return_in_a_text_does_not_end_the_row(tmp_path: Path) -> None:
+    """It was not quoted, and pandas and spreadsheets read the rest of the row as a row of its own."""
+    wash = job("wash", "a", load((0, 0), (3600, 500)))
+    scenario = neighbourhood({"a": {}}, [wash])
+    path = create_results(SimulationSpec(scenario, "insertion", seeds=(1,), broker="memory"), folder=tmp_path)
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        entry = agreed(contract(wash, GRID, 0))
+        event = entry.history[0].model_copy(update={"reason": "no sun\rno power"})
+        writer.entry(entry.model_copy(update={"history": (event,)}))
+        writer.finish(RecordedEnd("done", START_S + 7200))
+    with ResultsReader(path) as results:
+        export_results(results, "csv", tmp_path / "csv")
+
+    history = pd.read_csv(tmp_path / "csv" / "history.csv")
+    assert history["reason"].tolist() == ["no sun\rno power"]
+    assert history["run"].tolist() == [1]
+    assert b"\r\n" not in (tmp_path / "csv" / "history.csv").read_bytes()
 
 
 def test_minutes_add_up_to_the_figures(results_file: Path, tmp_path: Path) -> None:

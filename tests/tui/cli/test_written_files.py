@@ -86,3 +86,40 @@ def test_a_run_that_cannot_begin_changes_no_scores(ssmic: Ssmic, tmp_path: Path)
         assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == kept
     assert ssmic(*clock, "--out", "kept/r.sqlite", "--scores", "new/scores.json").code != 0
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("run small.yaml --bus memory --junit small.yaml", "small.yaml is read by this command"),
+        ("run small.yaml --bus memory --scores ./small.yaml --reset-scores", "small.yaml is read by this command"),
+        ("run small.yaml --bus memory --out new --junit new", "new is also the file of --out"),
+        ("run small.yaml --bus memory --out new --scores linked/new", "linked/new is also the file of --out"),
+        ("run small.yaml --bus memory --junit new.csv --to new.csv", "new.csv is also the file of --junit"),
+        ("lab small.yaml --junit small.yaml", "small.yaml is read by this command"),
+        ("lab small.yaml --out new --junit new", "new is also the file of --out"),
+        (
+            "clock small.yaml --broker mqtt://127.0.0.1:1 --out new --scores new --reset-scores",
+            "new is also the file of --out",
+        ),
+        ("sweep small.yaml --seeds 1 --out new.csv --to new.csv", "new.csv is also the file of --out"),
+        ("replay done.sqlite --record done.sqlite", "done.sqlite is read by this command"),
+        ("results report done.sqlite --to done.sqlite --force", "done.sqlite is read by this command"),
+        ("results scenario done.sqlite done.sqlite --force", "done.sqlite is read by this command"),
+        ("results figure done.svg --to done.svg --force", "done.svg is read by this command"),
+        ("results compare done.svg done.sqlite --to done.svg --force", "done.svg is read by this command"),
+    ],
+)
+def test_no_file_is_lost_to_another_output(ssmic: Ssmic, small: Path, arguments: str, reason: str) -> None:
+    """A JUnit report took the place of the results or of the scenario, and a report that of the results it showed."""
+    folder = small.parent
+    (folder / "linked").symlink_to(folder)
+    for name in ("done.sqlite", "done.svg"):
+        (folder / name).write_text("the results of a week", encoding="utf-8")
+    kept = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    ended = ssmic(*arguments.split())
+
+    assert ended.code == 2, ended.err
+    assert f"{reason}; name another file" in " ".join(ended.err.split()), ended.err
+    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == kept

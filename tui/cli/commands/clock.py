@@ -36,6 +36,7 @@ from tui.cli.options import (
     SupplyOptions,
     chosen_values,
     given,
+    refuse_shared_files,
     takes_groups,
 )
 from tui.exit_codes import code_for_supervisor, print_notes
@@ -163,6 +164,7 @@ def clock(
     )
     from tui.logs import configure_logs, log_file_of
 
+    refuse_shared_files(read=(scenario,), written=(("--out", out), ("--scores", scores)))
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)

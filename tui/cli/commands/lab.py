@@ -25,6 +25,7 @@ from tui.cli.options import (
     SetVariables,
     chosen_values,
     given,
+    refuse_shared_files,
     refuse_without,
     takes_groups,
 )
@@ -155,6 +156,8 @@ def lab(
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
     for written in filter(None, (out or DEFAULT_FOLDER / "lab", junit)):
         check_writable(written)  # the lab writes them when it has ended
+    read = (scenario,) if faults is None else (scenario, faults)
+    refuse_shared_files(read=read, written=(("--out", out), ("--junit", junit)))
     configure_logs(log_level or ctx.obj)
     access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     expectations = [FigureExpectation.parse(text) for text in expect or ()]

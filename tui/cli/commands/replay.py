@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from broker import plural
-from tui.cli.options import AsJson
+from tui.cli.options import AsJson, refuse_shared_files
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def replay(
     for written in filter(None, (out, record)):
         check_writable(written)
     recorded = named_results(file)
+    refuse_shared_files(read=(recorded,), written=(("--out", out), ("--record", record)))
     recording = read_recording(recorded)
 
     reading, results_file, ledger_sha256 = run_until_interrupted(_repeated(recording, out, hosts))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import AsJson, CompareTo, refuse_without
+from tui.cli.options import AsJson, CompareTo, refuse_shared_files, refuse_without
 from tui.exit_codes import complain, print_notes
 from tui.safe_output import echo
 
@@ -335,7 +335,9 @@ def compare(
     targets = to or []
     refuse_without(ctx, "force", "--to FILE", is_there=bool(targets))
     check_files(targets, overwrite=force)
-    comparison = compare_simulations([named_results(file) for file in files], 60 * interval)
+    paths = [named_results(file) for file in files]
+    refuse_shared_files(read=paths, written=[("--to", target) for target in targets])
+    comparison = compare_simulations(paths, 60 * interval)
     if as_json:
         print_json(comparison_json(comparison))
     else:
@@ -363,6 +365,7 @@ def scenario_of_results(
     path = named_results(file)
     if is_sweep_file(path):
         raise typer.BadParameter(f"{path} holds a sweep, which keeps no scenario", param_hint="FILE")
+    refuse_shared_files(read=(path,), written=(("TARGET.yaml", target),))
     refuse_existing(target, overwrite=force)
     with ResultsReader(path) as results:
         save_scenario(results.scenario, target)
@@ -426,6 +429,7 @@ def report(
     from scenarios.results.report import write_report
 
     paths = list(dict.fromkeys(named_results(file) for file in files))
+    refuse_shared_files(read=paths, written=(("--to", to),))
     if any(is_sweep_file(path) for path in paths):
         if len(paths) > 1:
             raise typer.BadParameter("a sweep has a report of its own; name one file", param_hint="FILE")
@@ -478,6 +482,7 @@ def figure(
     from scenarios.results import is_sweep_file, named_results
 
     paths = [named_results(file) for file in files]
+    refuse_shared_files(read=paths, written=(("--to", to),))
     compares = kind == "comparison" or (kind is None and (len(set(paths)) > 1 or is_sweep_file(paths[0])))
     for option, number in (("--run", run), ("--day", day)):
         if number != 1 and (compares or (option == "--day" and kind == "gantt")):

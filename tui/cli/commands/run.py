@@ -30,6 +30,7 @@ from tui.cli.options import (
     chosen_values,
     given,
     parse_id,
+    refuse_shared_files,
     refuse_without,
     takes_groups,
 )
@@ -290,6 +291,8 @@ def run(
     check_files(targets, overwrite=force)
     for written in filter(None, (out, junit, record)):
         check_writable(written)
+    outputs = (("--out", out), ("--record", record), ("--junit", junit), ("--scores", scores))
+    refuse_shared_files(read=(scenario,), written=(*outputs, *(("--to", file) for file in targets)))
     access = chosen_access(broker, login.access, on_command_line=given(ctx, "broker"))
     refuse_without(ctx, "keep", "--broker URL: a private broker ends with the run", is_there=access is not None)
     level = log_level or ctx.obj

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from broker import inode_of
-from tui.cli.options import AllowOutside, AsJson, CompareTo, ScenarioArgument, refuse_without
+from tui.cli.options import AllowOutside, AsJson, CompareTo, ScenarioArgument, refuse_shared_files, refuse_without
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ def sweep(
     if workers is not None and dask not in {None, "local"}:
         raise typer.BadParameter("cannot be combined with --dask URL: the cluster has its own", param_hint="--workers")
     check_files(targets, overwrite=force)
+    refuse_shared_files(read=(scenario,), written=(("--out", out), *(("--to", file) for file in targets)))
     configure_logs(log_level or ctx.obj)
     request = SweepRequest(
         scenario,
