@@ -33,6 +33,16 @@ def test_the_roster_omits_dropped_hosts() -> None:
     assert set(members.roster.hosts) == {"manager"}
 
 
+def test_the_parts_of_a_setup_may_be_in_any_order() -> None:
+    """The refusal of a household in another language said that its settings were unknown."""
+    members = Membership({"adler": ("pv",)}, {"adler": "seed:1 jobs:#a patient:yes"})
+    there = Announcement(host="adler", session="1", agents=("pv",), setup="seed:2 jobs:#b patient:yes", state="there")
+    members.register("adler", there)
+    assert members.roster.refused["1"]["adler"] == "its settings differ from the clock's: other jobs, seed '2', not '1'"
+    members.register("adler", there.model_copy(update={"session": "2", "setup": "jobs:#a patient:yes seed:1"}))
+    assert members.missing == ()
+
+
 def test_the_roster_states_the_display_offset_of_times() -> None:
     """A watcher needs no scenario for it; the roster of an older clock means UTC."""
     members = Membership({"adler": ("pv",)}, utc_offset_s=7200)
