@@ -72,6 +72,13 @@ def find_time_column(table: Table, wanted: str | int | None, *, is_run: bool) ->
     """
     if wanted is not None:
         return table.named(wanted)
+    key = "time column", is_run
+    if key not in table.derived:  # it is the same for all devices that have a column in the table
+        table.derived[key] = _time_column(table, is_run=is_run)
+    return cast("int", table.derived[key])
+
+
+def _time_column(table: Table, *, is_run: bool) -> int:
     samples = [next(iter(table.cells(i, LOOKED_AT)), None) for i in range(len(table.columns))]
     moments = [i for i, cell in enumerate(samples) if not is_number(cell) and _is_time(cell)]
     if not table.has_header:

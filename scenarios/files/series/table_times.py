@@ -69,8 +69,6 @@ _END_OR_OFFSET = re.compile(r"(.*[ T](\d{1,2}:\d\d)(?::\d\d)?)-(\d\d:\d\d)(?::\d
 _OTHER_CLOCK = re.compile(r"(?<=\d[ T])(\d{1,2})[.h:](\d\d)(?:[.:](\d\d))?(?: Uhr)?")
 """A time of day behind a date, as in Finland and Italy (`10.00`), France (`10h00`) and Germany (`10:00 Uhr`)."""
 _ZONE_BEHIND_OFFSET = re.compile(r"(Z|[+-]\d\d:\d\d)\[[A-Za-z_/]+\]")
-_SUMMER_TIME = re.compile(r"(?<=\d) DST")
-"""What FusionSolar puts behind times of the clock in summer."""
 _ZONE_OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)")
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's numbers have no zone
 _EXCEL_DAYS = (20_000, 80_000)
@@ -132,7 +130,9 @@ def is_date_only(cell: object) -> bool:
     """Return whether a cell holds a date without a time of day."""
     if isinstance(cell, datetime):
         return False
-    return isinstance(cell, date) or (isinstance(cell, str) and ":" not in _with_colons(cell) and has_moment(cell))
+    return isinstance(cell, date) or (
+        isinstance(cell, str) and ":" not in cell and ":" not in _with_colons(cell) and has_moment(cell)
+    )
 
 
 def has_moment(cell: object) -> bool:
@@ -155,7 +155,7 @@ def moment(cell: object, order: DateOrder = "day") -> datetime | None:
         return None
     text = beginning(cell.strip())
     try:
-        if (found := _iso(text)) is not None:
+        if (found := _iso(text) or _written(text, order)) is not None:
             return found
         text = beginning(_with_colons(cell.strip()))
         return _iso(text) or _written(text, order)
@@ -183,7 +183,7 @@ def _iso(text: str) -> datetime | None:
 
 def _written(text: str, order: DateOrder) -> datetime | None:
     zone: tzinfo | None = None
-    text = _SUMMER_TIME.sub("", text)
+    text = text.removesuffix(" DST")  # what FusionSolar puts behind times of the clock in summer
     named, offset = _NAMED_OFFSET.fullmatch(text), _OFFSET.fullmatch(text)
     if named is not None:
         text, zone = named[1].rstrip(), timezone(timedelta(hours=_HOURS[(named[2] or named[3]).lower()]))
