@@ -66,6 +66,11 @@ class ObservedProducer:
         """Its score according to the observed messages, computed as the manager does; the lowest is asked first."""
         return self.first_score + self.declined + self.left_out - self.accepted
 
+    @property
+    def is_score_known(self) -> bool:
+        """Whether all its contracts have been observed; those from before the monitor joined changed its score too."""
+        return len(self.contracts) <= self.accepted
+
     def learn(self, prediction: Prediction) -> None:
         """Add a new prediction; one that is known already changes nothing."""
         if self.issued_s is not None and prediction.issued_s <= self.issued_s:

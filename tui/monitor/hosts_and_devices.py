@@ -153,7 +153,8 @@ def _device(
     producer = watched.producers.get(agent)
     if producer is not None:
         count = plural(len(producer.contracts), "contract")
-        return HostRow(agent, name, ("☼ producer", "warn"), f"{count}, score {producer.score}", "")
+        score = producer.score if producer.is_score_known else "unknown"
+        return HostRow(agent, name, ("☼ producer", "warn"), f"{count}, score {score}", "")
     return _consumer(agent, name, jobs, now_s, zone)
 
 

@@ -13,7 +13,7 @@ from broker import plural
 from scenarios import Zone
 from scenarios.monitor import ObservedProducer, ObservedRun
 from tui.monitor.pane import Pane, amount
-from tui.widgets import COMMITTED, FORECAST, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
+from tui.widgets import COMMITTED, FORECAST, Cell, Chart, Column, PlainText, TimeAxis, VirtualTable, drawn
 
 _BINS = 288
 
@@ -66,12 +66,14 @@ class ProducerRow:
         return max(0.0, self.forecast_wh - self.committed_wh)
 
 
+def _score(producer: ObservedProducer) -> Cell:
+    return (str(producer.score), "strong") if producer.is_score_known else ("?", "muted")
+
+
 _COLUMNS: tuple[Column[ProducerRow], ...] = (
     Column("producer", lambda row: row.producer.id, is_id=True, most=40),
     Column("house", lambda row: row.producer.house, 12, wide=18, from_width=100),
-    Column(
-        "score", lambda row: (str(row.producer.score), "strong"), 6, right=True, sort=lambda row: row.producer.score
-    ),
+    Column("score", lambda row: _score(row.producer), 6, right=True, sort=lambda row: row.producer.score),
     Column(
         "✓ yes", lambda row: (str(row.producer.accepted), "ok"), 5, right=True, sort=lambda row: row.producer.accepted
     ),
@@ -232,7 +234,7 @@ class ProducersPane(Pane):
 
 _GLANCE_COLUMNS: tuple[Column[ObservedProducer], ...] = (
     Column("producer", lambda producer: producer.id, is_id=True),
-    Column("score", lambda producer: (str(producer.score), "strong"), 5, right=True),
+    Column("score", _score, 5, right=True),
     Column("✓ yes", lambda producer: (str(producer.accepted), "ok"), 5, right=True),
     Column("✗ no", lambda producer: (str(producer.declined), "bad"), 5, right=True),
 )

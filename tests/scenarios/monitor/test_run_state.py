@@ -104,6 +104,7 @@ def test_scores_are_those_of_the_manager(recorded: tuple[RunOutcome, list[Delive
     state = watched(heard, from_the_start=True)
 
     assert {p.id: p.score for p in state.producers.values()} == dict(outcome.scores)
+    assert all(p.is_score_known for p in state.producers.values())
 
 
 def test_duplicates_count_once(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
@@ -120,6 +121,7 @@ def test_duplicates_count_once(recorded: tuple[RunOutcome, list[Delivery]]) -> N
     assert state.lines.total == outcome.messages
     assert len(doubled) > len(heard)
     assert {p.id: p.score for p in state.producers.values()} == dict(outcome.scores)
+    assert all(p.is_score_known for p in state.producers.values())
 
 
 def test_a_gap_is_counted(recorded: tuple[RunOutcome, list[Delivery]]) -> None:

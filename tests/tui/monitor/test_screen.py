@@ -310,9 +310,11 @@ def test_what_a_producer_committed_before_it_was_watched_is_a_bound(street: Scen
     run.producers["pv-adler"].learn(prediction)
     row = ProducerRow(run.producers["pv-adler"], run, (start_s, start_s + 86_400))
     assert (row.committed, row.remaining) == ("≥ 0 Wh", "≤ 35.34 kWh")
-    there = Announcement(host="brandt", session="s", agents=("brandt/washer",), state="there")
+    there = Announcement(host="brandt", session="s", agents=("brandt/washer", "pv-adler"), state="there")
     run.take(topics.host("run", there.host), there.encoded())
-    assert HostRows(run, UTC)[1].state == ("· unknown", "muted")  # it was called idle, and may run the job
+    _, washer, roof = HostRows(run, UTC)
+    assert washer.state == ("· unknown", "muted")  # it was called idle, and may run the job
+    assert roof.detail == "1 contract, score unknown"  # that of a new producer was shown
     for producer in run.producers.values():
         producer.contracts.clear()
     row = ProducerRow(run.producers["pv-adler"], run, (start_s, start_s + 86_400))
