@@ -156,16 +156,17 @@ class AgentCoroutines:
             await coroutine
         except asyncio.CancelledError as error:
             # Matters only if a plug-in has done it, and not the host: what the others wait for would never come.
-            self._fail(CoroutineCancelledError() if _is_cancelling() else error)
+            self.fail_with(CoroutineCancelledError() if _is_cancelling() else error)
             raise
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
-            self._fail(error)
+            self.fail_with(error)
         finally:
             self._mark_blocked()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail_with(self, error: BaseException) -> None:
+        """Take an error for the agent's failure."""
         self.failure = error
         self._note_blocked()
 
