@@ -446,7 +446,10 @@ class Agent(Generic[MessageT]):
         for asked in self._replies.values():
             if asked.to in self._lost:
                 self._answer(asked, AgentLostError(f"agent {asked.to!r} is lost"))
-        self.on_lost(frozenset(agents))
+        try:
+            self.on_lost(frozenset(agents))
+        except Exception as error:  # noqa: BLE001 - reported to the clock, as what its coroutines raise is
+            self.coroutines.fail_with(error)
 
     @property
     def is_asking(self) -> bool:

@@ -35,7 +35,8 @@ class AgentCoroutines:
     """The coroutines of one agent, with the timers that they have set.
 
     A plug-in may also have asyncio make tasks. They are not coroutines of the agent, and nothing waits for them; but
-    what one of them raises is the agent's failure, unless the agent has caught it by the end of the round.
+    they end with the agent, and what one of them raises is the agent's failure, unless the agent has caught it by the
+    end of the round.
     """
 
     __slots__ = (
@@ -100,6 +101,9 @@ class AgentCoroutines:
             raise
         finally:
             self._tasks = None
+            for task in self._tasks_of_asyncio:
+                task.cancel()
+            self._tasks_of_asyncio.clear()
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> bool:
         """Start another coroutine; return False if the agent is not running.
@@ -152,16 +156,17 @@ class AgentCoroutines:
             await coroutine
         except asyncio.CancelledError as error:
             # Matters only if a plug-in has done it, and not the host: what the others wait for would never come.
-            self._fail(CoroutineCancelledError() if _is_cancelling() else error)
+            self.fail_with(CoroutineCancelledError() if _is_cancelling() else error)
             raise
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
-            self._fail(error)
+            self.fail_with(error)
         finally:
             self._mark_blocked()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail_with(self, error: BaseException) -> None:
+        """Take an error for the agent's failure."""
         self.failure = error
         self._note_blocked()
 

@@ -18,7 +18,7 @@ from agents.model import MANAGER
 from agents.plugins import AGENTS, SCHEDULERS, load_plugin, plugins
 from agents.ranking import NEGOTIATIONS, RANKINGS, NegotiationSettings, ranking_for
 from agents.scheduling import AlgorithmSettings
-from broker.errors import AgentFailedError, PluginError, SsmicError
+from broker.errors import AgentFailedError, HostRefusedError, PluginError, SsmicError
 from broker.protocol.retry_timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.events import SwitchStrategy, TimelineEvent
@@ -546,6 +546,11 @@ class RunsNothing(Consumer):
         pass
 
 
+class Mourns(Consumer):
+    def on_lost(self, agents):
+        raise LookupError(f"where are {len(agents)} agents?")
+
+
 class SaysNothing(Consumer):
     async def run(self):
         self.publish("one", None)
@@ -745,7 +750,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have plug-ins installed that fail, or return what they must not; one has the name of another package's."""
     (tmp_path / "faulty_plugin.py").write_text(FAULTY)
     groups = {group: [*names] for group, names in FAULTS.items()}
-    groups[AGENTS] += ["Unborn", "NeedsMore", "CatchesTask"]
+    groups[AGENTS] += ["Unborn", "NeedsMore", "CatchesTask", "Mourns"]
     groups[RANKINGS] += ["Shapeless"]
     groups[SCHEDULERS] += ["Twice", "Unsettled", "Unready", "Stillborn"]
     for package, provided in (("faulty-plugin", groups), ("other", {SCHEDULERS: ["Twice"]})):
@@ -791,6 +796,26 @@ def test_a_plugin_that_fails_during_a_run_is_named_in_one_line(group: str, name:
         run_with(group, name)
     expected = rf"agent '\S+' on host '\S+' failed: plug-in '{name}' \(faulty_plugin:{name}\){problem}.*"
     assert re.fullmatch(expected, str(caught.value)), caught.value
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_strategy_that_fails_when_a_household_is_lost_is_named() -> None:
+    """Its household leaves the run in order, as after any other failure; its process ended in the middle of a round."""
+    poor = forecast(sun((0, 0.0), (3600, 900.0)))
+    jobs = [job("one", "a", load((0, 0.0), (300, 30.0)), (300, 1200))]
+    scenario = replace(neighbourhood({"a": {"pv": poor}, "b": {"pv-b": poor}}, jobs), strategy="Mourns")
+    settings = RunSettings(1, "mourning", patience=Timeouts(limit_wall_s=5.0), on_loss="drop")
+
+    async def main() -> RunOutcome:
+        broker = MemoryBroker()
+        household = asyncio.create_task(run_hosts(scenario.part_of(["a"]), settings, broker, ["a"]))
+        outcome = await run_scenario(scenario, settings, broker, [MANAGER])
+        with pytest.raises(HostRefusedError, match=r"quarantined: .*plug-in 'Mourns' .* failed: LookupError: "):
+            await household
+        return outcome
+
+    with asyncio.Runner(loop_factory=new_virtual_loop) as runner:
+        assert [host.host for host in runner.run(main()).without] == ["a", "b"]
 
 
 @pytest.mark.usefixtures("faulty")

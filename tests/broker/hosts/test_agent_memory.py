@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from broker.hosts import Agent
+from broker.hosts.coroutines import noting_tasks
 
 
 def test_an_idle_agent_takes_little_memory() -> None:
@@ -72,3 +73,23 @@ async def test_an_agent_that_is_stopped_leaves_its_coroutines_to_nobody() -> Non
         assert [reference() is None for reference in held] == [True, True]
     finally:
         gc.enable()
+
+
+async def test_tasks_that_an_agent_has_asyncio_make_end_with_it() -> None:
+    """In a script's event loop, they would go on after the run."""
+
+    class Makes(Agent[BaseModel]):
+        async def run(self) -> None:
+            self.made = asyncio.create_task(asyncio.Event().wait())
+            await self.receive()
+
+    agent = Makes("agent")
+    with noting_tasks():
+        agent.prepare(1, 0)
+        life = asyncio.create_task(agent.live())
+        await agent.coroutines.wait_all_blocked()
+        life.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await life
+    with pytest.raises(asyncio.CancelledError):
+        await agent.made
