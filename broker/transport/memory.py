@@ -160,7 +160,8 @@ class MemoryBroker:
     def restart(self) -> None:
         """Disconnect and reconnect all clients at once, as a broker that is restarted does; retained messages stay."""
         for client_id in list(self._clients):
-            self.interrupt(client_id)
+            if client_id in self._clients:  # the will of another one may have been too much for its queue
+                self.interrupt(client_id)
 
     def subscribe(self, bus: MemoryBus, topic_filter: str) -> None:
         """Add a subscription, and deliver the retained messages that it covers."""

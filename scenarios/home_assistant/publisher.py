@@ -67,8 +67,17 @@ async def shown_in_home_assistant(
         yield
     finally:
         publisher.ending.set()
-        with suppress(asyncio.CancelledError):
-            await task
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            await leave_gracefully(_until_ended(task))  # it takes back what it has published
+            raise
+        finally:
+            task.cancel()
+
+
+async def _until_ended(task: asyncio.Task[None]) -> None:
+    await asyncio.wait([task])
 
 
 class _Publisher:

@@ -52,6 +52,26 @@ async def test_a_client_that_does_not_read_is_disconnected_and_named() -> None:
         assert (await anext(fast.messages())) == Delivery("a", b"still here", retain=False)
 
 
+async def test_a_restart_goes_on_if_a_client_cannot_take_the_will_of_another() -> None:
+    """That client is disconnected, and all others are back."""
+    broker = MemoryBroker(queue_limit=2)
+    async with (
+        broker.connect("a", Will("gone/a", b"", retain=False)) as a,
+        broker.connect("slow") as slow,
+        broker.connect("c") as c,
+    ):
+        await slow.subscribe("#")
+        await c.subscribe("x")
+        for number in range(2):
+            await a.publish("x", b"%d" % number)
+        broker.restart()
+        with pytest.raises(BrokerLostError, match="'slow' does not read its messages: 2"):
+            await anext(slow.messages())
+        await a.publish("x", b"here")
+        assert await anext(c.messages()) == Reconnected()
+        assert await anext(c.messages()) == Delivery("x", b"here", retain=False)
+
+
 async def test_a_second_client_of_the_same_id_disconnects_the_first_one() -> None:
     """Every MQTT broker does this."""
     broker = MemoryBroker()

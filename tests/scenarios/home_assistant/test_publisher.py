@@ -16,7 +16,7 @@ from broker.clock import Pace
 from broker.protocol import topics
 from broker.protocol.rejections import LOGGED_AT_ONCE
 from broker.servers import find_mosquitto, managed_mosquitto
-from broker.transport import Bus, Delivery, MemoryBroker, MqttBroker
+from broker.transport import Broker, Bus, Delivery, MemoryBroker, MqttBroker
 from scenarios.devices.notices import DeviceState
 from scenarios.files import load_text
 from scenarios.home_assistant import RunSnapshot, shown_in_home_assistant
@@ -66,7 +66,7 @@ def _is_ours(topic: str) -> bool:
 
 
 @asynccontextmanager
-async def reading(broker: MqttBroker) -> AsyncIterator[Reader]:
+async def reading(broker: Broker) -> AsyncIterator[Reader]:
     """Read what Home Assistant would."""
     async with broker.connect("reader") as bus:
         await bus.subscribe("homeassistant/#", "ssmic/+/ha/#", "ssmic/+/devices/#", qos=1)
@@ -186,6 +186,28 @@ async def test_a_flood_of_invented_messages_is_logged_a_few_times_and_counted() 
         told = [entry for entry in logs if entry.get("topic") == topic]
         assert len(told) <= LOGGED_AT_ONCE + 2, topic
         assert sum(1 + entry.get("more", 0) for entry in told) == 500, topic
+
+
+async def test_a_run_that_is_interrupted_while_it_leaves_home_assistant_ends() -> None:
+    """Its entities are removed all the same."""
+    broker, is_ending = MemoryBroker(), False
+
+    def snapshot() -> RunSnapshot:
+        if is_ending:
+            run.cancel()
+        return RunSnapshot(lane().start_s, (), {})
+
+    async def show() -> None:
+        nonlocal is_ending
+        async with shown_in_home_assistant(broker, lane(), RUN, snapshot):
+            await reader.until(lambda: f"ssmic/{RUN}/ha/pv/state" in reader.retained)
+            is_ending = True
+
+    async with reading(broker) as reader:
+        run = asyncio.create_task(show())
+        with pytest.raises(asyncio.CancelledError):
+            await run
+    assert not broker._retained
 
 
 @pytest.mark.long
