@@ -233,6 +233,19 @@ def _kwh(energy_wh: float | np.floating[Any]) -> float:
     return round(float(energy_wh) / 1000, 4)
 
 
+def _until(energy_wh: FloatArray, minutes: int) -> float:
+    """Return the energy of the first minutes, which never falls as they become more, not even by rounding, Wh.
+
+    NumPy sums up in an order that depends on how many there are. Home Assistant takes a fall for a meter's reset, or
+    warns of it.
+
+    Args:
+        energy_wh: Of each minute, Wh, not negative, shape (M,).
+        minutes: How many minutes.
+    """
+    return float(np.cumsum(energy_wh[:minutes])[-1]) if minutes else 0.0
+
+
 def _percent(part_wh: float, whole_wh: float) -> float | None:
     return round(100 * part_wh / whole_wh, 2) if whole_wh > 0 else None
 
@@ -240,18 +253,17 @@ def _percent(part_wh: float, whole_wh: float) -> float | None:
 def _neighbourhood_state(
     scenario: Scenario, settled: Settlement, until: int, contracts: Iterable[Contract], now_s: int
 ) -> dict[str, Any]:
-    produced_wh = float(settled.produced_wh[:, :until].sum())
-    delivered_wh = float(settled.delivered_wh[:, :until].sum())
-    local_wh = float(settled.local_wh[:until].sum())
-    consumed_wh = float(settled.consumed_wh[:until].sum())
+    produced_wh = _until(settled.produced_wh.sum(axis=0), until)
+    local_wh = _until(settled.local_wh, until)
+    consumed_wh = _until(settled.consumed_wh, until)
     suppliers = [contract.producer for contract in contracts]
     return {
         "time": _iso(scenario, now_s),
         "produced": _kwh(produced_wh),
         "consumed": _kwh(consumed_wh),
-        "delivered": _kwh(delivered_wh),
-        "grid": _kwh(consumed_wh - local_wh),
-        "export": _kwh(produced_wh - local_wh),
+        "delivered": _kwh(_until(settled.delivered_wh.sum(axis=0), until)),
+        "grid": _kwh(_until(settled.grid_wh, until)),
+        "export": _kwh(_until(settled.export_wh.sum(axis=0), until)),
         "self_sufficiency": _percent(local_wh, consumed_wh),
         "self_consumption": _percent(local_wh, produced_wh),
         "jobs": len(suppliers),
@@ -276,9 +288,9 @@ def _producer_states(
         expected_wh = real_production_wh(ProducerSeries(predictions), edges_s, snapshot.now_s)
         found[producer] = {
             "forecast": round(float(expected_wh[0]) * 3600 / MINUTE_S, 1),
-            "produced": _kwh(settled.produced_wh[row, :until].sum()),
+            "produced": _kwh(_until(settled.produced_wh[row], until)),
             "committed": _kwh(committed_wh[producer]),
-            "delivered": _kwh(settled.delivered_wh[row, :until].sum()),
+            "delivered": _kwh(_until(settled.delivered_wh[row], until)),
             "score": snapshot.scores.get(producer),
         }
     return found

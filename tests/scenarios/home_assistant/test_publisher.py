@@ -21,6 +21,7 @@ from scenarios.devices.notices import DeviceState
 from scenarios.files import load_text
 from scenarios.home_assistant import RunSnapshot, shown_in_home_assistant
 from scenarios.home_assistant.entities import STATES, devices_of, object_id, real_consumer, states_at
+from scenarios.load import load
 from scenarios.simulation import RunOutcome, RunSettings, run_scenario
 from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.devices.session import STREET
@@ -97,6 +98,25 @@ def test_every_device_of_the_discovery_has_what_home_assistant_requires() -> Non
     assert not {"ready_by", "start", "withdraw"} & dryer["cmps"].keys()
     assert washer["cmps"]["state"]["ops"] == list(STATES)
     assert shown[3].config["cmps"]["delivered"]["stat_cla"] == "total_increasing"
+
+
+def test_a_meter_never_falls_by_rounding() -> None:
+    """After sunset, the production of a day was 51.1682 and 51.1683 kWh by turns; Home Assistant warns of each fall."""
+    scenario = load("scarce").scenario
+    meters = [
+        (device.key, name)
+        for device in devices_of(scenario, RUN, ())
+        for name, entity in device.config["cmps"].items()
+        if entity.get("stat_cla") == "total_increasing"
+    ]
+    last_kwh = dict.fromkeys(meters, 0.0)
+    for now_s in range(scenario.start_s, scenario.start_s + 86_400, 600):
+        states = states_at(scenario, RunSnapshot(now_s, (), {}))
+        for agent, name in meters:
+            kwh = states[agent][name]
+            assert kwh >= last_kwh[agent, name], (agent, name, now_s - scenario.start_s)
+            last_kwh[agent, name] = kwh
+    assert last_kwh["", "produced"] == pytest.approx(51.168, abs=0.001)
 
 
 def test_object_ids_have_only_the_characters_that_home_assistant_allows() -> None:
