@@ -22,7 +22,7 @@ from agents import FloatArray
 from scenarios.metrics.base_load_supply import BaseLoadEnergy
 from scenarios.metrics.community_bills import CommunityAccount, community_account
 from scenarios.metrics.minute_table import IntArray, blocks_of
-from scenarios.metrics.settlement import MINUTE_S, Settlement
+from scenarios.metrics.settlement import MINUTE_S, Settlement, rest_wh
 from scenarios.prices import Community, Price, Tariff, TariffChange, prices_at
 from scenarios.scenario import Scenario
 from scenarios.zone import Zone
@@ -198,7 +198,7 @@ def _sums(part: SettlementRange, houses: range, tariff: Tariff, zone: Zone) -> t
     left_wh = np.zeros_like(consumed_wh)
     producers = settlement.producers_of(houses.start, houses.stop)
     np.add.at(left_wh, settlement.owner[producers] - houses.start, settlement.export_wh[producers, minutes])
-    lacking_wh = consumed_wh - settlement.house_delivered_wh[rows, minutes]
+    lacking_wh = rest_wh(consumed_wh, settlement.house_delivered_wh[rows, minutes])
     own_use_wh = np.minimum(left_wh, lacking_wh)
     alone_wh = np.minimum(roof_wh, consumed_wh)
     imports_wh, feed_ins_wh = lacking_wh - own_use_wh, left_wh - own_use_wh

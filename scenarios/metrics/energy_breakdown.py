@@ -108,7 +108,7 @@ def break_down_energy(settlement: Settlement, producer_house: dict[str, str]) ->
     )
     for job, contract, consumed_wh, delivered_wh, own_wh in per_job:
         for total in (by_house[job.house], by_device.setdefault((job.house, job.device), _Sum())):
-            total.add(float(consumed_wh), float(own_wh), float(delivered_wh) - float(own_wh))
+            total.add(float(consumed_wh), float(own_wh), rest_wh(float(delivered_wh), float(own_wh)))
         for producer in contract.producers:
             jobs_of[producer] += 1
     base = settlement.base_load

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from agents import CumulativeSeries
+from agents import SHARED, CumulativeSeries, load_mwh, shares_of
 from agents.model import GRID
-from scenarios.metrics import allocate, bills_of, producer_houses, settle
+from scenarios.metrics import allocate, bills_of, producer_houses, settle, split_energy
 from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
 from scenarios.prices import Community, Price, PriceSeries, TariffChange
 from scenarios.scenario import Scenario
@@ -81,3 +81,22 @@ def test_a_meter_is_read_in_whole_thousandths_of_a_wh() -> None:
     settled = settle(scenario, [contract(small, GRID, 0)], START_S, START_S + HOUR_S)
     allocation = allocate(settled, producer_houses(scenario), "hierarchical", 900)
     assert allocation.consumed_milliwh[1].tolist() == [1, 0, 1, 0]
+
+
+def test_a_house_without_a_roof_feeds_nothing_in() -> None:
+    """Three roofs supply its job together; their parts add up to what it draws but for a rounding error."""
+    minutes_wh = [round(0.301 * minute, 3) for minute in range(1, 121)]
+    draw = job("draw", "h", load((0, 0), *((60 * n, sum(minutes_wh[:n])) for n in range(1, 121))))
+    roofs = {f"r{i}": {f"pv{i}": forecast(sun((0, 0), (2 * HOUR_S, 9000)))} for i in range(3)}
+    scenario = neighbourhood({**roofs, "h": {}}, [draw], tariff=TARIFF)
+    total_mwh = load_mwh(draw.load_profile, START_S)
+    parts_mwh = [total_mwh // 7, total_mwh // 3]
+    shares = shares_of({f"pv{i}": part for i, part in enumerate([*parts_mwh, total_mwh - sum(parts_mwh)])})
+    shared = contract(draw, GRID, 0).model_copy(update={"producer": SHARED, "shares": shares})
+    settled = settle(scenario, [shared], START_S, START_S + 2 * HOUR_S)
+
+    billed = bills_of(scenario, settled, producer_houses(scenario))
+    split = split_energy(settled, producer_houses(scenario))
+
+    assert (billed["h"].fed_in_wh, billed["h"].bought_from_grid_wh) == (0.0, 0.0)
+    assert split.by_house["h"].grid_wh == 0.0
