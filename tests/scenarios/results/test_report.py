@@ -254,7 +254,7 @@ def test_prices_are_those_that_held_during_the_run(tmp_path: Path) -> None:
     """Also those of an event; not those of other days, nor of a part of the table that another one hides."""
     prices = "{points: [['2026-06-20 00:00', 0.9], ['2026-06-21 00:00', 0.3], ['2026-06-22 00:00', 0.8]]}"
     times = (
-        "{time_of_use: [{begin: '06:00', end: '20:00', eur_per_kwh: 0.08}, {eur_per_kwh: -2.0e-4}, {eur_per_kwh: 0}]}"
+        "{time_of_use: [{begin: '06:00', end: '20:00', eur_per_kwh: 0.08}, {eur_per_kwh: -2.0e-4}, {eur_per_kwh: -1}]}"
     )
     text = TWO_ROOFS.replace("import_eur_per_kwh: 0.4", f"import_eur_per_kwh: {prices}")
     text = text.replace("feed_in_eur_per_kwh: 0.1", f"feed_in_eur_per_kwh: {times}").replace("+02:00", "\nzone: UTC")
