@@ -206,7 +206,7 @@ def prices_in_words(
             price_over_time(f"{name}_eur_per_kwh", tariff, changes, np.arange(begin_s, end_s, MINUTE_S), zone)
             for begin_s, end_s, changes in known
         ]
-        low, high = (f"{100 * float(price):.1f}" for price in (min(p.min() for p in held), max(p.max() for p in held)))
+        low, high = (f"{100 * float(price):z.1f}" for price in (min(p.min() for p in held), max(p.max() for p in held)))
         words[name] = low if low == high else f"{low} to {high}"
     return words
 

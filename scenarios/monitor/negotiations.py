@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
-from agents import GRID, LedgerEntry, LoadProfile
+from agents import GRID, Contract, LedgerEntry, LoadProfile
 from scenarios.monitor.message_log import MessageSummary
 
 KEPT_JOBS = 2_000
@@ -66,7 +66,7 @@ class ObservedNegotiation:
     def settle(self, entry: LedgerEntry) -> bool:
         """Process a ledger entry; return False if it belongs to an older contract than the known one."""
         contract = entry.contract
-        number = int(contract.contract_id.rpartition("/")[2])
+        number = contract_number(contract)
         if number < self.contracts:
             return False
         self.contracts = number
@@ -78,6 +78,11 @@ class ObservedNegotiation:
         else:
             self.state = entry.state
         return True
+
+
+def contract_number(contract: Contract) -> int:
+    """Return which contract of its job one is, counted from 1."""
+    return int(contract.contract_id.rpartition("/")[2])
 
 
 NOBODY = "No producer left to ask"

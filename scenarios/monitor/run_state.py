@@ -16,7 +16,7 @@ from scenarios.monitor import plausibility
 from scenarios.monitor.devices import ObservedDevices
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.missed_messages import Deduplicator
-from scenarios.monitor.negotiations import KEPT_STEPS, Negotiations, ObservedNegotiation, Step
+from scenarios.monitor.negotiations import KEPT_STEPS, Negotiations, ObservedNegotiation, Step, contract_number
 from scenarios.monitor.producers import ContractSide, EnergyBins, ObservedProducer, SignedContracts, profile_of
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario
@@ -158,6 +158,8 @@ class ObservedRun:
         self.producers: dict[str, ObservedProducer] = {}
         self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
         """By contract id, in the order of first publication."""
+        self._newest: OrderedDict[str, Contract] = OrderedDict()
+        """By job id, its newest contract, as `jobs` forgets jobs; those that changed last are kept."""
         self.devices = ObservedDevices()
         self.refused = 0
         """Number of deliveries that could not be parsed."""
@@ -331,11 +333,15 @@ class ObservedRun:
         self.ledger[contract.contract_id] = entry
         if len(self.ledger) > KEPT_CONTRACTS:
             self.ledger.popitem(last=False)
-        negotiation = self.jobs.of(contract.job_id)
-        before = negotiation.producers
-        if not negotiation.settle(entry):
+        is_newest = self.jobs.of(contract.job_id).settle(entry)
+        before = self._newest.pop(contract.job_id, None)
+        if before is not None and not (is_newest and contract_number(contract) >= contract_number(before)):
+            self._newest[contract.job_id] = before
             return  # an old contract of a job that has a newer one
-        for producer_id in before:
+        self._newest[contract.job_id] = contract
+        if len(self._newest) > KEPT_CONTRACTS:
+            self._newest.popitem(last=False)
+        for producer_id in () if before is None else before.producers:
             if producer_id in self.producers:
                 self.producers[producer_id].contracts.pop(contract.job_id, None)
                 self.producers[producer_id].shares.pop(contract.job_id, None)

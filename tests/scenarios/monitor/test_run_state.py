@@ -29,6 +29,7 @@ from scenarios.events import Note, TimelineEvent
 from scenarios.load import load_scenario
 from scenarios.monitor.devices import KEPT_DEVICE_MESSAGES
 from scenarios.monitor.feed import BusFeed, RunFinder
+from scenarios.monitor.negotiations import KEPT_JOBS
 from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.run_status import RunStatus, status_of_run
 from scenarios.monitor.summaries import KINDS
@@ -37,7 +38,17 @@ from scenarios.simulation.outcome import RunOutcome
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.patience import PATIENCE_WALL_S
-from tests.scenarios.neighbourhoods import START_S, forecast, job as job_of, load, neighbourhood, sun
+from tests.scenarios.neighbourhoods import (
+    START_S,
+    agreed,
+    cancelled,
+    contract,
+    forecast,
+    job as job_of,
+    load,
+    neighbourhood,
+    sun,
+)
 
 RUN = "street-1"
 
@@ -244,6 +255,35 @@ def test_memory_has_a_bound() -> None:
     assert (state.lines.total, len(state.lines), state.lines.dropped) == (1000, 100, 900)
     assert [line.number for line in state.lines.since(995)] == [995, 996, 997, 998, 999]
     assert [line.number for line in state.lines.since(0)][:2] == [900, 901]
+
+
+def test_a_producer_does_not_keep_a_job_whose_contract_ended_long_after_its_negotiation() -> None:
+    """In a large run, jobs that were forgotten meanwhile stayed committed, at two producers if they had a new one."""
+    state = ObservedRun(RUN)
+
+    def publish(entry: LedgerEntry) -> None:
+        state.take(topics.ledger(RUN, entry.contract.contract_id), entry.model_dump_json().encode())
+
+    def forget_jobs() -> None:
+        other = agreed(contract(job_of("other", "b", load((0, 0), (60, 9))), GRID, 0)).model_dump_json()
+        for number in range(KEPT_JOBS):
+            state.take(topics.ledger(RUN, f"o-{number}/1"), other.replace("other", f"o-{number}").encode())
+
+    def committed() -> dict[str, list[str]]:
+        return {producer.id: list(producer.contracts) for producer in state.producers.values()}
+
+    wash = job_of("wash", "a", load((0, 0), (3600, 500)))
+    first, second = contract(wash, "pv-1", 7200), contract(wash, "pv-2", 9000, n=2)
+    publish(agreed(first))
+    forget_jobs()
+    publish(cancelled(first, 60))
+    assert committed() == {"pv-1": []}
+    publish(agreed(second))
+    forget_jobs()
+    publish(agreed(first))  # once more, and late
+    assert committed() == {"pv-1": [], "pv-2": ["wash"]}
+    publish(agreed(contract(wash, "pv-1", 7200, n=3)))
+    assert committed() == {"pv-1": ["wash"], "pv-2": []}
 
 
 def test_topics_and_devices_that_are_invented_take_little_memory() -> None:

@@ -253,12 +253,14 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
 def test_prices_are_those_that_held_during_the_run(tmp_path: Path) -> None:
     """Also those of an event; not those of other days, nor of a part of the table that another one hides."""
     prices = "{points: [['2026-06-20 00:00', 0.9], ['2026-06-21 00:00', 0.3], ['2026-06-22 00:00', 0.8]]}"
-    times = "{time_of_use: [{begin: '06:00', end: '20:00', eur_per_kwh: 0.08}, {eur_per_kwh: 0.05}, {eur_per_kwh: 0}]}"
+    times = (
+        "{time_of_use: [{begin: '06:00', end: '20:00', eur_per_kwh: 0.08}, {eur_per_kwh: -2.0e-4}, {eur_per_kwh: -1}]}"
+    )
     text = TWO_ROOFS.replace("import_eur_per_kwh: 0.4", f"import_eur_per_kwh: {prices}")
     text = text.replace("feed_in_eur_per_kwh: 0.1", f"feed_in_eur_per_kwh: {times}").replace("+02:00", "\nzone: UTC")
     event = "{at: '12:00', do: tariff, neighbour_eur_per_kwh: 0.25}"
     ssmic.run(scripted(event, text=text), out=tmp_path / "r.sqlite", bus="memory")
-    held = {"import": "30.0", "neighbour": "20.0 to 25.0", "feed_in": "5.0 to 8.0"}
+    held = {"import": "30.0", "neighbour": "20.0 to 25.0", "feed_in": "0.0 to 8.0"}
 
     with ResultsReader(tmp_path / "r.sqlite") as results:
         assert report_contents(results)["tariff"] == held

@@ -152,6 +152,8 @@ def lab(
     from tui.logs import configure_logs
 
     refuse_without(ctx, "time_limit", "--compare", is_there=compare)
+    if days is not None and until is not None:
+        raise typer.BadParameter("cannot be combined with --until, which says when the lab ends", param_hint="--days")
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
     for written in filter(None, (out or DEFAULT_FOLDER / "lab", junit)):

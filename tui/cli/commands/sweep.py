@@ -121,6 +121,7 @@ def sweep(
 
     targets = to or []
     refuse_without(ctx, "force", "--to FILE", is_there=bool(targets))
+    refuse_without(ctx, "sample", "--vary KEY=VALUES", is_there=bool(vary))
     refuse_without(ctx, "sample_seed", "--sample N", is_there=sample is not None)
     if workers is not None and dask not in {None, "local"}:
         raise typer.BadParameter("cannot be combined with --dask URL: the cluster has its own", param_hint="--workers")
