@@ -9,7 +9,7 @@ import pytest
 
 from agents import SHARED, CumulativeSeries, load_mwh, shares_of
 from agents.model import GRID
-from scenarios.metrics import allocate, bills_of, producer_houses, settle, split_energy
+from scenarios.metrics import allocate, bills_of, break_down_energy, producer_houses, settle
 from scenarios.metrics.community_bills import divide_to_cents, round_to_cents
 from scenarios.prices import Community, Price, PriceSeries, TariffChange
 from scenarios.scenario import Scenario
@@ -96,7 +96,7 @@ def test_a_house_without_a_roof_feeds_nothing_in() -> None:
     settled = settle(scenario, [shared], START_S, START_S + 2 * HOUR_S)
 
     billed = bills_of(scenario, settled, producer_houses(scenario))
-    split = split_energy(settled, producer_houses(scenario))
+    split = break_down_energy(settled, producer_houses(scenario))
 
     assert (billed["h"].fed_in_wh, billed["h"].bought_from_grid_wh) == (0.0, 0.0)
     assert split.by_house["h"].grid_wh == 0.0
