@@ -21,6 +21,7 @@ from .replay import (
     Recording as Recording,
     RecordingError as RecordingError,
     RecordingWriteError as RecordingWriteError,
+    is_saved_recording as is_saved_recording,
     read_recording as read_recording,
 )
 from .run import (
@@ -77,6 +78,7 @@ __all__ = [
     "fastest_spread",
     "from_equal_scores",
     "interrupts_blocked_in_children",
+    "is_saved_recording",
     "open_simulation",
     "picklable_error",
     "read_recording",

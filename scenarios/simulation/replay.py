@@ -174,6 +174,15 @@ def read_recording(path: Path, run: int = 1) -> Recording:
     return _from_lines(path)
 
 
+def is_saved_recording(path: Path) -> bool:
+    """Return whether a file begins like one that `Recording.save` wrote; False if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(1) == b"{"
+    except OSError:
+        return False
+
+
 def _from_results(path: Path, run: int) -> Recording:
     try:
         return _recorded(path, run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
@@ -167,15 +166,24 @@ def refuse_shared_files(*, read: Sequence[str | Path], written: Sequence[tuple[s
     Raises:
         typer.BadParameter: Two of them are the same file.
     """
-    named = {os.path.realpath(file): "is read by this command" for file in read if Path(file).is_file()}
+    places = (_place_of(Path(name)) for name in read)
+    named = {place: "is read by this command" for place in places if place is not None and place.exists()}
     for option, file in written:
-        # Devices, such as /dev/null, keep nothing that could be lost.
-        if file is None or (file.exists() and not file.is_file()):
+        place = None if file is None else _place_of(file)
+        if place is None:
             continue
-        real = os.path.realpath(file)
-        if real in named:
-            raise typer.BadParameter(f"{file} {named[real]}; name another file", param_hint=option)
-        named[real] = f"is also the file of {option}"
+        if place in named:
+            raise typer.BadParameter(f"{file} {named[place]}; name another file", param_hint=option)
+        named[place] = f"is also the file of {option}"
+
+
+def _place_of(file: Path) -> Path | None:
+    """Return where a file is, or will be, links resolved; None: nothing that is there can be lost."""
+    try:
+        # Devices, such as /dev/null, keep nothing.
+        return None if file.exists() and not file.is_file() else file.resolve()
+    except OSError:  # no such path can exist: it is refused where it is opened
+        return None
 
 
 def refuse_before_subcommand(ctx: typer.Context) -> None:

@@ -53,7 +53,7 @@ def replay(
     The recorded messages of the devices, and the events that a script caused, come at the same seconds of virtual time.
     """
     from scenarios.results import check_writable, named_results
-    from scenarios.simulation import read_recording
+    from scenarios.simulation import is_saved_recording, read_recording
     from tui.cli.output import output
     from tui.cli.simulate import print_json, save_recording
     from tui.exit_codes import FAILED, complain
@@ -66,7 +66,9 @@ def replay(
     for written in filter(None, (out, record)):
         check_writable(written)
     recorded = named_results(file)
-    refuse_shared_files(read=(recorded,), written=(("--out", out), ("--record", record)))
+    # A recording may take its own place: what its replay records is the same.
+    is_kept = is_saved_recording(recorded)
+    refuse_shared_files(read=() if is_kept else (recorded,), written=(("--out", out), ("--record", record)))
     recording = read_recording(recorded)
 
     reading, results_file, ledger_sha256 = run_until_interrupted(_repeated(recording, out, hosts))
