@@ -182,7 +182,7 @@ def _place_of(file: Path) -> Path | None:
     try:
         # Devices, such as /dev/null, keep nothing.
         return None if file.exists() and not file.is_file() else file.resolve()
-    except OSError:  # no such path can exist: it is refused where it is opened
+    except (OSError, RuntimeError):  # no such file can exist, as of links in a circle: it is refused where it is opened
         return None
 
 
