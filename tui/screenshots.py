@@ -50,6 +50,7 @@ class Album:
 async def take_pictures(folder: Path) -> None:
     """Take a screenshot of editing, running, watching and reading, in full colours whatever this terminal has."""
     os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    os.environ.pop("NO_COLOR", None)
     app = SsmicApp(first_area="neighbourhoods", remember=False)
     app.animation_level = "none"
     async with app.run_test(size=SIZE, notifications=False) as pilot:

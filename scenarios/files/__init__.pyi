@@ -16,6 +16,7 @@ from .dump import (
     write_text as write_text,
 )
 from .entries import (
+    KEYS_OF_TABLE as KEYS_OF_TABLE,
     ProductionEntry as ProductionEntry,
 )
 from .file_reading import (
@@ -102,6 +103,7 @@ from .yaml_nodes import (
 
 __all__ = [
     "EVENT_ENTRIES",
+    "KEYS_OF_TABLE",
     "MAX_SPAN_S",
     "MAX_TIME_S",
     "MEASURED_SUFFIXES",

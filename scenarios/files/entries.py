@@ -148,6 +148,10 @@ LabelsOfTimes = Annotated[
 ]
 
 
+KEYS_OF_TABLE = ("columns", "unit", "reading", "labels", "zone")
+"""Keys of a series that describe the table of measurements in its `file`."""
+
+
 class ProductionEntry(FileEntry):
     """Energy that a panel gives, in exactly one of three forms: `points`, `file`, or `start`, `step_s`, `power_w`."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
@@ -182,8 +181,8 @@ def _place_of(file: Path) -> Path | None:
     """Return where a file is, or will be, links resolved; None: nothing that is there can be lost."""
     try:
         # Devices, such as /dev/null, keep nothing.
-        return None if file.exists() and not file.is_file() else Path(os.path.realpath(file))
-    except OSError:  # no such file can exist: it is refused where it is opened
+        return None if file.exists() and not file.is_file() else file.resolve()
+    except (OSError, RuntimeError):  # no such file can exist, as of links in a circle: it is refused where it is opened
         return None
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from agents import CumulativeSeries, LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.entries import BaseLoadEntry, ColumnsEntry, ProductionEntry
+from scenarios.files.entries import KEYS_OF_TABLE, BaseLoadEntry, ColumnsEntry, ProductionEntry
 from scenarios.files.file_reading import check_inside, read_text
 from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import UNKNOWN, KeyPath, ProblemCollector
@@ -299,7 +299,7 @@ class SeriesReader:
 
     def _tell_of_file_keys(self, entry: LoadProfileEntry | ProductionEntry, path: KeyPath) -> None:
         """Report keys that describe a file if there is no file."""
-        for key in ("columns", "unit", "reading", "zone", "labels"):
+        for key in KEYS_OF_TABLE:
             if getattr(entry, key) is not None:
                 self.collector.at((*path, key), "describes a table of measurements; only valid with 'file'")
 

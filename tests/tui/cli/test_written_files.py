@@ -123,3 +123,20 @@ def test_no_file_is_lost_to_another_output(ssmic: Ssmic, small: Path, arguments:
     assert ended.code == 2, ended.err
     assert f"{reason}; name another file" in " ".join(ended.err.split()), ended.err
     assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("run circle.yaml --bus memory", "circle.yaml: cannot be read: Too many levels of symbolic links"),
+        ("run small.yaml --bus memory --junit circle", "circle: cannot be written"),
+        ("replay circle", "circle: cannot be read: Too many levels of symbolic links"),
+    ],
+)
+def test_links_in_a_circle_are_no_internal_error(ssmic: Ssmic, small: Path, arguments: str, reason: str) -> None:
+    """Looking whether two files are the same one ended in a defect."""
+    for name in ("circle", "circle.yaml"):
+        (small.parent / name).symlink_to(name)
+    ended = ssmic(*arguments.split())
+    assert ended.code in {1, 3}
+    assert reason in ended.err

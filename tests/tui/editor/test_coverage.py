@@ -75,6 +75,7 @@ def brought_together(text: str, folder: Path) -> str:
         '{issued: "00:00", points: [[1466481600, 0], [1466496000, 7000]]}',
         '{issued: "00:00", file: sun.csv}',
         '{issued: "00:00", file: table.csv, columns: {value: Sun}, unit: W, reading: power, zone: UTC}',
+        '{issued: "00:00", file: ends.csv, columns: {value: Sun}, unit: W, reading: power, labels: end, zone: UTC}',
         '{issued: "2026-06-21T00:00:00+02:00", start: "2016-06-21T04:00:00Z", step_s: 7200, power_w: [500, 3000]}',
     ],
 )
@@ -83,6 +84,7 @@ def test_forecasts_are_shifted_in_every_form(tmp_path: Path, sun: str) -> None:
     (tmp_path / "sun.csv").write_text("1466481600 0\n1466496000 7000\n", encoding="utf-8")
     rows = "time;Sun;Rain\n2016-06-21T04:00;500;0\n2016-06-21T06:00;3000;0\n"
     (tmp_path / "table.csv").write_text(rows, encoding="utf-8")
+    (tmp_path / "ends.csv").write_text(rows.replace("06:00", "08:00").replace("04:00", "06:00"), encoding="utf-8")
     text = TEXT.replace(SUN, sun)
 
     after = load_text(brought_together(text, tmp_path), "s.yaml", tmp_path)

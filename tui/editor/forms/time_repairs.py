@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from agents import Production
 from broker import plural
 from scenarios.files import (
+    KEYS_OF_TABLE,
     KeyPath,
     MoveStart,
     ProblemCollector,
@@ -31,7 +32,6 @@ from tui.editor.tree_model import Tree, at, text
 
 _Read = Callable[[KeyPath, dict[str, Any]], Production | None]
 """Reads the production that the entry at a path of the scenario describes; None: it has no valid form."""
-_KEYS_OF_FILE = ("file", "columns", "unit", "reading", "zone")
 
 
 def label_of(remedy: Remedy, tree: Tree) -> str:
@@ -149,7 +149,7 @@ def _series_steps(place: KeyPath, entry: dict[str, Any], days: int, run_start: R
     else:
         # The file is not changed: its data are copied into the neighbourhood at the new times.
         times = (_written(time_s + by_s, run_start) for time_s in found.times_s)
-        yield from (Remove((*place, key)) for key in _KEYS_OF_FILE if key in entry)
+        yield from (Remove((*place, key)) for key in ("file", *KEYS_OF_TABLE) if key in entry)
         yield Put((*place, "points"), [list(point) for point in zip(times, found.cumulative_wh, strict=True)])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from agents import known_strategies
 from agents.scheduling import ALGORITHMS
+from scenarios.files import KEYS_OF_TABLE
 from tui.editor import tree_model
 from tui.editor.forms import Button, Field, PartForm
 from tui.editor.scripts import script_model as script
@@ -173,9 +174,7 @@ def _series_field(ref: Ref, entry: dict[str, Any]) -> Field:
         (*ref, "*series"),
         {key: entry[key] for key in ("file", "power_w", "points", "step_s") if key in entry} or None,
         "none: the factor is used",
-        covers=tuple(
-            (*ref, key) for key in ("file", "columns", "unit", "reading", "zone", "labels", "points", "power_w")
-        ),
+        covers=tuple((*ref, key) for key in ("file", *KEYS_OF_TABLE, "points", "power_w")),
         help="Instead of a factor: production from a file, or under a clear sky.",
     )
 
