@@ -230,7 +230,8 @@ class Consumer(Agent[AnyMessage]):
     def describe_failure(self, error: BaseException) -> str:
         """See `Agent.describe_failure`."""
         plugin = plugin_of(type(self))
-        met_by_any = UnknownCoroutineError | CoroutineCancelledError  # of its coroutines
+        # Any coroutine of the agent may meet these, also one that runs no code of the plug-in.
+        met_by_any = UnknownCoroutineError | CoroutineCancelledError
         if plugin is not None and isinstance(error, met_by_any):
             return f"{plugin}: {error}"
         return (plugin is not None and failure_of(plugin, type(self), error)) or super().describe_failure(error)

@@ -166,7 +166,7 @@ def failure_of(plugin: str, kind: type, error: BaseException) -> str | None:
         The message; None if no code of the plug-in was running.
     """
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
-        error = error.__cause__  # which Python does not let a coroutine raise
+        error = error.__cause__  # Python replaces a StopIteration that a coroutine raises
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None) or ""
     if file not in {name for name, _ in _frames(error.__traceback__)}:

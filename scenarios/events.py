@@ -54,8 +54,8 @@ class GiveForecast(_Frozen):
     production: Production | None = None
     """The forecast; None: it follows from `factor`, and is known when the event takes place."""
     factor: _Factor | None = None
-    """Its present forecast for the time from now on, times this factor. So is what a roof without actual production
-    produces."""
+    """From now on, the new forecast is the present one times this factor. If the producer has no actual production,
+    what it produces is multiplied too."""
     is_derived: bool = False
     """It follows from another event, and does not change the actual production."""
     replaces_later: bool = False

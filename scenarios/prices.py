@@ -193,7 +193,7 @@ def prices_in_words(
 
     Args:
         tariff: The tariff at first.
-        periods: Begin and end of each, UNIX seconds, whole minutes, and its changes, see `price_over_time`.
+        periods: Beginning and end of each, UNIX seconds, whole minutes, and its changes, see `price_over_time`.
         zone: See `prices_at`.
 
     Returns:

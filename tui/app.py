@@ -70,7 +70,7 @@ make_textual_safe()
 guard_handlers()
 
 _NUMBERS_OF_COLOURS = {"standard": 16, "windows": 16, "256": 256}
-"""By Rich's names of what terminals have; all others have all colours."""
+"""By Rich's name of a terminal's colour system; other terminals have all colours."""
 LEAST_SIZE = (80, 24)
 """Columns and lines that the screens need."""
 
@@ -215,7 +215,7 @@ class SsmicApp(ErrorBoundary, App[None]):
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return Textual's own, after one for dim text, and before one for terminals with few colours."""
+        """Return Textual's own filters, after one for dim text, and before one for terminals with few colours."""
         few = [] if self._few_colours is None else [self._few_colours]
         return [self._dim, *super().get_line_filters(), *few]
 

@@ -185,10 +185,10 @@ bottom of each screen shows the keys that work there now. While you type in a fi
 only keys that work in fields. `F1` lists every key of the screen, and the palette (`Ctrl+P`) finds everything by what
 it does. Capital letters are typed with Shift.
 
-A first neighbourhood, key by key, from *Start*: `Ctrl+N` begins one with a house. `a` and `Enter` add the first
-appliance of the list, `Esc` and `j` a job for it. `Esc`, `a`, `PV` and `Enter` add panels. `Esc` and `Ctrl+R` ask for a
-file; `Enter` and `Enter` save it under the proposed name, and open *Run*. `Ctrl+R` starts the run, and `r` shows the
-results.
+A first neighbourhood, key by key, from *Start*: `Ctrl+N` begins a neighbourhood with one house. `a` and `Enter` add the
+first appliance of the list, and `Esc` and `j` add a job for it. `Esc`, `a`, `PV` and `Enter` add panels. `Esc` and
+`Ctrl+R` ask where to save the neighbourhood; `Enter` and `Enter` save it under the proposed name, and open *Run*.
+`Ctrl+R` starts the run, and `r` shows the results.
 
 | Key | What it does | Where |
 | --- | --- | --- |

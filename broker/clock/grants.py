@@ -8,8 +8,8 @@ from broker.clock.next_round import ScheduledRound
 from broker.protocol import VERSION, FollowedGrant, Grant, topics
 
 MOST_HOSTS_OF_A_COMMON_GRANT = 100
-"""A grant to more hosts than this is published to each of them separately, because otherwise each would have to read
-through the part of all others."""
+"""If more hosts than this take part in a run, each gets a grant of its own, because otherwise each would have to read
+through the parts of all others."""
 
 
 def grants_of(
@@ -20,9 +20,9 @@ def grants_of(
     Args:
         run: The run's id.
         step: The step.
-        hosts: The hosts that are granted it.
+        hosts: The hosts that are granted the step.
         members: How many hosts take part in the run.
-        dropped: The hosts that it continues without: what they have sent does not count.
+        dropped: The hosts that the run continues without: what they have sent does not count.
         is_alone: Whether there is one such host, and it may run further rounds without a grant.
     """
     order = sorted(hosts)

@@ -14,8 +14,8 @@ from broker.protocol import Deadline
 class HostSilence:
     """Signs of life of the hosts that the clock waits for, and what it asked them.
 
-    All times are loop time. Hosts that have answered the step are not waited for any more: the methods are given those
-    that still are, where it matters.
+    All times are loop time. Hosts that have answered the step are not awaited any more; methods to which this matters
+    are given the hosts that still are.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class HostSilence:
         self._unreachable_in_step_wall_s = 0.0
         """For how long the clock could hear nothing in the step."""
         self._unreachable_until_wall_s = -inf
-        """The end of the last time in which it could hear nothing."""
+        """The end of the last time in which the clock could hear nothing."""
         self._deadline: Deadline | None = None
         """The end of a wait for anything other than answers; None: there is no such wait."""
 
@@ -97,7 +97,10 @@ class HostSilence:
         """Limit a wait for anything other than answers; times in which the clock can hear nothing are left out of it.
 
         Args:
-            limit_wall_s: How long it may take, wall-clock seconds.
+            limit_wall_s: How long the wait may take, wall-clock seconds.
+
+        Yields:
+            The end of the wait.
         """
         self._deadline = deadline = Deadline(limit_wall_s)
         try:
@@ -114,7 +117,7 @@ class HostSilence:
 
         Args:
             hosts: The hosts.
-            unreachable_wall_s: For how long it could receive nothing, wall-clock seconds.
+            unreachable_wall_s: For how long this process could receive nothing, wall-clock seconds.
         """
         now_wall_s = asyncio.get_running_loop().time()
         unreachable_wall_s = now_wall_s - max(now_wall_s - unreachable_wall_s, self._unreachable_until_wall_s)
@@ -128,7 +131,7 @@ class HostSilence:
             self._deadline.leave_out(unreachable_wall_s)
         return now_wall_s
 
-    # What follows from it.
+    # Which hosts are silent.
 
     def to_ask_again(self, awaited: Collection[str], for_wall_s: float) -> set[str]:
         """Return the awaited hosts that have reacted to nothing for a while, and were not asked again in that time.
@@ -152,7 +155,7 @@ class HostSilence:
         Args:
             awaited: The hosts that have not answered.
             limit_wall_s: How long a host may be silent.
-            most_wall_s: How long it may take altogether, even if it gives signs of life.
+            most_wall_s: How long the step may take altogether, even if hosts give signs of life.
         """
         now_wall_s = asyncio.get_running_loop().time()
         if now_wall_s - self._begun_wall_s - self._unreachable_in_step_wall_s > most_wall_s:

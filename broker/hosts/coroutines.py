@@ -155,7 +155,7 @@ class AgentCoroutines:
         try:
             await coroutine
         except asyncio.CancelledError as error:
-            # Matters only if a plug-in has done it, and not the host: what the others wait for would never come.
+            # If a plug-in has cancelled it, not the host, what other coroutines wait for would never come.
             self.fail_with(CoroutineCancelledError() if _is_cancelling() else error)
             raise
         except KeyboardInterrupt:
@@ -166,12 +166,12 @@ class AgentCoroutines:
             self._mark_blocked()
 
     def fail_with(self, error: BaseException) -> None:
-        """Take an error for the agent's failure."""
+        """Keep an error as the agent's failure, for the host to report."""
         self.failure = error
         self._note_blocked()
 
     def _note_failed_tasks(self) -> None:
-        """Take what tasks of asyncio have raised for the agent's failure, unless it was caught: now all others wait."""
+        """Keep an error that a task of asyncio has raised, and nobody has caught by now, as the agent's failure."""
         if not self._tasks_of_asyncio:
             return
         ended = [task for task in self._tasks_of_asyncio if task.done()]

@@ -181,9 +181,10 @@ def misspelt_device(run: str, topic: str) -> MisspeltDevice | None:
 
 
 def too_deep(run: str, topic: str) -> tuple[str, str] | None:
-    """Return the device of a topic with more levels than those of devices have, and its levels below the device.
+    """Return the device's id and the levels below it, of a topic with more levels than topics of devices have.
 
-    None: it is no such topic.
+    Returns:
+        Both; None if it is no such topic.
     """
     beginning = _build(run, "devices", "")
     level, _, below = topic.removeprefix(beginning).partition("/")

@@ -212,7 +212,8 @@ class DeviceLink:
     async def _subscribe_to_ours(self, bus: Bus) -> None:
         """Subscribe to our own device topics, and to as many topics of unknown devices as the login may read.
 
-        At best this includes misspelt topics, and our own messages: MQTT 3.1.1 has no option to leave those out.
+        If it may read all of them, misspelt topics are included. So are our own messages, because MQTT 3.1.1 cannot
+        leave them out.
         """
         choices: list[list[str]] = []
         if self._devices.has_all_devices or self._devices.takes_guests:

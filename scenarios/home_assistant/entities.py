@@ -240,7 +240,7 @@ def _until(energy_wh: FloatArray, minutes: int) -> float:
     warns of it.
 
     Args:
-        energy_wh: Of each minute, Wh, not negative, shape (M,).
+        energy_wh: Energy of each minute, not negative, Wh, shape (M,).
         minutes: How many minutes.
     """
     return float(np.cumsum(energy_wh[:minutes])[-1]) if minutes else 0.0

@@ -65,7 +65,7 @@ def most_supplied_wh(available_wh: FloatArray, windows: Iterable[tuple[int, int,
 
     Args:
         available_wh: What panels have for jobs in each minute, Wh, shape (minutes,).
-        windows: The first minute in which a job can run, the minute after the last one, and its load.
+        windows: Of each job, the first minute in which it can run, the minute after the last one, and its load.
     """
     demands = []
     for first, end, load in windows:

@@ -81,7 +81,7 @@ class ObservedNegotiation:
 
 
 def contract_number(contract: Contract) -> int:
-    """Return which contract of its job one is, counted from 1."""
+    """Return the number of a contract among those of its job, from 1."""
     return int(contract.contract_id.rpartition("/")[2])
 
 

@@ -159,7 +159,7 @@ class ObservedRun:
         self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
         """By contract id, in the order of first publication."""
         self._newest: OrderedDict[str, Contract] = OrderedDict()
-        """By job id, its newest contract, as `jobs` forgets jobs; those that changed last are kept."""
+        """By job id, its newest contract, also after `jobs` has forgotten the job; those that changed last are kept."""
         self.devices = ObservedDevices()
         self.refused = 0
         """Number of deliveries that could not be parsed."""

@@ -68,10 +68,10 @@ class Plan:
     """The file that keeps scores between simulations. None: next to the results, and a repeated run begins with the
     same scores again; a named file is used as it is."""
     reset_scores: bool = False
-    """Start with fresh scores, and discard those in that file."""
+    """Start with fresh scores, and discard those in the scores file."""
     start_scores: Mapping[str, int] | None = None
-    """What every run begins with, by producer id; the file is then not read, and changed only by `reset_scores`. None:
-    what is kept there. Empty: fresh scores, as for the first run ever."""
+    """Scores with which every run begins, by producer id; the file is then not read, and changed only by
+    `reset_scores`. None: the scores kept in the file. Empty: fresh scores, as for the first run ever."""
     replay: Replay | None = None
     """What real devices said in an earlier session, which is repeated without them; None: they take part."""
     run_id: str | None = None
@@ -135,7 +135,7 @@ class Plan:
 
     @asynccontextmanager
     async def _first_scores(self) -> AsyncIterator[list[dict[str, int]]]:
-        """Return what each run begins with, by producer id; see `ScoresFile.beginning`."""
+        """Return the scores with which each run begins, by producer id; see `ScoresFile.beginning`."""
         if self.start_scores is not None and not self.reset_scores:
             yield [dict(self.start_scores) for _ in self.seeds]
             return
@@ -163,7 +163,7 @@ class Plan:
 
     @asynccontextmanager
     async def run_settings(self) -> AsyncIterator[list[RunSettings]]:
-        """Return the settings of each run; have the scores that it begins with remembered, unless the context fails.
+        """Return the settings of each run; the scores with which it begins are remembered, unless the context fails.
 
         The ids of the runs are unlike those of any other run on the same broker; they have no part in the results.
 

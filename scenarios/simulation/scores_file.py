@@ -111,7 +111,7 @@ class ScoresFile:
         return self._read().scores
 
     async def begin(self, runs: Sequence[str | None], *, afresh: bool = False) -> list[dict[str, int]]:
-        """Return what each run begins with, by producer id, and remember it; see `beginning`."""
+        """Return the scores with which each run begins, by producer id, and remember them; see `beginning`."""
         async with self.beginning(runs, afresh=afresh) as scores:
             return scores
 
@@ -119,7 +119,7 @@ class ScoresFile:
     async def beginning(
         self, runs: Sequence[str | None], *, afresh: bool = False
     ) -> AsyncIterator[list[dict[str, int]]]:
-        """Return what each run begins with, by producer id; remember it once everything else is ready.
+        """Return the scores with which each run begins, by producer id; remember them once everything else is ready.
 
         If the context raises an error, because the runs cannot begin, the file is as it was.
 
@@ -260,7 +260,7 @@ def _problem_in_words(problem: ErrorDetails, *, is_empty: bool) -> str:
 
 
 def _starts(content: _Content) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """Return what a new run begins with, and by run what earlier ones began with."""
+    """Return the scores with which a new run begins, and by run those with which earlier ones began."""
     return content.scores, {run: start.scores for start in content.starts for run in start.runs}
 
 

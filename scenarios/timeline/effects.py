@@ -262,7 +262,7 @@ def _tariff_changes(tariff: Tariff | None, run_events: Sequence[RunEvent]) -> tu
 
 
 def production_if_present(scenario: Scenario, producer: str, run_events: Iterable[RunEvent]) -> Production | None:
-    """Return what a roof would produce after all that happened to it if it were always there.
+    """Return what a roof would produce if it were always present; None: it has no actual production.
 
     Args:
         scenario: The scenario of the run.
@@ -306,9 +306,9 @@ def series_after(
 def _without_derived(
     series: ProducerSeries, underived: Sequence[RunEvent], known_until_s: int | None
 ) -> Production | None:
-    """Return what a roof without actual production gives: what it forecasts, apart from what events derived from that.
+    """Return what a roof without actual production produces: its forecasts, apart from those that events derived.
 
-    A factor applies to this, not to the forecast of its time: the clouds and errors in it would count twice.
+    A factor multiplies this production, not the forecast of its time, whose clouds and errors would count twice.
 
     Args:
         series: The roof's series.

@@ -64,7 +64,7 @@ def test_a_zone_knows_when_its_offset_changes() -> None:
 
 
 def test_days_are_counted_by_the_clocks_of_the_zone() -> None:
-    """Of noon before the clocks go back, a day has passed at noon after that, 25 hours later."""
+    """From the noon before the clocks go back until the next noon, one day passes, of 25 hours."""
     zone = Zone(7200, "Europe/Berlin")
     noon_s = int(datetime(2026, 10, 24, 12, tzinfo=zone.tzinfo).timestamp())
     hours = {24: 0, 25: 1, 48: 1, 49: 2, -23: -1, -24: -1, -25: -2, 0: 0, -1: -1}

@@ -160,7 +160,7 @@ def refuse_shared_files(*, read: Sequence[str | Path], written: Sequence[tuple[s
     """Refuse to write a file that the command reads, or that it also writes for another option: one would be lost.
 
     Args:
-        read: What the command reads; names that are no files do not matter.
+        read: The files that the command reads; names that are not files are ignored.
         written: Options or arguments with the files that they name; None: not given.
 
     Raises:
@@ -307,7 +307,7 @@ def chosen_values(assignments: Sequence[str] | None) -> dict[str, str]:
     """Return the values of variables that `--set key=value` chooses.
 
     Raises:
-        typer.BadParameter: One has no key or no `=`, or a key is given twice. A value may be empty.
+        typer.BadParameter: An assignment has no key or no `=`, or a key is given twice. A value may be empty.
     """
     chosen: dict[str, str] = {}
     for assignment in assignments or ():

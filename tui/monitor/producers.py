@@ -98,7 +98,7 @@ def day_bounds(watched: ObservedRun, zone: Zone, ago: int) -> tuple[int, int] | 
 
     Args:
         watched: The observed run.
-        zone: By whose clocks days begin: one on which they change has 23 or 25 hours.
+        zone: The zone by whose clocks days begin; a day on which they change has 23 or 25 hours.
         ago: 0: the day that is now; in a run that is over its last one, also where the clock stands at its very end,
             or beyond the last forecast and job. 1: the day before, and so on.
 

@@ -60,7 +60,7 @@ one that you joined is read-only until you take control of it (`C`, which asks f
 - **Messages**: the stream. Filter by house, producer, kind or job, find by a text (`/`); `End` follows the newest.
   `Enter` on a message shows how its job was negotiated.
 - **Jobs**: the state of every job; below, one job from request to contract, with the reason for each refusal.
-- **Producers**: scores (the lowest is asked first; `?` with contracts from before you joined), and the day of one:
+- **Producers**: scores (the lowest is asked first; `?` if contracts are from before you joined), and the day of one:
   forecast dotted, committed filled.
   `{` and `}` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
 - **Ledger**: every contract with its history.

@@ -1,8 +1,8 @@
-"""Terminals with 16 or 256 colours: what stays legible where a theme's own colours cannot be shown.
+"""Colours for terminals that have only 16 or 256, so that text stays legible where a theme's own cannot be shown.
 
 By itself, Rich takes the nearest of the 16 colours for text, and for what is behind it: amber on cream becomes yellow
 on white. Here text has a colour of the same hue that differs enough from what is behind it, whichever of two common
-sets of colours the terminal has. Grounds that differ little become the same; the styles of `-few-colours` in
+sets of colours the terminal has. Backgrounds that differ little become the same; the styles of `-few-colours` in
 `tui.app` mark fields, tabs and buttons in other ways.
 """
 
@@ -37,7 +37,7 @@ VGA: Final = Palette(
         *((255, 85, 255), (85, 255, 255), (255, 255, 255)),
     ]
 )
-"""Those of Linux's console."""
+"""The 16 colours of Linux's console."""
 LEAST_OF_16: Final = 4.0
 """Contrast ratio of text in 16 colours: that of grey on white, and of white on grey, in xterm's."""
 _BLACK, _RED, _GREEN, _YELLOW, _BLUE, _MAGENTA, _CYAN, _SILVER, _GREY, _WHITE = *range(9), 15
@@ -75,7 +75,7 @@ class FewColours(LineFilter):
 
         Args:
             segments: The segments.
-            background: What is behind those without a background of their own.
+            background: What is behind the segments without a background of their own.
         """
         return [Segment(text, style and self._shown(style), control) for text, style, control in segments]
 
@@ -114,8 +114,8 @@ def _legible_number(number: int, hue: int | None, ground: int) -> int:
 
     Args:
         number: The nearest colour.
-        hue: The nearest that is no grey; None for grey.
-        ground: What is behind.
+        hue: The nearest colour that is not grey; None for grey.
+        ground: The background colour.
     """
     if hue is None:
         wanted = [number, _SILVER, _GREY]

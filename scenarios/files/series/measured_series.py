@@ -51,8 +51,9 @@ GAP_STEPS = 1.5
 _FEWEST_EQUAL_STEPS = 4
 """This many equal steps in a row, each of at most a day, are a resolution even if most rows have another one."""
 _IRREGULAR = 0.25
-"""If more than this share of at least so many steps would be gaps, rows are not at regular times."""
+"""If more than this share of a table's steps would be gaps, its rows are not at regular times."""
 _FEWEST_IRREGULAR_STEPS = 8
+"""A table with fewer steps counts as regular."""
 MEASURED_SUFFIXES = (".csv", ".parquet", ".gz", ".tsv")
 _NOISE = 0.01
 """Values below 0 by at most this share of the highest count as 0: inverters draw a few watts at night."""
@@ -263,7 +264,7 @@ class _Grid:
     are_ends: bool = False
     """Whether the times are the ends of the intervals."""
     labels_note: str = ""
-    """What shows whether they are, if the values are no readings of a counter; empty: nothing is assumed."""
+    """A note on whether they are, for values other than readings of a counter; empty: nothing is assumed."""
     are_changes: bool = False
     """Whether a row is written when the value changes, and not at regular times."""
     stops_s: tuple[int, ...] = ()

@@ -67,7 +67,7 @@ def read_prices(
     zone = None if zone_name is None else zone_of(zone_name, where)
     named = unit or _price_unit(table.columns[value_column]) or _price_unit(table.units[value_column])
     if named is None and (beside := unit_beside(table, _PRICE_UNIT)) is not None:
-        notes.append(f"the unit {beside[0]} is that of column {beside[1]!r}.")
+        notes.append(f"the unit {beside[0]} is taken from column {beside[1]!r}.")
         named = _price_unit(beside[0])
     if named is None:
         units = ", ".join(PRICE_UNITS)

@@ -107,9 +107,9 @@ def _changing(table: Table, columns: Sequence[int]) -> Sequence[int]:
 
 
 def _of_starts(table: Table, columns: Sequence[int]) -> Sequence[int]:
-    """Return those columns of times that are not named after ends; where some are, those that are named after starts.
+    """Return the columns of times that are not named after ends; if some of them are named after starts, only those.
 
-    Where all are named after ends, these are all.
+    If all columns are named after ends, or none is, all are returned.
     """
     others = [i for i in columns if not names_ends(table.columns[i])]
     starts = [i for i in others if _START_NAMES.search(_words(table.columns[i]))]
@@ -179,7 +179,7 @@ def _names_time_of_day(column: str) -> bool:
 
 
 def _is_id_or_time(column: str, cells: Sequence[object]) -> bool:
-    """Return whether numbers are no values: always the same long one, such as a meter's, or UNIX seconds."""
+    """Return whether a column has no values, but an id that is the same in all rows, as of a meter, or UNIX seconds."""
     long = all(isinstance(cell, str) and len(cell) >= _FEWEST_DIGITS_OF_ID and cell.isdecimal() for cell in cells)
     return long and (len(set(cells)) == 1 < len(cells) or _has_name(column, _TIME_NAMES))
 
@@ -288,7 +288,7 @@ def find_unit(table: Table, column: int, reading: Reading | None, notes: list[st
     if found is not None:
         return found
     if (beside := unit_beside(table, _UNIT_IN_NAME)) is not None:
-        notes.append(f"the unit {beside[0]} is that of column {beside[1]!r}.")
+        notes.append(f"the unit {beside[0]} is taken from column {beside[1]!r}.")
         return unit_named(beside[0].rstrip("s"))
     if reading == "power":
         what = "the unit is not given; add unit: W or unit: kW"
@@ -296,9 +296,8 @@ def find_unit(table: Table, column: int, reading: Reading | None, notes: list[st
     if table.has_header:
         what = f"column {table.columns[column]!r} has no unit of power or energy; add unit: W, kW, Wh or kWh"
         if _MILLI_OR_MEGA.search(table.columns[column].replace("_", " ")):
-            what = (
-                f"is column {table.columns[column]!r} in milli- or megawatts? Convert the former to W, or add unit: MW"
-            )
+            name = repr(table.columns[column])
+            what = f"column {name} may be in milli- or megawatts; convert the former to W, or add unit: MW or MWh"
         raise ScenarioError([Problem(table.where, what)])
     notes.append("no unit is given; Wh is assumed.")
     return "Wh"

@@ -42,7 +42,7 @@ from scenarios.files.series.tables import (
 
 _TIME_UNITS = {"minute": 60, "minuten": 60, "min": 60, "hour": 3600, "stunde": 3600, "h": 3600}
 _ENDS = "shows that times are the ends of intervals, so each value counts for the step before its time."
-_MAY_BE_ENDS = "look as if times were the ends of intervals (labels: end); they are taken as starts."
+_MAY_BE_ENDS = "suggest that times are the ends of intervals; they are read as starts, unless labels: end is given."
 _LONGEST_STEP_S = 3600
 _SECOND = timedelta(seconds=1)
 _END_OF_DAY = re.compile(r"(?<![\d:.])24:00(?::00)?$")
@@ -65,7 +65,7 @@ class _UnreadableTimeError(ValueError):
     """The time of a row cannot be read."""
 
     expected = f"; {EXPECTED}"
-    """What its message ends with."""
+    """The end of the message."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what}{self.expected}")
@@ -279,7 +279,7 @@ def zone_of_times(
 def parsed_rows(
     table: Table, of_time: RowTimes, value_column: int, unit: Unit | None, notes: list[str]
 ) -> tuple[list[int], list[float], list[int]]:
-    """Return times and values of all rows but those without a value, and the times of those.
+    """Return times and values of the rows that have a value, and the times of those that have none.
 
     Args:
         table: The table.
@@ -331,7 +331,7 @@ def parsed_rows(
 
 
 def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:
-    """Return the problems of rows; if most times cannot be read for the same reason, only one for all of those."""
+    """Return the problems of rows; only one for all unreadable times, if most are unreadable for the same reason."""
     for reason in (_NoDateError, _UnreadableTimeError):
         alike = [problem for kind, problem in failures if kind is reason]
         if len(alike) > max(1, dated):
@@ -344,7 +344,7 @@ def _problems_of(failures: Sequence[_Failure], dated: int) -> list[Problem]:
 def _not_rising(
     table: Table, of_time: RowTimes, value_column: int, failures: Sequence[_Failure], repeated: int
 ) -> list[Problem]:
-    """Return one problem for the whole table, if rows are of several series or most times are not after another."""
+    """Return one problem for the whole table, if rows are of several series or most times do not rise."""
     not_after = sum(kind is _NotAfterError for kind, _ in failures)
     if not_after == len(failures) and (several := _column_of_series(table, of_time, value_column)) is not None:
         return [several]
@@ -360,7 +360,7 @@ def _several_series(table: Table, column: int, names: Iterable[object]) -> Probl
 
 
 def _column_of_series(table: Table, of_time: RowTimes, value_column: int) -> Problem | None:
-    """Return that rows are of several series, if a column of text tells them apart: then the times of each rise."""
+    """Return that rows are of several series, as a problem, if a column of text tells apart series of rising times."""
     for i in range(len(table.columns)):
         first = next(iter(table.cells(i, 1)), None)
         if i in (of_time.column, value_column) or is_number(first) or has_moment(first) or is_clock(str(first)):

@@ -164,7 +164,7 @@ def moment(cell: object, order: DateOrder = "day") -> datetime | None:
 
 
 def _with_colons(text: str) -> str:
-    """Return a date and time whose time of day has colons, and no zone behind its offset."""
+    """Return the text of a date and time with colons in its time of day, and without a zone behind its offset."""
     clock = _OTHER_CLOCK.search(text)
     if clock is not None and clock.end() == len(text):
         return text[: clock.start()] + ":".join(filter(None, clock.groups()))
@@ -209,7 +209,7 @@ def _written(text: str, order: DateOrder) -> datetime | None:
 
 
 def _hour(clock: re.Match[str]) -> int | None:
-    """Return the hour of a time of day, counted from midnight also if it is one of AM or PM; None: there is none."""
+    """Return the hour of a time of day, from midnight on also if it has AM or PM; None: no clock shows it."""
     hour = int(clock[1])
     if not clock[4]:
         return hour

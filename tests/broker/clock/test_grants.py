@@ -23,7 +23,7 @@ def of_step(hosts: list[str], *, members: int, dropped: tuple[str, ...] = ()) ->
 
 
 def test_one_message_grants_a_step_to_many_hosts() -> None:
-    """Half of the members read it in vain at most."""
+    """At most half of the members read it in vain."""
     grants = of_step(["b", "a"], members=4)
     assert list(grants) == ["ssmic/r/grants"]
     assert list(grants["ssmic/r/grants"].expected) == ["a", "b"]
@@ -44,7 +44,7 @@ def test_in_a_large_run_no_host_reads_through_the_parts_of_all_others() -> None:
 
 
 def test_messages_of_a_host_that_the_run_continues_without_are_not_waited_for() -> None:
-    """The count of what others have sent stays."""
+    """The counts of messages from other hosts stay."""
     (grant,) = of_step(["a", "b"], members=2, dropped=("gone",)).values()
     assert grant.expected == {"a": {"b": 1}, "b": {"a": 1}}
 

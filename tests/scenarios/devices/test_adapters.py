@@ -763,7 +763,7 @@ LONG = MAX_CHARACTERS * "w"
 
 
 def test_devices_get_ids_that_a_scenario_takes() -> None:
-    """A producer cannot be called as the grid is, and a number makes no id too long."""
+    """A producer cannot have the id of the grid, and an id does not become too long by an appended number."""
     found = found_in(
         {f"ssmic/r/devices/{name}/announce": b'{"type": "producer", "house": "adler"}' for name in ("grid", LONG)}
     )

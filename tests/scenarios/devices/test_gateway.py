@@ -463,7 +463,7 @@ async def test_a_device_that_writes_to_an_unknown_topic_is_answered_once(device:
 async def test_a_misspelt_topic_is_answered_by_the_household_that_it_concerns(
     device: str, house: str, answers: int
 ) -> None:
-    """In a deployment it got no answer; no household can answer for what belongs to none of those that take guests."""
+    """In a deployment it got no answer; it still gets none if its device and house concern no household with guests."""
     broker = MemoryBroker()
     lane = STREET.replace("    guests: 1\n", "").replace("id: brandt\n", "id: brandt\n    guests: 1\n")
     gateways = load_text(lane, "test", None).gateways.values()

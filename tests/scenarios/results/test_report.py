@@ -251,7 +251,7 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
 
 
 def test_prices_are_those_that_held_during_the_run(tmp_path: Path) -> None:
-    """Also those of an event; not those of other days, nor of a part of the table that another one hides."""
+    """Prices of an event are among them; those of other days, or of a part that another part hides, are not."""
     prices = "{points: [['2026-06-20 00:00', 0.9], ['2026-06-21 00:00', 0.3], ['2026-06-22 00:00', 0.8]]}"
     times = (
         "{time_of_use: [{begin: '06:00', end: '20:00', eur_per_kwh: 0.08}, {eur_per_kwh: -2.0e-4}, {eur_per_kwh: -1}]}"
@@ -488,7 +488,7 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: 
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_days_begin_at_midnight_where_clocks_change(tmp_path: Path) -> None:
-    """Each is named by its date; so it is in the terminal application."""
+    """Each is named by its date, as in the terminal application."""
     text = TEXT.replace("2026-06-21T00:00:00+02:00", "2026-10-24T00:00\nzone: Europe/Berlin\ndays: 4")
     scenario = load_text(text.replace("2026-06-21T06", "2026-10-24T06"), "clocks.yaml", None)
     path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "r.sqlite")

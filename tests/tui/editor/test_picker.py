@@ -206,7 +206,7 @@ def test_panels_under_a_clear_sky_produce_what_pvlib_says(day: str, least_kwh: f
 
 @pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
 def test_the_sun_does_not_follow_the_clocks(day: str) -> None:
-    """On the days on which they change, a clear sky is that of the same place without a zone."""
+    """On days on which clocks change, a clear sky is that of the same place without a zone."""
     in_zone: dict[str, Any] = {"start": f"{day}T00:00", "zone": "Europe/Berlin"}
     run_start = RunStart.of_tree(in_zone)
     assert run_start.start_s is not None

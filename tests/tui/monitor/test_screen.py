@@ -313,8 +313,8 @@ def test_what_a_producer_committed_before_it_was_watched_is_a_bound(street: Scen
     there = Announcement(host="brandt", session="s", agents=("brandt/washer", "pv-adler"), state="there")
     run.take(topics.host("run", there.host), there.encoded())
     _, washer, roof = HostRows(run, UTC)
-    assert washer.state == ("· unknown", "muted")  # it was called idle, and may run the job
-    assert roof.detail == "1 contract, score unknown"  # that of a new producer was shown
+    assert washer.state == ("· unknown", "muted")  # not idle: it may run the job
+    assert roof.detail == "1 contract, score unknown"  # not the score of a new producer
     for producer in run.producers.values():
         producer.contracts.clear()
     row = ProducerRow(run.producers["pv-adler"], run, (start_s, start_s + 86_400))

@@ -33,7 +33,7 @@ def replay(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A results file, or `latest` for the newest one in results/; or a recording of `ssmic run`.",
+            help="A results file, `latest` for the newest one in results/, or a recording of `ssmic run --record`.",
         ),
     ],
     record: Annotated[

@@ -125,7 +125,7 @@ def _iso_in_form_of(time_s: int, run_start: RunStart, old: YamlValue) -> str:
 
 
 def shifted(value: YamlValue, by_s: int, run_start: RunStart) -> int | str | None:
-    """Return a time moved by seconds to a whole multiple of them, or by a day; None if it is not a time.
+    """Return a time moved to the next or last multiple of some seconds, or by whole days; None if it is not a time.
 
     Args:
         value: The time as a YAML value.

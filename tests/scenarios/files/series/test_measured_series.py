@@ -402,7 +402,7 @@ def test_ends_of_intervals_at_midnight_and_at_clock_changes(ends: list[str], beg
 
 
 def test_a_midnight_that_may_end_its_day_is_refused_with_a_hint(tmp_path: Path) -> None:
-    """It was only said to be out of order, at each midnight."""
+    """Each midnight was only said to be out of order."""
     rows = [f"21.06.2026;{hour % 24:02}:00;0,{hour % 3}" for hour in range(1, 25)]
     (problem,) = _problems(tmp_path, ["Datum;Uhrzeit;kWh", *rows])
     assert problem[1].endswith("is not after the one before; if it ends the day, add labels: end")
@@ -511,7 +511,7 @@ def test_exports_of_services_are_read_by_what_they_say(text: str, keys: str, tmp
     ids=["Fluvius", "Home Assistant"],
 )  # fmt: skip
 def test_rows_of_several_series_are_an_error(text: str, column: str, names: str, tmp_path: Path) -> None:
-    """Those of a load and a roof were taken for one series, if their times alternated."""
+    """Rows of a load and of a roof were taken for one series, if their times alternated."""
     with pytest.raises(ScenarioError) as raised:
         _load(tmp_path, text, f"{BERLIN}\nunit: {'kWh' if 'kWh' in text else 'W'}")
     (problem,) = raised.value.problems
@@ -550,7 +550,7 @@ def test_a_power_of_an_irregular_table_lasts_until_the_next_row(tmp_path: Path) 
 
 @pytest.mark.parametrize("names", ["{hour:02}:00-{end:02}:00", "{hour:02}:00", "HH{end}"])
 def test_a_row_for_each_day_with_a_column_for_each_hour_is_an_error(names: str, tmp_path: Path) -> None:
-    """It was to be chosen which of the hours counts for the whole day."""
+    """One of the hours had to be chosen, and counted for the whole day."""
     header = ";".join(names.format(hour=hour, end=hour + 1) for hour in range(24))
     rows = [f"{day}/06/2026;{';'.join(['0,5'] * 24)}" for day in (21, 22, 23)]
     text = "\n".join([f"Giorno;{header}", *rows])
