@@ -166,8 +166,9 @@ class AgentCoroutines:
             self._mark_blocked()
 
     def fail_with(self, error: BaseException) -> None:
-        """Keep an error as the agent's failure, for the host to report."""
-        self.failure = error
+        """Keep an error as the agent's failure, unless it has failed already: the others follow from the first."""
+        if self.failure is None:
+            self.failure = error
         self._note_blocked()
 
     def _note_failed_tasks(self) -> None:

@@ -690,6 +690,13 @@ class Unready(Insertion):
 class Stillborn(Insertion):
     def __init__(self):
         raise asyncio.CancelledError
+
+
+class Stops(Consumer):
+    async def run(self):
+        self.spawn(self.until(self.now_s + 1), "another")
+        await self.until(self.now_s + 1)
+        raise asyncio.CancelledError
 """
 FAULTS = {
     SCHEDULERS: {
@@ -728,6 +735,7 @@ FAULTS = {
         "Exits": r" failed: SystemExit: 0 \(faulty_plugin.py, line 124\)",
         "Cancelled": r" failed: CancelledError:  \(faulty_plugin.py, line 133\)",
         "CancelsItself": r": one of its coroutines was cancelled while the run goes on",
+        "Stops": r" failed: CancelledError:  \(faulty_plugin.py, line 312\)",
         "Groups": r" failed: BaseExceptionGroup: both \(2 sub-exceptions\) \(faulty_plugin.py, line 144\)",
         "RunsDry": r" failed: StopIteration:  \(faulty_plugin.py, line 149\)",
         "NoCoroutine": r" failed: TypeError: spawn\(<bound method.*: expected a coroutine, .* line 154\)",
