@@ -41,7 +41,7 @@ def _problem(package: str, mark: str) -> str:
     where = f" (at {spec.origin})" if spec is not None and spec.origin else ""
     return (
         f"another distribution's package {package!r}{where} hides the one of ssmic (openai-agents installs such an "
-        "'agents'): install ssmic in a virtual environment of its own, as `make run` does in the folder of its source"
+        "'agents'): install ssmic in a virtual environment of its own, as `make run` does in a clone of its repository"
     )
 
 

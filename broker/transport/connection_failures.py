@@ -189,8 +189,8 @@ def _full_or_foreign(url: BrokerUrl, other_connections: int) -> str:
             "needs one)"
         )
     return (
-        f"; {_doubt(url)} One that has reached its limit of connections does so too, or that allows no retained "
-        "messages or no QoS 1 (Mosquitto: max_connections, retain_available, max_qos)"
+        f"; {_doubt(url)} A broker that has reached its limit of connections, or allows no retained messages or no "
+        "QoS 1, does so too (Mosquitto: max_connections, retain_available, max_qos)"
     )
 
 

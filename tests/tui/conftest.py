@@ -29,7 +29,7 @@ def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _terminal_with_all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw alike, whatever the terminal is that the tests run in."""
+    """Draw the same in every terminal in which the tests run."""
     for variable, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor")):
         monkeypatch.setenv(variable, value)
     monkeypatch.delenv("NO_COLOR", raising=False)

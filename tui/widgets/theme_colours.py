@@ -114,7 +114,7 @@ DEFAULT_VARIABLES = {
 LEAST_OF_TEXT: Final = 4.5
 """Contrast ratio of text, as in WCAG 2.1, criterion 1.4.3."""
 LEAST_OF_GRAPHICS: Final = 3.0
-"""Contrast ratio of parts of charts, as in its criterion 1.4.11; also of the labels of disabled buttons."""
+"""Contrast ratio of parts of charts, as in WCAG 2.1, criterion 1.4.11; also of the labels of disabled buttons."""
 LEAST_OF_DETAILS: Final = 3.7
 """Contrast ratio of dim text, such as descriptions beside what they describe."""
 _TEXT = (
@@ -126,7 +126,7 @@ _OF_FOOTER = ("footer-key-foreground", "footer-description-foreground", "footer-
 _TEXT_AND_GROUND = (("button-color-foreground", "primary"), ("block-cursor-foreground", "block-cursor-background"))
 """Variables of a text's colour and of the colour behind it."""
 _SHARE_OF_DISABLED = 0.4
-"""How much of the colour of text the labels of disabled buttons have."""
+"""Share of the text's colour in that of the labels of disabled buttons; the rest is the background's."""
 _AUTO = re.compile(r"auto (\d+)%")
 _STEP = 0.04
 

@@ -8,7 +8,7 @@ from broker.protocol import Grant
 
 
 def of_step(hosts: list[str], *, members: int, dropped: tuple[str, ...] = ()) -> dict[str, Grant]:
-    """Return the grants of a step of these hosts, each of which waits for a message from all others, by topic."""
+    """Return, by topic, the grants of a step to these hosts, each of which waits for a message from all others."""
     step = ScheduledRound(
         time_s=60,
         round=1,

@@ -360,7 +360,7 @@ _BEGINS = [("22:00", 1500.0), ("22:15", 2000.0), ("22:30", 2500.0), ("22:45", 50
 def test_times_that_are_the_ends_of_intervals_are_known_from_a_key_or_their_column(
     text: str, keys: str, tmp_path: Path
 ) -> None:
-    """Of such a table without 24:00, every value counted for the step after its own."""
+    """In such a table without 24:00, every value counted for the step after its own."""
     loaded = _load(tmp_path, text, f"{BERLIN}\n{keys}")
     assert _steps(loaded.scenario) == _BEGINS
     is_named = "labels" not in keys and "from" not in text and "von" not in text and (keys or "Von" not in text)
@@ -536,7 +536,7 @@ def test_a_power_of_home_assistant_lasts_until_the_next_change(tmp_path: Path) -
 
 
 def test_a_power_of_an_irregular_table_lasts_until_the_next_row(tmp_path: Path) -> None:
-    """As of a logger that writes when a plug reports; in a table at regular times, missing rows are gaps."""
+    """A logger may write only when a plug reports; in a table at regular times, missing rows are gaps."""
     minutes = [0, 1, 2, 5, 20, 21, 35, 36, 37, 50, 60]
     rows = [f"2026-06-21T08:{minute:02}Z,600" for minute in minutes[:-1]] + ["2026-06-21T09:00Z,600"]
     loaded = _load(tmp_path, "\n".join(["time,power_w", *rows]))

@@ -68,7 +68,7 @@ def test_up_and_down_go_to_whole_quarters_and_days() -> None:
     ],
 )
 def test_a_day_later_it_is_the_same_time_of_day(value: str, by_s: int, new: str) -> None:
-    """Also where clocks change; a time without an offset gets one only where it would be two times."""
+    """Also where clocks change; a time without an offset gets one only where clocks show it twice."""
     assert shifted(value, by_s, RunStart.of("2026-10-24T00:00", "Europe/Berlin")) == new
 
 
