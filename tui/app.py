@@ -110,6 +110,7 @@ class SsmicApp(ErrorBoundary, App[None]):
     OptionList > .option-list--option-disabled { color: $text-muted; }
     .-few-colours Input, .-few-colours SelectCurrent, .-few-colours PickButton { text-style: underline; }
     .-few-colours Input:focus { text-style: bold underline; }
+    .-few-colours Input > .input--selection { text-style: reverse; }
     .-few-colours Select:focus > SelectCurrent, .-few-colours PickButton:focus { text-style: reverse; }
     .-few-colours AreaTab.shown, .-few-colours Tab.-active { text-style: bold reverse; }
     .-few-colours Button { background: $background; text-style: bold underline; }

@@ -176,6 +176,8 @@ def read_recording(path: Path, run: int = 1) -> Recording:
 
 def is_saved_recording(path: Path) -> bool:
     """Return whether a file begins like one that `Recording.save` wrote; False if it cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for its writer
+        return False
     try:
         with path.open("rb") as file:
             return file.read(1) == b"{"

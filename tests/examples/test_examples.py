@@ -100,7 +100,11 @@ async def test_a_washer_announces_itself_asks_for_a_job_and_runs_it_once(name: s
 
 
 @pytest.mark.parametrize(
-    "name", ["washer_aiomqtt.py", pytest.param("washer_threads.py", marks=pytest.mark.long), "washer.sh", "washer.c"]
+    "name",
+    [
+        "washer_aiomqtt.py",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("washer_threads.py", "washer.sh", "washer.c")),
+    ],
 )
 async def test_a_washer_that_is_started_before_the_run_waits_for_it(name: str, tmp_path: Path) -> None:
     """A request sent before the run is lost, so it is sent once the run is under way."""

@@ -79,7 +79,7 @@ def _times(prediction: Prediction, factor: float) -> Prediction:
     return Prediction(issued_s=prediction.issued_s, production=production)
 
 
-@pytest.mark.parametrize("name", ["street", "late-joiner"])
+@pytest.mark.parametrize("name", [pytest.param("street", marks=pytest.mark.long), "late-joiner"])
 def test_nothing_changes_where_forecasts_are_nearly_right_or_a_roof_was_not_there(name: str) -> None:
     """A roof that has not joined yet produces nothing, which says nothing about its forecast."""
     scenario = load_scenario(name)

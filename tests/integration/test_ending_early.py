@@ -110,7 +110,7 @@ def begun(folder: Path, *options: str) -> Iterator[Begun]:
                     child.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_signal_ends_the_run_cleanly(slow: Path, number: signal.Signals) -> None:
     """Exit code 130 or 143, the run marked interrupted, its contracts kept and printed, no Mosquitto left."""
     with begun(slow.parent, "--json") as simulation:

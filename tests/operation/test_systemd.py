@@ -65,7 +65,9 @@ def test_a_unit_restarts_after_temporary_failures(unit: Path) -> None:
     assert int(service(unit)["WatchdogSec"]) >= 3 * 5
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+@pytest.mark.parametrize(
+    "unit", [UNITS[0], *(pytest.param(unit, marks=pytest.mark.long) for unit in UNITS[1:])], ids=lambda unit: unit.name
+)
 def test_what_a_unit_runs_is_ready_until_it_ends(unit: Path, tmp_path: Path) -> None:
     """A moment after its start, the clock reported that it was stopping; systemd killed it 15 s later, every time."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

@@ -83,7 +83,10 @@ def test_a_defect_leaves_the_terminal_whole(terminal: Terminal, tmp_path: Path) 
     assert "Details:" in picture
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [*(pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGTERM, signal.SIGINT)), signal.SIGHUP],
+)
 def test_a_signal_leaves_the_terminal_whole_and_loses_nothing(
     terminal: Terminal, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -47,7 +47,7 @@ def test_the_help_names_each_variable_that_sets_an_option(command: ModuleType) -
 @pytest.mark.parametrize(
     ("value", "first_line"),
     [
-        ("Haus 1", "Run 'r', Haus 1 at mqtt://127.0.0.1:1"),
+        pytest.param("Haus 1", "Run 'r', Haus 1 at mqtt://127.0.0.1:1", marks=pytest.mark.long),
         ("Haus 1\nbrandt\n", "Run 'r', Haus 1, brandt at mqtt://127.0.0.1:1"),
         ("celik dorn", "ssmic: sunny: no house with devices has the id 'celik dorn'"),
     ],

@@ -53,10 +53,15 @@ def test_an_option_that_can_do_nothing_is_wrong_usage(ssmic: Ssmic, arguments: t
     ("arguments", "note"),
     [
         (("--vary", "prefer=[cheapest],[covered]"), "prefer has no effect with supply 'whole'"),
-        (("--set", "supply=shared", "--vary", "ask_at_once=1,2"), "ask_at_once has no effect with supply 'shared'"),
-        (
+        pytest.param(
+            ("--set", "supply=shared", "--vary", "ask_at_once=1,2"),
+            "ask_at_once has no effect with supply 'shared'",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             ("--vary", "supply=whole,shared", "--set", "algorithm=exact", "--set", "forecast=issued"),
             "algorithm has no effect with supply 'shared'",
+            marks=pytest.mark.long,
         ),
     ],
 )

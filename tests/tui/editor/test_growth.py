@@ -58,7 +58,15 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return done
 
 
-@pytest.mark.parametrize(("before", "key"), [((), "h"), ((), "delete"), (("h",), "B"), (("delete",), "ctrl+z")])
+@pytest.mark.parametrize(
+    ("before", "key"),
+    [
+        ((), "h"),
+        ((), "delete"),
+        pytest.param(("h",), "B", marks=pytest.mark.long),
+        pytest.param(("delete",), "ctrl+z", marks=pytest.mark.long),
+    ],
+)
 async def test_a_key_changes_the_nodes_of_what_it_changes(
     editing: Editing, large: Path, work: Counter[str], before: tuple[str, ...], key: str
 ) -> None:
@@ -92,6 +100,7 @@ async def test_a_house_stays_open_and_marked_when_one_before_it_is_removed(editi
         assert not any("✗" in str(node.label) for node in person.tree.root.children[7:])
 
 
+@pytest.mark.long
 async def test_undoing_a_removal_selects_the_house_that_comes_back(editing: Editing, large: Path) -> None:
     """The cursor's node moves down a line, which is not a choice of the user."""
     async with editing(large) as person:
@@ -102,7 +111,7 @@ async def test_undoing_a_removal_selects_the_house_that_comes_back(editing: Edit
             assert person.screen.ref == person.tree.cursor_ref == ("houses", 3)
 
 
-@pytest.mark.parametrize("key", ["d", "h", "delete"])
+@pytest.mark.parametrize("key", ["d", *(pytest.param(key, marks=pytest.mark.long) for key in ("h", "delete"))])
 async def test_a_key_looks_at_each_house_a_few_times(
     editing: Editing, large: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:

@@ -193,7 +193,10 @@ async def test_a_file_without_scores_is_read(opened: Opened, newest: Path) -> No
         assert the_screen(pilot).simulation.tab == "scores"
 
 
-@pytest.mark.parametrize(("key", "rows"), [("dollar_sign", "#bill-rows"), ("S", "#score-rows")])
+@pytest.mark.parametrize(
+    ("key", "rows"),
+    [("dollar_sign", "#bill-rows"), pytest.param("S", "#score-rows", marks=pytest.mark.long)],
+)
 async def test_a_file_that_vanished_says_nothing_of_its_scenario(
     opened: Opened, newest: Path, key: str, rows: str
 ) -> None:

@@ -206,6 +206,7 @@ async def test_another_run_is_chosen(opened: Opened) -> None:
         await drawn(pilot, lambda sheet: sheet.run.run == 1)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("results_folder")
 async def test_households_are_those_of_the_results_in_sight(opened: Opened) -> None:
     """They changed while another view was in sight; then those of the results before were drawn."""

@@ -197,6 +197,7 @@ async def test_no_point_is_cut_by_a_scroll_bar(opened: Opened) -> None:
             )
 
 
+@pytest.mark.long
 async def test_a_number_of_thousands_of_digits_leaves_the_buttons_in_sight(opened: Opened) -> None:
     """The message repeated all of its digits, which filled the dialog."""
     async with opened(first_area="run") as pilot:

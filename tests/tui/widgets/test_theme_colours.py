@@ -11,6 +11,8 @@ import pytest
 from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import Color
+from textual.widgets import Input
+from textual.widgets.input import Selection
 
 from tests.tui.driving import focus, still, until
 from tui.shell import EditScenario
@@ -110,7 +112,10 @@ async def test_all_text_is_legible_in_16_colours(opened: Any) -> None:
 async def test_fields_tabs_and_the_focus_are_told_apart_without_their_backgrounds(
     opened: Any, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
-    """Fields, buttons and the shown tab looked like any text, and a focused choice like any other."""
+    """Fields, buttons and the shown tab looked like any text, and a focused choice like any other.
+
+    So did selected text, which the next letter replaces.
+    """
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     async with opened(first_area="run", size=(100, 30)) as pilot:
@@ -128,6 +133,12 @@ async def test_fields_tabs_and_the_focus_are_told_apart_without_their_background
         await focus(pilot, pilot.app.screen.query_one("#sweep"))
         await still(pilot)
         assert [_look_of(pilot, text) for text in ("Sweep...", "whole jobs")] == ["reversed", "underlined"]
+        field = pilot.app.screen.query_one("#source", Input)
+        field.value = "chosen other"
+        await focus(pilot, field)
+        field.selection = Selection(0, len("chosen"))
+        await still(pilot)
+        assert [_look_of(pilot, text) for text in ("chosen", "other")] == ["reversed", "underlined"]
 
 
 @pytest.mark.long
