@@ -81,8 +81,8 @@ def bills_of(
         house: Bill(
             with_eur=member.with_community.total_cents / 100,
             without_eur=member.without_community.total_cents / 100,
-            with_kg_co2=member.with_kg_co2,
-            without_kg_co2=member.without_kg_co2,
+            with_kg_co2=account.emissions_kg_co2[house][0],
+            without_kg_co2=account.emissions_kg_co2[house][1],
             bought_from_grid_wh=member.imported_wh,
             bought_from_neighbours_wh=member.bought_wh,
             sold_to_neighbours_wh=member.sold_wh,

@@ -82,7 +82,7 @@ class BillLines:
 
 @dataclass(frozen=True, slots=True)
 class MemberBill:
-    """A member's energy over the run, its emissions and its bill."""
+    """A member's energy over the run and its bill."""
 
     consumed_wh: float
     """By jobs and base load."""
@@ -102,10 +102,8 @@ class MemberBill:
     """Its bill as a member."""
     without_community: BillLines
     """The same consumption and production, with its own producers and the grid only."""
-    with_kg_co2: float
-    """Emissions of what it imports."""
-    without_kg_co2: float
-    """Emissions of what it would import if it had its own producers and the grid only."""
+    imported_without_wh: float
+    """From the grid, if it had its own producers and the grid only."""
 
     @property
     def saving_cents(self) -> int:
@@ -120,6 +118,7 @@ class MemberBill:
     def as_dict(self) -> dict[str, float]:
         """Return energies and amounts by name, in EUR."""
         energies = {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_wh")}
+        energies.pop("imported_without_wh")
         return {
             **energies,
             **self.with_community.eur(),
@@ -139,6 +138,9 @@ class CommunityAccount:
     """By house id."""
     outside: BillLines
     """Payments of the whole community to and from outsiders; trade among members is not included."""
+    emissions_kg_co2: dict[str, tuple[float, float]]
+    """Emissions of what each member imports, and of what it would import if it had its own producers and the grid only,
+    by house id."""
 
     @property
     def total_cents(self) -> int:
@@ -226,10 +228,11 @@ def community_account(
             fed_in_wh=_total_wh(allocation.fed_in_milliwh, i),
             with_community=BillLines(*(line[i] for line in cents)),
             without_community=BillLines(*(line[i] for line in alone_cents)),
-            with_kg_co2=emitted[i],
-            without_kg_co2=emitted_alone[i],
+            imported_without_wh=_total_wh(alone.imported_milliwh, i),
         )
-    return CommunityAccount(community, members, BillLines(*(_rounded_sum(line) for line in with_lines)))
+    outside = BillLines(*(_rounded_sum(line) for line in with_lines))
+    emissions = dict(zip(settlement.houses, zip(emitted, emitted_alone, strict=True), strict=True))
+    return CommunityAccount(community, members, outside, emissions)
 
 
 def _total_wh(energy_milliwh: IntArray, house: int) -> float:

@@ -13,10 +13,10 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from agents import FloatArray
 from scenarios.metrics import Bill, ConsumptionBreakdown, MemberBill, Settlement
@@ -78,7 +78,8 @@ class HouseholdRow:
 
     house: str
     """Id of the house; of a sum, its title."""
-    breakdown: ConsumptionBreakdown
+    breakdown: Annotated[ConsumptionBreakdown, Field(alias="split")]
+    """The alias is its name in files."""
     produced_wh: float
     """By the house's own panels."""
     sold_wh: float
@@ -146,7 +147,7 @@ def write_overview(
             (
                 run,
                 ids[row.house],
-                _ROW.dump_json(row).decode(),
+                _ROW.dump_json(row, by_alias=True).decode(),
                 None if member is None else _MEMBER.dump_json(member).decode(),
                 zlib.compress(minutes.astype("<f4").tobytes(), 1),
             ),

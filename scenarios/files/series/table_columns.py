@@ -87,7 +87,12 @@ def _time_column(table: Table, *, is_run: bool) -> int:
     named = [i for i, name in enumerate(table.columns) if _has_name(name, names) and samples[i] is not None]
     if moments:
         likely = _of_starts(table, _changing(table, _with_date_and_time(samples, moments)))
-        return next((i for i in named if i in likely), likely[0])
+        found = next((i for i in named if i in likely), likely[0])
+        if not is_clock(str(samples[found])):
+            return found
+        # The dates beside times of day say the zone, also if the rows that are looked at are of one day.
+        dates = [i for i in moments if is_date_only(samples[i])]
+        return min(dates, key=lambda i: (i not in likely, names_ends(table.columns[i])), default=found)
     likely = _of_starts(table, named)
     return next((i for i in likely if is_number(samples[i])), next(iter(likely), 0))
 

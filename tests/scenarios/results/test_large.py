@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -152,6 +153,29 @@ def test_a_large_run_shows_what_a_small_one_shows_without_reading_its_scenario(t
         for table in ("production", "consumption", "base_loads"):
             assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own names
     connection.close()
+
+
+def test_what_a_file_keeps_of_a_household_has_the_names_of_its_format(tmp_path: Path) -> None:
+    """They do not change with those in the code: files of the same format would count as damaged."""
+    path = _write(tmp_path / "large.sqlite", _scenario(), 10)
+    with closing(sqlite3.connect(path)) as connection:
+        row, member = map(
+            json.loads, connection.execute("SELECT row_json, member_json FROM house_overviews").fetchone()
+        )
+    assert " ".join(row) == "house split produced_wh sold_wh bill"
+    assert " ".join(row["split"]) == "consumed_wh own_wh neighbours_wh grid_wh jobs base_load_wh"
+    assert " ".join(row["bill"]) == (
+        "with_eur without_eur with_kg_co2 without_kg_co2 bought_from_grid_wh bought_from_neighbours_wh "
+        "sold_to_neighbours_wh fed_in_wh"
+    )
+    assert " ".join(member) == (
+        "consumed_wh produced_wh own_wh bought_wh sold_wh imported_wh fed_in_wh with_community without_community "
+        "imported_without_wh"
+    )
+    assert " ".join(member["with_community"]) == (
+        "import_cents feed_in_cents local_bought_cents local_sold_cents grid_fee_cents local_grid_fee_cents "
+        "fixed_cents vat_cents"
+    )
 
 
 def test_a_large_run_with_shared_supply_shows_what_a_small_one_shows(tmp_path: Path) -> None:

@@ -289,6 +289,23 @@ def test_the_zone_of_a_table_is_its_headers_before_the_scenarios(
     assert said is None or any(said in note for note in loaded.notes)
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Query,Date (UTC),Time", "2026-06-01 00:00,2026-06-21,{}:00"),
+        ("Time,Date (UTC)", "{}:00,2026-06-21"),
+        ("Datum (UTC),Zeit von,Zeit bis", "21.06.2026,{}:00,{}:59"),
+    ],
+)
+def test_the_zone_of_times_of_day_is_that_of_their_dates(header: str, row: str, tmp_path: Path) -> None:
+    """In any order, and also if the dates are the same in all rows, as is the start of a query."""
+    rows = "".join(row.replace("{}", f"0{hour}") + ",1\n" for hour in range(3))
+    (tmp_path / "meter.csv").write_text(f"{header},kW\n{rows}", encoding="utf-8")
+    measured = read_measured(tmp_path / "meter.csv", "meter.csv", MeasuredFormat(), scenario_zone="Europe/Berlin")
+    assert measured.times_s[0] == datetime(2026, 6, 21, tzinfo=UTC).timestamp()
+    assert measured.notes == ("meter.csv: times without an offset are taken as UTC, as the header says.",)
+
+
 _OPEN_METEO = "latitude,longitude,utc_offset_seconds,timezone\n40.7,-74,-14400,America/New_York\n\n"
 _NINJA = "# Renewables.ninja\n# Units: time in UTC, local_time in Asia/Tokyo, electricity in kW\n"
 
