@@ -586,6 +586,14 @@ def test_columns_with_the_same_name_are_told_apart(tmp_path: Path) -> None:
         assert _steps(_load(tmp_path, text, f"{BERLIN}\ncolumns: {{value: {column}}}").scenario)[0][1] == 3000.0
 
 
+def test_columns_with_the_same_name_and_the_same_cells_need_not_be_told_apart(tmp_path: Path) -> None:
+    """Exports put tables with the same times side by side; scenarios of earlier versions name the column of times."""
+    times = ["21.06.2026 00:00", "21.06.2026 01:00"]
+    text = f"Zeit;kW;Zeit;kWh\n{times[0]};1;{times[0]};3\n{times[1]};5;{times[1]};2\n"
+    steps = _steps(_load(tmp_path, text, f"{BERLIN}\ncolumns: {{time: Zeit, value: kW}}").scenario)
+    assert [wh for _, wh in steps] == [1000.0, 5000.0]
+
+
 def test_a_status_w_is_no_unit(tmp_path: Path) -> None:
     """Swiss meters mark true values with W."""
     text = "Zeit;Wert;Status\n21.06.2026 00:00;1;W\n21.06.2026 01:00;3;W\n"
