@@ -204,9 +204,11 @@ def from_equal_scores(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     plans ask to reset them: the first of them does.
 
     Raises:
-        ScoresFileError: the file that is named cannot be used.
+        ScoresFileError: the file that is named cannot be used, or the kept scores cannot be reset.
     """
     first, *others = plans
+    if first.reset_scores:
+        first.kept_scores().check_writable()
     is_fresh = first.scores_file is None or first.reset_scores
     begun_with = {} if is_fresh else first.kept_scores().scores()
     return (

@@ -110,6 +110,15 @@ class ScoresFile:
         """
         return self._read().scores
 
+    def check_writable(self) -> None:
+        """Check that the file can be written.
+
+        Raises:
+            ScoresWriteError: It cannot.
+        """
+        if obstacle := writing_obstacle(self.path):
+            raise ScoresWriteError(f"{self.path}: cannot be written: {obstacle}")
+
     async def begin(self, runs: Sequence[str | None], *, afresh: bool = False) -> list[dict[str, int]]:
         """Return the scores with which each run begins, by producer id, and remember them; see `beginning`."""
         async with self.beginning(runs, afresh=afresh) as scores:
@@ -130,8 +139,7 @@ class ScoresFile:
         Raises:
             ScoresFileError: it is not a scores file, or one of another scenario, or cannot be written.
         """
-        if obstacle := writing_obstacle(self.path):
-            raise ScoresWriteError(f"{self.path}: cannot be written: {obstacle}")
+        self.check_writable()
         empty = _Content(scenario=self.scenario, scores={})
         scores, before = _starts(empty if afresh else self._read())
         yield [before.get(run, scores) if run is not None else scores for run in runs]

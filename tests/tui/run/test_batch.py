@@ -245,7 +245,10 @@ async def test_scores_that_cannot_be_reset_are_reported(opened: Opened, tmp_path
         form.choose_algorithms(("insertion", "fifty_fifty"), "1")
         form.query_one("#reset_scores", SignCheckbox).value = True
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: any("results: is a file" in one.message for one in pilot.app._notifications))
+        await until(
+            pilot,
+            lambda: any("cannot be written: results is a file" in one.message for one in pilot.app._notifications),
+        )
         assert screen._batch is None
 
 
